@@ -1,0 +1,108 @@
+/**
+ * What came of a task: the answer, what it cost, and every attempt that was made for it.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import * as AIProvider from "./AIProvider.js"
+import * as AITask from "./AITask.js"
+import * as EngineError from "./EngineError.js"
+import * as TokenUsage from "./TokenUsage.js"
+import * as Usd from "./Usd.js"
+
+/**
+ * How an attempt ended: with an answer (`succeeded`), with an error (`failed`; a timeout is one), after
+ * part of its text had been delivered (`cut`), or because the caller went away (`interrupted`).
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Outcome = Schema.Literal("succeeded", "failed", "cut", "interrupted")
+
+/**
+ * How an attempt ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Outcome = typeof Outcome.Type
+
+/**
+ * One request to one provider, however it ended.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Attempt = Schema.Struct({
+  provider: AIProvider.AIProvider,
+  /** The model that answered, or the one that was asked where none did. */
+  model: Schema.String,
+  outcome: Outcome,
+  /** Why it didn't succeed. */
+  error: Schema.OptionFromNullOr(EngineError.EngineError),
+  /** What it used; estimated where the provider charges and didn't say. */
+  usage: TokenUsage.TokenUsage,
+  /** What it cost in USD; none when the price is unknown and something was used. */
+  cost: Schema.OptionFromNullOr(Usd.Usd),
+  /** When it began, in milliseconds of the Clock. */
+  startedAt: Schema.Number,
+  /** Milliseconds until it ended. */
+  durationMs: Schema.Number,
+  /** Milliseconds until its first content. */
+  firstTokenMs: Schema.OptionFromNullOr(Schema.Number)
+})
+
+/**
+ * One request to one provider, however it ended.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Attempt extends Schema.Schema.Type<typeof Attempt> {}
+
+/**
+ * The answer to a task.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const AIResult = Schema.Struct({
+  taskId: Schema.String,
+  text: Schema.String,
+  toolCalls: Schema.Array(AITask.ToolCall),
+  finishReason: Schema.Literal("stop", "length", "tool_calls", "other"),
+  /** Who answered; after a resumed cut, who finished the answer. */
+  provider: AIProvider.AIProvider,
+  model: Schema.String,
+  /** The tokens of the answer: of the attempts that its text came from. */
+  usage: TokenUsage.TokenUsage,
+  /** USD for all attempts together, failed ones included; none when one of them is unknown. */
+  cost: Schema.OptionFromNullOr(Usd.Usd),
+  /** Milliseconds for the whole call, waits included. */
+  durationMs: Schema.Number,
+  /** Milliseconds until the first content of the answer was there; none when it is empty. */
+  firstTokenMs: Schema.OptionFromNullOr(Schema.Number),
+  /** Whether the provider that answered can stream. */
+  streamAvailable: Schema.Boolean,
+  /** Every attempt, in the order in which they began. */
+  attempts: Schema.NonEmptyArray(Attempt),
+  /** What the caller should know: dropped parameters, skipped events. */
+  warnings: Schema.Array(Schema.String)
+})
+
+/**
+ * The answer to a task.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AIResult extends Schema.Schema.Type<typeof AIResult> {}
+
+/**
+ * The result as JSON: costs as exact decimals, what is absent or unknown as null.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toJson: (result: AIResult) => Schema.Schema.Encoded<typeof AIResult> =
+  Schema.encodeSync(AIResult)

@@ -1,0 +1,174 @@
+/**
+ * Chooses the provider for a task by what is known of each.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
+import * as AIProvider from "./AIProvider.js"
+import type * as AITask from "./AITask.js"
+import * as InvalidArgument from "./InvalidArgument.js"
+import * as ProviderMetrics from "./ProviderMetrics.js"
+import type { Strategy } from "./Strategy.js"
+
+/**
+ * No provider can be chosen: none is known, or all are unavailable.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NoAvailableProviderError extends Schema.TaggedError<NoAvailableProviderError>(
+  "arc-saga/NoAvailableProviderError"
+)("NoAvailableProviderError", {
+  strategy: Schema.String,
+  /** The providers that are known and can't be chosen now. */
+  unavailable: Schema.Array(AIProvider.AIProvider)
+}) {
+  override get message(): string {
+    const why =
+      this.unavailable.length === 0
+        ? "no provider is configured"
+        : `all are unavailable (${this.unavailable.join(", ")})`
+    return `No provider can be chosen by the strategy ${this.strategy}: ${why}. Configure one or wait until one is back`
+  }
+}
+
+/**
+ * Chooses the provider for a task.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** The best available provider. */
+  readonly select: (
+    task: AITask.AITask,
+    strategy: Strategy
+  ) => Effect.Effect<AIProvider.AIProvider, NoAvailableProviderError>
+  /** All available providers, the best first. */
+  readonly rank: (
+    task: AITask.AITask,
+    strategy: Strategy
+  ) => Effect.Effect<
+    readonly [AIProvider.AIProvider, ...ReadonlyArray<AIProvider.AIProvider>],
+    NoAvailableProviderError
+  >
+  /**
+   * Changes the numbers that are given and keeps the others; a provider that isn't known yet is added
+   * behind the known ones. Decides from the next task on.
+   */
+  readonly updateMetrics: (
+    metrics: ProviderMetrics.Options
+  ) => Effect.Effect<void, InvalidArgument.InvalidArgumentError>
+  /** What is known, in the order in which the providers were given. */
+  readonly metrics: Effect.Effect<ReadonlyArray<ProviderMetrics.ProviderMetrics>>
+}
+
+/**
+ * Chooses the provider for a task.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class CostOptimizer extends Context.Tag("arc-saga/CostOptimizer")<CostOptimizer, Service>() {}
+
+type Known = ReadonlyMap<AIProvider.AIProvider, ProviderMetrics.ProviderMetrics>
+
+type Change = Effect.Effect<void, InvalidArgument.InvalidArgumentError>
+
+const none = (strategy: Strategy, known: Known): NoAvailableProviderError =>
+  new NoAvailableProviderError({ strategy: strategy.name, unavailable: Array.from(known.keys()) })
+
+/** NaN compares as neither less nor greater: it must not decide an order. */
+const scoreOf = (strategy: Strategy, metrics: ProviderMetrics.ProviderMetrics): number => {
+  const score = strategy.score(metrics)
+  return Number.isNaN(score) ? Number.POSITIVE_INFINITY : score
+}
+
+/**
+ * Makes an optimizer that knows the given providers. Fails with an InvalidArgumentError when the numbers
+ * of one are out of range, or a provider is given twice.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  providers: ReadonlyArray<ProviderMetrics.Options>
+): Effect.Effect<Service, InvalidArgument.InvalidArgumentError> =>
+  Effect.gen(function* () {
+    const initial = new Map<AIProvider.AIProvider, ProviderMetrics.ProviderMetrics>()
+    for (const [index, options] of providers.entries()) {
+      const metrics = yield* ProviderMetrics.make(options)
+      if (initial.has(metrics.provider)) {
+        return yield* new InvalidArgument.InvalidArgumentError({
+          subject: "CostOptimizer",
+          field: `providers[${index}]`,
+          reason: `Expected each provider once, actual ${metrics.provider} twice`
+        })
+      }
+      initial.set(metrics.provider, metrics)
+    }
+    const state = yield* Ref.make<Known>(initial)
+
+    const select: Service["select"] = (_task, strategy) =>
+      Effect.flatMap(Ref.get(state), (known) => {
+        let best: ProviderMetrics.ProviderMetrics | undefined
+        let least = Number.POSITIVE_INFINITY
+        for (const metrics of known.values()) {
+          if (!metrics.available) continue
+          const score = scoreOf(strategy, metrics)
+          if (best === undefined || score < least) {
+            best = metrics
+            least = score
+          }
+        }
+        return best === undefined ? none(strategy, known) : Effect.succeed(best.provider)
+      })
+
+    const rank: Service["rank"] = (_task, strategy) =>
+      Effect.flatMap(Ref.get(state), (known) => {
+        const scored: Array<{ readonly provider: AIProvider.AIProvider; readonly score: number }> = []
+        for (const metrics of known.values()) {
+          if (metrics.available) {
+            scored.push({ provider: metrics.provider, score: scoreOf(strategy, metrics) })
+          }
+        }
+        // The sort is stable and compares without subtraction, so infinities tie and ties keep their order.
+        scored.sort((left, right) => (left.score < right.score ? -1 : left.score > right.score ? 1 : 0))
+        const [first, ...rest] = scored.map((candidate) => candidate.provider)
+        return first === undefined ? none(strategy, known) : Effect.succeed([first, ...rest] as const)
+      })
+
+    const updateMetrics: Service["updateMetrics"] = (options) =>
+      Effect.flatten(
+        Ref.modify(state, (known): readonly [Change, Known] => {
+          const before = Array.from(known.values()).find(({ provider }) => provider === options.provider)
+          return Either.match(ProviderMetrics.make({ ...before, ...options }), {
+            onLeft: (error) => [error, known],
+            onRight: (metrics) => [Effect.void, new Map(known).set(metrics.provider, metrics)]
+          })
+        })
+      )
+
+    return {
+      select,
+      rank,
+      updateMetrics,
+      metrics: Effect.map(Ref.get(state), (known) => [...known.values()])
+    }
+  })
+
+/**
+ * An optimizer that knows the given providers.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  providers: ReadonlyArray<ProviderMetrics.Options>
+): Layer.Layer<CostOptimizer, InvalidArgument.InvalidArgumentError> =>
+  Layer.effect(CostOptimizer, make(providers))

@@ -1,0 +1,264 @@
+/**
+ * What can go wrong when a provider is asked: two families, told apart in the type and by a guard.
+ *
+ * A permanent error says that asking this provider again for the same task is no use; a transient one
+ * that it may be. Every error carries the provider, what the provider said, and where known the HTTP
+ * status, the provider's request id and the cause. Prompts and secrets are never part of one.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import * as AIProvider from "./AIProvider.js"
+
+const exact = { exact: true } as const
+
+const common = {
+  /** The provider that failed. */
+  provider: AIProvider.AIProvider,
+  /** What it said, or what was seen of it; at most some hundred characters. */
+  description: Schema.String,
+  /** The HTTP status, where there was an answer. */
+  status: Schema.optionalWith(Schema.Int, exact),
+  /** The provider's own id of the request, for its support. */
+  requestId: Schema.optionalWith(Schema.String, exact),
+  /** The failure below, where there was one. */
+  cause: Schema.optionalWith(Schema.Defect, exact)
+}
+
+interface Common {
+  readonly provider: AIProvider.AIProvider
+  readonly description: string
+  readonly status?: number
+  readonly requestId?: string
+}
+
+const tell = (error: Common, what: string, advice: string): string => {
+  const status = error.status === undefined ? "" : ` (${error.status})`
+  const request = error.requestId === undefined ? "" : ` [request ${error.requestId}]`
+  return `${error.provider} ${what}${status}: ${error.description}${request}. ${advice}`
+}
+
+/**
+ * The provider doesn't accept the credentials, or they don't allow what was asked.
+ *
+ * @since 0.1.0
+ * @category permanent
+ */
+export class AuthenticationError extends Schema.TaggedError<AuthenticationError>(
+  "arc-saga/AuthenticationError"
+)("AuthenticationError", common) {
+  override get message(): string {
+    return tell(this, "rejected the credentials", `Check the key or sign-in configured for ${this.provider}`)
+  }
+}
+
+/**
+ * The provider can't do what the task asks: a malformed request, or a feature that it lacks.
+ *
+ * @since 0.1.0
+ * @category permanent
+ */
+export class InputValidationError extends Schema.TaggedError<InputValidationError>(
+  "arc-saga/InputValidationError"
+)("InputValidationError", common) {
+  override get message(): string {
+    return tell(this, "rejected the task", "Change the task; asking again gives the same answer")
+  }
+}
+
+/**
+ * The task is longer than the context window of the model.
+ *
+ * @since 0.1.0
+ * @category permanent
+ */
+export class ContextLengthError extends Schema.TaggedError<ContextLengthError>("arc-saga/ContextLengthError")(
+  "ContextLengthError",
+  common
+) {
+  override get message(): string {
+    return tell(this, "can't hold the task in its context window", "Shorten it or use a larger model")
+  }
+}
+
+/**
+ * The provider refuses to answer by its content policy.
+ *
+ * @since 0.1.0
+ * @category permanent
+ */
+export class ContentPolicyError extends Schema.TaggedError<ContentPolicyError>("arc-saga/ContentPolicyError")(
+  "ContentPolicyError",
+  common
+) {
+  override get message(): string {
+    return tell(this, "refused by its content policy", "Change what is asked")
+  }
+}
+
+/**
+ * The account has no credit, or has reached a spending limit.
+ *
+ * @since 0.1.0
+ * @category permanent
+ */
+export class QuotaExhaustedError extends Schema.TaggedError<QuotaExhaustedError>(
+  "arc-saga/QuotaExhaustedError"
+)("QuotaExhaustedError", common) {
+  override get message(): string {
+    return tell(this, "has no quota left", `Raise the limit or the credit of the ${this.provider} account`)
+  }
+}
+
+/**
+ * The provider doesn't have the model, or not for this account.
+ *
+ * @since 0.1.0
+ * @category permanent
+ */
+export class ModelNotFoundError extends Schema.TaggedError<ModelNotFoundError>("arc-saga/ModelNotFoundError")(
+  "ModelNotFoundError",
+  common
+) {
+  override get message(): string {
+    return tell(
+      this,
+      "doesn't have the model",
+      `Check the model and base URL configured for ${this.provider}`
+    )
+  }
+}
+
+/**
+ * The provider asks for fewer requests. `retryAfterMs` is its own statement of when to come back.
+ *
+ * @since 0.1.0
+ * @category transient
+ */
+export class RateLimitError extends Schema.TaggedError<RateLimitError>("arc-saga/RateLimitError")(
+  "RateLimitError",
+  {
+    ...common,
+    /** Milliseconds to wait as the provider states them, 0 or more; absent when it didn't say. */
+    retryAfterMs: Schema.optionalWith(Schema.NonNegative, exact)
+  }
+) {
+  override get message(): string {
+    const advice =
+      this.retryAfterMs === undefined ? "Retry later" : `Retry after ${Math.ceil(this.retryAfterMs)} ms`
+    return tell(this, "limits the rate of requests", advice)
+  }
+}
+
+/**
+ * Why a transient failure happened: the provider is `overloaded`; the `network` failed, or the answer was
+ * cut before its end; the `server` failed; or what it sent was `malformed`.
+ *
+ * @since 0.1.0
+ * @category transient
+ */
+export const TransientReason = Schema.Literal("overloaded", "network", "server", "malformed")
+
+/**
+ * A failure that may be gone at the next try.
+ *
+ * @since 0.1.0
+ * @category transient
+ */
+export class TransientError extends Schema.TaggedError<TransientError>("arc-saga/TransientError")(
+  "TransientError",
+  { ...common, reason: TransientReason }
+) {
+  override get message(): string {
+    return tell(this, `failed (${this.reason})`, "Retry later or use another provider")
+  }
+}
+
+/**
+ * What took too long: to `connect`, the `first-token`, the pause between two tokens (`idle`), or the call
+ * as a whole (`total`).
+ *
+ * @since 0.1.0
+ * @category transient
+ */
+export const TimeoutPhase = Schema.Literal("connect", "first-token", "idle", "total")
+
+/**
+ * The provider took too long.
+ *
+ * @since 0.1.0
+ * @category transient
+ */
+export class TimeoutError extends Schema.TaggedError<TimeoutError>("arc-saga/TimeoutError")("TimeoutError", {
+  ...common,
+  phase: TimeoutPhase
+}) {
+  override get message(): string {
+    return tell(this, `took too long (${this.phase})`, "Raise the limit or use a faster provider")
+  }
+}
+
+/**
+ * Asking this provider again for the same task is no use.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PermanentEngineError =
+  | AuthenticationError
+  | InputValidationError
+  | ContextLengthError
+  | ContentPolicyError
+  | QuotaExhaustedError
+  | ModelNotFoundError
+
+/**
+ * Asking again may help.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type TransientEngineError = RateLimitError | TransientError | TimeoutError
+
+/**
+ * All that one attempt at one provider can fail with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type EngineError = PermanentEngineError | TransientEngineError
+
+/**
+ * All that one attempt at one provider can fail with, for encoding it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const EngineError = Schema.Union(
+  AuthenticationError,
+  InputValidationError,
+  ContextLengthError,
+  ContentPolicyError,
+  QuotaExhaustedError,
+  ModelNotFoundError,
+  RateLimitError,
+  TransientError,
+  TimeoutError
+)
+
+/**
+ * Tells the two families apart.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isTransient = (error: EngineError): error is TransientEngineError =>
+  error._tag === "TransientError" || error._tag === "RateLimitError" || error._tag === "TimeoutError"
+
+/**
+ * Tells the two families apart.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isPermanent = (error: EngineError): error is PermanentEngineError => !isTransient(error)

@@ -1,0 +1,85 @@
+/**
+ * What is known of a provider: the numbers that strategies choose by.
+ *
+ * @since 0.1.0
+ */
+import type * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import * as AIProvider from "./AIProvider.js"
+import type * as InvalidArgument from "./InvalidArgument.js"
+import * as validation from "./internal/validation.js"
+
+const atLeastZero = (what: string) =>
+  Schema.Number.pipe(
+    Schema.filter((n) => Number.isFinite(n) && n >= 0, { description: `${what} (a number from 0)` })
+  )
+
+const between = (what: string, maximum: number) =>
+  Schema.Number.pipe(
+    Schema.filter((n) => n >= 0 && n <= maximum, {
+      description: `${what} (a number from 0 to ${maximum})`
+    })
+  )
+
+/**
+ * A provider's numbers.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ProviderMetrics = Schema.Struct({
+  provider: AIProvider.AIProvider,
+  /** USD per token; absent when unknown, which isn't 0: an unknown price ranks last. */
+  costPerToken: Schema.optionalWith(atLeastZero("USD per token"), { exact: true }),
+  /** Milliseconds that half of the answers take at most. */
+  p50LatencyMs: atLeastZero("milliseconds"),
+  /** Milliseconds that 99 % of the answers take at most. */
+  p99LatencyMs: atLeastZero("milliseconds"),
+  /** The share of attempts that succeed, 0 to 1. */
+  successRate: between("a share", 1),
+  /** How good the answers are, 0 to 10. */
+  qualityScore: between("a score", 10),
+  /** Whether it can be chosen at all. */
+  available: Schema.Boolean
+})
+
+/**
+ * A provider's numbers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ProviderMetrics extends Schema.Schema.Type<typeof ProviderMetrics> {}
+
+/**
+ * The numbers as a caller gives them; all but the provider have a default.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Partial<Omit<ProviderMetrics, "provider">> {
+  readonly provider: string
+}
+
+const decode = validation.decoder("ProviderMetrics", ProviderMetrics)
+
+/**
+ * Makes metrics, or fails with an InvalidArgumentError that names the field and the value. What isn't
+ * given: price unknown, p50 1,000 ms, p99 3 times the p50, success rate 1, quality 5, available.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: Options
+): Either.Either<ProviderMetrics, InvalidArgument.InvalidArgumentError> => {
+  const p50LatencyMs = options.p50LatencyMs ?? 1000
+  return decode({
+    p50LatencyMs,
+    p99LatencyMs: 3 * p50LatencyMs,
+    successRate: 1,
+    qualityScore: 5,
+    available: true,
+    ...options
+  })
+}

@@ -1,0 +1,356 @@
+/**
+ * The contract of a provider: one attempt at one task.
+ *
+ * An attempt is a scoped pull of chunks of events, ended by its terminal event, `Finish`. Both deliveries
+ * derive from it, whole and streamed, so both decode alike and fail alike. An engine never retries, never
+ * falls over and keeps no deadline: that is the router's to decide, once for the whole call.
+ *
+ * @since 0.1.0
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as AIProvider from "./AIProvider.js"
+import type * as AITask from "./AITask.js"
+import * as EngineError from "./EngineError.js"
+import type * as Price from "./Price.js"
+import type * as TokenUsage from "./TokenUsage.js"
+
+/**
+ * Why a model stopped: it was done (`stop`), reached the token limit (`length`), or calls tools.
+ * A refusal isn't a finish: it is a ContentPolicyError.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export type FinishReason = "stop" | "length" | "tool_calls" | "other"
+
+/**
+ * More of the answer's text.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export interface TextDelta {
+  readonly _tag: "TextDelta"
+  readonly text: string
+}
+
+/**
+ * A call of a tool, whole.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export interface ToolCallEvent {
+  readonly _tag: "ToolCall"
+  readonly call: AITask.ToolCall
+}
+
+/**
+ * The tokens used so far. Cumulative: the last one counts.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export interface UsageEvent {
+  readonly _tag: "Usage"
+  readonly usage: TokenUsage.TokenUsage
+}
+
+/**
+ * Something that the caller should know and that is no failure: a parameter that was dropped, say.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export interface WarningEvent {
+  readonly _tag: "Warning"
+  readonly message: string
+}
+
+/**
+ * The terminal event: the provider said that the answer is whole. Without it there is no answer.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export interface Finish {
+  readonly _tag: "Finish"
+  readonly reason: FinishReason
+  /** The model that answered, as the provider names it. */
+  readonly model: string
+}
+
+/**
+ * What an attempt emits.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export type EngineEvent = TextDelta | ToolCallEvent | UsageEvent | WarningEvent | Finish
+
+/**
+ * @since 0.1.0
+ * @category events
+ */
+export const textDelta = (text: string): TextDelta => ({ _tag: "TextDelta", text })
+
+/**
+ * @since 0.1.0
+ * @category events
+ */
+export const toolCall = (call: AITask.ToolCall): ToolCallEvent => ({ _tag: "ToolCall", call })
+
+/**
+ * @since 0.1.0
+ * @category events
+ */
+export const usage = (usage: TokenUsage.TokenUsage): UsageEvent => ({ _tag: "Usage", usage })
+
+/**
+ * @since 0.1.0
+ * @category events
+ */
+export const warning = (message: string): WarningEvent => ({ _tag: "Warning", message })
+
+/**
+ * @since 0.1.0
+ * @category events
+ */
+export const finish = (reason: FinishReason, model: string): Finish => ({ _tag: "Finish", reason, model })
+
+/**
+ * What a provider's wire can carry. The router never sends an engine a task that needs what it lacks,
+ * except sampling parameters: those are dropped with a warning.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Capabilities {
+  /** Tools can be offered and called. */
+  readonly tools: boolean
+  /** A system prompt reaches the model. */
+  readonly systemPrompt: boolean
+  /** Temperature and top-p are accepted. */
+  readonly sampling: boolean
+  /** A last assistant message is continued instead of answered. */
+  readonly prefill: boolean
+  /** The answer can be bound to a JSON schema. */
+  readonly jsonSchema: boolean
+  /** Images can be part of a message. */
+  readonly images: boolean
+  /** Text arrives while it is written. */
+  readonly streaming: boolean
+  /** Tokens that the model can hold, prompt and answer together; none when unknown. */
+  readonly contextWindow: Option.Option<number>
+}
+
+/**
+ * What a Chat Completions server usually can: all but images and prefill, window unknown.
+ *
+ * @since 0.1.0
+ * @category capabilities
+ */
+export const defaultCapabilities: Capabilities = {
+  tools: true,
+  systemPrompt: true,
+  sampling: true,
+  prefill: false,
+  jsonSchema: true,
+  images: false,
+  streaming: true,
+  contextWindow: Option.none()
+}
+
+/**
+ * What an engine is asked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Request {
+  readonly task: AITask.AITask
+  /** How the caller takes the answer. An engine may choose its wire by it; the events are the same. */
+  readonly mode: AITask.Mode
+  /**
+   * Text that the answer has to go on from: the part before a cut. Set only for engines with the
+   * `prefill` capability; what the engine emits is only what follows.
+   */
+  readonly prefill?: string
+}
+
+/**
+ * The next chunk of an attempt. It isn't pulled again once it failed or gave a Finish.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Pull = Effect.Effect<ReadonlyArray<EngineEvent>, EngineError.EngineError>
+
+/**
+ * A provider.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReasoningEngine {
+  readonly provider: AIProvider.AIProvider
+  /** The model that is asked, where the engine asks for one by name. */
+  readonly model: string
+  readonly capabilities: Capabilities
+  /** What it charges; none when unknown, which isn't 0. */
+  readonly price: Option.Option<Price.Price>
+  /**
+   * Begins one attempt. Closing the scope ends it, at the provider too; an attempt that ends without
+   * Finish has to fail, a TransientError (`network`) when the answer was cut.
+   */
+  readonly attempt: (request: Request) => Effect.Effect<Pull, EngineError.EngineError, Scope.Scope>
+}
+
+/**
+ * What every constructor of an engine takes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly provider: AIProvider.AIProvider
+  /** The model's name; the provider's id when absent. */
+  readonly model?: string
+  /** Differences from {@link defaultCapabilities}. */
+  readonly capabilities?: Partial<Capabilities>
+  readonly price?: Price.Price
+}
+
+/**
+ * Makes an engine from its pull: the primitive, for wires that deliver chunks.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: Options & { readonly attempt: ReasoningEngine["attempt"] }
+): ReasoningEngine => ({
+  provider: options.provider,
+  model: options.model ?? options.provider,
+  capabilities: { ...defaultCapabilities, ...options.capabilities },
+  price: Option.fromNullable(options.price),
+  attempt: options.attempt
+})
+
+/**
+ * The failure of an attempt whose provider ended the answer without saying that it is whole.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const cut = (provider: AIProvider.AIProvider): EngineError.TransientError =>
+  new EngineError.TransientError({
+    provider,
+    reason: "network",
+    description: "the answer ended before the provider said that it is complete"
+  })
+
+/**
+ * Makes an engine from a Stream of events. A stream that ends without Finish is a cut answer and fails.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromStream = (
+  options: Options & {
+    readonly stream: (request: Request) => Stream.Stream<EngineEvent, EngineError.EngineError>
+  }
+): ReasoningEngine =>
+  make({
+    ...options,
+    attempt: (request) =>
+      Effect.map(
+        Stream.toPull(options.stream(request)),
+        Effect.mapBoth({
+          onFailure: Option.getOrElse(() => cut(options.provider)),
+          onSuccess: Chunk.toReadonlyArray
+        })
+      )
+  })
+
+/**
+ * A whole answer, for engines that have no other.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Answer {
+  readonly text: string
+  readonly toolCalls?: ReadonlyArray<AITask.ToolCall>
+  readonly usage?: TokenUsage.TokenUsage
+  /** `stop` when absent, or `tool_calls` when there are some. */
+  readonly finishReason?: FinishReason
+  readonly model?: string
+}
+
+/**
+ * Makes an engine from an Effect that gives the whole answer. It doesn't stream: a streaming task gets
+ * the text in one piece.
+ *
+ * @since 0.1.0
+ * @category constructors
+ * @example
+ * ```ts
+ * import { AIProvider, AITask, ReasoningEngine } from "arc-saga"
+ * import { Effect } from "effect"
+ *
+ * export const echo = ReasoningEngine.fromEffect({
+ *   provider: AIProvider.unsafeMake("echo"),
+ *   answer: ({ task }) => Effect.succeed({ text: AITask.promptText(task) })
+ * })
+ * ```
+ */
+export const fromEffect = (
+  options: Options & {
+    readonly answer: (request: Request) => Effect.Effect<Answer, EngineError.EngineError>
+  }
+): ReasoningEngine => {
+  const model = options.model ?? options.provider
+  return make({
+    ...options,
+    capabilities: { streaming: false, ...options.capabilities },
+    attempt: (request) =>
+      Effect.succeed(
+        Effect.map(options.answer(request), (answer) => {
+          const calls = answer.toolCalls ?? []
+          const events: Array<EngineEvent> = [textDelta(answer.text), ...calls.map(toolCall)]
+          if (answer.usage !== undefined) events.push(usage(answer.usage))
+          events.push(
+            finish(answer.finishReason ?? (calls.length > 0 ? "tool_calls" : "stop"), answer.model ?? model)
+          )
+          return events
+        })
+      )
+  })
+}
+
+/**
+ * What a task needs and an engine lacks, in words; empty when the engine can carry it.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const lacks = (engine: ReasoningEngine, task: AITask.AITask): ReadonlyArray<string> => {
+  const can = engine.capabilities
+  const missing: Array<string> = []
+  if (!can.tools && (task.tools !== undefined || task.messages.some(usesTools))) missing.push("tools")
+  if (!can.systemPrompt && task.systemPrompt !== undefined) missing.push("a system prompt")
+  if (!can.jsonSchema && (task.responseFormat?.type ?? "text") !== "text") missing.push("JSON answers")
+  if (!can.images && task.messages.some(hasImage)) missing.push("images")
+  return missing
+}
+
+const usesTools = (message: AITask.Message): boolean =>
+  message.role === "tool" || (message.role === "assistant" && (message.toolCalls?.length ?? 0) > 0)
+
+const hasImage = (message: AITask.Message): boolean =>
+  typeof message.content !== "string" && message.content.some((part) => part.type === "image")

@@ -1,0 +1,213 @@
+/**
+ * How a task is routed, as data: whom to ask next, what each error does, how long to wait.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as Schedule from "effect/Schedule"
+import * as AIProvider from "./AIProvider.js"
+import type * as EngineError from "./EngineError.js"
+import { InvalidArgumentError } from "./InvalidArgument.js"
+
+/**
+ * What an error of the primary does.
+ *
+ * - `fail`: the call fails at once with it; no other provider is asked.
+ * - `fail-over`: the next provider is asked; `to: "larger-context"` only one whose context window is
+ *   larger or unknown.
+ * - `retry`: the same provider is asked again after the wait of the schedule, or after exactly the
+ *   retry-after that a RateLimitError states (plus jitter) if the policy's patience allows it. When the
+ *   schedule ends or the wait doesn't fit the deadline, the next provider is asked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Reaction =
+  | { readonly _tag: "fail" }
+  | { readonly _tag: "fail-over"; readonly to: "any" | "larger-context" }
+  | { readonly _tag: "retry"; readonly schedule: Schedule.Schedule<unknown, EngineError.EngineError> }
+
+/**
+ * What each error of the primary does. An error of a fallback is always recorded and the next provider
+ * asked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Rules = { readonly [Tag in EngineError.EngineError["_tag"]]: Reaction }
+
+/**
+ * The time limits, in milliseconds above 0.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Limits {
+  /** The whole of a complete call, or a stream until its first content, where the task says nothing. */
+  readonly timeoutMs: number
+  /** One attempt until its first content, unless it is the last that can be made. */
+  readonly firstTokenMs: number
+  /** Between two chunks of one attempt; for a stream also after its first content. */
+  readonly idleMs: number
+  /** A stream as a whole; `Infinity` for no such limit. */
+  readonly streamMs: number
+}
+
+/**
+ * How a task is routed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RoutingPolicy {
+  /** Whom to ask after a provider, in order. One that isn't registered is skipped. */
+  readonly chains: ReadonlyMap<AIProvider.AIProvider, ReadonlyArray<AIProvider.AIProvider>>
+  readonly rules: Rules
+  readonly limits: Limits
+  /** The longest retry-after, in milliseconds, that is waited for instead of failing over. */
+  readonly patienceMs: number
+  /** Whether a stream that is cut goes on with another provider where that can be verified. */
+  readonly resume: "auto" | "off"
+}
+
+const fail: Reaction = { _tag: "fail" }
+const failOver: Reaction = { _tag: "fail-over", to: "any" }
+
+/**
+ * Exponential backoff from `base`, each wait jittered to 80–120 %, for at most `retries` retries.
+ *
+ * @since 0.1.0
+ * @category schedules
+ */
+export const backoff = (base: Duration.DurationInput, retries: number): Schedule.Schedule<unknown> =>
+  Schedule.exponential(base).pipe(Schedule.jittered, Schedule.intersect(Schedule.recurs(retries)))
+
+/**
+ * What each error of the primary does by default: bad credentials, bad input and refusals fail; a task
+ * that is too long goes to a larger window; exhausted quota, missing models and timeouts fail over;
+ * transient errors are retried twice from 200 ms, rate limits without a retry-after twice from 1 s.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const defaultRules: Rules = {
+  AuthenticationError: fail,
+  InputValidationError: fail,
+  ContentPolicyError: fail,
+  ContextLengthError: { _tag: "fail-over", to: "larger-context" },
+  QuotaExhaustedError: failOver,
+  ModelNotFoundError: failOver,
+  RateLimitError: { _tag: "retry", schedule: backoff("1 second", 2) },
+  TransientError: { _tag: "retry", schedule: backoff("200 millis", 2) },
+  TimeoutError: failOver
+}
+
+/**
+ * 30 s for a call, 10 s for the first token and between two, no limit for a stream that flows.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const defaultLimits: Limits = {
+  timeoutMs: 30_000,
+  firstTokenMs: 10_000,
+  idleMs: 10_000,
+  streamMs: Number.POSITIVE_INFINITY
+}
+
+/**
+ * copilot_chat → claude → gpt4; claude → copilot_chat → gpt4; gpt4 → copilot_chat → claude.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const defaultChains: Readonly<Record<string, ReadonlyArray<string>>> = {
+  copilot_chat: ["claude", "gpt4"],
+  claude: ["copilot_chat", "gpt4"],
+  gpt4: ["copilot_chat", "claude"]
+}
+
+/**
+ * What can be set; the rest is the default.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** Whom to ask after a provider. Replaces the default chains of the providers that it names. */
+  readonly chains?: Readonly<Record<string, ReadonlyArray<string>>>
+  readonly rules?: Partial<Rules>
+  readonly limits?: Partial<Limits>
+  /** Milliseconds from 0; 5,000 when absent. */
+  readonly patienceMs?: number
+  readonly resume?: "auto" | "off"
+}
+
+const invalid = (field: string, reason: string): InvalidArgumentError =>
+  new InvalidArgumentError({ subject: "RoutingPolicy", field, reason })
+
+const chainsOf = (
+  options: Readonly<Record<string, ReadonlyArray<string>>>
+): Either.Either<RoutingPolicy["chains"], InvalidArgumentError> =>
+  Either.gen(function* () {
+    const chains = new Map<AIProvider.AIProvider, ReadonlyArray<AIProvider.AIProvider>>()
+    for (const [primaryId, fallbackIds] of Object.entries(options)) {
+      const field = `chains.${primaryId}`
+      const primary = yield* Either.mapLeft(AIProvider.make(primaryId), ({ reason }) =>
+        invalid(field, reason)
+      )
+      const fallbacks: Array<AIProvider.AIProvider> = []
+      for (const [index, id] of fallbackIds.entries()) {
+        const fallback = yield* Either.mapLeft(AIProvider.make(id), ({ reason }) =>
+          invalid(`${field}[${index}]`, reason)
+        )
+        if (fallback === primary) {
+          return yield* Either.left(
+            invalid(`${field}[${index}]`, `Expected another provider than the primary, actual ${id}`)
+          )
+        }
+        if (fallbacks.includes(fallback)) {
+          return yield* Either.left(
+            invalid(`${field}[${index}]`, `Expected each provider once, actual ${id} twice`)
+          )
+        }
+        fallbacks.push(fallback)
+      }
+      chains.set(primary, fallbacks)
+    }
+    return chains
+  })
+
+/**
+ * Makes a policy, or fails with an InvalidArgumentError: a chain that names a provider twice or its own
+ * primary, a limit that isn't above 0.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options = {}): Either.Either<RoutingPolicy, InvalidArgumentError> =>
+  Either.gen(function* () {
+    const limits = { ...defaultLimits, ...options.limits }
+    for (const [name, value] of Object.entries(limits)) {
+      // NaN is not above 0 either.
+      if (!(value > 0)) {
+        return yield* Either.left(
+          invalid(`limits.${name}`, `Expected milliseconds above 0, actual ${String(value)}`)
+        )
+      }
+    }
+    const patienceMs = options.patienceMs ?? 5000
+    if (!(patienceMs >= 0)) {
+      return yield* Either.left(
+        invalid("patienceMs", `Expected milliseconds from 0, actual ${String(patienceMs)}`)
+      )
+    }
+    return {
+      chains: yield* chainsOf({ ...defaultChains, ...options.chains }),
+      rules: { ...defaultRules, ...options.rules },
+      limits,
+      patienceMs,
+      resume: options.resume ?? "auto"
+    }
+  })

@@ -1,0 +1,107 @@
+/**
+ * Amounts of money, exact: whole picodollars (10⁻¹² USD) in a bigint, so that a million small costs add
+ * up without binary-float drift. A price of 0.000001 USD per million tokens is one picodollar a token.
+ *
+ * @since 0.1.0
+ */
+import * as Brand from "effect/Brand"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+
+/**
+ * An amount in USD, counted in picodollars.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Usd = bigint & Brand.Brand<"Usd">
+
+const nominal = Brand.nominal<Usd>()
+
+const scale = 1_000_000_000_000n
+
+/**
+ * No money at all. An unknown cost isn't this: it is `Option.none()`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const zero: Usd = nominal(0n)
+
+/**
+ * An amount from whole picodollars.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromPico = (picodollars: bigint): Usd => nominal(picodollars)
+
+/**
+ * An amount from dollars, rounded to the nearest picodollar. `dollars` must be finite.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromNumber = (dollars: number): Usd => nominal(BigInt(Math.round(dollars * 1e12)))
+
+/**
+ * The amount in dollars, as near as a double comes to it: for display and for scores, not for sums.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toNumber = (amount: Usd): number => Number(amount) / 1e12
+
+/**
+ * The exact sum.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const add = (left: Usd, right: Usd): Usd => nominal(left + right)
+
+/**
+ * The exact amount in dollars as a decimal without exponent: `0.0000123`.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toDecimal = (amount: Usd): string => {
+  const magnitude = amount < 0n ? -amount : amount
+  const fraction = (magnitude % scale).toString().padStart(12, "0").replace(/0+$/, "")
+  const digits = `${magnitude / scale}${fraction === "" ? "" : `.${fraction}`}`
+  return amount < 0n ? `-${digits}` : digits
+}
+
+/**
+ * The amount for people: `$0.001234`, six digits after the point.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const format = (amount: Usd): string => `$${toNumber(amount).toFixed(6)}`
+
+const decimal = /^(-?)(\d+)(?:\.(\d{1,12}))?$/
+
+/**
+ * Carries an amount through JSON as an exact decimal string.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Usd: Schema.Schema<Usd, string> = Schema.transformOrFail(
+  Schema.String,
+  Schema.declare((input: unknown): input is Usd => typeof input === "bigint", { identifier: "Usd" }),
+  {
+    strict: true,
+    decode: (text, _, ast) => {
+      const parts = decimal.exec(text)
+      if (parts === null) {
+        return ParseResult.fail(new ParseResult.Type(ast, text, "Expected an amount such as 0.0012"))
+      }
+      const amount = BigInt(parts[2] ?? "0") * scale + BigInt((parts[3] ?? "").padEnd(12, "0"))
+      return ParseResult.succeed(nominal(parts[1] === "-" ? -amount : amount))
+    },
+    encode: (amount) => ParseResult.succeed(toDecimal(amount))
+  }
+)

@@ -1,0 +1,32 @@
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as LogLevel from "effect/LogLevel"
+
+/** The names of the log events are fixed: people alert on them. */
+export type Event =
+  | "engine_registered"
+  | "engine_retrieved"
+  | "engine_unregistered"
+  | "registry_cleared"
+  | "routing_start"
+  | "routing_success"
+  | "routing_failed_permanent"
+  | "routing_fallback_attempt"
+  | "routing_fallback_success"
+  | "routing_fallback_failed"
+  | "routing_all_failed"
+  | "orchestrator_provider_selected"
+  | "orchestrator_task_complete"
+  | "orchestrator_task_failed"
+  | "orchestrator_strategy_updated"
+
+/** Annotations that an event may carry: ids, names and numbers, never text of a prompt or an answer. */
+export type Fields = Readonly<Record<string, string | number | boolean>>
+
+/** Logs an event. An event below the fiber's minimum level costs one look at that level. */
+export const event = (level: LogLevel.LogLevel, name: Event, fields: () => Fields): Effect.Effect<void> =>
+  Effect.withFiberRuntime((fiber) =>
+    LogLevel.lessThan(level, fiber.getFiberRef(FiberRef.currentMinimumLogLevel))
+      ? Effect.void
+      : Effect.annotateLogs(Effect.logWithLevel(level, name), fields())
+  )

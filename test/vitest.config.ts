@@ -1,0 +1,25 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+export default defineConfig({
+  root,
+  resolve: {
+    alias: [
+      { find: /^arc-saga$/, replacement: `${root}src/index.ts` },
+      { find: /^arc-saga\/(.*)$/, replacement: `${root}src/$1.ts` }
+    ]
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 60_000,
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      thresholds: { lines: 98, branches: 98 },
+      reporter: ["text-summary", "text"],
+      reportsDirectory: "coverage"
+    }
+  }
+})
