@@ -1,0 +1,12 @@
+/**
+ * The engines that come with the package.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * A provider that answers by itself, from a seed.
+ *
+ * @since 0.1.0
+ */
+export * as Simulated from "./engines/Simulated.js"
