@@ -1,0 +1,20 @@
+/**
+ * The test kit: engines that follow a script, generators for property tests, virtual time and simulated
+ * fleets. It depends on no test runner.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * What a scripted engine does in one attempt, as plain data.
+ *
+ * @since 0.1.0
+ */
+export * as Behaviour from "./testing/Behaviour.js"
+
+/**
+ * Engines that follow a script and record what they were asked.
+ *
+ * @since 0.1.0
+ */
+export * as ScriptedEngine from "./testing/ScriptedEngine.js"
