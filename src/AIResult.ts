@@ -11,13 +11,14 @@ import * as TokenUsage from "./TokenUsage.js"
 import * as Usd from "./Usd.js"
 
 /**
- * How an attempt ended: with an answer (`succeeded`), with an error (`failed`; a timeout is one), after
- * part of its text had been delivered (`cut`), or because the caller went away (`interrupted`).
+ * How an attempt ended: with an answer (`succeeded`), with an error (`failed`; a timeout is one), with an
+ * error after part of its text had been delivered (`cut`), because the caller went away (`interrupted`),
+ * or because its answer wasn't needed (`discarded`).
  *
  * @since 0.1.0
  * @category schemas
  */
-export const Outcome = Schema.Literal("succeeded", "failed", "cut", "interrupted")
+export const Outcome = Schema.Literal("succeeded", "failed", "cut", "interrupted", "discarded")
 
 /**
  * How an attempt ended.
@@ -85,7 +86,7 @@ export const AIResult = Schema.Struct({
   /** Whether the provider that answered can stream. */
   streamAvailable: Schema.Boolean,
   /** Every attempt, in the order in which they began. */
-  attempts: Schema.NonEmptyArray(Attempt),
+  attempts: Schema.Array(Attempt),
   /** What the caller should know: dropped parameters, skipped events. */
   warnings: Schema.Array(Schema.String)
 })

@@ -38,12 +38,13 @@ export class DuplicateEngineError extends Schema.TaggedError<DuplicateEngineErro
 export class EngineNotRegisteredError extends Schema.TaggedError<EngineNotRegisteredError>(
   "arc-saga/EngineNotRegisteredError"
 )("EngineNotRegisteredError", {
-  provider: AIProvider.AIProvider,
+  /** Who was asked for; absent where any provider would have done. */
+  provider: Schema.optionalWith(AIProvider.AIProvider, { exact: true }),
   registered: Schema.Array(AIProvider.AIProvider)
 }) {
   override get message(): string {
     const known = this.registered.length === 0 ? "none" : this.registered.join(", ")
-    return `No engine is registered for ${this.provider}. Registered: ${known}`
+    return `No engine is registered${this.provider === undefined ? "" : ` for ${this.provider}`}. Registered: ${known}`
   }
 }
 

@@ -1,26 +1,93 @@
 /**
- * The two deliveries of an answer: whole, or as it is written.
+ * The two deliveries of an answer, whole or as it is written, over a single engine: no selection, no
+ * retries, no fallback. What a router does for many, for programs that have one.
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
 import type { AIResult } from "./AIResult.js"
-import type { TextDelta, ToolCallEvent } from "./ReasoningEngine.js"
+import type * as AITask from "./AITask.js"
+import { AttemptObserver } from "./AttemptObserver.js"
+import type { EngineError } from "./EngineError.js"
+import type { InvalidArgumentError } from "./InvalidArgument.js"
+import * as call from "./internal/call.js"
+import * as delivery from "./internal/delivery.js"
+import type { ReasoningEngine } from "./ReasoningEngine.js"
+import * as RoutingPolicy from "./RoutingPolicy.js"
+import type { StreamEvent, StreamInterruptedError } from "./StreamEvent.js"
 
 /**
- * The last element of every stream that succeeds: the same result that a complete call gives.
+ * Delivers answers.
  *
  * @since 0.1.0
- * @category events
+ * @category models
  */
-export interface Completed {
-  readonly _tag: "Completed"
-  readonly result: AIResult
+export interface Service {
+  /** The whole answer. */
+  readonly complete: (task: AITask.AITask) => Effect.Effect<AIResult, EngineError>
+  /** The answer as it is written, ended by `Completed`. */
+  readonly stream: (task: AITask.AITask) => Stream.Stream<StreamEvent, EngineError | StreamInterruptedError>
+  /** One or the other, as the task's mode says. */
+  readonly execute: {
+    (task: AITask.AITask<"complete">): Effect.Effect<AIResult, EngineError>
+    (task: AITask.AITask<"streaming">): Stream.Stream<StreamEvent, EngineError | StreamInterruptedError>
+    (
+      task: AITask.AITask
+    ): Effect.Effect<AIResult, EngineError> | Stream.Stream<StreamEvent, EngineError | StreamInterruptedError>
+  }
 }
 
 /**
- * An element of a streamed answer. The texts joined are exactly `result.text`.
+ * Delivers answers.
  *
  * @since 0.1.0
- * @category events
+ * @category tags
  */
-export type StreamEvent = TextDelta | ToolCallEvent | Completed
+export class ResponseMode extends Context.Tag("arc-saga/ResponseMode")<ResponseMode, Service>() {}
+
+/**
+ * Delivers the answers of one engine within the given limits. Fails with an InvalidArgumentError when a
+ * limit isn't above 0.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  engine: ReasoningEngine,
+  limits: Partial<RoutingPolicy.Limits> = {}
+): Effect.Effect<Service, InvalidArgumentError> =>
+  Effect.gen(function* () {
+    const policy = yield* RoutingPolicy.make({ limits })
+    const observer = yield* Effect.serviceOption(AttemptObserver)
+    const begin = (task: AITask.AITask) => call.begin(task, policy.limits, observer)
+    const route: delivery.Route<EngineError> = (current, mode, goal) =>
+      call.ask(current, engine, mode, call.boundsOf(current, true), goal)
+
+    const complete: Service["complete"] = (task) => delivery.complete(begin(task), route)
+    const stream: Service["stream"] = (task) =>
+      delivery.stream(begin(task), route, () => Effect.succeed(Option.none()))
+
+    function execute(task: AITask.AITask<"complete">): ReturnType<Service["complete"]>
+    function execute(task: AITask.AITask<"streaming">): ReturnType<Service["stream"]>
+    function execute(task: AITask.AITask): ReturnType<Service["complete"]> | ReturnType<Service["stream"]>
+    function execute(task: AITask.AITask): ReturnType<Service["complete"]> | ReturnType<Service["stream"]> {
+      return task.mode === "streaming" ? stream(task) : complete(task)
+    }
+
+    return { complete, stream, execute }
+  })
+
+/**
+ * Delivers the answers of one engine.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  engine: ReasoningEngine,
+  limits: Partial<RoutingPolicy.Limits> = {}
+): Layer.Layer<ResponseMode, InvalidArgumentError> => Layer.effect(ResponseMode, make(engine, limits))

@@ -14,8 +14,9 @@ import { InvalidArgumentError } from "./InvalidArgument.js"
  * What an error of the primary does.
  *
  * - `fail`: the call fails at once with it; no other provider is asked.
- * - `fail-over`: the next provider is asked; `to: "larger-context"` only one whose context window is
- *   larger or unknown.
+ * - `fail-over`: the next provider is asked.
+ * - `fail-over-to-larger`: the next provider is asked whose context window is larger or unknown; when there
+ *   is none, the call fails with the error.
  * - `retry`: the same provider is asked again after the wait of the schedule, or after exactly the
  *   retry-after that a RateLimitError states (plus jitter) if the policy's patience allows it. When the
  *   schedule ends or the wait doesn't fit the deadline, the next provider is asked.
@@ -25,7 +26,8 @@ import { InvalidArgumentError } from "./InvalidArgument.js"
  */
 export type Reaction =
   | { readonly _tag: "fail" }
-  | { readonly _tag: "fail-over"; readonly to: "any" | "larger-context" }
+  | { readonly _tag: "fail-over" }
+  | { readonly _tag: "fail-over-to-larger" }
   | { readonly _tag: "retry"; readonly schedule: Schedule.Schedule<unknown, EngineError.EngineError> }
 
 /**
@@ -72,7 +74,7 @@ export interface RoutingPolicy {
 }
 
 const fail: Reaction = { _tag: "fail" }
-const failOver: Reaction = { _tag: "fail-over", to: "any" }
+const failOver: Reaction = { _tag: "fail-over" }
 
 /**
  * Exponential backoff from `base`, each wait jittered to 80–120 %, for at most `retries` retries.
@@ -95,7 +97,7 @@ export const defaultRules: Rules = {
   AuthenticationError: fail,
   InputValidationError: fail,
   ContentPolicyError: fail,
-  ContextLengthError: { _tag: "fail-over", to: "larger-context" },
+  ContextLengthError: { _tag: "fail-over-to-larger" },
   QuotaExhaustedError: failOver,
   ModelNotFoundError: failOver,
   RateLimitError: { _tag: "retry", schedule: backoff("1 second", 2) },

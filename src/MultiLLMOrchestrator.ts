@@ -1,0 +1,280 @@
+/**
+ * Takes a task, chooses the provider that serves it best, has it answered, and reports.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
+import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+import type * as AIProvider from "./AIProvider.js"
+import type { AIResult } from "./AIResult.js"
+import type * as AITask from "./AITask.js"
+import * as CostOptimizer from "./CostOptimizer.js"
+import type { InvalidArgumentError } from "./InvalidArgument.js"
+import { taskIdOf } from "./internal/call.js"
+import * as log from "./internal/log.js"
+import type * as ProviderMetrics from "./ProviderMetrics.js"
+import * as ProviderRouter from "./ProviderRouter.js"
+import { ReasoningEngineRegistry } from "./ReasoningEngineRegistry.js"
+import type * as RoutingPolicy from "./RoutingPolicy.js"
+import * as Strategy from "./Strategy.js"
+import type { StreamEvent, StreamInterruptedError } from "./StreamEvent.js"
+
+/**
+ * What a task fails with when other providers may be asked.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type OrchestratorError = ProviderRouter.RouteError | CostOptimizer.NoAvailableProviderError
+
+/**
+ * What a task fails with when only the chosen provider may be asked.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type SoleOrchestratorError = ProviderRouter.SoleRouteError | CostOptimizer.NoAvailableProviderError
+
+/**
+ * How one task is served.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServeOptions {
+  /** Whether other providers are asked when the chosen one fails; true when absent. */
+  readonly useFallback?: boolean
+  /** By what the provider of this task is chosen; the orchestrator's strategy when absent. */
+  readonly strategy?: Strategy.Strategy
+}
+
+type Sole = ServeOptions & { readonly useFallback: false }
+type Chained = ServeOptions & { readonly useFallback?: true }
+
+type Whole<E> = Effect.Effect<AIResult, E>
+type Streamed<E> = Stream.Stream<StreamEvent, E | StreamInterruptedError>
+
+/**
+ * Serves tasks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** The whole answer. */
+  readonly complete: {
+    (task: AITask.AITask, options: Sole): Whole<SoleOrchestratorError>
+    (task: AITask.AITask, options?: Chained): Whole<OrchestratorError>
+    (task: AITask.AITask, options?: ServeOptions): Whole<OrchestratorError | SoleOrchestratorError>
+  }
+  /** The answer as it is written, ended by `Completed`. */
+  readonly stream: {
+    (task: AITask.AITask, options: Sole): Streamed<SoleOrchestratorError>
+    (task: AITask.AITask, options?: Chained): Streamed<OrchestratorError>
+    (task: AITask.AITask, options?: ServeOptions): Streamed<OrchestratorError | SoleOrchestratorError>
+  }
+  /** One or the other, as the task's mode says. */
+  readonly execute: {
+    (task: AITask.AITask<"complete">): Whole<OrchestratorError>
+    (task: AITask.AITask<"streaming">): Streamed<OrchestratorError>
+    (task: AITask.AITask): Whole<OrchestratorError> | Streamed<OrchestratorError>
+  }
+  /** Changes the strategy from the next task on; tasks under way keep theirs. */
+  readonly updateStrategy: (strategy: Strategy.Strategy) => Effect.Effect<void>
+  /** The strategy of the next task. */
+  readonly strategy: Effect.Effect<Strategy.Strategy>
+}
+
+/**
+ * Serves tasks.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class MultiLLMOrchestrator extends Context.Tag("arc-saga/MultiLLMOrchestrator")<
+  MultiLLMOrchestrator,
+  Service
+>() {}
+
+/**
+ * What can be set.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** By what providers are chosen; `balanced` when absent. */
+  readonly strategy?: Strategy.Strategy
+}
+
+/** A task with its provider decided, and what the router has to know of the others. */
+interface Choice {
+  readonly task: AITask.AITask
+  readonly options: ProviderRouter.RouteOptions
+  /** For the log. */
+  readonly fields: { readonly taskId: string; readonly provider: AIProvider.AIProvider }
+}
+
+const failed =
+  (choice: Choice) =>
+  (error: { readonly _tag: string }): Effect.Effect<void> =>
+    log.event(LogLevel.Warning, "orchestrator_task_failed", () => ({ ...choice.fields, error: error._tag }))
+
+const completed = (choice: Choice): Effect.Effect<void> =>
+  log.event(LogLevel.Debug, "orchestrator_task_complete", () => choice.fields)
+
+/**
+ * Makes an orchestrator over the providers that the optimizer knows and the registry has engines for.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: Options = {}
+): Effect.Effect<
+  Service,
+  never,
+  CostOptimizer.CostOptimizer | ProviderRouter.ProviderRouter | ReasoningEngineRegistry
+> =>
+  Effect.gen(function* () {
+    const optimizer = yield* CostOptimizer.CostOptimizer
+    const router = yield* ProviderRouter.ProviderRouter
+    const registry = yield* ReasoningEngineRegistry
+    const current = yield* Ref.make(options.strategy ?? Strategy.balanced)
+
+    const unavailable: Effect.Effect<ReadonlySet<AIProvider.AIProvider>> = Effect.map(
+      optimizer.metrics,
+      (known) => new Set(known.filter(({ available }) => !available).map(({ provider }) => provider))
+    )
+
+    /** The best provider that has an engine; those without one are as good as unavailable. */
+    const select = (
+      order: ReadonlyArray<AIProvider.AIProvider>,
+      strategy: Strategy.Strategy
+    ): Effect.Effect<AIProvider.AIProvider, CostOptimizer.NoAvailableProviderError> =>
+      Effect.flatMap(registry.list, (engines) => {
+        const best = order.find((provider) => engines.some((engine) => engine.provider === provider))
+        return best === undefined
+          ? new CostOptimizer.NoAvailableProviderError({ strategy: strategy.name, unavailable: order })
+          : Effect.succeed(best)
+      })
+
+    const choose = (
+      task: AITask.AITask,
+      serve: ServeOptions
+    ): Effect.Effect<Choice, CostOptimizer.NoAvailableProviderError> =>
+      Effect.gen(function* () {
+        const strategy = serve.strategy ?? (yield* Ref.get(current))
+        const ranked = optimizer.rank(task, strategy)
+        // Who pins a provider asks for it even when nothing could be chosen.
+        const order = task.pinned ? yield* Effect.orElseSucceed(ranked, () => []) : yield* ranked
+        const provider =
+          task.pinned && task.provider !== undefined ? task.provider : yield* select(order, strategy)
+        const taskId = yield* taskIdOf(task)
+        const fields = { taskId, provider }
+        yield* log.event(LogLevel.Debug, "orchestrator_provider_selected", () => ({
+          ...fields,
+          strategy: strategy.name,
+          pinned: task.pinned
+        }))
+        return {
+          task: { ...task, id: taskId, provider },
+          options: { order, unavailable: yield* unavailable, useFallback: serve.useFallback ?? true },
+          fields
+        }
+      })
+
+    function complete(task: AITask.AITask, serve: Sole): Whole<SoleOrchestratorError>
+    function complete(task: AITask.AITask, serve?: Chained): Whole<OrchestratorError>
+    function complete(
+      task: AITask.AITask,
+      serve?: ServeOptions
+    ): Whole<OrchestratorError | SoleOrchestratorError>
+    function complete(
+      task: AITask.AITask,
+      serve: ServeOptions = {}
+    ): Whole<OrchestratorError | SoleOrchestratorError> {
+      return Effect.flatMap(choose(task, serve), (choice) =>
+        Effect.tapBoth(router.complete(choice.task, choice.options), {
+          onSuccess: () => completed(choice),
+          onFailure: failed(choice)
+        })
+      )
+    }
+
+    function stream(task: AITask.AITask, serve: Sole): Streamed<SoleOrchestratorError>
+    function stream(task: AITask.AITask, serve?: Chained): Streamed<OrchestratorError>
+    function stream(
+      task: AITask.AITask,
+      serve?: ServeOptions
+    ): Streamed<OrchestratorError | SoleOrchestratorError>
+    function stream(
+      task: AITask.AITask,
+      serve: ServeOptions = {}
+    ): Streamed<OrchestratorError | SoleOrchestratorError> {
+      return Stream.unwrap(
+        Effect.map(choose(task, serve), (choice) =>
+          router
+            .stream(choice.task, choice.options)
+            .pipe(Stream.tapError(failed(choice)), Stream.onEnd(completed(choice)))
+        )
+      )
+    }
+
+    function execute(task: AITask.AITask<"complete">): Whole<OrchestratorError>
+    function execute(task: AITask.AITask<"streaming">): Streamed<OrchestratorError>
+    function execute(task: AITask.AITask): Whole<OrchestratorError> | Streamed<OrchestratorError>
+    function execute(task: AITask.AITask): Whole<OrchestratorError> | Streamed<OrchestratorError> {
+      return task.mode === "streaming" ? stream(task) : complete(task)
+    }
+
+    return {
+      complete,
+      stream,
+      execute,
+      updateStrategy: (strategy) =>
+        Effect.zipRight(
+          Ref.set(current, strategy),
+          log.event(LogLevel.Info, "orchestrator_strategy_updated", () => ({ strategy: strategy.name }))
+        ),
+      strategy: Ref.get(current)
+    }
+  })
+
+/**
+ * Serves tasks over services that are there already.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<
+  MultiLLMOrchestrator,
+  never,
+  CostOptimizer.CostOptimizer | ProviderRouter.ProviderRouter | ReasoningEngineRegistry
+> => Layer.effect(MultiLLMOrchestrator, make(options))
+
+/**
+ * Serves tasks over the registered engines, with an optimizer and a router of its own: everything but the
+ * engines in one Layer.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFor = (options: {
+  /** What is known of each provider, in the order that breaks ties. */
+  readonly providers: ReadonlyArray<ProviderMetrics.Options>
+  /** By what providers are chosen; `balanced` when absent. */
+  readonly strategy?: Strategy.Strategy
+  /** How tasks are routed; the default policy when absent. */
+  readonly policy?: RoutingPolicy.Options
+}): Layer.Layer<MultiLLMOrchestrator, InvalidArgumentError, ReasoningEngineRegistry> =>
+  layer(options).pipe(
+    Layer.provide(CostOptimizer.layer(options.providers)),
+    Layer.provide(ProviderRouter.layer(options.policy))
+  )

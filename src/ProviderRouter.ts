@@ -1,0 +1,338 @@
+/**
+ * Takes one task over a chain of providers: retries inside, fallback outside, one deadline around it all.
+ *
+ * The router is the only one that retries. What each error does is data, in the RoutingPolicy.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import type * as AIProvider from "./AIProvider.js"
+import * as AIResult from "./AIResult.js"
+import type * as AITask from "./AITask.js"
+import { AttemptObserver } from "./AttemptObserver.js"
+import * as EngineError from "./EngineError.js"
+import type { InvalidArgumentError } from "./InvalidArgument.js"
+import * as call from "./internal/call.js"
+import * as delivery from "./internal/delivery.js"
+import * as log from "./internal/log.js"
+import { larger, type Plan, planOf } from "./internal/plan.js"
+import * as resume from "./internal/resume.js"
+import * as retry from "./internal/retry.js"
+import type { ReasoningEngine } from "./ReasoningEngine.js"
+import { type EngineNotRegisteredError, ReasoningEngineRegistry } from "./ReasoningEngineRegistry.js"
+import * as RoutingPolicy from "./RoutingPolicy.js"
+import type { Attempt } from "./internal/attempt.js"
+import type { StreamEvent, StreamInterruptedError } from "./StreamEvent.js"
+
+/**
+ * No provider of the chain answered in time. The message names the primary's error; `attempts` has them
+ * all, in their order.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class AllProvidersFailedError extends Schema.TaggedError<AllProvidersFailedError>(
+  "arc-saga/AllProvidersFailedError"
+)("AllProvidersFailedError", {
+  /** Why the first that was asked failed for good. */
+  primary: EngineError.EngineError,
+  attempts: Schema.Array(AIResult.Attempt)
+}) {
+  override get message(): string {
+    const others = this.attempts
+      .filter(({ provider }) => provider !== this.primary.provider)
+      .map(({ error, provider }) =>
+        Option.match(error, { onNone: () => provider, onSome: ({ _tag }) => `${provider} (${_tag})` })
+      )
+    const rest =
+      others.length === 0 ? "No other provider could be asked" : `Then failed: ${others.join(", ")}`
+    return `No provider answered. ${this.primary.message}. ${rest}`
+  }
+}
+
+/**
+ * What routing with fallback fails with: the primary's own permanent error, or that of all providers.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type RouteError = EngineError.PermanentEngineError | AllProvidersFailedError | EngineNotRegisteredError
+
+/**
+ * What routing to one provider alone fails with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type SoleRouteError = EngineError.EngineError | EngineNotRegisteredError
+
+/**
+ * How one task is routed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RouteOptions {
+  /** Whether other providers are asked when the first fails; true when absent. */
+  readonly useFallback?: boolean
+  /** The order in which the others are asked where the policy has no chain; that of registration if absent. */
+  readonly order?: ReadonlyArray<AIProvider.AIProvider>
+  /** Providers that mustn't be asked as a fallback now. */
+  readonly unavailable?: ReadonlySet<AIProvider.AIProvider>
+}
+
+type Sole = RouteOptions & { readonly useFallback: false }
+type Chained = RouteOptions & { readonly useFallback?: true }
+
+/**
+ * Routes tasks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /**
+   * The whole answer, from the task's provider (the first registered if it names none) or a fallback,
+   * within the task's deadline. Interrupting it ends the request at the provider.
+   */
+  readonly complete: {
+    (task: AITask.AITask, options: Sole): Effect.Effect<AIResult.AIResult, SoleRouteError>
+    (task: AITask.AITask, options?: Chained): Effect.Effect<AIResult.AIResult, RouteError>
+    (
+      task: AITask.AITask,
+      options?: RouteOptions
+    ): Effect.Effect<AIResult.AIResult, RouteError | SoleRouteError>
+  }
+  /**
+   * The answer as it is written, ended by `Completed`. Falls over until its first content is delivered;
+   * after that it goes on with a verified continuation or fails with StreamInterruptedError.
+   */
+  readonly stream: {
+    (task: AITask.AITask, options: Sole): Stream.Stream<StreamEvent, SoleRouteError | StreamInterruptedError>
+    (task: AITask.AITask, options?: Chained): Stream.Stream<StreamEvent, RouteError | StreamInterruptedError>
+    (
+      task: AITask.AITask,
+      options?: RouteOptions
+    ): Stream.Stream<StreamEvent, RouteError | SoleRouteError | StreamInterruptedError>
+  }
+}
+
+/**
+ * Routes tasks.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class ProviderRouter extends Context.Tag("arc-saga/ProviderRouter")<ProviderRouter, Service>() {}
+
+type Engine = ReasoningEngine
+
+/** One try at one engine; `last` when no other can follow it. */
+type Open = (engine: Engine, last: boolean) => Effect.Effect<Attempt, EngineError.EngineError>
+
+const allFailed = (
+  current: call.Call,
+  primary: EngineError.EngineError
+): Effect.Effect<never, AllProvidersFailedError> =>
+  Effect.zipRight(
+    log.event(LogLevel.Error, "routing_all_failed", () => ({
+      taskId: current.taskId,
+      provider: primary.provider,
+      error: primary._tag,
+      attempts: current.attempts.length
+    })),
+    new AllProvidersFailedError({ primary, attempts: current.attempts })
+  )
+
+const failedPermanently = <E extends EngineError.EngineError>(
+  current: call.Call,
+  error: E
+): Effect.Effect<never, E> =>
+  Effect.zipRight(
+    log.event(LogLevel.Warning, "routing_failed_permanent", () => ({
+      taskId: current.taskId,
+      provider: error.provider,
+      error: error._tag
+    })),
+    Effect.fail(error)
+  )
+
+/** Asks one after the other. Why each failed is in the call's books before the next is asked. */
+const firstThatAnswers = (
+  current: call.Call,
+  engines: ReadonlyArray<Engine>,
+  primary: EngineError.EngineError,
+  open: Open
+): Effect.Effect<Attempt, AllProvidersFailedError> =>
+  engines.reduceRight<Effect.Effect<Attempt, AllProvidersFailedError>>(
+    (next, engine, index) => {
+      const fields = () => ({ taskId: current.taskId, provider: engine.provider })
+      const tried = Effect.zipRight(
+        log.event(LogLevel.Debug, "routing_fallback_attempt", fields),
+        Effect.tapBoth(open(engine, index === engines.length - 1), {
+          onSuccess: () => log.event(LogLevel.Debug, "routing_fallback_success", fields),
+          onFailure: ({ _tag }) =>
+            log.event(LogLevel.Warning, "routing_fallback_failed", () => ({ ...fields(), error: _tag }))
+        })
+      )
+      return Effect.suspend(() =>
+        call.isOver(current) ? allFailed(current, primary) : Effect.orElse(tried, () => next)
+      )
+    },
+    Effect.suspend(() => allFailed(current, primary))
+  )
+
+/**
+ * Makes a router over the registered engines. Fails with an InvalidArgumentError when the policy
+ * contradicts itself.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  policyOptions: RoutingPolicy.Options = {}
+): Effect.Effect<Service, InvalidArgumentError, ReasoningEngineRegistry> =>
+  Effect.gen(function* () {
+    const registry = yield* ReasoningEngineRegistry
+    const observer = yield* Effect.serviceOption(AttemptObserver)
+    const policy = yield* RoutingPolicy.make(policyOptions)
+
+    /** Asks the primary, and again where its rule says so and the time allows it. */
+    const withRetries = (
+      current: call.Call,
+      open: Effect.Effect<Attempt, EngineError.EngineError>,
+      states: retry.States = new Map()
+    ): Effect.Effect<Attempt, EngineError.EngineError> =>
+      Effect.catchAll(open, (error) =>
+        Effect.flatMap(
+          retry.plan(policy, current, error, states),
+          Option.match({
+            onNone: () => Effect.fail(error),
+            onSome: (next) =>
+              Effect.zipRight(
+                Effect.sleep(next.waitMs),
+                Effect.suspend(() => withRetries(current, open, next.states))
+              )
+          })
+        )
+      )
+
+    /** What follows when the primary has failed for good. */
+    const failOver = (
+      current: call.Call,
+      plan: Plan,
+      error: EngineError.EngineError,
+      open: Open
+    ): Effect.Effect<Attempt, EngineError.PermanentEngineError | AllProvidersFailedError> => {
+      const reaction = policy.rules[error._tag]
+      const candidates =
+        reaction._tag === "fail"
+          ? []
+          : reaction._tag === "fail-over-to-larger"
+            ? plan.fallbacks.filter(larger(plan.primary))
+            : plan.fallbacks
+      const owned = reaction._tag === "fail" || reaction._tag === "fail-over-to-larger"
+      return owned && candidates.length === 0 && EngineError.isPermanent(error)
+        ? failedPermanently(current, error)
+        : firstThatAnswers(current, candidates, error, open)
+    }
+
+    /** Finds who answers a task. */
+    const routing =
+      <E>(
+        task: AITask.AITask,
+        options: RouteOptions,
+        afterPrimary: (
+          current: call.Call,
+          plan: Plan,
+          error: EngineError.EngineError,
+          open: Open
+        ) => Effect.Effect<Attempt, E>
+      ): delivery.Route<E | EngineNotRegisteredError | EngineError.InputValidationError> =>
+      (current, mode, goal) =>
+        Effect.flatMap(planOf(registry, policy, task, options), (plan) => {
+          current.engines = [plan.primary, ...plan.fallbacks]
+          const open: Open = (engine, last) =>
+            call.ask(current, engine, mode, call.boundsOf(current, last), goal)
+          const { provider } = plan.primary
+          return Effect.zipRight(
+            log.event(LogLevel.Debug, "routing_start", () => ({ taskId: current.taskId, provider })),
+            Effect.tap(
+              Effect.catchAll(
+                withRetries(current, open(plan.primary, plan.fallbacks.length === 0)),
+                (error) => afterPrimary(current, plan, error, open)
+              ),
+              (attempt) =>
+                log.event(LogLevel.Debug, "routing_success", () => ({
+                  taskId: current.taskId,
+                  provider: attempt.engine.provider
+                }))
+            )
+          )
+        })
+
+    const alone = (task: AITask.AITask, options: RouteOptions): delivery.Route<SoleRouteError> =>
+      routing(task, options, (current, _plan, error) => failedPermanently(current, error))
+
+    const chained = (task: AITask.AITask, options: RouteOptions): delivery.Route<RouteError> =>
+      routing(task, options, failOver)
+
+    const begin = (task: AITask.AITask) => call.begin(task, policy.limits, observer)
+
+    function complete(task: AITask.AITask, options: Sole): Effect.Effect<AIResult.AIResult, SoleRouteError>
+    function complete(task: AITask.AITask, options?: Chained): Effect.Effect<AIResult.AIResult, RouteError>
+    function complete(
+      task: AITask.AITask,
+      options?: RouteOptions
+    ): Effect.Effect<AIResult.AIResult, RouteError | SoleRouteError>
+    function complete(
+      task: AITask.AITask,
+      options: RouteOptions = {}
+    ): Effect.Effect<AIResult.AIResult, RouteError | SoleRouteError> {
+      return options.useFallback === false
+        ? delivery.complete(begin(task), alone(task, options))
+        : delivery.complete(begin(task), chained(task, options))
+    }
+
+    const continuation = resume.continuation(policy)
+
+    function stream(
+      task: AITask.AITask,
+      options: Sole
+    ): Stream.Stream<StreamEvent, SoleRouteError | StreamInterruptedError>
+    function stream(
+      task: AITask.AITask,
+      options?: Chained
+    ): Stream.Stream<StreamEvent, RouteError | StreamInterruptedError>
+    function stream(
+      task: AITask.AITask,
+      options?: RouteOptions
+    ): Stream.Stream<StreamEvent, RouteError | SoleRouteError | StreamInterruptedError>
+    function stream(
+      task: AITask.AITask,
+      options: RouteOptions = {}
+    ): Stream.Stream<StreamEvent, RouteError | SoleRouteError | StreamInterruptedError> {
+      return options.useFallback === false
+        ? delivery.stream(begin(task), alone(task, options), continuation)
+        : delivery.stream(begin(task), chained(task, options), continuation)
+    }
+
+    return { complete, stream }
+  })
+
+/**
+ * Routes tasks over the registered engines.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  policy: RoutingPolicy.Options = {}
+): Layer.Layer<ProviderRouter, InvalidArgumentError, ReasoningEngineRegistry> =>
+  Layer.effect(ProviderRouter, make(policy))

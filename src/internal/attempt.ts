@@ -1,0 +1,290 @@
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import * as Scope from "effect/Scope"
+import type * as AIResult from "../AIResult.js"
+import * as AITask from "../AITask.js"
+import * as EngineError from "../EngineError.js"
+import * as Price from "../Price.js"
+import type * as ReasoningEngine from "../ReasoningEngine.js"
+import * as TokenUsage from "../TokenUsage.js"
+import * as Usd from "../Usd.js"
+
+/** The time limits of one attempt: `Infinity` where there is none. */
+export interface Bounds {
+  /** The instant at which the call as a whole has to be done. */
+  readonly deadline: number
+  readonly firstTokenMs: number
+  readonly idleMs: number
+}
+
+/** What a caller of a stream sees of an engine's events. */
+export type Content = ReasoningEngine.TextDelta | ReasoningEngine.ToolCallEvent
+
+/**
+ * One attempt at one engine: everything that is known of it while it runs. It belongs to one call and is
+ * written by one fiber at a time.
+ *
+ * The engine's effects run in a fiber of their own, so that a limit can end them without ending the
+ * caller; one watch per attempt keeps all its limits. Running out of time doesn't wait for the engine to
+ * let go, being interrupted does.
+ */
+export class Attempt {
+  readonly startedAt: number
+  text = ""
+  readonly toolCalls: Array<AITask.ToolCall> = []
+  readonly warnings: Array<string> = []
+  /** What the provider said at the end; means nothing before `finished`. */
+  finish: ReasoningEngine.Finish
+  /** Whether the provider has said that the answer is whole. */
+  finished = false
+  /** Whether some of it has reached the caller. */
+  committed = false
+  settled = false
+
+  private usage: TokenUsage.TokenUsage | undefined = undefined
+  private pending: Array<Content> = []
+  private firstContentAt: number | undefined = undefined
+  private scope: Scope.CloseableScope | undefined = undefined
+  private pull: ReasoningEngine.Pull | undefined = undefined
+  private watch: Fiber.RuntimeFiber<void> | undefined = undefined
+  /** Since when the engine has been asked for more; `Infinity` while nobody waits for it. */
+  private waitingSince = Number.POSITIVE_INFINITY
+  private expired: EngineError.TimeoutError | undefined = undefined
+  private onExpiry: (error: EngineError.TimeoutError) => void = () => {}
+
+  constructor(
+    readonly engine: ReasoningEngine.ReasoningEngine,
+    readonly request: ReasoningEngine.Request,
+    private readonly clock: Clock.Clock,
+    private bounds: Bounds
+  ) {
+    this.startedAt = clock.unsafeCurrentTimeMillis()
+    this.finish = { _tag: "Finish", reason: "other", model: engine.model }
+  }
+
+  /** Asks the engine on until there is enough, or all of it. */
+  advance(enough: (attempt: Attempt) => boolean): Effect.Effect<void, EngineError.EngineError> {
+    const more = (pull: ReasoningEngine.Pull): ReturnType<Attempt["advance"]> =>
+      Effect.flatMap(pull, (events) => {
+        this.absorb(events)
+        return this.finished || enough(this) ? Effect.void : more(pull)
+      })
+    const opened = Effect.suspend(() => {
+      if (this.pull !== undefined) return more(this.pull)
+      return Effect.flatMap(Scope.make(), (scope) => {
+        this.scope = scope
+        return Effect.flatMap(Scope.extend(this.engine.attempt(this.request), scope), (pull) => {
+          this.pull = pull
+          return more(pull)
+        })
+      })
+    })
+    return this.guard(
+      Effect.onExit(opened, (exit) =>
+        Exit.isFailure(exit) || this.finished ? this.close(exit) : Effect.void
+      )
+    )
+  }
+
+  /** The content that came since it was last taken. */
+  take(): ReadonlyArray<Content> {
+    const taken = this.pending
+    this.pending = []
+    return taken
+  }
+
+  get hasContent(): boolean {
+    return this.pending.length > 0
+  }
+
+  /** Drops what repeats the given text; what comes after it stays to be taken. */
+  skip(characters: number): void {
+    let left = characters
+    this.pending = this.pending.flatMap((content): ReadonlyArray<Content> => {
+      if (content._tag !== "TextDelta" || left === 0) return [content]
+      const rest = content.text.slice(left)
+      left = Math.max(0, left - content.text.length)
+      return rest === "" ? [] : [{ _tag: "TextDelta", text: rest }]
+    })
+  }
+
+  /** From here on the attempt's content is the caller's: other limits hold. */
+  commit(bounds: Bounds): void {
+    this.committed = true
+    this.bounds = bounds
+    this.stopWatch()
+  }
+
+  /** Ends the attempt at the provider. */
+  close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return this.scope === undefined ? Effect.void : Scope.close(this.scope, exit)
+  }
+
+  /** Closes the books. */
+  record(outcome: AIResult.Outcome, error: EngineError.EngineError | undefined): AIResult.Attempt {
+    this.settled = true
+    this.stopWatch()
+    const usage = this.usageOf(outcome, error)
+    const unused = !usage.estimated && usage.inputTokens === 0 && usage.outputTokens === 0
+    return {
+      provider: this.engine.provider,
+      model: this.finish.model,
+      outcome,
+      error: Option.fromNullable(error),
+      usage,
+      cost: unused
+        ? Option.some(Usd.zero)
+        : Option.map(this.engine.price, (price) => Price.cost(price, usage)),
+      startedAt: this.startedAt,
+      durationMs: this.clock.unsafeCurrentTimeMillis() - this.startedAt,
+      firstTokenMs:
+        this.firstContentAt === undefined ? Option.none() : Option.some(this.firstContentAt - this.startedAt)
+    }
+  }
+
+  /** The provider's count; where it gave none and may still charge, an estimate that says it is one. */
+  private usageOf(
+    outcome: AIResult.Outcome,
+    error: EngineError.EngineError | undefined
+  ): TokenUsage.TokenUsage {
+    if (outcome === "succeeded" && this.usage !== undefined) return this.usage
+    const written = this.toolCalls.reduce((sum, call) => sum + call.arguments.length, this.text.length)
+    const outputTokens = TokenUsage.estimateTokens(written)
+    if (this.usage !== undefined) {
+      // A count from before the end may lack what was written since.
+      return this.usage.outputTokens >= outputTokens
+        ? this.usage
+        : { ...this.usage, outputTokens, estimated: true }
+    }
+    if (error !== undefined && error._tag !== "TimeoutError" && written === 0) return TokenUsage.none
+    const read = AITask.inputCharacters(this.request.task) + (this.request.prefill?.length ?? 0)
+    return TokenUsage.make({
+      inputTokens: TokenUsage.estimateTokens(read),
+      outputTokens,
+      estimated: true
+    })
+  }
+
+  private absorb(events: ReadonlyArray<ReasoningEngine.EngineEvent>): void {
+    this.waitingSince = this.clock.unsafeCurrentTimeMillis()
+    for (const event of events) {
+      switch (event._tag) {
+        case "TextDelta":
+          if (event.text === "") break
+          this.text += event.text
+          this.pending.push(event)
+          break
+        case "ToolCall":
+          this.toolCalls.push(event.call)
+          this.pending.push(event)
+          break
+        case "Usage":
+          this.usage = event.usage
+          break
+        case "Warning":
+          this.warnings.push(event.message)
+          break
+        case "Finish":
+          this.finish = event
+          this.finished = true
+          break
+      }
+      if (this.finished) break
+    }
+    if (this.firstContentAt === undefined && this.pending.length > 0) this.firstContentAt = this.waitingSince
+  }
+
+  private guard(effect: Effect.Effect<void, EngineError.EngineError>): ReturnType<Attempt["advance"]> {
+    return Effect.flatMap(Effect.runtime(), (runtime) =>
+      Effect.async<void, EngineError.EngineError>((resume) => {
+        this.waitingSince = this.clock.unsafeCurrentTimeMillis()
+        this.expire()
+        if (this.expired !== undefined) {
+          Runtime.runFork(runtime, this.close(Exit.fail(this.expired)))
+          return resume(this.expired)
+        }
+        const child = Runtime.runFork(runtime, Effect.interruptible(effect))
+        const done = child.unsafePoll()
+        if (done !== null) return resume(this.ended(done))
+        child.addObserver((exit) => resume(this.ended(exit)))
+        this.onExpiry = (error) => {
+          child.unsafeInterruptAsFork(FiberId.none)
+          // What is whole stays whole, however long the engine takes to let go.
+          resume(this.finished ? Effect.void : error)
+        }
+        this.watch ??= Runtime.runFork(runtime, Effect.interruptible(this.watching))
+        return Fiber.interrupt(child)
+      })
+    )
+  }
+
+  /** Nobody waits any more. An engine that interrupts itself has failed: its caller wasn't interrupted. */
+  private ended(exit: Exit.Exit<void, EngineError.EngineError>): ReturnType<Attempt["advance"]> {
+    this.waitingSince = Number.POSITIVE_INFINITY
+    return Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
+      ? new EngineError.TransientError({
+          provider: this.engine.provider,
+          reason: "server",
+          description: "the engine interrupted its own attempt"
+        })
+      : exit
+  }
+
+  private stopWatch(): void {
+    this.watch?.unsafeInterruptAsFork(FiberId.none)
+    this.watch = undefined
+  }
+
+  private readonly watching: Effect.Effect<void> = Effect.suspend(() => {
+    this.expire()
+    if (this.expired !== undefined) {
+      this.onExpiry(this.expired)
+      return Effect.void
+    }
+    const { at } = this.due()
+    // Limits move while the watch sleeps, never by less than the shortest of them.
+    const wait = Math.min(
+      at - this.clock.unsafeCurrentTimeMillis(),
+      this.bounds.idleMs,
+      this.bounds.firstTokenMs
+    )
+    return Number.isFinite(wait)
+      ? Effect.flatMap(this.clock.sleep(Duration.millis(wait)), () => this.watching)
+      : Effect.void
+  })
+
+  private due(): {
+    readonly at: number
+    readonly phase: EngineError.TimeoutError["phase"]
+    readonly ms: number
+  } {
+    const { deadline, firstTokenMs, idleMs } = this.bounds
+    const limit =
+      this.firstContentAt === undefined
+        ? ({ at: this.startedAt + firstTokenMs, phase: "first-token", ms: firstTokenMs } as const)
+        : ({ at: this.waitingSince + idleMs, phase: "idle", ms: idleMs } as const)
+    return deadline <= limit.at ? { at: deadline, phase: "total", ms: deadline - this.startedAt } : limit
+  }
+
+  private expire(): void {
+    const { at, ms, phase } = this.due()
+    if (at > this.clock.unsafeCurrentTimeMillis()) return
+    this.expired ??= new EngineError.TimeoutError({
+      provider: this.engine.provider,
+      phase,
+      description:
+        phase === "first-token"
+          ? `no content within ${ms} ms`
+          : phase === "idle"
+            ? `no further content within ${ms} ms`
+            : `not done ${ms} ms after the attempt began, which is all that the call may take`
+    })
+  }
+}

@@ -1,0 +1,95 @@
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as AITask from "../AITask.js"
+import { InputValidationError } from "../EngineError.js"
+import type { RouteOptions } from "../ProviderRouter.js"
+import * as ReasoningEngine from "../ReasoningEngine.js"
+import { EngineNotRegisteredError, type Service as Registry } from "../ReasoningEngineRegistry.js"
+import type { RoutingPolicy } from "../RoutingPolicy.js"
+
+type Engine = ReasoningEngine.ReasoningEngine
+
+/** Who can be asked for a task, in order. */
+export interface Plan {
+  readonly primary: Engine
+  readonly fallbacks: ReadonlyArray<Engine>
+}
+
+/** Whether an engine's window is larger than another's, as far as both are known. */
+export const larger =
+  (than: Engine) =>
+  (engine: Engine): boolean =>
+    Option.match(Option.all([engine.capabilities.contextWindow, than.capabilities.contextWindow]), {
+      onNone: () => true,
+      onSome: ([window, smaller]) => window > smaller
+    })
+
+const incapable = (engine: Engine, missing: ReadonlyArray<string>, who: string) =>
+  new InputValidationError({
+    provider: engine.provider,
+    description: `${who} carry ${missing.join(" and ")}, which the task needs`
+  })
+
+const primaryOf = (
+  registry: Registry,
+  task: AITask.AITask,
+  engines: ReadonlyArray<Engine>
+): Effect.Effect<Engine, EngineNotRegisteredError> => {
+  const provider = task.provider
+  const registered = () => engines.map((engine) => engine.provider)
+  if (provider === undefined) {
+    const [first] = engines
+    return first === undefined
+      ? new EngineNotRegisteredError({ registered: registered() })
+      : Effect.succeed(first)
+  }
+  return Effect.flatMap(
+    registry.get(provider),
+    Option.match({
+      onNone: () => new EngineNotRegisteredError({ provider, registered: registered() }),
+      onSome: Effect.succeed
+    })
+  )
+}
+
+const fallbacksOf = (
+  policy: RoutingPolicy,
+  primary: Engine,
+  engines: ReadonlyArray<Engine>,
+  options: RouteOptions
+): ReadonlyArray<Engine> => {
+  const registered = new Map(engines.map((engine) => [engine.provider, engine]))
+  const chain = policy.chains.get(primary.provider) ?? options.order ?? [...registered.keys()]
+  return chain.flatMap((provider) => {
+    const engine = registered.get(provider)
+    return engine === undefined || engine === primary || options.unavailable?.has(provider) === true
+      ? []
+      : [engine]
+  })
+}
+
+/** Decides who can be asked for a task: engines that can carry it, in the order of the chain. */
+export const planOf = (
+  registry: Registry,
+  policy: RoutingPolicy,
+  task: AITask.AITask,
+  options: RouteOptions
+): Effect.Effect<Plan, EngineNotRegisteredError | InputValidationError> =>
+  Effect.flatMap(registry.list, (engines) =>
+    Effect.flatMap(primaryOf(registry, task, engines), (primary) => {
+      const missing = ReasoningEngine.lacks(primary, task)
+      if (options.useFallback === false) {
+        return missing.length === 0
+          ? Effect.succeed({ primary, fallbacks: [] })
+          : incapable(primary, missing, "it can't")
+      }
+      const fallbacks = fallbacksOf(policy, primary, engines, options).filter(
+        (engine) => ReasoningEngine.lacks(engine, task).length === 0
+      )
+      if (missing.length === 0) return Effect.succeed({ primary, fallbacks })
+      const [first, ...rest] = fallbacks
+      return first === undefined
+        ? incapable(primary, missing, "neither it nor a provider of its chain can")
+        : Effect.succeed({ primary: first, fallbacks: rest })
+    })
+  )

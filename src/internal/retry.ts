@@ -1,0 +1,44 @@
+import * as Effect from "effect/Effect"
+import * as Intervals from "effect/ScheduleIntervals"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as ScheduleDecision from "effect/ScheduleDecision"
+import type { EngineError } from "../EngineError.js"
+import type { RoutingPolicy } from "../RoutingPolicy.js"
+import type { Call } from "./call.js"
+
+/** How far each error's schedule has come in this call. */
+export type States = ReadonlyMap<EngineError["_tag"], unknown>
+
+export interface Retry {
+  readonly waitMs: number
+  readonly states: States
+}
+
+/** A stated retry-after is never shortened; the jitter on top keeps those who wait for it apart. */
+const statedWait = (retryAfterMs: number): Effect.Effect<number> =>
+  Effect.map(Random.next, (n) => retryAfterMs * (1 + n / 10))
+
+/** How long to wait before the same engine is asked again; none when it isn't, or not in time. */
+export const plan = (
+  policy: RoutingPolicy,
+  call: Call,
+  error: EngineError,
+  states: States
+): Effect.Effect<Option.Option<Retry>> => {
+  const reaction = policy.rules[error._tag]
+  if (reaction._tag !== "retry") return Effect.succeedNone
+  const stated = error._tag === "RateLimitError" ? error.retryAfterMs : undefined
+  if (stated !== undefined && stated > policy.patienceMs) return Effect.succeedNone
+  const now = call.clock.unsafeCurrentTimeMillis()
+  const before: unknown = states.has(error._tag) ? states.get(error._tag) : reaction.schedule.initial
+  return Effect.flatMap(reaction.schedule.step(now, error, before), ([state, , decision]) => {
+    if (ScheduleDecision.isDone(decision)) return Effect.succeedNone
+    const scheduled = Math.max(0, Intervals.start(decision.intervals) - now)
+    return Effect.map(stated === undefined ? Effect.succeed(scheduled) : statedWait(stated), (waitMs) =>
+      now + waitMs < call.deadline
+        ? Option.some({ waitMs, states: new Map(states).set(error._tag, state) })
+        : Option.none()
+    )
+  })
+}
