@@ -18,3 +18,10 @@ export * as Behaviour from "./testing/Behaviour.js"
  * @since 0.1.0
  */
 export * as ScriptedEngine from "./testing/ScriptedEngine.js"
+
+/**
+ * Runs an effect in a time of its own: virtual hours in milliseconds.
+ *
+ * @since 0.1.0
+ */
+export * as VirtualTime from "./testing/VirtualTime.js"
