@@ -6,6 +6,13 @@
  */
 
 /**
+ * Generators for property tests: tasks, errors, scripts, fleets, policies.
+ *
+ * @since 0.1.0
+ */
+export * as Arbitraries from "./testing/Arbitraries.js"
+
+/**
  * What a scripted engine does in one attempt, as plain data.
  *
  * @since 0.1.0

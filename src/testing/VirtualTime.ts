@@ -2,6 +2,8 @@
  * Runs an effect in a time of its own: whenever nothing is left to do at one moment, the clock jumps to
  * the next. Virtual hours pass in milliseconds, and the same seed gives the same run.
  *
+ * The clock goes in whole milliseconds, as platforms do: a sleep is rounded up, never woken early.
+ *
  * It is synchronous: fibers, sleeps, timeouts, races, queues and streams work, whatever comes from outside
  * (a promise, a socket, a timer of the platform) never does, and waiting for it is a deadlock.
  *
@@ -66,7 +68,7 @@ export class VirtualTimeError extends Schema.TaggedError<VirtualTimeError>("arc-
 export interface Options {
   /** What Random draws from; 0 when absent. */
   readonly seed?: number
-  /** The time at the start, in milliseconds; 0 when absent. */
+  /** The time at the start, in whole milliseconds; 0 when absent. */
   readonly startAt?: number
   /** The most virtual milliseconds that a run may take; 30 days when absent. */
   readonly limitMs?: number
@@ -122,7 +124,7 @@ class World implements Scheduler.Scheduler, Clock.Clock {
   }
 
   unsafeCurrentTimeNanos(): bigint {
-    return BigInt(Math.round(this.now * 1e6))
+    return BigInt(this.now) * 1_000_000n
   }
 
   readonly currentTimeMillis: Effect.Effect<number> = Effect.sync(() => this.unsafeCurrentTimeMillis())
@@ -132,7 +134,7 @@ class World implements Scheduler.Scheduler, Clock.Clock {
   sleep(duration: Duration.Duration): Effect.Effect<void> {
     return Effect.async<void>((resume) => {
       const sleeper: Sleeper = {
-        at: this.now + Duration.toMillis(duration),
+        at: this.now + Math.ceil(Duration.toMillis(duration)),
         order: this.slept++,
         wake: () => resume(Effect.void),
         cancelled: false
@@ -207,7 +209,7 @@ const runIn = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   options: Options
 ): Exit.Exit<A, E | VirtualTimeError> => {
-  const world = new World(options.startAt ?? 0, options.maxTasksPerInstant ?? 1_000_000)
+  const world = new World(Math.trunc(options.startAt ?? 0), options.maxTasksPerInstant ?? 1_000_000)
   const fiber = Runtime.runFork(
     runtime,
     effect.pipe(Effect.withRandom(Random.make(options.seed ?? 0)), Effect.withClock(world)),

@@ -1,0 +1,182 @@
+/**
+ * Generators of tasks, for property tests.
+ *
+ * @since 0.1.0
+ */
+import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
+import * as AIProvider from "../../AIProvider.js"
+import * as AITask from "../../AITask.js"
+import { anyText, nonEmpty, optional, ownFields, word } from "../../internal/arbitrary.js"
+
+/**
+ * The id of a provider: short words, with or without a model.
+ *
+ * @since 0.1.0
+ * @category tasks
+ */
+export const provider: FastCheck.Arbitrary<AIProvider.AIProvider> = FastCheck.tuple(
+  FastCheck.constantFrom("claude", "gpt4", "copilot_chat", "local", "x"),
+  FastCheck.option(word, { nil: undefined })
+).map(([vendor, model]) => AIProvider.unsafeMake(model === undefined ? vendor : `${vendor}/${model}`))
+
+const toolCall: FastCheck.Arbitrary<AITask.ToolCall> = FastCheck.record(
+  { id: word, name: word, arguments: FastCheck.json({ maxDepth: 1 }) },
+  ownFields
+)
+
+const textMessage: FastCheck.Arbitrary<AITask.Message> = FastCheck.oneof(
+  FastCheck.record({ role: FastCheck.constant("user" as const), content: anyText }, ownFields),
+  FastCheck.record(
+    {
+      role: FastCheck.constant("user" as const),
+      content: nonEmpty(
+        FastCheck.record({ type: FastCheck.constant("text" as const), text: anyText }, ownFields),
+        3
+      )
+    },
+    ownFields
+  ),
+  FastCheck.record({ role: FastCheck.constant("assistant" as const), content: anyText }, ownFields)
+)
+
+const richMessage: FastCheck.Arbitrary<AITask.Message> = FastCheck.oneof(
+  FastCheck.record(
+    {
+      role: FastCheck.constant("user" as const),
+      content: nonEmpty(
+        FastCheck.record(
+          {
+            type: FastCheck.constant("image" as const),
+            url: FastCheck.webUrl({ validSchemes: ["https"] })
+          },
+          ownFields
+        ),
+        2
+      )
+    },
+    ownFields
+  ),
+  FastCheck.record(
+    {
+      role: FastCheck.constant("assistant" as const),
+      content: FastCheck.constant(""),
+      toolCalls: FastCheck.array(toolCall, { maxLength: 2 })
+    },
+    ownFields
+  ),
+  FastCheck.record(
+    { role: FastCheck.constant("tool" as const), toolCallId: word, content: anyText },
+    ownFields
+  )
+)
+
+const jsonSchema = FastCheck.dictionary(
+  word,
+  FastCheck.constantFrom({ type: "string" }, { type: "number" }),
+  { ...ownFields, maxKeys: 3 }
+).map((properties) => ({ type: "object", properties }))
+
+const toolset = FastCheck.record(
+  {
+    tools: nonEmpty(
+      FastCheck.record(
+        { name: word, description: anyText, parameters: jsonSchema },
+        { ...ownFields, requiredKeys: ["name", "parameters"] }
+      ),
+      3
+    ),
+    toolChoice: FastCheck.oneof(
+      FastCheck.constantFrom("auto" as const, "none" as const, "required" as const),
+      FastCheck.record({ name: word }, ownFields)
+    )
+  },
+  { ...ownFields, requiredKeys: ["tools"] }
+)
+
+const responseFormat = FastCheck.oneof(
+  FastCheck.constantFrom({ type: "text" } as const, { type: "json" } as const),
+  FastCheck.record(
+    { type: FastCheck.constant("json_schema" as const), name: word, schema: jsonSchema },
+    ownFields
+  )
+)
+
+/**
+ * What tasks are generated.
+ *
+ * @since 0.1.0
+ * @category tasks
+ */
+export interface TaskConstraints {
+  /** Only this delivery; any, or none given, when absent. */
+  readonly mode?: AITask.Mode
+  /** Only these providers, or none given; any when absent. */
+  readonly providers?: readonly [AIProvider.AIProvider, ...ReadonlyArray<AIProvider.AIProvider>]
+  /** Nothing that an engine of text alone lacks: no tools, no images, no JSON answers. */
+  readonly textOnly?: boolean
+}
+
+/**
+ * The fields of valid tasks: AITask.make accepts each.
+ *
+ * @since 0.1.0
+ * @category tasks
+ */
+export const taskOptions = (constraints: TaskConstraints = {}): FastCheck.Arbitrary<AITask.Options> => {
+  const { mode, providers } = constraints
+  const rich = constraints.textOnly !== true
+  const asked = FastCheck.oneof(
+    FastCheck.record({ prompt: anyText }, ownFields),
+    FastCheck.record(
+      { messages: nonEmpty(rich ? FastCheck.oneof(textMessage, richMessage) : textMessage, 4) },
+      ownFields
+    )
+  )
+  const delivered =
+    mode === undefined
+      ? optional({ mode: FastCheck.constantFrom<AITask.Mode>("complete", "streaming") })
+      : FastCheck.constant({ mode })
+  const targeted = FastCheck.option(
+    FastCheck.record(
+      {
+        provider: providers === undefined ? provider : FastCheck.constantFrom(...providers),
+        pinned: FastCheck.boolean()
+      },
+      { ...ownFields, requiredKeys: ["provider"] }
+    ),
+    { nil: {} }
+  )
+  const tooled = rich ? FastCheck.option(toolset, { nil: {} }) : FastCheck.constant({})
+  const formed = rich ? optional({ responseFormat }) : FastCheck.constant({})
+  const others = optional({
+    id: word,
+    systemPrompt: anyText,
+    maxTokens: FastCheck.integer({ min: 1, max: 100_000 }),
+    temperature: FastCheck.double({ min: 0, max: 2, noNaN: true }),
+    topP: FastCheck.double({ min: 0, max: 1, noNaN: true }),
+    stop: nonEmpty(word, 3),
+    userId: word,
+    timeoutMs: FastCheck.integer({ min: 1, max: 120_000 }),
+    metadata: FastCheck.dictionary(word, anyText, { ...ownFields, maxKeys: 3 })
+  })
+  return FastCheck.tuple(asked, delivered, targeted, tooled, formed, others).map(
+    ([what, mode, target, tools, format, rest]) => ({
+      ...rest,
+      ...what,
+      ...mode,
+      ...target,
+      ...tools,
+      ...format
+    })
+  )
+}
+
+/**
+ * Valid tasks.
+ *
+ * @since 0.1.0
+ * @category tasks
+ */
+export const task = (constraints: TaskConstraints = {}): FastCheck.Arbitrary<AITask.AITask> =>
+  taskOptions(constraints).map((options) => Either.getOrThrow(AITask.decodeUnknown(options)))
