@@ -210,7 +210,8 @@ export class Attempt {
           Runtime.runFork(runtime, this.close(Exit.fail(this.expired)))
           return resume(this.expired)
         }
-        const child = Runtime.runFork(runtime, Effect.interruptible(effect))
+        // Its failure is this call's, not that of a fiber that nobody looks after.
+        const child = Runtime.runFork(runtime, Effect.exit(Effect.interruptible(effect)))
         const done = child.unsafePoll()
         if (done !== null) return resume(this.ended(done))
         child.addObserver((exit) => resume(this.ended(exit)))
@@ -226,14 +227,19 @@ export class Attempt {
   }
 
   /** Nobody waits any more. An engine that interrupts itself has failed: its caller wasn't interrupted. */
-  private ended(exit: Exit.Exit<void, EngineError.EngineError>): ReturnType<Attempt["advance"]> {
+  private ended(
+    of: Exit.Exit<Exit.Exit<void, EngineError.EngineError>>
+  ): Exit.Exit<void, EngineError.EngineError> {
     this.waitingSince = Number.POSITIVE_INFINITY
+    const exit = Exit.flatten(of)
     return Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
-      ? new EngineError.TransientError({
-          provider: this.engine.provider,
-          reason: "server",
-          description: "the engine interrupted its own attempt"
-        })
+      ? Exit.fail(
+          new EngineError.TransientError({
+            provider: this.engine.provider,
+            reason: "server",
+            description: "the engine interrupted its own attempt"
+          })
+        )
       : exit
   }
 
