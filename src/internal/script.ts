@@ -44,21 +44,45 @@ const rest = (chunks: ReadonlyArray<string>, prefill: string): ReadonlyArray<str
   return left
 }
 
-/** One step per delta; where nothing waits between them, one step for all. */
-const steps = (
-  pace: Behaviour.Paced,
-  chunks: ReadonlyArray<string>,
-  last: ReadonlyArray<ReasoningEngine.EngineEvent>
-): ReadonlyArray<Step> => {
-  const deltas = chunks.map(ReasoningEngine.textDelta)
-  if (pace.msPerChunk <= 0 || deltas.length < 2) {
-    const events = [...deltas, ...last]
-    return events.length === 0 ? [] : [{ waitMs: pace.firstTokenMs, events }]
+const lengthOf = (chunks: ReadonlyArray<string>): number =>
+  chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+
+/** The deltas, and with a meter that always runs what was used until each. */
+const written = (pace: Behaviour.Paced, chunks: ReadonlyArray<string>): ReadonlyArray<Step> => {
+  const { metered, usage } = pace
+  const told = (share: number): ReadonlyArray<ReasoningEngine.EngineEvent> =>
+    usage === undefined || metered === "end"
+      ? []
+      : [ReasoningEngine.usage({ ...usage, outputTokens: Math.ceil(usage.outputTokens * share) })]
+  const whole = Math.max(1, lengthOf(pace.chunks))
+  let length = 0
+  return [
+    { waitMs: 0, events: told(0) },
+    ...chunks.map((chunk, index) => {
+      length += chunk.length
+      return {
+        waitMs: index === 0 ? pace.firstTokenMs : pace.msPerChunk,
+        events: [ReasoningEngine.textDelta(chunk), ...told(length / whole)]
+      }
+    })
+  ]
+}
+
+/** What is told of usage when the last delta is written. */
+const usageAtEnd = (pace: Behaviour.Paced): ReadonlyArray<ReasoningEngine.EngineEvent> =>
+  pace.usage === undefined || (pace.metered === "always" && lengthOf(pace.chunks) > 0)
+    ? []
+    : [ReasoningEngine.usage(pace.usage)]
+
+/** Where nothing waits between two steps they are one, so that an instant engine has one pull. */
+const merged = (steps: ReadonlyArray<Step>): ReadonlyArray<Step> => {
+  const result: Array<Step> = []
+  for (const step of steps) {
+    if (step.events.length === 0) continue
+    const before = step.waitMs > 0 ? undefined : result.pop()
+    result.push(before === undefined ? step : { ...before, events: [...before.events, ...step.events] })
   }
-  return deltas.map((delta, index) => ({
-    waitMs: index === 0 ? pace.firstTokenMs : pace.msPerChunk,
-    events: index === deltas.length - 1 ? [delta, ...last] : [delta]
-  }))
+  return result
 }
 
 const play = (steps: ReadonlyArray<Step>, end: ReasoningEngine.Pull): Attempt =>
@@ -78,9 +102,6 @@ const play = (steps: ReadonlyArray<Step>, end: ReasoningEngine.Pull): Attempt =>
     })
   })
 
-const usageOf = (pace: Behaviour.Paced): ReadonlyArray<ReasoningEngine.EngineEvent> =>
-  pace.usage === undefined ? [] : [ReasoningEngine.usage(pace.usage)]
-
 const pulledAgain = Effect.dieMessage("ScriptedEngine: an attempt was pulled again after its Finish")
 
 /** What a behaviour means for an engine, and for the text that the answer has to go on from. */
@@ -93,21 +114,25 @@ export const attempt = (
     target.prefill && prefill !== undefined ? rest(pace.chunks, prefill) : pace.chunks
 
   const broken = (pace: Behaviour.Paced & { readonly after: number }, end: ReasoningEngine.Pull): Attempt => {
-    const given = steps(pace, textOf(pace).slice(0, pace.after), usageOf(pace))
-    return play(given, after(given.length === 0 ? pace.firstTokenMs : pace.msPerChunk, end))
+    const chunks = textOf(pace).slice(0, pace.after)
+    return play(
+      merged([...written(pace, chunks), { waitMs: 0, events: usageAtEnd(pace) }]),
+      after(chunks.length === 0 ? pace.firstTokenMs : pace.msPerChunk, end)
+    )
   }
 
   switch (behaviour._tag) {
-    case "Answer":
-      return play(
-        steps(behaviour, textOf(behaviour), [
-          ...behaviour.toolCalls.map(ReasoningEngine.toolCall),
-          ...behaviour.warnings.map(ReasoningEngine.warning),
-          ...usageOf(behaviour),
-          ReasoningEngine.finish(behaviour.finishReason, target.model)
-        ]),
-        pulledAgain
-      )
+    case "Answer": {
+      const chunks = textOf(behaviour)
+      const last = [
+        ...behaviour.toolCalls.map(ReasoningEngine.toolCall),
+        ...behaviour.warnings.map(ReasoningEngine.warning),
+        ...usageAtEnd(behaviour),
+        ReasoningEngine.finish(behaviour.finishReason, target.model)
+      ]
+      const waitMs = chunks.length === 0 ? behaviour.firstTokenMs : 0
+      return play(merged([...written(behaviour, chunks), { waitMs, events: last }]), pulledAgain)
+    }
     case "Fail": {
       const failing = after(behaviour.afterMs, failure(behaviour.error, target.provider))
       return behaviour.during === "begin" ? failing : Effect.succeed(failing)

@@ -120,7 +120,8 @@ export const pace: Arbitrary<Behaviour.PaceOptions> = FastCheck.record(
     chunkSize: FastCheck.integer({ min: 1, max: 20 }),
     firstTokenMs: millis(40_000),
     msPerChunk: millis(12_000),
-    usage
+    usage,
+    metered: FastCheck.constantFrom<"end" | "always">("end", "always")
   },
   { ...ownFields, requiredKeys: ["text", "chunkSize", "firstTokenMs", "msPerChunk"] }
 )

@@ -64,6 +64,11 @@ export interface Paced {
   readonly msPerChunk: number
   /** What the provider says was used; absent when it says nothing. */
   readonly usage?: TokenUsage.TokenUsage
+  /**
+   * When it says so: with the last delta of the attempt (`end`), or as it grows (`always`): the input at
+   * once, and with each delta the share of the output that has been written.
+   */
+  readonly metered: "end" | "always"
 }
 
 /**
@@ -190,8 +195,10 @@ export interface PaceOptions {
   readonly firstTokenMs?: number
   /** Milliseconds between two deltas; none when absent. */
   readonly msPerChunk?: number
-  /** What the provider says was used; nothing said when absent. */
+  /** What the provider says was used for the whole text; nothing said when absent. */
   readonly usage?: TokenUsage.TokenUsage
+  /** Whether usage is told with the last delta (`end`, when absent) or as it grows (`always`). */
+  readonly metered?: "end" | "always"
 }
 
 /**
@@ -214,6 +221,7 @@ const paced = (options: PaceOptions): Paced => ({
   chunks: options.chunks ?? chunksOf(options.text ?? "", options.chunkSize ?? 4),
   firstTokenMs: options.firstTokenMs ?? 0,
   msPerChunk: options.msPerChunk ?? 0,
+  metered: options.metered ?? "end",
   ...(options.usage === undefined ? {} : { usage: options.usage })
 })
 

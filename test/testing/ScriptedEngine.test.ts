@@ -218,6 +218,59 @@ describe("ScriptedEngine", () => {
     })
   )
 
+  it.effect("tells usage as it grows, the input at once, when the script says so", () =>
+    Effect.gen(function* () {
+      const usage = TokenUsage.make({ inputTokens: 9, outputTokens: 4 })
+      const growing = {
+        chunks: ["aa", "bb"],
+        firstTokenMs: 30,
+        msPerChunk: 10,
+        usage,
+        metered: "always"
+      } as const
+      const engine = yield* scripted(
+        [
+          Behaviour.answer(growing),
+          Behaviour.cut({ ...growing, after: 1 }),
+          Behaviour.stall({ ...growing, after: 0 })
+        ],
+        { capabilities: { prefill: true } }
+      )
+      const usageAt = (index: number) =>
+        Effect.map(engine.calls, (calls) =>
+          Option.map(
+            Option.flatMap(Option.fromNullable(calls[index]), (call) => call.usage),
+            (used) => [used.inputTokens, used.outputTokens]
+          )
+        )
+      const answering = yield* Effect.fork(collect(engine.engine))
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual(yield* usageAt(0), Option.some([9, 0]))
+      yield* TestClock.adjust(29)
+      assert.deepStrictEqual(yield* usageAt(0), Option.some([9, 2]))
+      yield* TestClock.adjust(10)
+      assert.deepStrictEqual(yield* usageAt(0), Option.some([9, 4]))
+      assert.strictEqual((yield* Fiber.join(answering)).length, 3)
+      const cutting = yield* Effect.fork(Effect.flip(collect(engine.engine)))
+      yield* TestClock.adjust(40)
+      yield* Fiber.join(cutting)
+      assert.deepStrictEqual(yield* usageAt(1), Option.some([9, 2]))
+      const stalling = yield* Effect.fork(collect(engine.engine))
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual(yield* usageAt(2), Option.some([9, 0]))
+      yield* Fiber.interrupt(stalling)
+    })
+  )
+
+  it.effect("tells the whole usage of an answer without text", () =>
+    Effect.gen(function* () {
+      const usage = TokenUsage.make({ inputTokens: 9, outputTokens: 4 })
+      const engine = yield* scripted([Behaviour.answer({ text: "", usage, metered: "always" })])
+      yield* collect(engine.engine)
+      assert.deepStrictEqual((yield* only(engine)).usage, Option.some(usage))
+    })
+  )
+
   it.effect("fails in place of the first delta when none comes before", () =>
     Effect.gen(function* () {
       const engine = yield* scripted([
