@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import type * as Brand from "effect/Brand"
-import type * as Either from "effect/Either"
+import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as InvalidArgument from "./InvalidArgument.js"
 import * as validation from "./internal/validation.js"
@@ -41,15 +41,13 @@ export const AIProvider: Schema.Schema<AIProvider, string> = Schema.String.pipe(
 export const make: (id: string) => Either.Either<AIProvider, InvalidArgument.InvalidArgumentError> =
   validation.decoder("AIProvider", AIProvider)
 
-const trusted = Schema.decodeSync(AIProvider)
-
 /**
- * Makes a provider id from a literal of the program. Throws where {@link make} fails.
+ * Makes a provider id from a literal of the program. Throws the error that {@link make} fails with.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const unsafeMake = (id: string): AIProvider => trusted(id)
+export const unsafeMake = (id: string): AIProvider => Either.getOrThrowWith(make(id), (error) => error)
 
 /**
  * Microsoft 365 Copilot Chat.

@@ -157,7 +157,7 @@ const chainsOf = (
     for (const [primaryId, fallbackIds] of Object.entries(options)) {
       const field = `chains.${primaryId}`
       const primary = yield* Either.mapLeft(AIProvider.make(primaryId), ({ reason }) =>
-        invalid(field, reason)
+        invalid("chains", reason)
       )
       const fallbacks: Array<AIProvider.AIProvider> = []
       for (const [index, id] of fallbackIds.entries()) {

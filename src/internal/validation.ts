@@ -1,28 +1,109 @@
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
+import * as Option from "effect/Option"
+import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import * as AST from "effect/SchemaAST"
 import { InvalidArgumentError } from "../InvalidArgument.js"
+
+type Path = ReadonlyArray<PropertyKey>
+
+/** What is wrong at one place; `tell` says the value there, or only its kind. */
+interface Fault {
+  readonly path: Path
+  readonly reason: (tell: (value: unknown) => string) => string
+}
 
 /** Fields that hold a user's words: an error may say their kind, never their text. */
 const confidential = /^(prompt|systemPrompt|messages|metadata)\b/
 
-const render = (path: ReadonlyArray<PropertyKey>): string =>
+const kindOf = (value: unknown): string => {
+  if (value === null || value === undefined || value === "") return value === "" ? '""' : String(value)
+  if (typeof value === "string") return `a text of length ${value.length}`
+  if (Array.isArray(value)) return "a list"
+  return typeof value === "object" ? "an object" : `a ${typeof value}`
+}
+
+/** Only what can be a name is repeated: a prompt or a key in the wrong place is longer than that. */
+const isName = (text: string): boolean => /^[!-~]{1,32}$/.test(text)
+
+const valueOf = (value: unknown): string =>
+  typeof value === "number" || typeof value === "boolean"
+    ? String(value)
+    : typeof value === "string" && isName(value)
+      ? JSON.stringify(value)
+      : kindOf(value)
+
+const keyOf = (key: PropertyKey): string => {
+  const name = String(key)
+  return isName(name) ? name : `(a name of length ${name.length})`
+}
+
+const render = (path: Path): string =>
   path.reduce<string>(
     (field, key) =>
-      typeof key === "number" ? `${field}[${key}]` : field === "" ? String(key) : `${field}.${String(key)}`,
+      typeof key === "number" ? `${field}[${key}]` : field === "" ? keyOf(key) : `${field}.${keyOf(key)}`,
     ""
   )
 
+const isStructure = (ast: AST.AST): boolean =>
+  AST.isUnion(ast) ? ast.types.every(isStructure) : AST.isTypeLiteral(ast) || AST.isTupleType(ast)
+
+/** What was expected, for a person: the fields of an object aren't listed. */
+const describe = (ast: AST.AST): string => {
+  if (AST.isUnion(ast)) return Array.from(new Set(ast.types.map(describe))).join(" or ")
+  return Option.getOrElse(AST.getDescriptionAnnotation(ast), () =>
+    isStructure(ast) ? (AST.isTupleType(ast) ? "a list" : "an object") : String(ast)
+  )
+}
+
+const unexpected = (ast: AST.AST, path: Path, actual: unknown): Fault => ({
+  path,
+  // Where an object or a list is expected, whatever came instead may be all that the caller has.
+  reason: (tell) => `Expected ${describe(ast)}, actual ${isStructure(ast) ? kindOf(actual) : tell(actual)}`
+})
+
+const isDeeperThan =
+  (path: Path) =>
+  (fault: Fault): boolean =>
+    fault.path.length > path.length
+
+const faults = (issue: ParseResult.ParseIssue, path: Path): ReadonlyArray<Fault> => {
+  switch (issue._tag) {
+    case "Pointer":
+      return faults(issue.issue, path.concat(issue.path))
+    case "Composite": {
+      const inner = [issue.issues].flat().flatMap((each) => faults(each, path))
+      // Of a union in which no branch got further, the whole says more than its first branch.
+      return AST.isUnion(issue.ast) && !inner.some(isDeeperThan(path))
+        ? [unexpected(issue.ast, path, issue.actual)]
+        : inner
+    }
+    case "Refinement":
+    case "Transformation":
+      return faults(issue.issue, path)
+    case "Missing":
+      return [{ path, reason: () => "is missing" }]
+    case "Unexpected":
+      return [{ path, reason: () => issue.message ?? "is unexpected" }]
+    default: {
+      const { message } = issue
+      return [
+        message === undefined ? unexpected(issue.ast, path, issue.actual) : { path, reason: () => message }
+      ]
+    }
+  }
+}
+
 /** Turns the first issue of a failed decoding into an error that names the field and the value. */
 export const toInvalidArgument = (subject: string, error: ParseResult.ParseError): InvalidArgumentError => {
-  const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
   // Of a failed union the deepest issue is the branch that the caller meant.
-  const issue = issues.reduce((best, next) => (next.path.length > best.path.length ? next : best))
-  const field = render(issue.path)
-  const reason = confidential.test(field)
-    ? issue.message.replace(/, actual (?!""|undefined|null)[\s\S]*$/, "")
-    : issue.message
-  return new InvalidArgumentError({ subject, field, reason })
+  const fault = faults(error.issue, []).reduce((best, next) => (isDeeperThan(best.path)(next) ? next : best))
+  const field = render(fault.path)
+  return new InvalidArgumentError({
+    subject,
+    field,
+    reason: fault.reason(confidential.test(field) ? kindOf : valueOf)
+  })
 }
 
 /** A decoder made once: values that pass are trusted from here on. */
