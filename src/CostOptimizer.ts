@@ -83,6 +83,9 @@ type Change = Effect.Effect<void, InvalidArgument.InvalidArgumentError>
 const none = (strategy: Strategy, known: Known): NoAvailableProviderError =>
   new NoAvailableProviderError({ strategy: strategy.name, unavailable: Array.from(known.keys()) })
 
+const invalid = (field: string, reason: string): InvalidArgument.InvalidArgumentError =>
+  new InvalidArgument.InvalidArgumentError({ subject: "CostOptimizer", field, reason })
+
 /** NaN compares as neither less nor greater: it must not decide an order. */
 const scoreOf = (strategy: Strategy, metrics: ProviderMetrics.ProviderMetrics): number => {
   const score = strategy.score(metrics)
@@ -102,13 +105,14 @@ export const make = (
   Effect.gen(function* () {
     const initial = new Map<AIProvider.AIProvider, ProviderMetrics.ProviderMetrics>()
     for (const [index, options] of providers.entries()) {
-      const metrics = yield* ProviderMetrics.make(options)
+      const metrics = yield* Either.mapLeft(ProviderMetrics.make(options), ({ field, reason }) =>
+        invalid(`providers[${index}].${field}`, reason)
+      )
       if (initial.has(metrics.provider)) {
-        return yield* new InvalidArgument.InvalidArgumentError({
-          subject: "CostOptimizer",
-          field: `providers[${index}]`,
-          reason: `Expected each provider once, actual ${metrics.provider} twice`
-        })
+        return yield* invalid(
+          `providers[${index}].provider`,
+          `Expected each provider once, actual ${metrics.provider} twice`
+        )
       }
       initial.set(metrics.provider, metrics)
     }

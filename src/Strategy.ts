@@ -22,6 +22,15 @@ export interface Strategy {
   readonly score: (metrics: ProviderMetrics) => number
 }
 
+const weight = Schema.Number.pipe(
+  // An infinite weight makes a score of NaN.
+  Schema.filter((n) => n >= 0 && Number.isFinite(n), { description: "a weight (a number from 0)" })
+)
+
+const scale = Schema.Number.pipe(
+  Schema.filter((n) => n > 0 && Number.isFinite(n), { description: "a scale (a number above 0)" })
+)
+
 /**
  * Weights of a mixed strategy and the scales that make its parts comparable.
  *
@@ -30,15 +39,15 @@ export interface Strategy {
  */
 export const Weights = Schema.Struct({
   /** The weight of the price, 0 or more. */
-  cost: Schema.NonNegative,
+  cost: weight,
   /** The weight of the p50 latency, 0 or more. */
-  latency: Schema.NonNegative,
+  latency: weight,
   /** The weight of the missing quality, 0 or more. */
-  quality: Schema.NonNegative,
+  quality: weight,
   /** USD per token that count as 1; what is above counts as 1 too. */
-  costScale: Schema.optionalWith(Schema.Positive, { default: () => 0.01 }),
+  costScale: Schema.optionalWith(scale, { exact: true, default: () => 0.01 }),
   /** Milliseconds that count as 1; what is above counts as 1 too. */
-  latencyScaleMs: Schema.optionalWith(Schema.Positive, { default: () => 1000 })
+  latencyScaleMs: Schema.optionalWith(scale, { exact: true, default: () => 1000 })
 }).pipe(
   Schema.filter((weights) =>
     weights.cost + weights.latency + weights.quality > 0
