@@ -7,10 +7,18 @@
  *
  * @since 0.1.0
  */
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "./AIProvider.js"
 
 const exact = { exact: true } as const
+
+/** A failure below. As JSON an Error keeps its name and message; any other value only its kind. */
+const Cause = Schema.transform(Schema.Defect, Schema.Unknown, {
+  strict: true,
+  decode: (cause) => cause,
+  encode: (cause) => (Predicate.isError(cause) ? cause : `a ${typeof cause}`)
+})
 
 const common = {
   /** The provider that failed. */
@@ -22,7 +30,7 @@ const common = {
   /** The provider's own id of the request, for its support. */
   requestId: Schema.optionalWith(Schema.String, exact),
   /** The failure below, where there was one. */
-  cause: Schema.optionalWith(Schema.Defect, exact)
+  cause: Schema.optionalWith(Cause, exact)
 }
 
 interface Common {
