@@ -79,7 +79,10 @@ export const toDecimal = (amount: Usd): string => {
  * @since 0.1.0
  * @category conversions
  */
-export const format = (amount: Usd): string => `$${toNumber(amount).toFixed(6)}`
+export const format = (amount: Usd): string => {
+  const dollars = toNumber(amount)
+  return `${dollars < 0 ? "-" : ""}$${Math.abs(dollars).toFixed(6)}`
+}
 
 const decimal = /^(-?)(\d+)(?:\.(\d{1,12}))?$/
 
