@@ -1,0 +1,226 @@
+/**
+ * `ask`: one prompt in, one answer out.
+ *
+ * @since 0.1.0
+ */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+import * as AIResult from "../AIResult.js"
+import * as AITask from "../AITask.js"
+import { MultiLLMOrchestrator } from "../MultiLLMOrchestrator.js"
+import * as Configuration from "./Configuration.js"
+import * as Flags from "./Flags.js"
+import * as Format from "./Format.js"
+import { UsageError } from "./Report.js"
+import { type FileError, StandardStreams } from "./StandardStreams.js"
+
+const options = {
+  prompt: Args.text({ name: "PROMPT" }).pipe(
+    Args.withDescription(
+      "What to ask. Standard input is read when it is piped; with a prompt it is appended after a blank line"
+    ),
+    Args.optional
+  ),
+  strategy: Flags.strategy,
+  provider: Options.text("provider").pipe(
+    Options.withPseudoName("ID"),
+    Options.withDescription("The provider to ask first, whatever the strategy says"),
+    Options.optional
+  ),
+  complete: Options.boolean("complete").pipe(
+    Options.withDescription("Print the answer when it is whole instead of as it arrives")
+  ),
+  system: Options.text("system").pipe(
+    Options.withPseudoName("TEXT"),
+    Options.withDescription("Instructions above the prompt"),
+    Options.optional
+  ),
+  maxTokens: Options.optional(Flags.number("max-tokens", "The most tokens to write")),
+  temperature: Options.optional(Flags.number("temperature", "From 0 (the likeliest words) to 2")),
+  timeout: Options.optional(
+    Flags.duration(
+      "timeout",
+      "How long the answer may take, retries and fallbacks included (30s); of a stream, until its first token"
+    )
+  ),
+  json: Options.boolean("json").pipe(Options.withDescription("Print the whole result as one JSON document")),
+  noFallback: Options.boolean("no-fallback").pipe(
+    Options.withDescription("Ask no other provider when the first one fails")
+  ),
+  config: Flags.config
+}
+
+const readAll = (input: Stream.Stream<Uint8Array, FileError>): Effect.Effect<string, FileError> =>
+  Effect.map(Stream.mkString(Stream.decodeText(input)), (text) => text.trimEnd())
+
+/** How long standard input may say nothing before that is told. */
+const patience = { pipe: "2 seconds", connection: "500 millis" } as const
+
+/**
+ * Standard input beside a prompt. The shell ends a pipe; a connection, which other programs open for what
+ * they start, may stay open for ever, so that one which says nothing is left alone.
+ */
+const alongside = (
+  streams: StandardStreams["Type"],
+  source: "pipe" | "connection"
+): Effect.Effect<string, FileError> =>
+  Effect.gen(function* () {
+    const begun = yield* Deferred.make<void>()
+    const input = Stream.tap(streams.input, () => Deferred.succeed(begun, undefined))
+    const reading = yield* Effect.fork(Effect.ensuring(readAll(input), Deferred.succeed(begun, undefined)))
+    const isSilent = Option.isNone(yield* Effect.timeoutOption(Deferred.await(begun), patience[source]))
+    if (isSilent && source === "connection") {
+      yield* streams.writeError("Nothing came from standard input: asking without it.\n")
+      yield* Fiber.interrupt(reading)
+      return ""
+    }
+    if (isSilent) yield* streams.writeError("Waiting for standard input to end…\n")
+    return yield* Fiber.join(reading)
+  })
+
+/**
+ * What to ask: the argument, standard input, or both with a blank line between them.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const promptOf = (
+  argument: Option.Option<string>
+): Effect.Effect<string, FileError | UsageError, StandardStreams> =>
+  Effect.gen(function* () {
+    const streams = yield* StandardStreams
+    const { source } = streams
+    const isPiped = source === "pipe" || source === "connection"
+    if (Option.isSome(argument)) {
+      const piped = isPiped ? yield* alongside(streams, source) : ""
+      return piped === "" ? argument.value : `${argument.value}\n\n${piped}`
+    }
+    const piped = isPiped ? yield* readAll(streams.input) : ""
+    return piped === ""
+      ? yield* new UsageError({
+          reason: 'There is nothing to ask. Give a prompt, ask "Why is the sky blue?", or pipe one in'
+        })
+      : piped
+  })
+
+/** Writes the answer as it arrives, and gives the result when it is whole. */
+const streamed = (task: AITask.AITask, useFallback: boolean) =>
+  Effect.gen(function* () {
+    const streams = yield* StandardStreams
+    const orchestrator = yield* MultiLLMOrchestrator
+    const written = yield* Ref.make("\n")
+    const result = yield* Ref.make(Option.none<AIResult.AIResult>())
+    // The shell's prompt belongs on a line of its own, also after half an answer.
+    const endLine = Effect.flatMap(Ref.get(written), (text) =>
+      text.endsWith("\n") ? Effect.void : streams.write("\n")
+    )
+    yield* Stream.runForEachChunk(orchestrator.stream(task, { useFallback }), (events) =>
+      Effect.gen(function* () {
+        let text = ""
+        for (const event of Chunk.toReadonlyArray(events)) {
+          if (event._tag === "TextDelta") text += event.text
+          if (event._tag === "Completed") yield* Ref.set(result, Option.some(event.result))
+        }
+        if (text === "") return
+        yield* streams.write(text)
+        yield* Ref.set(written, text)
+      })
+    ).pipe(Effect.tapError((error) => (error._tag === "OutputClosedError" ? Effect.void : endLine)))
+    yield* endLine
+    // A stream that succeeds ends with its result.
+    return yield* Effect.orDie(yield* Ref.get(result))
+  })
+
+const whole = (task: AITask.AITask, useFallback: boolean, json: boolean) =>
+  Effect.gen(function* () {
+    const streams = yield* StandardStreams
+    const orchestrator = yield* MultiLLMOrchestrator
+    const result = yield* orchestrator.complete(task, { useFallback })
+    yield* streams.write(
+      json
+        ? `${JSON.stringify(AIResult.toJson(result))}\n`
+        : result.text.endsWith("\n")
+          ? result.text
+          : `${result.text}\n`
+    )
+    return result
+  })
+
+/**
+ * An answer on one line: who gave it, after how many attempts, how fast, and for how much.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const summary = (result: AIResult.AIResult): string => {
+  const firstToken = Option.match(result.firstTokenMs, {
+    onNone: () => "",
+    onSome: (ms) => `first token ${Format.duration(ms)}, `
+  })
+  const estimated = result.attempts.some(({ usage }) => usage.estimated)
+  return Format.plain(
+    [
+      `${result.provider} (${result.model})`,
+      Format.count(result.attempts.length, "attempt"),
+      `${firstToken}total ${Format.duration(result.durationMs)}`,
+      Format.tokens(result.usage),
+      Format.cost(result.cost, estimated)
+    ].join(" · ")
+  )
+}
+
+const optional = <K extends string, A>(key: K, value: Option.Option<A>): Readonly<Record<string, A>> =>
+  Option.match(value, { onNone: () => ({}), onSome: (given) => ({ [key]: given }) })
+
+/** A provider that takes no part has no engine: say why, which is more than that there is none. */
+const checkProvider = (
+  configuration: Configuration.Configuration,
+  id: Option.Option<string>
+): Effect.Effect<void, UsageError> => {
+  const asked = configuration.providers.find((provider) => provider.id === Option.getOrUndefined(id))
+  return asked?.status._tag === "Off"
+    ? new UsageError({ reason: `--provider: ${asked.id} can't be asked: ${asked.status.why}` })
+    : Effect.void
+}
+
+/**
+ * The command.
+ *
+ * @since 0.1.0
+ * @category commands
+ */
+export const command = Command.make("ask", options, (given) =>
+  Effect.gen(function* () {
+    const streams = yield* StandardStreams
+    const prompt = yield* promptOf(given.prompt)
+    const task = yield* AITask.decodeUnknown({
+      prompt,
+      mode: given.complete || given.json ? "complete" : "streaming",
+      ...optional("systemPrompt", given.system),
+      ...optional("maxTokens", given.maxTokens),
+      ...optional("temperature", given.temperature),
+      ...optional("timeoutMs", given.timeout),
+      ...(Option.isSome(given.provider) ? { provider: given.provider.value, pinned: true } : {})
+    })
+    const configuration = yield* Configuration.load(given.config)
+    if (configuration.simulated) yield* streams.writeError(`${Configuration.simulatedNotice}\n`)
+    yield* checkProvider(configuration, given.provider)
+    const answer =
+      task.mode === "streaming"
+        ? streamed(task, !given.noFallback)
+        : whole(task, !given.noFallback, given.json)
+    const result = yield* Effect.provide(answer, Configuration.layer(configuration, given.strategy))
+    for (const warning of result.warnings) {
+      yield* streams.writeError(`Note: ${Format.plain(warning)}\n`)
+    }
+    yield* streams.writeError(`${summary(result)}\n`)
+  })
+).pipe(Command.withDescription("Ask one thing and print the answer"))

@@ -1,0 +1,264 @@
+/**
+ * The configuration file: a JSON object with providers, chains, limits and a strategy.
+ *
+ * @since 0.1.0
+ */
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import * as AIProvider from "../AIProvider.js"
+import * as Simulated from "../engines/Simulated.js"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import * as validation from "../internal/validation.js"
+import * as Price from "../Price.js"
+import * as RoutingPolicy from "../RoutingPolicy.js"
+import type { FileError } from "./StandardStreams.js"
+import * as TaskFile from "./TaskFile.js"
+
+/**
+ * Something in a configuration file, or in an environment variable, can't be used.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConfigurationError extends Schema.TaggedError<ConfigurationError>(
+  "arc-saga/cli/ConfigurationError"
+)("ConfigurationError", {
+  /** The path of the file, or `environment`. */
+  file: Schema.String,
+  /** The field as a path, `providers[0].model`, or the variable; empty for the whole. */
+  field: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return [this.file, this.field, this.reason].filter((part) => part !== "").join(": ")
+  }
+}
+
+const exact = { exact: true } as const
+
+const number = (what: string, passes: (n: number) => boolean) =>
+  Schema.Number.pipe(Schema.filter(passes, { description: what }))
+
+const milliseconds = number("milliseconds (a number above 0)", (n) => n > 0 && Number.isFinite(n))
+const latency = number("milliseconds (a number from 0)", (n) => n >= 0 && Number.isFinite(n))
+const score = number("a score (a number from 0 to 10)", (n) => n >= 0 && n <= 10)
+
+/**
+ * An address that a server can have: `http:` or `https:`.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isUrl = (text: string): boolean => /^https?:\/\//i.test(text) && URL.canParse(text)
+
+/** What every provider of the file may state of itself. */
+const known = {
+  /** Milliseconds that half of the answers take at most. */
+  p50LatencyMs: Schema.optionalWith(latency, exact),
+  /** Milliseconds that 99 % of the answers take at most. */
+  p99LatencyMs: Schema.optionalWith(latency, exact),
+  /** How good the answers are, 0 to 10. */
+  quality: Schema.optionalWith(score, exact)
+}
+
+/**
+ * A server that speaks Chat Completions.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Provider = Schema.Struct({
+  id: AIProvider.AIProvider,
+  /** The address below which `/chat/completions` is. */
+  baseUrl: Schema.String.pipe(Schema.filter(isUrl, { description: "an http or https URL" })),
+  model: Schema.NonEmptyString,
+  /** The name of the environment variable that holds the key. */
+  apiKeyEnv: Schema.optionalWith(
+    Schema.String.pipe(
+      Schema.pattern(/^[A-Za-z_][A-Za-z0-9_]*$/, { description: "the name of an environment variable" })
+    ),
+    exact
+  ),
+  /** The key itself; prefer `apiKeyEnv`. */
+  apiKey: Schema.optionalWith(Schema.Redacted(Schema.NonEmptyString), exact),
+  /** USD per million tokens; unknown when absent. */
+  price: Schema.optionalWith(Price.Options, exact),
+  ...known,
+  /** Tokens that the model can hold. */
+  contextWindow: Schema.optionalWith(
+    number("a number of tokens (a whole number above 0)", (n) => Number.isSafeInteger(n) && n > 0),
+    exact
+  ),
+  /** How the server calls the limit of tokens; `max_tokens` when absent. */
+  maxTokensField: Schema.optionalWith(Schema.Literal("max_tokens", "max_completion_tokens"), exact),
+  /** Whether it takes part; true when absent. */
+  enabled: Schema.optionalWith(Schema.Boolean, exact)
+}).pipe(
+  Schema.filter((provider) =>
+    provider.apiKey === undefined || provider.apiKeyEnv === undefined
+      ? undefined
+      : { path: ["apiKey"], message: "Expected either apiKey or apiKeyEnv, actual both" }
+  )
+)
+
+/**
+ * A server that speaks Chat Completions.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Provider = typeof Provider.Type
+
+/**
+ * A provider that answers by itself, for trying out what a configuration does.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const SimulatedProvider = Schema.Struct({
+  ...Simulated.Options.fields,
+  ...known
+}).pipe(Schema.omit("provider"), Schema.extend(Schema.Struct({ id: AIProvider.AIProvider })))
+
+/**
+ * The configuration file.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ConfigFile = Schema.Struct({
+  /** By what a provider is chosen; `balanced` when absent. */
+  strategy: Schema.optionalWith(Schema.Literal("cheapest", "fastest", "quality", "balanced"), exact),
+  providers: Schema.optionalWith(Schema.Array(Provider), exact),
+  /** Simulated providers; with them the default ones aren't made. */
+  simulated: Schema.optionalWith(Schema.Array(SimulatedProvider), exact),
+  /** Whether to look for a server of Ollama; true when absent. */
+  ollama: Schema.optionalWith(Schema.Boolean, exact),
+  /** Whom to ask after a provider. */
+  chains: Schema.optionalWith(
+    Schema.Record({ key: Schema.String, value: Schema.Array(Schema.String) }),
+    exact
+  ),
+  limits: Schema.optionalWith(
+    Schema.Struct({
+      timeoutMs: Schema.optionalWith(milliseconds, exact),
+      firstTokenMs: Schema.optionalWith(milliseconds, exact),
+      idleMs: Schema.optionalWith(milliseconds, exact),
+      streamMs: Schema.optionalWith(milliseconds, exact)
+    }),
+    exact
+  )
+})
+
+/**
+ * The configuration file.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ConfigFile = typeof ConfigFile.Type
+
+const toConfigurationError =
+  (file: string) =>
+  ({ field, reason }: InvalidArgumentError): ConfigurationError =>
+    new ConfigurationError({
+      file,
+      field,
+      // A key of the wrong type is still a key.
+      reason: field.endsWith("apiKey") ? reason.replace(/, actual (?!both)[\s\S]*$/, "") : reason
+    })
+
+const decode = validation.decoder("", ConfigFile)
+
+/** Where a text stops being JSON; the parser's own message quotes the text, which may hold a key. */
+const place = (text: string, error: unknown): string => {
+  const position = /position (\d+)/.exec(String(error))?.[1]
+  if (position === undefined) return String(error).includes("end of JSON") ? " that ends too early" : ""
+  const before = text.slice(0, Number(position)).split("\n")
+  return ` at line ${before.length}, column ${(before.at(-1) ?? "").length + 1}`
+}
+
+/** The ids that a chain may name without the file having them. */
+const builtIn: ReadonlyArray<string> = ["gpt4", "ollama"]
+
+const checkIds = (file: string, config: ConfigFile): Either.Either<void, ConfigurationError> => {
+  const ids = new Set<string>()
+  const lists = [
+    ["providers", config.providers ?? []],
+    ["simulated", config.simulated ?? []]
+  ] as const
+  for (const [list, entries] of lists) {
+    for (const [index, { id }] of entries.entries()) {
+      if (ids.has(id)) {
+        const reason = `Expected each provider once, actual ${id} twice`
+        return Either.left(new ConfigurationError({ file, field: `${list}[${index}].id`, reason }))
+      }
+      ids.add(id)
+    }
+  }
+  for (const id of builtIn) ids.add(id)
+  for (const [primary, fallbacks] of Object.entries(config.chains ?? {})) {
+    const named = [
+      [`chains.${primary}`, primary] as const,
+      ...fallbacks.map((id, index) => [`chains.${primary}[${index}]`, id] as const)
+    ]
+    for (const [field, id] of named) {
+      if (!ids.has(id)) {
+        const reason = `Expected a provider (${Array.from(ids).join(", ")}), actual ${JSON.stringify(id)}`
+        return Either.left(new ConfigurationError({ file, field, reason }))
+      }
+    }
+  }
+  return Either.void
+}
+
+/**
+ * Decodes the text of a configuration file, or says which field can't be used and what it holds.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const parse = (file: string, text: string): Either.Either<ConfigFile, ConfigurationError> =>
+  Either.gen(function* () {
+    const json: unknown = yield* Either.try({
+      try: () => JSON.parse(text),
+      catch: (error) =>
+        new ConfigurationError({
+          file,
+          field: "",
+          reason: `Expected JSON, actual other text${place(text, error)}`
+        })
+    })
+    const config = yield* Either.mapLeft(decode(json), toConfigurationError(file))
+    yield* checkIds(file, config)
+    yield* Either.mapLeft(RoutingPolicy.make(policyOf(config)), toConfigurationError(file))
+    return config
+  })
+
+/**
+ * How the file has tasks routed.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const policyOf = (config: ConfigFile): RoutingPolicy.Options => ({
+  ...(config.chains === undefined ? {} : { chains: config.chains }),
+  ...(config.limits === undefined ? {} : { limits: config.limits })
+})
+
+/**
+ * Reads a configuration file.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const read = (
+  file: string
+): Effect.Effect<ConfigFile, ConfigurationError | FileError, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const text = yield* Effect.mapError(fs.readFileString(file), TaskFile.fileError(file))
+    return yield* parse(file, text)
+  })

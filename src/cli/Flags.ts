@@ -1,0 +1,83 @@
+/**
+ * The flags that several commands share.
+ *
+ * @since 0.1.0
+ */
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as Either from "effect/Either"
+import type * as Option from "effect/Option"
+import * as Strategy from "../Strategy.js"
+import * as Format from "./Format.js"
+
+/**
+ * `--config FILE`.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const config: Options.Options<Option.Option<string>> = Options.text("config").pipe(
+  Options.withPseudoName("FILE"),
+  Options.withDescription("A JSON file with providers, chains, limits and a strategy (or ARC_SAGA_CONFIG)"),
+  Options.optional
+)
+
+/**
+ * A flag whose value is parsed from its text; what is wrong with it is told with the flag's name.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const parsed = <A>(
+  name: string,
+  placeholder: string,
+  description: string,
+  parse: (text: string) => Either.Either<A, string>
+): Options.Options<A> =>
+  Options.text(name).pipe(
+    Options.withPseudoName(placeholder),
+    Options.withDescription(description),
+    Options.mapEffect((text) =>
+      Either.mapLeft(parse(text), (expected) =>
+        ValidationError.invalidValue(
+          HelpDoc.p(`--${name}: Expected ${expected}, actual ${JSON.stringify(text)}`)
+        )
+      )
+    )
+  )
+
+/**
+ * `--strategy NAME`.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const strategy: Options.Options<Option.Option<Strategy.Strategy>> = parsed(
+  "strategy",
+  "NAME",
+  "By what the provider is chosen: cheapest, fastest, quality or balanced (the default)",
+  (name) =>
+    Either.fromNullable(
+      Object.values(Strategy.named).find((strategy) => strategy.name === name),
+      () => `one of ${Object.keys(Strategy.named).join(", ")}`
+    )
+).pipe(Options.optional)
+
+/**
+ * A flag whose value is a duration such as `30s`, in milliseconds.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const duration = (name: string, description: string): Options.Options<number> =>
+  parsed(name, "DURATION", description, Format.parseDuration)
+
+/**
+ * A flag whose value is a number; a task or a command says which ones it can use.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const number = (name: string, description: string): Options.Options<number> =>
+  parsed(name, "NUMBER", description, Format.parseNumber)

@@ -1,0 +1,125 @@
+/**
+ * Numbers and tables for people.
+ *
+ * @since 0.1.0
+ */
+import * as Option from "effect/Option"
+import * as Either from "effect/Either"
+import type * as TokenUsage from "../TokenUsage.js"
+import * as Usd from "../Usd.js"
+
+/**
+ * A duration in milliseconds: `85 ms`, `1.24 s`, `2 m 05 s`.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const duration = (ms: number): string => {
+  if (ms < 999.5) return `${Math.round(ms)} ms`
+  if (ms < 59_995) return `${(ms / 1000).toFixed(2)} s`
+  const seconds = Math.round(ms / 1000)
+  return `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, "0")} s`
+}
+
+/**
+ * A cost in USD; one of estimated tokens is marked with `~`.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const cost = (amount: Option.Option<Usd.Usd>, estimated = false): string =>
+  Option.match(amount, {
+    onNone: () => "cost unknown",
+    onSome: (known) => `${estimated && known > 0n ? "~" : ""}${Usd.format(known)}`
+  })
+
+/**
+ * The tokens of an attempt; estimated ones are marked with `~`.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const tokens = (usage: TokenUsage.TokenUsage): string => {
+  const mark = usage.estimated ? "~" : ""
+  return `${mark}${usage.inputTokens} in + ${mark}${usage.outputTokens} out tokens`
+}
+
+/**
+ * A number and its noun: `1 attempt`, `2 attempts`.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
+
+/**
+ * A column of a table.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Column {
+  readonly title: string
+  readonly align: "left" | "right"
+}
+
+/**
+ * A table whose columns are as wide as their widest cell.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const table = (columns: ReadonlyArray<Column>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const cells = [columns.map(({ title }) => title), ...rows]
+  const widths = columns.map((_, index) => Math.max(...cells.map((row) => (row[index] ?? "").length)))
+  return cells
+    .map((row) =>
+      columns
+        .map(({ align }, index) => {
+          const cell = row[index] ?? ""
+          const width = widths[index] ?? 0
+          return align === "right" ? cell.padStart(width) : cell.padEnd(width)
+        })
+        .join("  ")
+        .trimEnd()
+    )
+    .join("\n")
+}
+
+// oxlint-disable-next-line no-control-regex
+const controls = /[\u0000-\u001F\u007F-\u009F]+/g
+
+/**
+ * A text on one line, without characters that a terminal would obey: what servers say is shown, not run.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const plain = (text: string): string => text.replaceAll(controls, " ")
+
+const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
+
+/**
+ * The milliseconds of a duration such as `500ms`, `30s`, `1.5m` or `1h`, or what was expected instead.
+ *
+ * @since 0.1.0
+ * @category parsers
+ */
+export const parseDuration = (input: string): Either.Either<number, string> => {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(input.trim())
+  const unit = match?.[2]
+  return unit === "ms" || unit === "s" || unit === "m" || unit === "h"
+    ? Either.right(Number(match?.[1]) * units[unit])
+    : Either.left("a duration such as 500ms, 30s or 2m")
+}
+
+/**
+ * The number that a text says, or what was expected instead.
+ *
+ * @since 0.1.0
+ * @category parsers
+ */
+export const parseNumber = (input: string): Either.Either<number, string> =>
+  input.trim() !== "" && Number.isFinite(Number(input))
+    ? Either.right(Number(input))
+    : Either.left("a number")

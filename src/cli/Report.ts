@@ -1,0 +1,117 @@
+/**
+ * What the commands say when they fail, and the code that the process ends with.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import type { OrchestratorError, SoleOrchestratorError } from "../MultiLLMOrchestrator.js"
+import type { StreamInterruptedError } from "../StreamEvent.js"
+import type { ConfigurationError } from "./ConfigFile.js"
+import * as Format from "./Format.js"
+import type { ResultsMismatchError } from "./ResultFile.js"
+import type { FileError, OutputClosedError } from "./StandardStreams.js"
+
+/**
+ * The command line asks for something that can't be done.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UsageError extends Schema.TaggedError<UsageError>("arc-saga/cli/UsageError")("UsageError", {
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/**
+ * The run went through to its end, and not every line has an answer.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnansweredError extends Schema.TaggedError<UnansweredError>("arc-saga/cli/UnansweredError")(
+  "UnansweredError",
+  { failed: Schema.Int, bad: Schema.Int, out: Schema.String }
+) {
+  override get message(): string {
+    const parts = [
+      ...(this.failed === 0 ? [] : [`${Format.count(this.failed, "task")} failed`]),
+      ...(this.bad === 0 ? [] : [`${Format.count(this.bad, "line")} held no task`])
+    ]
+    return `${parts.join(" and ")}. The reasons are in ${this.out}`
+  }
+}
+
+/**
+ * Everything that a command fails with and that is told to the user.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type CommandError =
+  | OrchestratorError
+  | SoleOrchestratorError
+  | StreamInterruptedError
+  | InvalidArgumentError
+  | ConfigurationError
+  | ResultsMismatchError
+  | FileError
+  | OutputClosedError
+  | UnansweredError
+  | UsageError
+
+/**
+ * The codes that the process ends with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const exitCode = {
+  /** All that was asked was answered. */
+  answered: 0,
+  /** No provider answered, or not every task of a run has an answer. */
+  failed: 1,
+  /** The command line, the configuration or a file can't be used. */
+  wrongUse: 2,
+  /** Ctrl-C. */
+  interrupted: 130
+} as const
+
+/**
+ * The code of an error.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const codeOf = (error: CommandError): number => {
+  switch (error._tag) {
+    case "OutputClosedError":
+      return exitCode.answered
+    case "InvalidArgumentError":
+    case "ConfigurationError":
+    case "ResultsMismatchError":
+    case "FileError":
+    case "UsageError":
+    case "EngineNotRegisteredError":
+      return exitCode.wrongUse
+    default:
+      return exitCode.failed
+  }
+}
+
+const providerOf = (error: CommandError): string => {
+  if (error._tag === "AllProvidersFailedError") return ` (${error.primary.provider})`
+  return "provider" in error ? ` (${error.provider})` : ""
+}
+
+/**
+ * An error on one line: its tag, the provider, what happened and what to do.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const describe = (error: CommandError): string =>
+  Format.plain(`${error._tag}${providerOf(error)}: ${error.message}`)

@@ -1,0 +1,58 @@
+/**
+ * Asks a server for its models: whether one is there, and which it has.
+ *
+ * @since 0.1.0
+ */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+
+/**
+ * What came of asking.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Answer =
+  | { readonly _tag: "Models"; readonly models: ReadonlyArray<string> }
+  /** It answers, but doesn't list its models. */
+  | { readonly _tag: "Present" }
+  | { readonly _tag: "Rejected"; readonly status: number }
+  | { readonly _tag: "Absent" }
+
+const ModelList = Schema.Struct({ data: Schema.Array(Schema.Struct({ id: Schema.String })) })
+
+/**
+ * Asks the server below a base URL for its models, for no longer than the limit.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const models = (options: {
+  readonly baseUrl: string
+  readonly apiKey?: Redacted.Redacted
+  readonly limit: Duration.DurationInput
+}): Effect.Effect<Answer, never, HttpClient.HttpClient> =>
+  Effect.gen(function* () {
+    const client = yield* HttpClient.HttpClient
+    const request = HttpClientRequest.get(`${options.baseUrl.replace(/\/+$/, "")}/models`)
+    const response = yield* client.execute(
+      options.apiKey === undefined ? request : HttpClientRequest.bearerToken(request, options.apiKey)
+    )
+    if (response.status === 401 || response.status === 403) {
+      return { _tag: "Rejected", status: response.status } as const
+    }
+    const list = yield* Effect.option(HttpClientResponse.schemaBodyJson(ModelList)(response))
+    return Option.isSome(list)
+      ? ({ _tag: "Models", models: list.value.data.map(({ id }) => id) } as const)
+      : ({ _tag: "Present" } as const)
+  }).pipe(
+    Effect.scoped,
+    Effect.timeout(options.limit),
+    Effect.orElseSucceed(() => ({ _tag: "Absent" }) as const)
+  )

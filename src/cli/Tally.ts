@@ -1,0 +1,150 @@
+/**
+ * What a run of tasks came to, per provider.
+ *
+ * @since 0.1.0
+ */
+import * as Option from "effect/Option"
+import type * as AIResult from "../AIResult.js"
+import * as TokenUsage from "../TokenUsage.js"
+import * as Usd from "../Usd.js"
+import * as Format from "./Format.js"
+import * as Latencies from "./Latencies.js"
+import type { ResultLine } from "./ResultFile.js"
+
+interface Row {
+  answered: number
+  failures: number
+  fallbacks: number
+  usage: TokenUsage.TokenUsage
+  cost: Usd.Usd
+  costUnknown: boolean
+  readonly latencies: Latencies.Latencies
+}
+
+/**
+ * The counts so far. They are changed in place: a run has one fiber that records.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Tally {
+  /** Tasks that were answered. */
+  answered: number
+  /** Tasks that failed. */
+  failed: number
+  /** Lines without a task. */
+  bad: number
+  readonly rows: Map<string, Row>
+}
+
+/**
+ * A tally of nothing.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (): Tally => ({ answered: 0, failed: 0, bad: 0, rows: new Map() })
+
+const emptyRow = (): Row => ({
+  answered: 0,
+  failures: 0,
+  fallbacks: 0,
+  usage: TokenUsage.none,
+  cost: Usd.zero,
+  costUnknown: false,
+  latencies: Latencies.make()
+})
+
+const rowOf = (tally: Tally, provider: string): Row => {
+  const row = tally.rows.get(provider) ?? emptyRow()
+  tally.rows.set(provider, row)
+  return row
+}
+
+const recordAttempts = (tally: Tally, attempts: ReadonlyArray<AIResult.Attempt>): void => {
+  for (const attempt of attempts) {
+    const row = rowOf(tally, attempt.provider)
+    row.usage = TokenUsage.add(row.usage, attempt.usage)
+    if (Option.isSome(attempt.cost)) row.cost = Usd.add(row.cost, attempt.cost.value)
+    else row.costUnknown = true
+    if (attempt.outcome === "succeeded") Latencies.record(row.latencies, attempt.durationMs)
+    else row.failures += 1
+  }
+}
+
+/**
+ * Counts a result.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const record = (tally: Tally, line: ResultLine): void => {
+  if ("result" in line) {
+    const { result } = line
+    tally.answered += 1
+    recordAttempts(tally, result.attempts)
+    const row = rowOf(tally, result.provider)
+    row.answered += 1
+    if (result.attempts[0]?.provider !== result.provider) row.fallbacks += 1
+    return
+  }
+  const { error, taskId } = line
+  if (taskId === null) {
+    tally.bad += 1
+    return
+  }
+  tally.failed += 1
+  recordAttempts(tally, error.attempts)
+  // An error that doesn't list its attempts had one.
+  if (error.attempts.length === 0 && error.provider !== undefined) rowOf(tally, error.provider).failures += 1
+}
+
+const columns: ReadonlyArray<Format.Column> = [
+  { title: "provider", align: "left" },
+  { title: "tasks", align: "right" },
+  { title: "failures", align: "right" },
+  { title: "fallbacks", align: "right" },
+  { title: "tokens in", align: "right" },
+  { title: "tokens out", align: "right" },
+  { title: "cost", align: "right" },
+  { title: "p50", align: "right" },
+  { title: "p99", align: "right" }
+]
+
+const cost = (row: Row): string => {
+  if (!row.costUnknown) return Format.cost(Option.some(row.cost), row.usage.estimated)
+  return row.cost === Usd.zero ? "unknown" : `${Usd.format(row.cost)} + unknown`
+}
+
+const percentile = (row: Row, share: number): string =>
+  row.latencies.count === 0 ? "-" : Format.duration(Latencies.percentile(row.latencies, share))
+
+const cells = (provider: string, row: Row): ReadonlyArray<string> => {
+  const mark = row.usage.estimated ? "~" : ""
+  return [
+    provider,
+    String(row.answered),
+    String(row.failures),
+    String(row.fallbacks),
+    `${mark}${row.usage.inputTokens}`,
+    `${mark}${row.usage.outputTokens}`,
+    cost(row),
+    percentile(row, 0.5),
+    percentile(row, 0.99)
+  ]
+}
+
+/**
+ * The table: for each provider the tasks that it answered, its failed attempts, the tasks that it took
+ * over from another, tokens and cost of all its attempts, and the latency of its answers.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const table = (tally: Tally): string => {
+  const rows = Array.from(tally.rows).toSorted(([left], [right]) => (left < right ? -1 : 1))
+  return Format.table(
+    columns,
+    rows.map(([provider, row]) => cells(provider, row))
+  )
+}
