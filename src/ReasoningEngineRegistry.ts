@@ -43,8 +43,11 @@ export class EngineNotRegisteredError extends Schema.TaggedError<EngineNotRegist
   registered: Schema.Array(AIProvider.AIProvider)
 }) {
   override get message(): string {
-    const known = this.registered.length === 0 ? "none" : this.registered.join(", ")
-    return `No engine is registered${this.provider === undefined ? "" : ` for ${this.provider}`}. Registered: ${known}`
+    const whom = this.provider === undefined ? "" : ` for ${this.provider}`
+    const failed = `No engine is registered${whom}`
+    return this.registered.length === 0
+      ? `${failed}. Register one first`
+      : `${failed}. Registered: ${this.registered.join(", ")}. Ask for one of these, or register one${whom}`
   }
 }
 

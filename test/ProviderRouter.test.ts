@@ -395,7 +395,7 @@ describe("ProviderRouter", () => {
         assert.include(error.message, "claude")
         const empty = yield* fleet([])
         const none = yield* failed(empty.router.complete(yield* task()))
-        assert.strictEqual(none.error.message, "No engine is registered. Registered: none")
+        assert.strictEqual(none.error.message, "No engine is registered. Register one first")
       })
     )
 
