@@ -1,0 +1,91 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as ArcSaga from "arc-saga"
+import { readdirSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+const root = new URL("../", import.meta.url)
+const read = (path: string): string => readFileSync(new URL(path, root), "utf8")
+
+/** The modules of the core; the lower-case ones are entry points of their own. */
+const modules = readdirSync(fileURLToPath(new URL("src/", root)))
+  .filter((file) => /^[A-Z]\w*\.ts$/.test(file))
+  .map((file) => file.replace(/\.ts$/, ""))
+
+interface Manifest {
+  readonly exports: Readonly<
+    Record<string, { readonly types: string; readonly import: string } | string | null>
+  >
+  readonly sideEffects: boolean
+  readonly files: ReadonlyArray<string>
+}
+
+const manifest: Manifest = JSON.parse(read("package.json"))
+
+/** What Node makes of a subpath: the exact entry, or else the one with the longest match before its star. */
+const resolve = (subpath: string): unknown => {
+  if (subpath in manifest.exports) return manifest.exports[subpath]
+  const [best] = Object.keys(manifest.exports)
+    .filter((key) => key.endsWith("*") && subpath.startsWith(key.slice(0, -1)))
+    .toSorted((left, right) => right.length - left.length)
+  return best === undefined ? undefined : manifest.exports[best]
+}
+
+describe("arc-saga", () => {
+  it("exports every module of the core under its name, and nothing else", () => {
+    const index = read("src/index.ts")
+    for (const name of modules) assert.include(index, `export * as ${name} from "./${name}.js"`)
+    assert.strictEqual(index.match(/^export /gm)?.length, modules.length)
+  })
+
+  it("gives each module that has values something to call", () => {
+    // A module of interfaces alone has no value to give.
+    const given: ReadonlyArray<string> = Object.keys(ArcSaga)
+    assert.includeMembers(modules, [...given])
+    assert.sameMembers([...given], modules)
+  })
+
+  it.each(modules)("documents %s and says since when each export is there", (name) => {
+    const source = read(`src/${name}.ts`)
+    assert.match(source, /^\/\*\*\n \* [A-Z]/)
+    const exported = source.match(/^export /gm)?.length ?? 0
+    const since = source.match(/@since \d+\.\d+\.\d+/g)?.length ?? 0
+    assert.isAtLeast(since, exported + 1)
+  })
+
+  it("is free of side effects", () => {
+    assert.isFalse(manifest.sideEffects)
+  })
+})
+
+describe("the package's exports", () => {
+  it("open the core, the engines, the test kit and each module, with their types", () => {
+    for (const [subpath, file] of [
+      [".", "index"],
+      ["./engines", "engines"],
+      ["./testing", "testing"]
+    ] as const) {
+      assert.deepStrictEqual(resolve(subpath), { types: `./dist/${file}.d.ts`, import: `./dist/${file}.js` })
+    }
+    for (const name of modules) {
+      assert.deepStrictEqual(resolve(`./${name}`), { types: "./dist/*.d.ts", import: "./dist/*.js" })
+    }
+  })
+
+  it("close the internals and the command line", () => {
+    for (const subpath of ["./internal/validation", "./internal/a/b", "./cli/main", "./cli/Format"]) {
+      assert.isNull(resolve(subpath), subpath)
+    }
+  })
+
+  it("name the types first, as TypeScript reads them", () => {
+    for (const target of Object.values(manifest.exports)) {
+      if (target !== null && typeof target === "object") {
+        assert.deepStrictEqual(Object.keys(target), ["types", "import"])
+      }
+    }
+  })
+
+  it("publish what they name", () => {
+    assert.include(manifest.files, "dist")
+  })
+})
