@@ -27,6 +27,13 @@ export * as Behaviour from "./testing/Behaviour.js"
 export * as ScriptedEngine from "./testing/ScriptedEngine.js"
 
 /**
+ * A fleet of providers over virtual hours, with the real orchestrator between them and its tasks.
+ *
+ * @since 0.1.0
+ */
+export * as Simulation from "./testing/Simulation.js"
+
+/**
  * Runs an effect in a time of its own: virtual hours in milliseconds.
  *
  * @since 0.1.0

@@ -1,0 +1,177 @@
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import type { EngineError } from "../EngineError.js"
+import * as Price from "../Price.js"
+import type * as ProviderMetrics from "../ProviderMetrics.js"
+import type * as ReasoningEngine from "../ReasoningEngine.js"
+import * as Behaviour from "../testing/Behaviour.js"
+import type * as ScriptedEngine from "../testing/ScriptedEngine.js"
+import type { Provider, Spread } from "../testing/Simulation/Options.js"
+import * as TokenUsage from "../TokenUsage.js"
+
+/** What the providers of a simulation have in common. */
+export interface World {
+  readonly seed: number
+  readonly inputTokens: Spread
+  readonly outputTokens: Spread
+}
+
+/** The 0.99 quantile of the normal distribution. */
+const z99 = 2.326347874
+
+/** Draws a quantity. */
+export const draw = (spread: Spread, random: Random.Random): Effect.Effect<number> =>
+  typeof spread === "number"
+    ? Effect.succeed(spread)
+    : Effect.zipWith(random.next, random.next, (radius, angle) => {
+        const normal = Math.sqrt(-2 * Math.log(1 - radius)) * Math.cos(2 * Math.PI * angle)
+        return spread.p50 * Math.exp((normal * Math.log(spread.p99 / spread.p50)) / z99)
+      })
+
+/** How much a task reads and its answer writes: the same for whoever is asked. */
+const sizeOf = (world: World, request: ReasoningEngine.Request) => {
+  const random = Random.make(`${world.seed}/${request.task.id}`)
+  const tokens = (spread: Spread) =>
+    Effect.map(draw(spread, random), (drawn) => Math.max(1, Math.round(drawn)))
+  return Effect.zip(tokens(world.inputTokens), tokens(world.outputTokens))
+}
+
+const quantile = (spread: Spread, of: "p50" | "p99"): number =>
+  typeof spread === "number" ? spread : spread[of]
+
+/** What an optimizer would know of the provider after a while. */
+export const metricsOf = (
+  provider: Provider,
+  price: Option.Option<Price.Price>,
+  outputTokens: Spread
+): ProviderMetrics.Options => {
+  const latency = (of: "p50" | "p99") =>
+    quantile(provider.firstTokenMs, of) + (1000 * quantile(outputTokens, of)) / provider.tokensPerSecond
+  const failing = Object.values(provider.errors).reduce((sum, share) => sum + share, provider.cutShare)
+  return {
+    provider: provider.provider,
+    ...Option.match(price, {
+      onNone: () => ({}),
+      onSome: (known) => ({ costPerToken: Price.blendedPerToken(known) })
+    }),
+    p50LatencyMs: latency("p50"),
+    p99LatencyMs: latency("p99"),
+    successRate: Math.max(0, 1 - failing),
+    qualityScore: provider.qualityScore
+  }
+}
+
+const tags: ReadonlyArray<EngineError["_tag"]> = [
+  "AuthenticationError",
+  "InputValidationError",
+  "ContextLengthError",
+  "ContentPolicyError",
+  "QuotaExhaustedError",
+  "ModelNotFoundError",
+  "RateLimitError",
+  "TransientError",
+  "TimeoutError"
+]
+
+/** The words of a provider: a token is four characters, as estimates have it; no two providers agree. */
+const tokenOf = (index: number): string => `${String.fromCharCode(97 + (index % 26)).repeat(3)} `
+
+/** About two deltas a second: what happens between them doesn't matter here. */
+const tokensPerChunk = (provider: Provider): number => Math.max(1, Math.round(provider.tokensPerSecond / 2))
+
+/** The whole text of an attempt, what was there before included, in deltas of equal length. */
+const answer = (
+  provider: Provider,
+  index: number,
+  tokens: number,
+  prefill: string
+): ReadonlyArray<string> => {
+  const size = tokensPerChunk(provider)
+  const left = Math.max(1, tokens - Math.ceil(prefill.length / 4))
+  const chunks: Array<string> = Array.from({ length: Math.floor(left / size) }, () =>
+    tokenOf(index).repeat(size)
+  )
+  const rest = left % size
+  if (rest > 0) chunks.push(tokenOf(index).repeat(rest))
+  return prefill === "" ? chunks : [prefill, ...chunks]
+}
+
+const minute = 60_000
+
+/** What a provider does: every attempt from its own seed, so that no provider's luck moves another's. */
+export const behaviourOf = (world: World, provider: Provider, index: number): ScriptedEngine.Decide => {
+  let window = -1
+  let accepted = 0
+
+  /** Milliseconds until the next attempt is allowed; 0 when this one is. */
+  const limited = (now: number): number => {
+    if (provider.requestsPerMinute === undefined) return 0
+    if (Math.floor(now / minute) !== window) {
+      window = Math.floor(now / minute)
+      accepted = 0
+    }
+    if (accepted >= provider.requestsPerMinute) return (window + 1) * minute - now
+    accepted++
+    return 0
+  }
+
+  const errorOf = (luck: number): EngineError["_tag"] | "cut" | undefined => {
+    let sum = 0
+    for (const tag of tags) {
+      sum += provider.errors[tag] ?? 0
+      if (luck < sum) return tag
+    }
+    return luck < sum + provider.cutShare ? "cut" : undefined
+  }
+
+  return (request, call) =>
+    Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const random = Random.make(`${world.seed}/${provider.provider}/${call}`)
+      const firstTokenMs = Math.ceil(yield* draw(provider.firstTokenMs, random))
+      const luck = yield* random.next
+      const progress = yield* random.next
+      const [inputTokens, outputTokens] = yield* sizeOf(world, request)
+      const chunks = answer(provider, index, outputTokens, request.prefill ?? "")
+      const msPerChunk = Math.ceil((1000 * tokensPerChunk(provider)) / provider.tokensPerSecond)
+      const paced = {
+        chunks,
+        firstTokenMs,
+        msPerChunk,
+        usage: TokenUsage.make({
+          inputTokens,
+          outputTokens: chunks.reduce((sum, chunk) => sum + TokenUsage.estimateTokens(chunk.length), 0)
+        }),
+        metered: "always"
+      } as const
+
+      const outage = provider.outages.find(({ fromMs, toMs }) => now >= fromMs && now < toMs)
+      if (outage?.kind === "silent") return Behaviour.stall({ ...paced, after: 0 })
+      if (outage !== undefined) {
+        return Behaviour.fail({ _tag: "TransientError", reason: "network", description: "an outage" })
+      }
+      const retryAfterMs = limited(now)
+      if (retryAfterMs > 0) {
+        return Behaviour.fail({
+          _tag: "RateLimitError",
+          ...(provider.statesRetryAfter ? { retryAfterMs } : {})
+        })
+      }
+      const failure = errorOf(luck)
+      if (failure === "cut") {
+        return Behaviour.cut({ ...paced, after: Math.floor(progress * chunks.length) })
+      }
+      // Who takes too long has begun, and charges for what it has read.
+      if (failure === "TimeoutError") {
+        return Behaviour.failAfter({ ...paced, after: 0, error: { _tag: failure } })
+      }
+      if (failure !== undefined) return Behaviour.fail({ _tag: failure }, { afterMs: firstTokenMs })
+      // What it would still be writing when an outage begins is cut then.
+      const begins = provider.outages.map(({ fromMs }) => fromMs).filter((fromMs) => fromMs > now)
+      const until = Math.min(...begins) - now
+      const inTime = until <= firstTokenMs ? 0 : Math.ceil((until - firstTokenMs) / msPerChunk)
+      return inTime < chunks.length ? Behaviour.cut({ ...paced, after: inTime }) : Behaviour.answer(paced)
+    })
+}

@@ -1,0 +1,198 @@
+/**
+ * What is simulated, as plain data: it can be kept as JSON.
+ *
+ * @since 0.1.0
+ */
+import type * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import * as AIProvider from "../../AIProvider.js"
+import type * as EngineError from "../../EngineError.js"
+import type { InvalidArgumentError } from "../../InvalidArgument.js"
+import * as validation from "../../internal/validation.js"
+import * as Price from "../../Price.js"
+import type * as RoutingPolicy from "../../RoutingPolicy.js"
+
+const number = (what: string, passes: (n: number) => boolean) =>
+  Schema.Number.pipe(Schema.filter(passes, { description: what }))
+
+const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: NoInfer<A>) =>
+  Schema.optionalWith(schema, { exact: true, default: () => value })
+
+const millis = number("milliseconds (a number from 0)", (n) => n >= 0 && Number.isFinite(n))
+const share = number("a share (a number from 0 to 1)", (n) => n >= 0 && n <= 1)
+const positive = (what: string) => number(`${what} (a number above 0)`, (n) => n > 0 && Number.isFinite(n))
+
+/**
+ * A quantity: always the same, or spread log-normally, half of it up to `p50` and 99 % up to `p99`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Spread = Schema.Union(
+  number("a number from 0", (n) => n >= 0 && Number.isFinite(n)),
+  Schema.Struct({ p50: positive("a quantity"), p99: positive("a quantity") }).pipe(
+    Schema.filter(({ p50, p99 }) =>
+      p99 >= p50 ? undefined : { path: ["p99"], message: `Expected at least the p50, actual ${p99}` }
+    )
+  )
+)
+
+/**
+ * A quantity: always the same, or spread log-normally.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Spread = typeof Spread.Type
+
+/** The tags of the errors, each with a value. */
+const byTag = <A, I>(value: Schema.Schema<A, I>) => {
+  const field = Schema.optionalWith(value, { exact: true })
+  return Schema.Struct({
+    AuthenticationError: field,
+    InputValidationError: field,
+    ContextLengthError: field,
+    ContentPolicyError: field,
+    QuotaExhaustedError: field,
+    ModelNotFoundError: field,
+    RateLimitError: field,
+    TransientError: field,
+    TimeoutError: field
+  } satisfies { readonly [Tag in EngineError.EngineError["_tag"]]: unknown })
+}
+
+/**
+ * A time in which a provider is down: it refuses what begins in it (`refuse`), or takes it and says
+ * nothing (`silent`); what it is writing when the time begins is cut.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Outage = Schema.Struct({
+  /** Milliseconds from the start of the simulation. */
+  fromMs: millis,
+  toMs: millis,
+  kind: withDefault(Schema.Literal("refuse", "silent"), "refuse")
+}).pipe(
+  Schema.filter(({ fromMs, toMs }) =>
+    toMs > fromMs ? undefined : { path: ["toMs"], message: `Expected more than fromMs, actual ${toMs}` }
+  )
+)
+
+/**
+ * What a simulated provider is like.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Provider = Schema.Struct({
+  provider: AIProvider.AIProvider,
+  /** Milliseconds until the first token; p50 400, p99 2,000 when absent. */
+  firstTokenMs: withDefault(Spread, { p50: 400, p99: 2000 }),
+  /** How fast it writes; 60 when absent. */
+  tokensPerSecond: withDefault(positive("tokens per second"), 60),
+  /** The share of attempts that fail, by the tag of their error; none when absent. */
+  errors: withDefault(byTag(share), {}),
+  /** The share of attempts that are cut while they write; 0 when absent. */
+  cutShare: withDefault(share, 0),
+  /** The most attempts in a minute of the clock; above, RateLimitError. No limit when absent. */
+  requestsPerMinute: Schema.optionalWith(positive("requests per minute"), { exact: true }),
+  /** Whether its RateLimitError says when to come back; true when absent. */
+  statesRetryAfter: withDefault(Schema.Boolean, true),
+  outages: withDefault(Schema.Array(Outage), []),
+  /** USD per million tokens; unknown when absent, which isn't 0. */
+  price: Schema.optionalWith(Price.Options, { exact: true }),
+  /** How good its answers are, 0 to 10; 5 when absent. */
+  qualityScore: withDefault(
+    number("a score (a number from 0 to 10)", (n) => n >= 0 && n <= 10),
+    5
+  ),
+  /** Whether it can go on from a part of an answer; false when absent. */
+  prefill: withDefault(Schema.Boolean, false)
+}).pipe(
+  Schema.filter(({ cutShare, errors }) => {
+    const sum = Object.values(errors).reduce((total, one) => total + one, cutShare)
+    return sum <= 1
+      ? undefined
+      : { path: ["errors"], message: `Expected shares of 1 at most together, actual ${sum}` }
+  })
+)
+
+/**
+ * When tasks come: at random with so many a minute on average (`poisson`), or at a fixed rate.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Arrivals = Schema.Struct({
+  kind: withDefault(Schema.Literal("poisson", "fixed"), "poisson"),
+  perMinute: withDefault(positive("tasks per minute"), 30)
+})
+
+const Data = Schema.Struct({
+  /** What all chance derives from; 1 when absent. */
+  seed: withDefault(Schema.Int, 1),
+  providers: Schema.NonEmptyArray(Provider),
+  /** How long tasks come, in virtual milliseconds; an hour when absent. */
+  durationMs: withDefault(positive("milliseconds"), 3_600_000),
+  arrivals: withDefault(Arrivals, { kind: "poisson", perMinute: 30 }),
+  /** Tokens of a task; p50 400, p99 4,000 when absent. */
+  inputTokens: withDefault(Spread, { p50: 400, p99: 4000 }),
+  /** Tokens of an answer; p50 250, p99 1,200 when absent. */
+  outputTokens: withDefault(Spread, { p50: 250, p99: 1200 }),
+  /** The share of tasks that are streamed; a half when absent. */
+  streamingShare: withDefault(share, 0.5),
+  /** The timeout of a task in milliseconds; that of the policy when absent. */
+  timeoutMs: Schema.optionalWith(positive("milliseconds"), { exact: true }),
+  strategy: withDefault(Schema.Literal("cheapest", "fastest", "quality", "balanced"), "balanced")
+}).pipe(
+  Schema.filter(({ providers }) => {
+    const names = providers.map(({ provider }) => provider)
+    const again = names.findIndex((name, index) => names.indexOf(name) < index)
+    return again < 0
+      ? undefined
+      : {
+          path: ["providers", again, "provider"],
+          message: `Expected each provider once, actual ${String(names[again])} twice`
+        }
+  })
+)
+
+/**
+ * What a simulated provider is like, with its defaults filled in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Provider = typeof Provider.Type
+
+/**
+ * What is simulated: plain data, and the policy by which tasks are routed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Schema.Schema.Encoded<typeof Data> {
+  /** How tasks are routed; the default policy when absent. */
+  readonly policy?: RoutingPolicy.Options
+}
+
+/**
+ * What is simulated, with its defaults filled in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Decoded = typeof Data.Type
+
+/**
+ * Checks what is to be simulated and fills in its defaults. Fails with an InvalidArgumentError that names
+ * the field and the value.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const decode: (input: unknown) => Either.Either<Decoded, InvalidArgumentError> = validation.decoder(
+  "Simulation",
+  Data
+)

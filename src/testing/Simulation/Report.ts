@@ -1,0 +1,114 @@
+/**
+ * What a simulation reports, as plain data.
+ *
+ * @since 0.1.0
+ */
+import type * as AIProvider from "../../AIProvider.js"
+
+/**
+ * How many of each, by name.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Counts = Readonly<Record<string, number>>
+
+/**
+ * Milliseconds that half and 99 % of some calls took at most, and the longest.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Latency {
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
+}
+
+/**
+ * What was done with one provider.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Totals {
+  readonly attempts: number
+  /** How the attempts ended. */
+  readonly outcomes: Counts
+  /** The errors, by tag. */
+  readonly errors: Counts
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** Attempts whose usage was estimated. */
+  readonly estimated: number
+  /** What is known to have been spent, as an exact decimal. */
+  readonly costUsd: string
+  /** Attempts that used something whose price is unknown: their cost isn't in `costUsd`. */
+  readonly unpriced: number
+}
+
+/**
+ * One provider, seen from both sides.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ProviderReport {
+  readonly provider: AIProvider.AIProvider
+  /** What the router says of its attempts. */
+  readonly accounts: Totals
+  /** What the provider says of the same attempts. */
+  readonly books: Totals
+  /** Attempts that were never closed at the provider. */
+  readonly open: number
+}
+
+/**
+ * What became of the tasks of a simulation.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Report {
+  readonly seed: number
+  /** When the last task was done, in virtual milliseconds. */
+  readonly endedAtMs: number
+  readonly tasks: number
+  readonly answered: number
+  /** Why the others failed, by the tag of the error that the caller got. */
+  readonly errors: Counts
+  /** Of the answered: how long the whole answer took; null when there is none. */
+  readonly latencyMs: Latency | null
+  /** Of the answered: how long the first content took; null when there is none. */
+  readonly firstTokenMs: Latency | null
+  /** Answered after a retry at the provider that was asked first. */
+  readonly retried: number
+  /** Answered by another provider than the one that was asked first. */
+  readonly fellOver: number
+  /** Answered although the answer was cut, by going on with it. */
+  readonly resumed: number
+  /** What all attempts together cost, as an exact decimal; without those of unknown price. */
+  readonly spendUsd: string
+  /** Attempts that used something whose price is unknown. */
+  readonly unpriced: number
+  readonly providers: ReadonlyArray<ProviderReport>
+}
+
+const compared = ["attempts", "inputTokens", "outputTokens", "costUsd", "unpriced"] as const
+
+/**
+ * Where the router's accounts and the providers' books disagree, in words; empty when every attempt, every
+ * token and every picodollar is accounted for and every attempt was closed.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const discrepancies = (report: Report): ReadonlyArray<string> =>
+  report.providers.flatMap(({ accounts, books, open, provider }) => [
+    ...compared
+      .filter((field) => accounts[field] !== books[field])
+      .map(
+        (field) => `${provider}: ${field} ${accounts[field]} in the accounts, ${books[field]} in the books`
+      ),
+    ...(open === 0 ? [] : [`${provider}: ${open} attempts still open`])
+  ])
