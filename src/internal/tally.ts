@@ -58,7 +58,7 @@ export const booksOf = (
 
 /** The value that a share of all is at most, by nearest rank. */
 const quantile = (sorted: ReadonlyArray<number>, of: number): number =>
-  sorted[Math.max(0, Math.ceil(sorted.length * of) - 1)] ?? 0
+  sorted.slice(0, Math.ceil(sorted.length * of)).reduce((_, value) => value, 0)
 
 export const latencyOf = (values: ReadonlyArray<number>): Report.Latency | null => {
   const sorted = values.toSorted((left, right) => left - right)

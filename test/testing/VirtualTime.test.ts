@@ -184,6 +184,13 @@ describe("VirtualTime", () => {
     )
   })
 
+  it("doesn't wait for a timeout that is no longer needed", () => {
+    const exit = VirtualTime.run(
+      Effect.zipRight(Effect.timeout(Effect.sleep(5), "1 hour"), Effect.sleep(Duration.infinity))
+    )
+    assert.strictEqual(stopped(exit), "deadlock at 5")
+  })
+
   it("takes waiting for a promise, or sleeping for ever, as a deadlock", () => {
     assert.strictEqual(stopped(VirtualTime.run(Effect.promise(() => Promise.resolve(1)))), "deadlock at 0")
     assert.strictEqual(stopped(VirtualTime.run(Effect.sleep(Duration.infinity))), "deadlock at 0")
