@@ -295,7 +295,8 @@ const fromDecoded = ({ messages, prompt, ...rest }: typeof Options.Type): AITask
   [TypeId]: TypeId,
   mode: rest.mode ?? "complete",
   pinned: rest.pinned ?? false,
-  messages: messages ?? [{ role: "user", content: prompt ?? "" }]
+  // Without messages there is a prompt: the schema has seen to it.
+  messages: messages ?? [{ role: "user", content: String(prompt) }]
 })
 
 /**

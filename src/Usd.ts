@@ -84,7 +84,7 @@ export const format = (amount: Usd): string => {
   return `${dollars < 0 ? "-" : ""}$${Math.abs(dollars).toFixed(6)}`
 }
 
-const decimal = /^(-?)(\d+)(?:\.(\d{1,12}))?$/
+const decimal = /^-?\d+(\.\d{1,12})?$/
 
 /**
  * Carries an amount through JSON as an exact decimal string.
@@ -98,12 +98,12 @@ export const Usd: Schema.Schema<Usd, string> = Schema.transformOrFail(
   {
     strict: true,
     decode: (text, _, ast) => {
-      const parts = decimal.exec(text)
-      if (parts === null) {
+      if (!decimal.test(text)) {
         return ParseResult.fail(new ParseResult.Type(ast, text, "Expected an amount such as 0.0012"))
       }
-      const amount = BigInt(parts[2] ?? "0") * scale + BigInt((parts[3] ?? "").padEnd(12, "0"))
-      return ParseResult.succeed(nominal(parts[1] === "-" ? -amount : amount))
+      // Without its point, and with all twelve digits after it, the decimal is the count.
+      const digits = text.replace(/(?:\.(\d+))?$/, (_, fraction: string = "") => fraction.padEnd(12, "0"))
+      return ParseResult.succeed(nominal(BigInt(digits)))
     },
     encode: (amount) => ParseResult.succeed(toDecimal(amount))
   }

@@ -144,9 +144,19 @@ const bad: ReadonlyArray<readonly [what: string, input: unknown, message: string
     'toolChoice: Expected "auto" or "none" or "required" or an object, actual "maybe"'
   ],
   [
+    "a choice of a tool without a name",
+    { prompt: "a", tools: whole.tools, toolChoice: { name: "" } },
+    'toolChoice.name: Expected a non empty string, actual ""'
+  ],
+  [
     "a tool whose name a wire can't carry",
     { prompt: "a", tools: [{ name: "a+b", parameters: {} }] },
     'tools[0].name: Expected a tool name (letters, digits, _ and -, 1 to 64), actual "a+b"'
+  ],
+  [
+    "JSON of no schema",
+    { prompt: "a", responseFormat: { type: "json_schema", name: "a", schema: 1 } },
+    "responseFormat.schema: Expected an object, actual a number"
   ],
   [
     "an unknown response format",

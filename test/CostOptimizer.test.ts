@@ -31,11 +31,11 @@ const copilotAndClaude: ReadonlyArray<ProviderMetrics.Options> = [
   }
 ]
 
-const ranked = (
-  providers: ReadonlyArray<ProviderMetrics.Options>,
-  strategy: Strategy.Strategy
-): Effect.Effect<ReadonlyArray<string>, unknown> =>
-  Effect.flatMap(CostOptimizer.make(providers), (optimizer) => optimizer.rank(task, strategy))
+const ranked = (providers: ReadonlyArray<ProviderMetrics.Options>, strategy: Strategy.Strategy) =>
+  Effect.gen(function* () {
+    const optimizer = yield* CostOptimizer.make(providers)
+    return (yield* optimizer.rank(task, strategy)).map((provider): string => provider)
+  })
 
 const oneOf = FastCheck.constantFrom
 const rarely = <A>(value: A, other: FastCheck.Arbitrary<A>) =>

@@ -62,42 +62,38 @@ const unexpected = (ast: AST.AST, path: Path, actual: unknown): Fault => ({
   reason: (tell) => `Expected ${describe(ast)}, actual ${isStructure(ast) ? kindOf(actual) : tell(actual)}`
 })
 
-const isDeeperThan =
-  (path: Path) =>
-  (fault: Fault): boolean =>
-    fault.path.length > path.length
-
-const faults = (issue: ParseResult.ParseIssue, path: Path): ReadonlyArray<Fault> => {
+/** The first thing that is wrong; of a failed union, what the branch found that got further. */
+const faultOf = (issue: ParseResult.ParseIssue, path: Path): Fault => {
   switch (issue._tag) {
     case "Pointer":
-      return faults(issue.issue, path.concat(issue.path))
+      return faultOf(issue.issue, path.concat(issue.path))
     case "Composite": {
-      const inner = [issue.issues].flat().flatMap((each) => faults(each, path))
-      // Of a union in which no branch got further, the whole says more than its first branch.
-      return AST.isUnion(issue.ast) && !inner.some(isDeeperThan(path))
-        ? [unexpected(issue.ast, path, issue.actual)]
-        : inner
+      const inner = [issue.issues].flat().map((each) => faultOf(each, path))
+      // Where no branch got further, the whole says more than its first branch.
+      return (
+        inner.find((fault) => fault.path.length > path.length) ?? unexpected(issue.ast, path, issue.actual)
+      )
     }
     case "Refinement":
     case "Transformation":
-      return faults(issue.issue, path)
+      return faultOf(issue.issue, path)
     case "Missing":
-      return [{ path, reason: () => "is missing" }]
+      return { path, reason: () => "is missing" }
     case "Unexpected":
-      return [{ path, reason: () => issue.message ?? "is unexpected" }]
+      // The message lists the names that are known.
+      return { path, reason: () => String(issue.message) }
     default: {
       const { message } = issue
-      return [
-        message === undefined ? unexpected(issue.ast, path, issue.actual) : { path, reason: () => message }
-      ]
+      return message === undefined
+        ? unexpected(issue.ast, path, issue.actual)
+        : { path, reason: () => message }
     }
   }
 }
 
 /** Turns the first issue of a failed decoding into an error that names the field and the value. */
-export const toInvalidArgument = (subject: string, error: ParseResult.ParseError): InvalidArgumentError => {
-  // Of a failed union the deepest issue is the branch that the caller meant.
-  const fault = faults(error.issue, []).reduce((best, next) => (isDeeperThan(best.path)(next) ? next : best))
+const toInvalidArgument = (subject: string, error: ParseResult.ParseError): InvalidArgumentError => {
+  const fault = faultOf(error.issue, [])
   const field = render(fault.path)
   return new InvalidArgumentError({
     subject,
