@@ -38,8 +38,9 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
 const { buildSync } = createRequire(`${root}package.json`)("esbuild")
 buildSync({
   absWorkingDir: here,
-  entryPoints: ["src/main.ts"],
-  outfile: "dist/main.mjs",
+  entryPoints: ["src/main.ts", "src/worker.ts"],
+  outdir: "dist",
+  outExtension: { ".js": ".mjs" },
   bundle: true,
   packages: "external",
   platform: "node",
@@ -49,4 +50,4 @@ buildSync({
   logLevel: "warning"
 })
 
-run(process.execPath, ["--expose-gc", "dist/main.mjs", ...process.argv.slice(2)], here)
+run(process.execPath, ["dist/main.mjs", ...process.argv.slice(2)], here)

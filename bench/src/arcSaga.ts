@@ -49,6 +49,11 @@ export const contestant: work.Contestant = {
   }
 }
 
+export const select = "select among 10 providers"
+export const rank = "rank 10 providers"
+export const lookUp = "look up an engine among 10"
+export const make = "make a task"
+
 const names = Array.from({ length: 10 }, (_, index) => `provider-${index}`)
 
 /** The parts alone: one selection among ten providers, one lookup among ten engines. */
@@ -66,10 +71,10 @@ export const parts = Effect.gen(function* () {
     yield* registry.register(engines.make({ name, fails: "never", pace: "instant" }))
   }
   const task = yield* AITask.make({ prompt: "Which?" })
-  return {
-    select: optimizer.select(task, Strategy.balanced),
-    rank: optimizer.rank(task, Strategy.balanced),
-    get: registry.get(AIProvider.unsafeMake("provider-9")),
-    make: Effect.suspend(() => AITask.make({ prompt: "Which?" }))
-  }
+  return new Map<string, Effect.Effect<unknown, unknown>>([
+    [select, optimizer.select(task, Strategy.balanced)],
+    [rank, optimizer.rank(task, Strategy.balanced)],
+    [lookUp, registry.get(AIProvider.unsafeMake("provider-9"))],
+    [make, Effect.suspend(() => AITask.make({ prompt: "Which?" }))]
+  ])
 })

@@ -1,12 +1,38 @@
-/** Runs contestants in turns, so that drift of the machine hits all alike, and sums up their times. */
+/**
+ * Runs contestants in turns, so that drift of the machine hits all alike, each in a process of its own, so
+ * that none pays for what another did to the compiler, the heap or the hooks of the runtime.
+ */
+import { type ChildProcess, fork } from "node:child_process"
+import { once } from "node:events"
+import type { Count, Kind } from "./burst.js"
+import type * as work from "./work.js"
 
-/** Something to be timed: it is done once per call. */
-export interface Subject {
-  readonly name: string
-  readonly run: () => Promise<void>
-  /** How many of the unit that is reported one run does. */
-  readonly units: number
-  readonly reset: () => void
+/** What a process can be asked to do. */
+export type Order =
+  | {
+      readonly op: "prepare"
+      readonly job: Job
+      readonly warmUpMs: number
+      readonly batchMs: number
+    }
+  | { readonly op: "round" }
+  | { readonly op: "burst"; readonly kind: Kind }
+
+/** What is timed: calls, or one of arc-saga's parts. */
+export type Job =
+  | {
+      readonly of: "calls"
+      readonly delivery: "complete" | "stream"
+      readonly prompt: string
+      readonly primary: work.Script
+      readonly fallback: work.Script
+    }
+  | { readonly of: "part"; readonly part: string }
+
+/** Microseconds per unit. */
+export interface Took {
+  readonly wall: number
+  readonly cpu: number
 }
 
 /** Microseconds per unit, over the rounds. */
@@ -15,7 +41,7 @@ export interface Timing {
   readonly median: number
   readonly p25: number
   readonly p75: number
-  /** The median of the processor's microseconds per unit: what is left of a time when others load the machine. */
+  /** The median of the processor's time: what is left of a time when others load the machine. */
   readonly cpu: number
   readonly rounds: ReadonlyArray<number>
 }
@@ -24,6 +50,7 @@ export interface Options {
   readonly rounds: number
   /** How long one contestant is timed in one round, about. */
   readonly batchMs: number
+  /** How much of the processor's time a contestant has beforehand. */
   readonly warmUpMs: number
 }
 
@@ -35,66 +62,63 @@ export const quantile = (values: ReadonlyArray<number>, q: number): number => {
   return below + (above - below) * (position - Math.floor(position))
 }
 
-/** One contestant's garbage must not be collected in another's time. */
-const collectGarbage = (): void => globalThis.gc?.({ type: "minor" })
+const processes = new Map<string, ChildProcess>()
 
-/** Milliseconds, of the clock and of the processor. */
-interface Took {
-  readonly wall: number
-  readonly cpu: number
+const processOf = (name: string): ChildProcess => {
+  const running = processes.get(name)
+  if (running !== undefined) return running
+  const child = fork(new URL("worker.mjs", import.meta.url), [name], { execArgv: ["--expose-gc"] })
+  child.once("exit", (code) => {
+    if (code !== 0) {
+      process.stderr.write(`${name} ended with ${code}\n`)
+      process.exit(1)
+    }
+  })
+  processes.set(name, child)
+  return child
 }
 
-const timed = async (subject: Subject, runs: number): Promise<Took> => {
-  const before = process.cpuUsage()
-  const start = performance.now()
-  for (let run = 0; run < runs; run++) await subject.run()
-  const wall = performance.now() - start
-  const { system, user } = process.cpuUsage(before)
-  return { wall, cpu: (user + system) / 1000 }
+async function ask(name: string, order: Order & { readonly op: "burst" }): Promise<Count>
+async function ask(name: string, order: Order & { readonly op: "prepare" | "round" }): Promise<Took>
+async function ask(name: string, order: Order): Promise<unknown> {
+  const child = processOf(name)
+  child.send(order)
+  const [answer]: Array<unknown> = await once(child, "message")
+  return answer
 }
 
-/** How many runs fill a batch, once the subject is warm. */
-const warmUp = async (subject: Subject, options: Options): Promise<number> => {
-  let runs = 1
-  let spent = 0
-  for (;;) {
-    const { wall } = await timed(subject, runs)
-    spent += wall
-    subject.reset()
-    if (spent >= options.warmUpMs) return Math.max(1, Math.round((runs * options.batchMs) / wall))
-    if (wall < options.warmUpMs / 8) runs *= 2
-  }
+export const burst = (name: string, kind: Kind): Promise<Count> => ask(name, { op: "burst", kind })
+
+/** Lets the processes end. */
+export const end = (): void => {
+  for (const child of processes.values()) child.disconnect()
 }
 
-/** Times the subjects round by round: A B C, A B C, … */
+/** Times the contestants' job round by round: A B C, A B C, … */
 export const measure = async (
-  subjects: ReadonlyArray<Subject>,
-  options: Options
+  names: ReadonlyArray<string>,
+  job: Job,
+  { batchMs, rounds, warmUpMs }: Options
 ): Promise<ReadonlyArray<Timing>> => {
-  const entries: Array<{
-    readonly subject: Subject
-    readonly runs: number
-    readonly walls: Array<number>
-    readonly cpus: Array<number>
-  }> = []
-  for (const subject of subjects) {
-    entries.push({ subject, runs: await warmUp(subject, options), walls: [], cpus: [] })
-  }
-  for (let round = 0; round < options.rounds; round++) {
-    for (const { cpus, runs, subject, walls } of entries) {
-      collectGarbage()
-      const { cpu, wall } = await timed(subject, runs)
-      subject.reset()
-      walls.push((wall * 1000) / runs / subject.units)
-      cpus.push((cpu * 1000) / runs / subject.units)
+  const walls = new Map(names.map((name): [string, Array<number>] => [name, []]))
+  const cpus = new Map(names.map((name): [string, Array<number>] => [name, []]))
+  for (const name of names) await ask(name, { op: "prepare", job, warmUpMs, batchMs })
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) {
+      const { cpu, wall } = await ask(name, { op: "round" })
+      walls.get(name)?.push(wall)
+      cpus.get(name)?.push(cpu)
     }
   }
-  return entries.map(({ cpus, subject, walls }) => ({
-    name: subject.name,
-    median: quantile(walls, 0.5),
-    p25: quantile(walls, 0.25),
-    p75: quantile(walls, 0.75),
-    cpu: quantile(cpus, 0.5),
-    rounds: walls
-  }))
+  return names.map((name) => {
+    const times = walls.get(name) ?? []
+    return {
+      name,
+      median: quantile(times, 0.5),
+      p25: quantile(times, 0.25),
+      p75: quantile(times, 0.75),
+      cpu: quantile(cpus.get(name) ?? [], 0.5),
+      rounds: times
+    }
+  })
 }

@@ -1,26 +1,12 @@
 /** The benchmark: arc-saga's own costs, and those of its peers on the same work in the same run. */
-import * as Effect from "effect/Effect"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { cpus, loadavg } from "node:os"
-import * as aiSdk from "./aiSdk.js"
 import * as arcSaga from "./arcSaga.js"
-import { burst, type Count } from "./burst.js"
-import * as engines from "./engines.js"
-import * as executionPlan from "./executionPlan.js"
+import type { Count } from "./burst.js"
+import * as contestants from "./contestants.js"
 import * as harness from "./harness.js"
-import * as langchain from "./langchain.js"
 import * as report from "./report.js"
 import * as work from "./work.js"
-
-const contestants: ReadonlyArray<work.Contestant> = [
-  engines.bare,
-  arcSaga.contestant,
-  executionPlan.contestant,
-  aiSdk.bare,
-  aiSdk.withFallback,
-  aiSdk.withRetry,
-  langchain.contestant
-]
 
 const sections = ["parts", "complete", "failover", "stream", "burst"] as const
 type Section = (typeof sections)[number]
@@ -33,12 +19,11 @@ const named = (option: string): ReadonlyArray<string> | undefined =>
     .find((argument) => argument.startsWith(`${option}=`))
     ?.slice(option.length + 1)
     .split(",")
-const only = named("--sections") ?? sections
-const names = named("--contestants")
+const only = { sections: named("--sections") ?? sections, names: named("--contestants") }
 
 const unknown = [
   ...argv.slice(2).filter((argument) => !/^--(quick$|sections=|contestants=)/.test(argument)),
-  ...only.filter((section) => !sections.some((known) => known === section))
+  ...only.sections.filter((section) => !sections.some((known) => known === section))
 ]
 if (unknown.length > 0) {
   process.stderr.write(
@@ -47,11 +32,11 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
-const runs = (section: Section): boolean => only.includes(section)
+const runs = (section: Section): boolean => only.sections.includes(section)
 
 const options: harness.Options = quick
   ? { rounds: 7, batchMs: 10, warmUpMs: 150 }
-  : { rounds: 25, batchMs: 25, warmUpMs: 1500 }
+  : { rounds: 15, batchMs: 25, warmUpMs: 1200 }
 
 const instant = (name: string): work.Script => ({ name, fails: "never", pace: "instant" })
 const primary = instant("primary")
@@ -60,15 +45,9 @@ const fallback = instant("fallback")
 const verdicts: Array<report.Verdict> = []
 const results: Record<string, unknown> = {}
 
-const judge = (target: string, value: number, limit: number, unit: string): void => {
-  if (!Number.isFinite(value)) return
+const judge = (target: string, value: number | undefined, limit: number, unit: string): void => {
+  if (value === undefined || !Number.isFinite(value)) return
   verdicts.push({ target, measured: `${report.number(value)}${unit}`, met: value <= limit })
-}
-
-const check = (name: string, actual: string, expected: string): void => {
-  if (actual !== expected) {
-    throw new Error(`${name} gave ${actual.length} characters that aren't the answer (${expected.length})`)
-  }
 }
 
 type Timings = ReadonlyArray<harness.Timing>
@@ -92,7 +71,7 @@ const paired = (
 }
 
 const ratio = (timings: Timings, peer: string): number =>
-  paired(timings, arcSaga.contestant.name, peer, (own, other) => own / other)
+  paired(timings, contestants.own, peer, (own, other) => own / other)
 
 const show = (title: string, timings: Timings): void => {
   results[title] = timings
@@ -106,78 +85,58 @@ const show = (title: string, timings: Timings): void => {
         `${report.number(timing.median)} µs`,
         `${report.number(timing.p25)}–${report.number(timing.p75)}`,
         `${report.number(timing.cpu)} µs`,
-        Number.isFinite(share) && timing.name !== arcSaga.contestant.name ? report.number(share) : ""
+        Number.isFinite(share) && timing.name !== contestants.own ? report.number(share) : ""
       ]
     })
   )
 }
 
-const competing = (failingOver: boolean): ReadonlyArray<work.Contestant> =>
-  contestants.filter(
-    ({ failsOver, name }) => (failsOver || !failingOver) && (names === undefined || names.includes(name))
-  )
-
-const subject = async (
-  contestant: work.Contestant,
-  first: work.Script,
-  delivery: "complete" | "stream",
-  prompt: string,
-  second: work.Script = fallback
-): Promise<harness.Subject> => {
-  const client = await contestant.client(first, second, { forget: true })
-  const answer = work.answerTo(prompt)
-  return {
-    name: contestant.name,
-    units: delivery === "stream" ? answer.outputTokens : 1,
-    run: async () => check(contestant.name, await client[delivery](prompt), answer.text),
-    reset: client.reset
-  }
-}
+const competing = (failingOver: boolean): ReadonlyArray<string> =>
+  contestants.all
+    .filter(
+      ({ failsOver, name }) =>
+        (failsOver || !failingOver) && (only.names === undefined || only.names.includes(name))
+    )
+    .map(({ name }) => name)
 
 const measureParts = async (): Promise<void> => {
-  const parts = await Effect.runPromise(arcSaga.parts)
-  const times = 1000
-  const part = (name: string, effect: Effect.Effect<unknown, unknown>): harness.Subject => {
-    const loop = (left: number): Effect.Effect<void, unknown> =>
-      left === 0 ? Effect.void : Effect.flatMap(effect, () => loop(left - 1))
-    const program = Effect.suspend(() => loop(times))
-    return { name, units: times, run: () => Effect.runPromise(program), reset: () => {} }
+  const timings: Array<harness.Timing> = []
+  for (const part of [arcSaga.select, arcSaga.rank, arcSaga.lookUp, arcSaga.make]) {
+    const [timing] = await harness.measure([contestants.own], { of: "part", part }, options)
+    if (timing !== undefined) timings.push({ ...timing, name: part })
   }
-  const timings = await harness.measure(
-    [
-      part("select among 10 providers", parts.select),
-      part("rank 10 providers", parts.rank),
-      part("look up an engine among 10", parts.get),
-      part("make a task", parts.make)
-    ],
-    options
-  )
   show("Parts of arc-saga, per operation within a fiber", timings)
-  const median = (name: string): number => of(timings, name)?.median ?? Number.NaN
-  judge("select among 10 providers < 5 µs", median("select among 10 providers"), 5, " µs")
-  judge("look up an engine < 1 µs", median("look up an engine among 10"), 1, " µs")
+  judge("select among 10 providers < 5 µs", of(timings, arcSaga.select)?.median, 5, " µs")
+  judge("look up an engine < 1 µs", of(timings, arcSaga.lookUp)?.median, 1, " µs")
 }
 
 const measureComplete = async (): Promise<void> => {
-  const subjects = await Promise.all(
-    competing(false).map((contestant) => subject(contestant, primary, "complete", work.completePrompt))
+  const timings = await harness.measure(
+    competing(false),
+    { of: "calls", delivery: "complete", prompt: work.completePrompt, primary, fallback },
+    options
   )
-  const timings = await harness.measure(subjects, options)
   show("A complete call, from the prompt to the text, the primary answers at once", timings)
-  judge("complete call ≤ 80 µs", of(timings, arcSaga.contestant.name)?.median ?? Number.NaN, 80, " µs")
-  for (const peer of [aiSdk.bare, aiSdk.withFallback, aiSdk.withRetry]) {
-    judge(`complete call ≤ 0.5 × ${peer.name}`, ratio(timings, peer.name), 0.5, " ×")
+  judge("complete call ≤ 80 µs", of(timings, contestants.own)?.median, 80, " µs")
+  for (const rival of contestants.rivals) {
+    judge(`complete call ≤ 0.5 × ${rival}`, ratio(timings, rival), 0.5, " ×")
   }
 }
 
 const measureFailover = async (): Promise<void> => {
-  const failing: work.Script = { ...primary, fails: "first" }
-  const subjects = await Promise.all(
-    competing(true).map((contestant) => subject(contestant, failing, "complete", work.completePrompt))
+  const timings = await harness.measure(
+    competing(true),
+    {
+      of: "calls",
+      delivery: "complete",
+      prompt: work.completePrompt,
+      primary: { ...primary, fails: "first" },
+      fallback
+    },
+    options
   )
-  const timings = await harness.measure(subjects, options)
   show("A complete call, the primary has no quota left, the fallback answers", timings)
-  judge("one failover ≤ 150 µs", of(timings, arcSaga.contestant.name)?.median ?? Number.NaN, 150, " µs")
+  judge("one failover ≤ 150 µs", of(timings, contestants.own)?.median, 150, " µs")
 }
 
 const measureStream = async (
@@ -186,18 +145,23 @@ const measureStream = async (
   prompt: string,
   judged: boolean
 ): Promise<void> => {
-  const subjects = await Promise.all(
-    competing(false).map((contestant) =>
-      subject(contestant, { ...primary, pace }, "stream", prompt, { ...fallback, pace })
-    )
+  const timings = await harness.measure(
+    competing(false),
+    {
+      of: "calls",
+      delivery: "stream",
+      prompt,
+      primary: { ...primary, pace },
+      fallback: { ...fallback, pace }
+    },
+    options
   )
-  const timings = await harness.measure(subjects, options)
   show(`${title}, per token`, timings)
   if (!judged) return
-  const above = paired(timings, arcSaga.contestant.name, engines.bare.name, (own, floor) => own - floor)
+  const above = paired(timings, contestants.own, contestants.floor, (own, floor) => own - floor)
   judge(`${title}: ≤ 2 µs a token above the bare engine`, above, 2, " µs")
-  for (const peer of [aiSdk.bare, aiSdk.withFallback, aiSdk.withRetry]) {
-    judge(`${title}: ≤ 0.1 × ${peer.name}`, ratio(timings, peer.name), 0.1, " ×")
+  for (const rival of contestants.rivals) {
+    judge(`${title}: ≤ 0.1 × ${rival}`, ratio(timings, rival), 0.1, " ×")
   }
 }
 
@@ -212,7 +176,7 @@ const countBursts = async (): Promise<void> => {
   ] as const
   for (const [kind, title] of kinds) {
     const counts: Array<Count> = []
-    for (const contestant of competing(true)) counts.push(await burst(contestant, kind))
+    for (const name of competing(true)) counts.push(await harness.burst(name, kind))
     results[title] = counts
     report.print(`\n${title}`)
     report.table(
@@ -225,7 +189,7 @@ const countBursts = async (): Promise<void> => {
         `${report.number(count.took)} ms`
       ])
     )
-    const own = counts.find(({ name }) => name === arcSaga.contestant.name)
+    const own = counts.find(({ name }) => name === contestants.own)
     if (own !== undefined) {
       verdicts.push({
         target: `${title.split(" (")[0]}: all answered`,
@@ -259,7 +223,7 @@ if (Number(process.versions.node.split(".")[0]) < 22) {
   report.print("(ai, ai-fallback and ai-retry ask for Node 22; what is used of them here runs on this one)")
 }
 report.print(
-  `${options.rounds} rounds, the contestants in turns, about ${options.batchMs} ms each; medians over the rounds`
+  `${options.rounds} rounds, the contestants in turns, each in a process of its own, about ${options.batchMs} ms each; medians over the rounds`
 )
 const busy = (): void => {
   const load = loadavg()[0] ?? 0
@@ -271,7 +235,7 @@ const busy = (): void => {
 }
 busy()
 report.print("Each call of a contestant, from the prompt to a Promise of the text, does:")
-for (const { does, name } of contestants) report.print(`  ${name}: ${does}`)
+for (const { does, name } of contestants.all) report.print(`  ${name}: ${does}`)
 
 if (runs("parts")) await measureParts()
 if (runs("complete")) await measureComplete()
@@ -282,6 +246,7 @@ if (runs("stream")) {
   await measureStream("200 tokens, each one awaited", "awaited", work.singlesPrompt, false)
 }
 if (runs("burst")) await countBursts()
+harness.end()
 
 report.print("\nTargets of arc-saga")
 report.verdicts(verdicts)
