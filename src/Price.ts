@@ -90,10 +90,10 @@ export const make = (options: Options): Either.Either<Price, InvalidArgument.Inv
 export const cost = (price: Price, usage: TokenUsage.TokenUsage): Usd.Usd => {
   const plain = Math.max(0, usage.inputTokens - usage.cacheReadTokens - usage.cacheWriteTokens)
   return Usd.fromPico(
-    BigInt(plain) * price.input +
-      BigInt(usage.cacheReadTokens) * price.cacheRead +
-      BigInt(usage.cacheWriteTokens) * price.cacheWrite +
-      BigInt(usage.outputTokens) * price.output
+    BigInt(plain) * price.input.pico +
+      BigInt(usage.cacheReadTokens) * price.cacheRead.pico +
+      BigInt(usage.cacheWriteTokens) * price.cacheWrite.pico +
+      BigInt(usage.outputTokens) * price.output.pico
   )
 }
 

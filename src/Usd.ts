@@ -4,19 +4,30 @@
  *
  * @since 0.1.0
  */
-import * as Brand from "effect/Brand"
+import * as Data from "effect/Data"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 
 /**
- * An amount in USD, counted in picodollars.
+ * An amount in USD. Two that are equal are so by Equal too; as JSON it is an exact decimal.
  *
  * @since 0.1.0
  * @category models
  */
-export type Usd = bigint & Brand.Brand<"Usd">
+export interface Usd {
+  /** Whole picodollars. */
+  readonly pico: bigint
+}
 
-const nominal = Brand.nominal<Usd>()
+/** A bigint alone would make JSON.stringify throw, and results are what people log. */
+class Amount extends Data.Class<Usd> {
+  toJSON(): string {
+    return toDecimal(this)
+  }
+  override toString(): string {
+    return format(this)
+  }
+}
 
 const scale = 1_000_000_000_000n
 
@@ -26,7 +37,7 @@ const scale = 1_000_000_000_000n
  * @since 0.1.0
  * @category constructors
  */
-export const zero: Usd = nominal(0n)
+export const zero: Usd = new Amount({ pico: 0n })
 
 /**
  * An amount from whole picodollars.
@@ -34,7 +45,7 @@ export const zero: Usd = nominal(0n)
  * @since 0.1.0
  * @category constructors
  */
-export const fromPico = (picodollars: bigint): Usd => nominal(picodollars)
+export const fromPico = (picodollars: bigint): Usd => new Amount({ pico: picodollars })
 
 /**
  * An amount from dollars, rounded to the nearest picodollar. `dollars` must be finite.
@@ -42,7 +53,7 @@ export const fromPico = (picodollars: bigint): Usd => nominal(picodollars)
  * @since 0.1.0
  * @category constructors
  */
-export const fromNumber = (dollars: number): Usd => nominal(BigInt(Math.round(dollars * 1e12)))
+export const fromNumber = (dollars: number): Usd => fromPico(BigInt(Math.round(dollars * 1e12)))
 
 /**
  * The amount in dollars, as near as a double comes to it: for display and for scores, not for sums.
@@ -50,7 +61,7 @@ export const fromNumber = (dollars: number): Usd => nominal(BigInt(Math.round(do
  * @since 0.1.0
  * @category conversions
  */
-export const toNumber = (amount: Usd): number => Number(amount) / 1e12
+export const toNumber = (amount: Usd): number => Number(amount.pico) / 1e12
 
 /**
  * The exact sum.
@@ -58,7 +69,7 @@ export const toNumber = (amount: Usd): number => Number(amount) / 1e12
  * @since 0.1.0
  * @category combinators
  */
-export const add = (left: Usd, right: Usd): Usd => nominal(left + right)
+export const add = (left: Usd, right: Usd): Usd => fromPico(left.pico + right.pico)
 
 /**
  * The exact amount in dollars as a decimal without exponent: `0.0000123`.
@@ -66,11 +77,11 @@ export const add = (left: Usd, right: Usd): Usd => nominal(left + right)
  * @since 0.1.0
  * @category conversions
  */
-export const toDecimal = (amount: Usd): string => {
-  const magnitude = amount < 0n ? -amount : amount
+export const toDecimal = ({ pico }: Usd): string => {
+  const magnitude = pico < 0n ? -pico : pico
   const fraction = (magnitude % scale).toString().padStart(12, "0").replace(/0+$/, "")
   const digits = `${magnitude / scale}${fraction === "" ? "" : `.${fraction}`}`
-  return amount < 0n ? `-${digits}` : digits
+  return pico < 0n ? `-${digits}` : digits
 }
 
 /**
@@ -94,7 +105,7 @@ const decimal = /^-?\d+(\.\d{1,12})?$/
  */
 export const Usd: Schema.Schema<Usd, string> = Schema.transformOrFail(
   Schema.String,
-  Schema.declare((input: unknown): input is Usd => typeof input === "bigint", { identifier: "Usd" }),
+  Schema.declare((input: unknown): input is Usd => input instanceof Amount, { identifier: "Usd" }),
   {
     strict: true,
     decode: (text, _, ast) => {
@@ -103,7 +114,7 @@ export const Usd: Schema.Schema<Usd, string> = Schema.transformOrFail(
       }
       // Without its point, and with all twelve digits after it, the decimal is the count.
       const digits = text.replace(/(?:\.(\d+))?$/, (_, fraction: string = "") => fraction.padEnd(12, "0"))
-      return ParseResult.succeed(nominal(BigInt(digits)))
+      return ParseResult.succeed(fromPico(BigInt(digits)))
     },
     encode: (amount) => ParseResult.succeed(toDecimal(amount))
   }

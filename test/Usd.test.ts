@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Either from "effect/Either"
+import * as Equal from "effect/Equal"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
 import * as Usd from "../src/Usd.js"
@@ -11,16 +12,16 @@ const amount = FastCheck.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }).map(Usd
 
 describe("Usd", () => {
   it("counts picodollars", () => {
-    assert.strictEqual<bigint>(Usd.fromNumber(1), 1_000_000_000_000n)
-    assert.strictEqual<bigint>(Usd.fromNumber(0.000_003), 3_000_000n)
-    assert.strictEqual<bigint>(Usd.fromNumber(-0.5), -500_000_000_000n)
-    assert.strictEqual<bigint>(Usd.zero, 0n)
+    assert.strictEqual(Usd.fromNumber(1).pico, 1_000_000_000_000n)
+    assert.strictEqual(Usd.fromNumber(0.000_003).pico, 3_000_000n)
+    assert.strictEqual(Usd.fromNumber(-0.5).pico, -500_000_000_000n)
+    assert.strictEqual(Usd.zero.pico, 0n)
     assert.strictEqual(Usd.toNumber(Usd.fromNumber(12.34)), 12.34)
   })
 
   it("rounds dollars to the nearest picodollar", () => {
-    assert.strictEqual<bigint>(Usd.fromNumber(1.4e-12), 1n)
-    assert.strictEqual<bigint>(Usd.fromNumber(1.6e-12), 2n)
+    assert.strictEqual(Usd.fromNumber(1.4e-12).pico, 1n)
+    assert.strictEqual(Usd.fromNumber(1.6e-12).pico, 2n)
   })
 
   it("writes amounts as decimals without exponent", () => {
@@ -41,14 +42,19 @@ describe("Usd", () => {
   it.prop("comes back from its decimal as it was", [amount], ([usd]) => {
     const text = Usd.toDecimal(usd)
     assert.match(text, /^-?\d+(\.\d{0,11}[1-9])?$/)
-    assert.strictEqual<bigint>(decode(text), usd)
+    assert.isTrue(Equal.equals(decode(text), usd))
     assert.strictEqual(encode(usd), text)
   })
 
   it.prop("adds like whole numbers, in any order", [amount, amount, amount], ([a, b, c]) => {
-    assert.strictEqual<bigint>(Usd.add(a, b), a + b)
-    assert.strictEqual(Usd.add(Usd.add(a, b), c), Usd.add(a, Usd.add(c, b)))
-    assert.strictEqual(Usd.add(a, Usd.zero), a)
+    assert.strictEqual(Usd.add(a, b).pico, a.pico + b.pico)
+    assert.isTrue(Equal.equals(Usd.add(Usd.add(a, b), c), Usd.add(a, Usd.add(c, b))))
+    assert.isTrue(Equal.equals(Usd.add(a, Usd.zero), a))
+  })
+
+  it("can be logged as it is: JSON has the exact decimal, a string what people read", () => {
+    assert.strictEqual(JSON.stringify({ cost: Usd.fromNumber(0.0012) }), '{"cost":"0.0012"}')
+    assert.strictEqual(String(Usd.fromNumber(0.0012)), "$0.001200")
   })
 
   it("adds up a million small costs exactly, where floats drift", () => {
@@ -64,9 +70,9 @@ describe("Usd", () => {
   })
 
   it("reads amounts with fewer digits than it could write", () => {
-    assert.strictEqual<bigint>(decode("0.10"), 100_000_000_000n)
-    assert.strictEqual<bigint>(decode("-0"), 0n)
-    assert.strictEqual<bigint>(decode("007"), 7_000_000_000_000n)
+    assert.strictEqual(decode("0.10").pico, 100_000_000_000n)
+    assert.strictEqual(decode("-0").pico, 0n)
+    assert.strictEqual(decode("007").pico, 7_000_000_000_000n)
   })
 
   it.each(["", "1e3", ".5", "1.", "+1", " 1", "1,5", "0.1234567890123", "NaN"])(

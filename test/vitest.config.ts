@@ -14,6 +14,9 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
+    // Tests of memory collect what is garbage before they look.
+    pool: "forks",
+    poolOptions: { forks: { execArgv: ["--expose-gc"] } },
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],

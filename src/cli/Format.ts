@@ -30,7 +30,7 @@ export const duration = (ms: number): string => {
 export const cost = (amount: Option.Option<Usd.Usd>, estimated = false): string =>
   Option.match(amount, {
     onNone: () => "cost unknown",
-    onSome: (known) => `${estimated && known > 0n ? "~" : ""}${Usd.format(known)}`
+    onSome: (known) => `${estimated && known.pico > 0n ? "~" : ""}${Usd.format(known)}`
   })
 
 /**
@@ -71,13 +71,15 @@ export interface Column {
  */
 export const table = (columns: ReadonlyArray<Column>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const cells = [columns.map(({ title }) => title), ...rows]
-  const widths = columns.map((_, index) => Math.max(...cells.map((row) => (row[index] ?? "").length)))
+  const sized = columns.map(({ align }, index) => ({
+    align,
+    width: Math.max(...cells.map((row) => (row[index] ?? "").length))
+  }))
   return cells
     .map((row) =>
-      columns
-        .map(({ align }, index) => {
+      sized
+        .map(({ align, width }, index) => {
           const cell = row[index] ?? ""
-          const width = widths[index] ?? 0
           return align === "right" ? cell.padStart(width) : cell.padEnd(width)
         })
         .join("  ")
