@@ -73,6 +73,11 @@ const bad: ReadonlyArray<readonly [what: string, input: unknown, message: string
     `systemPrompt: Expected a text that isn't empty, actual ""`
   ],
   [
+    "a system prompt that is a number, and doesn't tell which",
+    { prompt: "a", systemPrompt: 12345 },
+    "systemPrompt: Expected a string, actual a number"
+  ],
+  [
     "a temperature of 3",
     { prompt: "a", temperature: 3 },
     "temperature: Expected a number from 0 to 2, actual 3"
