@@ -64,10 +64,15 @@ export const quantile = (values: ReadonlyArray<number>, q: number): number => {
 
 const processes = new Map<string, ChildProcess>()
 
+/** Writes what each process did to `results/*.cpuprofile` when it ends. */
+const profiling = process.argv.includes("--profile") ? ["--cpu-prof", "--cpu-prof-dir=results"] : []
+
 const processOf = (name: string): ChildProcess => {
   const running = processes.get(name)
   if (running !== undefined) return running
-  const child = fork(new URL("worker.mjs", import.meta.url), [name], { execArgv: ["--expose-gc"] })
+  const child = fork(new URL("worker.mjs", import.meta.url), [name], {
+    execArgv: ["--expose-gc", ...profiling]
+  })
   child.once("exit", (code) => {
     if (code !== 0) {
       process.stderr.write(`${name} ended with ${code}\n`)

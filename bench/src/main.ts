@@ -22,12 +22,12 @@ const named = (option: string): ReadonlyArray<string> | undefined =>
 const only = { sections: named("--sections") ?? sections, names: named("--contestants") }
 
 const unknown = [
-  ...argv.slice(2).filter((argument) => !/^--(quick$|sections=|contestants=)/.test(argument)),
+  ...argv.slice(2).filter((argument) => !/^--(quick$|profile$|sections=|contestants=)/.test(argument)),
   ...only.sections.filter((section) => !sections.some((known) => known === section))
 ]
 if (unknown.length > 0) {
   process.stderr.write(
-    `unknown: ${unknown.join(" ")}\nusage: npm run bench -- [--quick] [--sections=${sections.join(",")}] [--contestants=NAME,…]\n`
+    `unknown: ${unknown.join(" ")}\nusage: npm run bench -- [--quick] [--profile] [--sections=${sections.join(",")}] [--contestants=NAME,…]\n`
   )
   process.exit(2)
 }
