@@ -173,7 +173,7 @@ describe("Simulated", () => {
         ],
         (options) => Effect.map(Effect.flip(Simulated.make(options)), ({ message }) => message)
       )
-      assert.match(messages[0] ?? "", /^Simulated\.provider: .*no spaces/)
+      assert.match(messages[0] ?? "", /^Simulated\.provider: .*a text of length 9/)
       assert.match(messages[1] ?? "", /^Simulated\.errorRate: .*1\.5/)
       assert.match(messages[2] ?? "", /^Simulated\.firstTokenMs: .*-1/)
       assert.match(messages[3] ?? "", /^Simulated\.tokensPerSecond: .*0/)
