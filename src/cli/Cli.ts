@@ -48,13 +48,17 @@ const described = /^( {2}- .*?\S) {2,}(\S.*)$/gm
 const printed = (args: ReadonlyArray<unknown>): string =>
   `${args.map(String).join(" ").replaceAll(escapes, "").replaceAll(described, "$1\n      $2").trimEnd()}\n`
 
-/** Sends what the library prints through the standard streams. */
-const withConsole = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | StandardStreams> =>
+/** Sends what the library prints through the standard streams; all of it to standard error on wrong use. */
+const withConsole = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  wrongUse: boolean
+): Effect.Effect<A, E, R | StandardStreams> =>
   Effect.flatMap(StandardStreams, (streams) =>
     Console.consoleWith((console) =>
       Effect.withConsole(effect, {
         ...console,
-        log: (...args) => Effect.ignore(streams.write(printed(args))),
+        log: (...args) =>
+          wrongUse ? streams.writeError(printed(args)) : Effect.ignore(streams.write(printed(args))),
         error: (...args) => streams.writeError(printed(args))
       })
     )
@@ -82,10 +86,10 @@ export const run = (
 ): Effect.Effect<number, never, CliApp.CliApp.Environment | HttpClient.HttpClient | StandardStreams> =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams
-    // Without a command there is nothing to do but to show what there is.
-    const args = argv.length > 2 ? argv : [...argv, "--help"]
-    return yield* execute(args).pipe(
-      Effect.as(argv.length > 2 ? Report.exitCode.answered : Report.exitCode.wrongUse),
+    // Without a command there is nothing to do but to show which there are.
+    const wrongUse = argv.length <= 2
+    return yield* withConsole(execute(wrongUse ? [...argv, "--help"] : argv), wrongUse).pipe(
+      Effect.as(wrongUse ? Report.exitCode.wrongUse : Report.exitCode.answered),
       Effect.catchAll((error) =>
         ValidationError.isValidationError(error)
           ? // The library has told it.
@@ -101,7 +105,7 @@ export const run = (
         )
       )
     )
-  }).pipe(withConsole, Effect.provide(logging), Effect.provide(CliConfig.layer({ showBuiltIns: false })))
+  }).pipe(Effect.provide(logging), Effect.provide(CliConfig.layer({ showBuiltIns: false })))
 
 /**
  * The code that a process ends with whose `run` ended so.

@@ -173,11 +173,17 @@ const toConfigurationError =
 const decode = validation.decoder("", ConfigFile)
 
 /** Where a text stops being JSON; the parser's own message quotes the text, which may hold a key. */
-const place = (text: string, error: unknown): string => {
-  const position = /position (\d+)/.exec(String(error))?.[1]
-  if (position === undefined) return String(error).includes("end of JSON") ? " that ends too early" : ""
-  const before = text.slice(0, Number(position)).split("\n")
-  return ` at line ${before.length}, column ${(before.at(-1) ?? "").length + 1}`
+const place = (text: string, message: string): string => {
+  const position = /position (\d+)/.exec(message)?.[1]
+  if (position !== undefined) {
+    const before = text.slice(0, Number(position))
+    const column = before.length - before.lastIndexOf("\n")
+    return ` at line ${before.split("\n").length}, column ${column}`
+  }
+  const token = /token '?(.)/u.exec(message)?.[1]
+  return token === undefined
+    ? " that ends too early"
+    : `, at the first ${JSON.stringify(token)} that doesn't belong there`
 }
 
 /** The ids that a chain may name without the file having them. */
@@ -228,7 +234,7 @@ export const parse = (file: string, text: string): Either.Either<ConfigFile, Con
         new ConfigurationError({
           file,
           field: "",
-          reason: `Expected JSON, actual other text${place(text, error)}`
+          reason: `Expected JSON, actual other text${place(text, String(error))}`
         })
     })
     const config = yield* Either.mapLeft(decode(json), toConfigurationError(file))

@@ -189,8 +189,9 @@ const fromFile = (
 const simulate = (
   { id, p50LatencyMs, p99LatencyMs, quality, ...options }: Described & Omit<Simulated.Options, "provider">,
   origin: string
-): Effect.Effect<Provider, InvalidArgumentError> =>
-  Effect.map(Simulated.make({ provider: id, ...options }), (engine) =>
+): Effect.Effect<Provider> =>
+  // What is in the file was checked when it was read.
+  Effect.map(Effect.orDie(Simulated.make({ provider: id, ...options })), (engine) =>
     provider({ id, model: engine.model, price: options.price, p50LatencyMs, p99LatencyMs, quality }, origin, {
       _tag: "Ready",
       engine
@@ -309,11 +310,7 @@ export const load = (
     const listed = yield* Effect.forEach(config.providers ?? [], (entry, index) =>
       fromFile(origin, entry, index)
     )
-    const rehearsed = yield* Effect.forEach(config.simulated ?? [], (entry, index) =>
-      Effect.mapError(simulate(entry, origin), ({ field, reason }) =>
-        invalid(origin, `simulated[${index}].${field}`, reason)
-      )
-    )
+    const rehearsed = yield* Effect.forEach(config.simulated ?? [], (entry) => simulate(entry, origin))
     const inFile = [...listed, ...rehearsed]
     const isNew = ({ id }: Provider): boolean => inFile.every((other) => other.id !== id)
     const found = yield* Effect.all([fromEnvironment, ...(config.ollama === false ? [] : [findOllama])], {
@@ -323,7 +320,7 @@ export const load = (
 
     const simulated = inFile.length === 0 && configured.every(({ status }) => status._tag === "Off")
     const madeUp = simulated
-      ? yield* Effect.orDie(Effect.forEach(simulatedProviders, (each) => simulate(each, "simulated")))
+      ? yield* Effect.forEach(simulatedProviders, (each) => simulate(each, "simulated"))
       : []
     return {
       providers: [...madeUp, ...configured.filter(({ id }) => madeUp.every((other) => other.id !== id))],

@@ -10,7 +10,7 @@ import type { StreamInterruptedError } from "../StreamEvent.js"
 import type { ConfigurationError } from "./ConfigFile.js"
 import * as Format from "./Format.js"
 import type { ResultsMismatchError } from "./ResultFile.js"
-import type { FileError, OutputClosedError } from "./StandardStreams.js"
+import type { FileError } from "./StandardStreams.js"
 
 /**
  * The command line asks for something that can't be done.
@@ -59,7 +59,6 @@ export type CommandError =
   | ConfigurationError
   | ResultsMismatchError
   | FileError
-  | OutputClosedError
   | UnansweredError
   | UsageError
 
@@ -88,8 +87,6 @@ export const exitCode = {
  */
 export const codeOf = (error: CommandError): number => {
   switch (error._tag) {
-    case "OutputClosedError":
-      return exitCode.answered
     case "InvalidArgumentError":
     case "ConfigurationError":
     case "ResultsMismatchError":

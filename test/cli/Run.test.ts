@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { SystemError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
+import * as TaskFile from "../../src/cli/TaskFile.js"
 import * as harness from "./harness.js"
 
 const tasks = (count: number): string =>
@@ -311,7 +313,7 @@ describe("run", () => {
       assert.match(err, /\[#+\.+\] \d\/9, 1 failed, \d+ ms left/)
       assert.include(err, "\r\u001B[2K")
       assert.isTrue(err.includes("t.jsonl: line 1: AITask: Expected a JSON object"))
-      assert.match(err, /\u001B\[2KUnansweredError: 1 line held no task/)
+      assert.include(err, "\u001B[2KUnansweredError: 1 line held no task")
     }).pipe(Effect.provide(harness.platform))
   )
 
@@ -342,6 +344,60 @@ describe("run", () => {
       assert.match(err, /^--concurrency: Expected a whole number from 1 to 10000, actual "0"\n$/)
     }).pipe(Effect.provide(harness.platform))
   )
+
+  it.scoped("reports a line that isn't UTF-8", () =>
+    Effect.gen(function* () {
+      const file = yield* harness.directory({ "c.json": harness.instant() })
+      yield* harness.writeBytes(file("t.jsonl"), new Uint8Array([255, 254, 10]))
+      const { code, err } = yield* harness.run([
+        "run",
+        file("t.jsonl"),
+        "--out",
+        file("r.jsonl"),
+        "--config",
+        file("c.json")
+      ])
+      assert.strictEqual(code, 1)
+      assert.include(err, "t.jsonl: line 1: AITask: Expected UTF-8 text, actual other bytes\n")
+    }).pipe(Effect.provide(harness.platform))
+  )
+
+  it.scoped("records that no provider could be chosen", () =>
+    Effect.gen(function* () {
+      const off = { id: "x", baseUrl: "http://127.0.0.1:1/v1", model: "m", enabled: false }
+      const file = yield* harness.directory({
+        "t.jsonl": tasks(1),
+        "c.json": JSON.stringify({ ollama: false, providers: [off] })
+      })
+      const { code } = yield* harness.run([
+        "run",
+        file("t.jsonl"),
+        "--out",
+        file("r.jsonl"),
+        "--config",
+        file("c.json")
+      ])
+      assert.strictEqual(code, 1)
+      const [line] = parsed(yield* harness.readFile(file("r.jsonl")))
+      assert.strictEqual(line?.error?.tag, "NoAvailableProviderError")
+      assert.notProperty(line?.error, "provider")
+    }).pipe(Effect.provide(harness.platform))
+  )
+
+  it("says in words why a file can't be used", () => {
+    const reason = (reason: "PermissionDenied" | "Busy", description?: string) =>
+      TaskFile.fileError("f")(
+        new SystemError({
+          reason,
+          module: "FileSystem",
+          method: "open",
+          ...(description === undefined ? {} : { description })
+        })
+      ).message
+    assert.strictEqual(reason("PermissionDenied"), "f: permission denied")
+    assert.strictEqual(reason("Busy", "it is busy"), "f: it is busy")
+    assert.match(reason("Busy"), /^f: Busy/)
+  })
 
   it.scoped("says once that the answers are simulated", () =>
     Effect.gen(function* () {

@@ -1,0 +1,263 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import * as fs from "node:fs"
+import * as http from "node:http"
+import * as os from "node:os"
+import * as path from "node:path"
+import { fileURLToPath } from "node:url"
+import { build } from "esbuild"
+import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const directory = fs.mkdtempSync(path.join(os.tmpdir(), "arc-saga-cli-"))
+const bin = path.join(directory, "bin.mjs")
+const inDirectory = (name: string): string => path.join(directory, name)
+
+beforeAll(async () => {
+  await build({
+    absWorkingDir: root,
+    entryPoints: ["src/cli/main.ts"],
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    outfile: bin,
+    logLevel: "error"
+  })
+})
+
+afterAll(() => fs.rmSync(directory, { recursive: true, force: true }))
+
+/** Nothing of the caller's environment configures a provider, and no port that may be served is probed. */
+const env = {
+  PATH: process.env["PATH"] ?? "",
+  OLLAMA_HOST: "127.0.0.1:1"
+}
+
+interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+const ended = (child: ChildProcess): Promise<Ended> =>
+  new Promise((resolve) => {
+    let out = ""
+    let err = ""
+    child.stdout?.on("data", (chunk) => (out += String(chunk)))
+    child.stderr?.on("data", (chunk) => (err += String(chunk)))
+    child.on("close", (code) => resolve({ code, out, err }))
+  })
+
+const start = (args: ReadonlyArray<string>, more: Readonly<Record<string, string>> = {}): ChildProcess =>
+  spawn(process.execPath, [bin, ...args], { cwd: directory, env: { ...env, ...more } })
+
+const run = (
+  args: ReadonlyArray<string>,
+  more: { readonly input?: string; readonly env?: Readonly<Record<string, string>> } = {}
+): Promise<Ended> => {
+  const child = start(args, more.env)
+  child.stdin?.end(more.input ?? "")
+  return ended(child)
+}
+
+const shell = (script: string): Promise<Ended> =>
+  ended(
+    spawn("sh", ["-c", script.replaceAll("arc-saga", `"${process.execPath}" "${bin}"`)], {
+      cwd: directory,
+      env,
+      stdio: ["ignore", "pipe", "pipe"]
+    })
+  )
+
+const firstOutput = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => child.stdout?.once("data", () => resolve()))
+
+const lines = (name: string): ReadonlyArray<string> =>
+  fs.existsSync(inDirectory(name)) ? fs.readFileSync(inDirectory(name), "utf8").split("\n").slice(0, -1) : []
+
+const waitFor = async (condition: () => boolean): Promise<void> => {
+  const limit = performance.now() + 20_000
+  while (!condition()) {
+    if (performance.now() > limit) throw new Error("what was waited for didn't come")
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+/** Opens a server on a port that is free; its base URL. */
+const listening = (server: http.Server): Promise<string> =>
+  new Promise((resolve) =>
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      resolve(`http://127.0.0.1:${typeof address === "object" ? (address?.port ?? 0) : 0}/v1`)
+    })
+  )
+
+describe("the bundled program", () => {
+  it("answers a prompt from the argument and from a pipe", async () => {
+    const argument = await run(["ask", "Hello there"])
+    assert.strictEqual(argument.code, 0)
+    assert.match(argument.out, /^This is a simulated answer of copilot_chat: .*“Hello there”/)
+    assert.match(argument.err, /^No provider is configured/)
+    const piped = await shell("echo 'from a pipe' | arc-saga ask")
+    assert.strictEqual(piped.code, 0)
+    assert.include(piped.out, "“from a pipe”")
+    const both = await shell("echo 'from a pipe' | arc-saga ask Summarise")
+    assert.include(both.out, "“Summarise from a pipe”")
+    const file = await shell("printf 'from a file' > prompt.txt; arc-saga ask < prompt.txt")
+    assert.include(file.out, "“from a file”")
+  })
+
+  it("doesn't wait for a standard input that its parent keeps open", async () => {
+    const child = start(["ask", "Hello"])
+    const { code, out } = await ended(child)
+    assert.strictEqual(code, 0)
+    assert.include(out, "“Hello”")
+  })
+
+  it("ends with 2 on wrong use, with nothing on standard output and no stack", async () => {
+    const uses = [
+      [],
+      ["ask"],
+      ["ask", ""],
+      ["ask", "Hi", "--bogus"],
+      ["ask", "Hi", "--timeout", "soon"],
+      ["ask", "Hi", "--provider", "nobody"],
+      ["ask", "Hi", "--config", "nope.json"],
+      ["run", "nope.jsonl", "--out", "x"],
+      ["nonsense"]
+    ]
+    for (const args of uses) {
+      const { code, err, out } = await run(args)
+      assert.strictEqual(code, 2, args.join(" "))
+      assert.strictEqual(out, "", args.join(" "))
+      assert.isNotEmpty(err)
+      assert.notMatch(err, /^ {4}at /m)
+    }
+  })
+
+  it("names the file and the field of a bad configuration", async () => {
+    fs.writeFileSync(inDirectory("bad.json"), '{"providers": [{"id": "x", "model": "m"}]}')
+    const { code, err } = await run(["ask", "Hi"], { env: { ARC_SAGA_CONFIG: "bad.json" } })
+    assert.strictEqual(code, 2)
+    assert.match(err, /^ConfigurationError: bad\.json: providers\[0\]\.baseUrl: /)
+  })
+
+  it("ends with 1 when there is no network", async () => {
+    const server = http.createServer()
+    const url = await listening(server)
+    await new Promise((resolve) => server.close(resolve))
+    const { code, err, out } = await run(["ask", "Hi"], {
+      env: { OPENAI_API_KEY: "sk-secret", OPENAI_BASE_URL: url }
+    })
+    assert.strictEqual(code, 1)
+    assert.strictEqual(out, "")
+    assert.match(err, /^AllProvidersFailedError \(gpt4\): .*network.*\n$/)
+    assert.notInclude(err, "sk-secret")
+  })
+
+  it("bears that whoever reads its output goes away", async () => {
+    const { code, err, out } = await shell("arc-saga ask Hi | head -c 4")
+    assert.strictEqual(code, 0)
+    assert.strictEqual(out, "This")
+    assert.notMatch(err, /EPIPE|Error/)
+    const help = await shell("arc-saga --help | head -n 1")
+    assert.strictEqual(help.code, 0)
+    assert.strictEqual(help.err, "")
+  })
+
+  it("stops at once on Ctrl-C in the middle of an answer", async () => {
+    fs.writeFileSync(
+      inDirectory("slow.json"),
+      JSON.stringify({ simulated: [{ id: "slow", firstTokenMs: 1, tokensPerSecond: 1 }] })
+    )
+    const child = start(["ask", "Hi", "--config", "slow.json"])
+    child.stdin?.end()
+    const end = ended(child)
+    await firstOutput(child)
+    const before = performance.now()
+    child.kill("SIGINT")
+    const { code, out } = await end
+    assert.strictEqual(code, 130)
+    assert.isBelow(performance.now() - before, 2000)
+    assert.isNotEmpty(out)
+  })
+
+  it("cancels the request on Ctrl-C", async () => {
+    const token = { choices: [{ index: 0, delta: { content: "Well" } }] }
+    let closed = false
+    const server = http.createServer((_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" })
+      response.write(`data: ${JSON.stringify(token)}\n\n`)
+      response.on("close", () => (closed = true))
+    })
+    const child = start(["ask", "Hi"], { OPENAI_BASE_URL: await listening(server) })
+    child.stdin?.end()
+    const end = ended(child)
+    await firstOutput(child)
+    assert.isFalse(closed)
+    child.kill("SIGINT")
+    assert.strictEqual((await end).code, 130)
+    await waitFor(() => closed)
+    server.close()
+  })
+
+  it("leaves whole lines when a run is interrupted, and then does only what is missing", async () => {
+    const tasks = Array.from({ length: 40 }, (_, index) => JSON.stringify({ prompt: `Question ${index}` }))
+    fs.writeFileSync(inDirectory("tasks.jsonl"), `${tasks.join("\n")}\n`)
+    fs.writeFileSync(
+      inDirectory("pace.json"),
+      JSON.stringify({ simulated: [{ id: "a", firstTokenMs: 50, tokensPerSecond: 2000 }] })
+    )
+    const args = [
+      "run",
+      "tasks.jsonl",
+      "--out",
+      "results.jsonl",
+      "--config",
+      "pace.json",
+      "--concurrency",
+      "2"
+    ]
+    const child = start(args)
+    const end = ended(child)
+    await waitFor(() => lines("results.jsonl").length >= 3)
+    child.kill("SIGINT")
+    const { code, err } = await end
+    assert.strictEqual(code, 130)
+    const before = fs.readFileSync(inDirectory("results.jsonl"), "utf8")
+    const done = lines("results.jsonl").length
+    assert.isTrue(before.endsWith("}\n"))
+    assert.isBelow(done, 40)
+    assert.include(err, `Interrupted: ${done} of 40 tasks have a result.`)
+
+    const second = await run(args)
+    assert.strictEqual(second.code, 0)
+    assert.include(second.err, `${done} of 40 tasks have a result in results.jsonl: doing the rest.`)
+    assert.match(second.out, /^provider .*p99\na +40 /)
+    assert.isTrue(fs.readFileSync(inDirectory("results.jsonl"), "utf8").startsWith(before))
+    assert.deepStrictEqual(
+      lines("results.jsonl").map((line): unknown => JSON.parse(line).line),
+      tasks.map((_, index) => index + 1)
+    )
+  })
+
+  it("starts in this process too", async () => {
+    const argv = process.argv
+    process.argv = ["node", "arc-saga", "--version"]
+    const written: Array<string> = []
+    const write = vi.spyOn(process.stdout, "write").mockImplementation((text, ...rest) => {
+      written.push(String(text))
+      for (const done of rest) if (typeof done === "function") done()
+      return true
+    })
+    try {
+      await import("../../src/cli/main.js")
+      await waitFor(() => written.length > 0)
+    } finally {
+      write.mockRestore()
+      process.argv = argv
+    }
+    const { version } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"))
+    assert.strictEqual(written.join(""), `${version}\n`)
+  })
+})
