@@ -1,0 +1,68 @@
+import * as Headers from "@effect/platform/Headers"
+import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import type * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+
+/** The next pieces of a body as the network delivered them; `none` is its end. */
+export type Body = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClientError.HttpClientError>>
+
+/**
+ * A client whose requests end with the scope that they are made in. The named headers don't show in
+ * spans, and the ids of our spans aren't sent to the provider.
+ */
+export const scoped = (
+  client: HttpClient.HttpClient,
+  secretHeaders: ReadonlyArray<string>
+): HttpClient.HttpClient.With<HttpClientError.HttpClientError, Scope.Scope> =>
+  client.pipe(
+    HttpClient.withTracerPropagation(false),
+    HttpClient.transformResponse(
+      Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, ...secretHeaders])
+    ),
+    HttpClient.withScope
+  )
+
+/** Opens the body of a response. */
+export const open = (
+  response: HttpClientResponse.HttpClientResponse
+): Effect.Effect<Body, never, Scope.Scope> => Stream.toPull(response.stream)
+
+/** Milliseconds to wait for the end of a body whose content is whole. */
+const maxDrainMs = 20
+
+/**
+ * Takes the end of a body whose content is whole, if it comes soon: then the connection serves the next
+ * request too. A connection to a distant server costs far more than the wait.
+ */
+export const drain = (body: Body): Effect.Effect<void> =>
+  Effect.asVoid(Effect.timeoutOption(Effect.interruptible(Effect.exit(Effect.forever(body))), maxDrainMs))
+
+/** Bytes of an error's body that are read: it is for a line of description. */
+const maxErrorBytes = 64 * 1024
+
+/** Milliseconds to wait for the body of an error: its status says most of it. */
+const maxErrorMs = 1000
+
+/** The text of an error's body, or as much of it as comes in time and is of use. */
+export const readError = (body: Body): Effect.Effect<string> =>
+  Effect.suspend(() => {
+    const decoder = new TextDecoder()
+    let text = ""
+    let left = maxErrorBytes
+    const read: Effect.Effect<void> = Effect.matchEffect(body, {
+      onFailure: () => Effect.void,
+      onSuccess: (pieces) => {
+        for (const piece of pieces) {
+          text += decoder.decode(piece.subarray(0, left), { stream: true })
+          left = Math.max(0, left - piece.length)
+        }
+        return left === 0 ? Effect.void : read
+      }
+    })
+    return Effect.map(Effect.timeoutOption(read, maxErrorMs), () => text)
+  })
