@@ -5,6 +5,13 @@
  */
 
 /**
+ * Any server that speaks OpenAI's Chat Completions.
+ *
+ * @since 0.1.0
+ */
+export * as OpenAICompatible from "./engines/OpenAICompatible.js"
+
+/**
  * A provider that answers by itself, from a seed.
  *
  * @since 0.1.0

@@ -1,0 +1,88 @@
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as TokenUsage from "../../TokenUsage.js"
+
+// Everything is absent or null somewhere: servers agree on the names, not on what has to be there.
+const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
+
+const FunctionDelta = Schema.Struct({
+  name: maybe(Schema.String),
+  // Some servers send the arguments parsed.
+  arguments: maybe(Schema.Union(Schema.String, Schema.Record({ key: Schema.String, value: Schema.Unknown })))
+})
+
+const ToolCallDelta = Schema.Struct({
+  index: maybe(Schema.Number),
+  id: maybe(Schema.String),
+  function: maybe(FunctionDelta)
+})
+
+/** A piece of a tool call, or all of it. */
+export interface ToolCallDelta extends Schema.Schema.Type<typeof ToolCallDelta> {}
+
+const Delta = Schema.Struct({
+  // Some reasoning models send parts, of which the answer is the text.
+  content: maybe(
+    Schema.Union(
+      Schema.String,
+      Schema.Array(Schema.Struct({ type: maybe(Schema.String), text: maybe(Schema.String) }))
+    )
+  ),
+  refusal: maybe(Schema.String),
+  tool_calls: maybe(Schema.Array(ToolCallDelta)),
+  // The one tool call of before there were several.
+  function_call: maybe(FunctionDelta)
+})
+
+/** A piece of the answer, or all of it. */
+export interface Delta extends Schema.Schema.Type<typeof Delta> {}
+
+const Chunk = Schema.Struct({
+  model: maybe(Schema.String),
+  choices: maybe(
+    Schema.Array(
+      Schema.Struct({
+        index: maybe(Schema.Number),
+        delta: maybe(Delta),
+        // What an answer in one piece has instead of deltas.
+        message: maybe(Delta),
+        finish_reason: maybe(Schema.String)
+      })
+    )
+  ),
+  // Decoded apart: a count that makes no sense must not cost the text beside it.
+  usage: Schema.optional(Schema.Unknown),
+  x_groq: Schema.optional(Schema.Unknown)
+})
+
+/** One event of a stream, or an answer in one piece. */
+export interface Chunk extends Schema.Schema.Type<typeof Chunk> {}
+
+/** Decodes an event's JSON. */
+export const decodeChunk: (json: unknown) => Option.Option<Chunk> = Schema.decodeUnknownOption(Chunk)
+
+const Usage = Schema.Struct({
+  prompt_tokens: Schema.NonNegativeInt,
+  completion_tokens: Schema.NonNegativeInt,
+  prompt_tokens_details: maybe(Schema.Struct({ cached_tokens: maybe(Schema.NonNegativeInt) })),
+  completion_tokens_details: maybe(Schema.Struct({ reasoning_tokens: maybe(Schema.NonNegativeInt) }))
+})
+
+const decodeOwn = Schema.decodeUnknownOption(Usage)
+const decodeGroq = Schema.decodeUnknownOption(Schema.Struct({ usage: Usage }))
+
+/** The usage that a chunk tells; none when it tells none, or none that can be believed. */
+export const usageOf = (chunk: Chunk): Option.Option<TokenUsage.TokenUsage> => {
+  // Nearly every chunk of a stream has none: a look is cheaper than decoding nothing.
+  if (chunk.usage == null && chunk.x_groq == null) return Option.none()
+  return Option.map(
+    Option.orElse(decodeOwn(chunk.usage), () => Option.map(decodeGroq(chunk.x_groq), ({ usage }) => usage)),
+    (usage) =>
+      TokenUsage.make({
+        inputTokens: usage.prompt_tokens,
+        outputTokens: usage.completion_tokens,
+        cacheReadTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
+        reasoningTokens: usage.completion_tokens_details?.reasoning_tokens ?? 0
+      })
+  )
+}
