@@ -1,0 +1,155 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as FastCheck from "effect/FastCheck"
+import * as answerPull from "../../src/internal/chatCompletions/pull.js"
+import * as sse from "../../src/internal/sse.js"
+import * as ReasoningEngine from "../../src/ReasoningEngine.js"
+import * as attempts from "../utils/attempts.js"
+import { counted, delta, finish } from "../utils/chatCompletions.js"
+
+const encoder = new TextEncoder()
+
+/** Decodes a body that comes in pieces of the given lengths. */
+const decode = (bytes: Uint8Array, lengths: ReadonlyArray<number>) => {
+  const decoder = answerPull.streamDecoder({ model: "gpt-4o", awaitUsage: true }, true)
+  const events: Array<ReasoningEngine.EngineEvent> = []
+  let at = 0
+  for (const length of lengths) {
+    events.push(...decoder.feed([bytes.subarray(at, at + length)]))
+    at += length
+  }
+  events.push(...decoder.feed([bytes.subarray(at)]), ...decoder.end())
+  return { events, answer: decoder.answer }
+}
+
+const lengths = FastCheck.array(FastCheck.integer({ min: 0, max: 40 }), { maxLength: 60 })
+
+describe("OpenAICompatible decoding", () => {
+  const whole = encoder.encode(
+    [
+      ": ping",
+      "",
+      `data: ${JSON.stringify(delta({ content: "Grüße, 世界 🚀\u2028!" }))}`,
+      "",
+      `data:${JSON.stringify(delta({ content: "e\u0301" }))}`,
+      "",
+      "data: {broken",
+      "",
+      `data: ${JSON.stringify(delta({ tool_calls: [{ index: 0, id: "a", function: { name: "f", arguments: '{"ü":' } }] }))}`,
+      "",
+      `data: ${JSON.stringify(delta({ tool_calls: [{ index: 0, function: { arguments: '"🚀"}' } }] }))}`,
+      "",
+      `data: ${JSON.stringify(finish("tool_calls"))}`,
+      "",
+      `data: ${JSON.stringify({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 2 } })}`,
+      "",
+      "data: [DONE]",
+      "",
+      ""
+    ].join("\r\n")
+  )
+
+  const expected = [
+    ReasoningEngine.textDelta("Grüße, 世界 🚀\u2028!"),
+    ReasoningEngine.textDelta("e\u0301"),
+    counted(1, 2),
+    ReasoningEngine.warning("skipped 1 malformed events of the answer"),
+    ReasoningEngine.toolCall({ id: "a", name: "f", arguments: '{"ü":"🚀"}' }),
+    ReasoningEngine.finish("tool_calls", "gpt-4o")
+  ]
+
+  it("gives the same events wherever the bytes are split", () => {
+    assert.deepStrictEqual(decode(whole, []).events, expected)
+    for (let at = 0; at <= whole.length; at++) {
+      assert.deepStrictEqual(decode(whole, [at]).events, expected)
+    }
+    FastCheck.assert(
+      FastCheck.property(lengths, (lengths) => {
+        assert.deepStrictEqual(decode(whole, lengths).events, expected)
+      }),
+      { numRuns: 1000 }
+    )
+    assert.deepStrictEqual(
+      decode(
+        whole,
+        Array.from(whole, () => 1)
+      ).events,
+      expected
+    )
+  })
+
+  it("never throws, never loses a good event, and always ends, whatever bytes are between", () => {
+    const noise = FastCheck.oneof(
+      FastCheck.uint8Array({ maxLength: 30 }),
+      FastCheck.array(
+        FastCheck.constantFrom(
+          "data:",
+          "data",
+          ": ",
+          "event: x",
+          "id:",
+          "retry: 1",
+          "\r",
+          "\n",
+          "\r\n",
+          "{",
+          '"choices":[',
+          "[]",
+          "}",
+          "\u0000",
+          "🚀",
+          "\uFEFF"
+        ),
+        { maxLength: 12 }
+      ).map((parts) => encoder.encode(parts.join("")))
+    )
+    FastCheck.assert(
+      FastCheck.property(
+        FastCheck.array(noise, { maxLength: 8 }),
+        lengths,
+        FastCheck.boolean(),
+        (noises, lengths, ends) => {
+          const parts = noises.flatMap((bytes, index) => [
+            ...bytes,
+            ...encoder.encode(`\n\ndata: ${JSON.stringify(delta({ content: `<${index}>` }))}\n\n`)
+          ])
+          if (ends) parts.push(...encoder.encode(`data: ${JSON.stringify(finish("stop"))}`))
+          const { answer, events } = decode(Uint8Array.from(parts), lengths)
+          assert.strictEqual(attempts.text(events), noises.map((_, index) => `<${index}>`).join(""))
+          assert.strictEqual(answer.finished, ends)
+          assert.isTrue(answer.ended)
+        }
+      ),
+      { numRuns: 2000 }
+    )
+  })
+
+  it("never throws and always ends for bytes that are no stream at all", () => {
+    FastCheck.assert(
+      FastCheck.property(FastCheck.uint8Array({ maxLength: 300 }), lengths, (bytes, lengths) => {
+        assert.isTrue(decode(bytes, lengths).answer.ended)
+      }),
+      { numRuns: 1000 }
+    )
+    FastCheck.assert(
+      FastCheck.property(FastCheck.json({ maxDepth: 4 }), lengths, (json, lengths) => {
+        assert.isTrue(
+          decode(encoder.encode(`data: ${json}\n\ndata: {"error":${json}}\n\n`), lengths).answer.ended
+        )
+      }),
+      { numRuns: 1000 }
+    )
+  })
+
+  it("gives up an event that doesn't end", () => {
+    const reader = sse.make(100)
+    assert.deepStrictEqual(reader.feed(encoder.encode("data: a\n\n")), [{ name: "", data: "a" }])
+    assert.deepStrictEqual(reader.feed(new Uint8Array(101).fill(65)), [])
+    assert.isTrue(reader.overflowed())
+    assert.deepStrictEqual(reader.feed(encoder.encode("\n\ndata: a\n\n")), [])
+    assert.deepStrictEqual(reader.end(), [])
+    const decoder = answerPull.streamDecoder({ model: "gpt-4o", awaitUsage: true }, true)
+    decoder.feed(Array.from({ length: 17 }, () => new Uint8Array(1024 * 1024).fill(65)))
+    assert.strictEqual(decoder.answer.failure?.kind, "malformed")
+    assert.deepStrictEqual(decoder.end(), [])
+  })
+})
