@@ -113,7 +113,7 @@ const columns: ReadonlyArray<Format.Column> = [
 
 const cost = (row: Row): string => {
   if (!row.costUnknown) return Format.cost(Option.some(row.cost), row.usage.estimated)
-  return row.cost === Usd.zero ? "unknown" : `${Usd.format(row.cost)} + unknown`
+  return row.cost.pico === 0n ? "unknown" : `${Usd.format(row.cost)} + unknown`
 }
 
 const percentile = (row: Row, share: number): string =>
