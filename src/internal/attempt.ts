@@ -255,11 +255,11 @@ export class Attempt {
       return Effect.void
     }
     const { at } = this.due()
-    // Limits move while the watch sleeps, never by less than the shortest of them. Differences of times
-    // that aren't whole may be too small to sleep: a microsecond at least keeps the watch from spinning.
-    const wait = Math.max(
-      0.001,
-      Math.min(at - this.clock.unsafeCurrentTimeMillis(), this.bounds.idleMs, this.bounds.firstTokenMs)
+    // Limits move while the watch sleeps, never by less than the shortest of them.
+    const wait = Math.min(
+      at - this.clock.unsafeCurrentTimeMillis(),
+      this.bounds.idleMs,
+      this.bounds.firstTokenMs
     )
     return Number.isFinite(wait)
       ? Effect.flatMap(this.clock.sleep(Duration.millis(wait)), () => this.watching)
@@ -281,7 +281,8 @@ export class Attempt {
 
   private expire(): void {
     const { at, ms, phase } = this.due()
-    if (at > this.clock.unsafeCurrentTimeMillis()) return
+    // What is left of times that aren't whole may be too little to sleep.
+    if (at - this.clock.unsafeCurrentTimeMillis() >= 0.001) return
     this.expired ??= new EngineError.TimeoutError({
       provider: this.engine.provider,
       phase,

@@ -15,9 +15,12 @@ export interface Retry {
   readonly states: States
 }
 
-/** A stated retry-after is never shortened; the jitter on top keeps those who wait for it apart. */
+/**
+ * A stated retry-after is never shortened; the jitter on top keeps those who wait for it apart. Waits are
+ * whole milliseconds, as the times of a Clock are.
+ */
 const statedWait = (retryAfterMs: number): Effect.Effect<number> =>
-  Effect.map(Random.next, (n) => retryAfterMs * (1 + n / 10))
+  Effect.map(Random.next, (n) => Math.ceil(retryAfterMs * (1 + n / 10)))
 
 /** How long to wait before the same engine is asked again; none when it isn't, or not in time. */
 export const plan = (
@@ -34,7 +37,7 @@ export const plan = (
   const before: unknown = states.has(error._tag) ? states.get(error._tag) : reaction.schedule.initial
   return Effect.flatMap(reaction.schedule.step(now, error, before), ([state, , decision]) => {
     if (ScheduleDecision.isDone(decision)) return Effect.succeedNone
-    const scheduled = Math.max(0, Intervals.start(decision.intervals) - now)
+    const scheduled = Math.max(0, Math.round(Intervals.start(decision.intervals) - now))
     return Effect.map(stated === undefined ? Effect.succeed(scheduled) : statedWait(stated), (waitMs) =>
       now + waitMs < call.deadline
         ? Option.some({ waitMs, states: new Map(states).set(error._tag, state) })
