@@ -133,7 +133,10 @@ const streamed = (task: AITask.AITask, useFallback: boolean) =>
         yield* streams.write(text)
         yield* Ref.set(written, text)
       })
-    ).pipe(Effect.tapError((error) => (error._tag === "OutputClosedError" ? Effect.void : endLine)))
+    ).pipe(
+      Effect.tapError((error) => (error._tag === "OutputClosedError" ? Effect.void : endLine)),
+      Effect.onInterrupt(() => Effect.ignore(endLine))
+    )
     yield* endLine
     // A stream that succeeds ends with its result.
     return yield* Effect.orDie(yield* Ref.get(result))
@@ -177,7 +180,7 @@ export const summary = (result: AIResult.AIResult): string => {
   )
 }
 
-const optional = <K extends string, A>(key: K, value: Option.Option<A>): Readonly<Record<string, A>> =>
+const optional = <A>(key: string, value: Option.Option<A>): Readonly<Record<string, A>> =>
   Option.match(value, { onNone: () => ({}), onSome: (given) => ({ [key]: given }) })
 
 /** A provider that takes no part has no engine: say why, which is more than that there is none. */

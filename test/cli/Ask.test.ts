@@ -264,6 +264,7 @@ describe("ask", () => {
       }
       const exit = yield* Fiber.interrupt(fiber)
       assert.isTrue(exit._tag === "Failure")
+      assert.strictEqual(printed.out.at(-1), "\n")
       const written = printed.out.length
       yield* TestClock.adjust("1 minute")
       assert.strictEqual(printed.out.length, written)

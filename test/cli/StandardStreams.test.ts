@@ -89,6 +89,8 @@ describe("StandardStreams", () => {
       assert.isTrue(streams.errorIsTerminal)
       assert.strictEqual(yield* streams.columns, 42)
       assert.strictEqual(yield* (yield* make()).columns, 80)
+      const unsized = Object.assign(new PassThrough(), { columns: 0 })
+      assert.strictEqual(yield* (yield* make({ stderr: unsized })).columns, 80)
     })
   )
 

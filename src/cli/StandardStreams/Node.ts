@@ -98,7 +98,8 @@ export const make = (options: Options): Effect.Effect<StandardStreams.Service> =
       unsafeLog: (line) => void stderr.write(`${line}\n`),
       outputIsTerminal: stdout.isTTY === true,
       errorIsTerminal: stderr.isTTY === true,
-      columns: Effect.sync(() => stderr.columns ?? 80)
+      // A terminal that doesn't know its width says 0.
+      columns: Effect.sync(() => stderr.columns || 80)
     }
   })
 
