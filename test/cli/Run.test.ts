@@ -1,9 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { SystemError } from "@effect/platform/Error"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
-import * as TaskFile from "../../src/cli/TaskFile.js"
 import * as harness from "./harness.js"
 
 const tasks = (count: number): string =>
@@ -383,21 +381,6 @@ describe("run", () => {
       assert.notProperty(line?.error, "provider")
     }).pipe(Effect.provide(harness.platform))
   )
-
-  it("says in words why a file can't be used", () => {
-    const reason = (reason: "PermissionDenied" | "Busy", description?: string) =>
-      TaskFile.fileError("f")(
-        new SystemError({
-          reason,
-          module: "FileSystem",
-          method: "open",
-          ...(description === undefined ? {} : { description })
-        })
-      ).message
-    assert.strictEqual(reason("PermissionDenied"), "f: permission denied")
-    assert.strictEqual(reason("Busy", "it is busy"), "f: it is busy")
-    assert.match(reason("Busy"), /^f: Busy/)
-  })
 
   it.scoped("says once that the answers are simulated", () =>
     Effect.gen(function* () {
