@@ -32,7 +32,7 @@ export class NoAvailableProviderError extends Schema.TaggedError<NoAvailableProv
     const why =
       this.unavailable.length === 0
         ? "no provider is configured"
-        : `all are unavailable (${this.unavailable.join(", ")})`
+        : `all are unavailable or have no engine (${this.unavailable.join(", ")})`
     return `No provider can be chosen by the strategy ${this.strategy}: ${why}. Configure one or wait until one is back`
   }
 }
@@ -64,6 +64,8 @@ export interface Service {
   readonly updateMetrics: (
     metrics: ProviderMetrics.Options
   ) => Effect.Effect<void, InvalidArgument.InvalidArgumentError>
+  /** The providers that can't be chosen now. */
+  readonly unavailable: Effect.Effect<ReadonlySet<AIProvider.AIProvider>>
   /** What is known, in the order in which the providers were given. */
   readonly metrics: Effect.Effect<ReadonlyArray<ProviderMetrics.ProviderMetrics>>
 }
@@ -77,6 +79,20 @@ export interface Service {
 export class CostOptimizer extends Context.Tag("arc-saga/CostOptimizer")<CostOptimizer, Service>() {}
 
 type Known = ReadonlyMap<AIProvider.AIProvider, ProviderMetrics.ProviderMetrics>
+
+interface State {
+  readonly known: Known
+  readonly unavailable: ReadonlySet<AIProvider.AIProvider>
+}
+
+const stateOf = (known: Known): State => ({
+  known,
+  unavailable: new Set(
+    Array.from(known.values())
+      .filter(({ available }) => !available)
+      .map(({ provider }) => provider)
+  )
+})
 
 type Change = Effect.Effect<void, InvalidArgument.InvalidArgumentError>
 
@@ -116,10 +132,10 @@ export const make = (
       }
       initial.set(metrics.provider, metrics)
     }
-    const state = yield* Ref.make<Known>(initial)
+    const state = yield* Ref.make(stateOf(initial))
 
     const select: Service["select"] = (_task, strategy) =>
-      Effect.flatMap(Ref.get(state), (known) => {
+      Effect.flatMap(Ref.get(state), ({ known }) => {
         let best: ProviderMetrics.ProviderMetrics | undefined
         let least = Number.POSITIVE_INFINITY
         for (const metrics of known.values()) {
@@ -134,7 +150,7 @@ export const make = (
       })
 
     const rank: Service["rank"] = (_task, strategy) =>
-      Effect.flatMap(Ref.get(state), (known) => {
+      Effect.flatMap(Ref.get(state), ({ known }) => {
         const scored: Array<{ readonly provider: AIProvider.AIProvider; readonly score: number }> = []
         for (const metrics of known.values()) {
           if (metrics.available) {
@@ -149,11 +165,12 @@ export const make = (
 
     const updateMetrics: Service["updateMetrics"] = (options) =>
       Effect.flatten(
-        Ref.modify(state, (known): readonly [Change, Known] => {
+        Ref.modify(state, (current): readonly [Change, State] => {
+          const { known } = current
           const before = Array.from(known.values()).find(({ provider }) => provider === options.provider)
           return Either.match(ProviderMetrics.make({ ...before, ...options }), {
-            onLeft: (error) => [error, known],
-            onRight: (metrics) => [Effect.void, new Map(known).set(metrics.provider, metrics)]
+            onLeft: (error) => [error, current],
+            onRight: (metrics) => [Effect.void, stateOf(new Map(known).set(metrics.provider, metrics))]
           })
         })
       )
@@ -162,7 +179,8 @@ export const make = (
       select,
       rank,
       updateMetrics,
-      metrics: Effect.map(Ref.get(state), (known) => [...known.values()])
+      unavailable: Effect.map(Ref.get(state), ({ unavailable }) => unavailable),
+      metrics: Effect.map(Ref.get(state), ({ known }) => [...known.values()])
     }
   })
 

@@ -146,47 +146,59 @@ export const make = (
     const registry = yield* ReasoningEngineRegistry
     const current = yield* Ref.make(options.strategy ?? Strategy.balanced)
 
-    const unavailable: Effect.Effect<ReadonlySet<AIProvider.AIProvider>> = Effect.map(
-      optimizer.metrics,
-      (known) => new Set(known.filter(({ available }) => !available).map(({ provider }) => provider))
-    )
+    const strategyOf = (serve: ServeOptions): Effect.Effect<Strategy.Strategy> =>
+      serve.strategy === undefined ? Ref.get(current) : Effect.succeed(serve.strategy)
 
-    /** The best provider that has an engine; those without one are as good as unavailable. */
-    const select = (
+    /** The providers that can be chosen. Who pins one asks for it even when nothing can be chosen. */
+    const orderOf = (
+      task: AITask.AITask,
+      strategy: Strategy.Strategy
+    ): Effect.Effect<ReadonlyArray<AIProvider.AIProvider>, CostOptimizer.NoAvailableProviderError> =>
+      task.pinned
+        ? Effect.orElseSucceed(optimizer.rank(task, strategy), () => [])
+        : optimizer.rank(task, strategy)
+
+    /** The pinned provider, or the best that has an engine: those without one are as good as unavailable. */
+    const providerOf = (
+      task: AITask.AITask,
       order: ReadonlyArray<AIProvider.AIProvider>,
       strategy: Strategy.Strategy
     ): Effect.Effect<AIProvider.AIProvider, CostOptimizer.NoAvailableProviderError> =>
-      Effect.flatMap(registry.list, (engines) => {
-        const best = order.find((provider) => engines.some((engine) => engine.provider === provider))
-        return best === undefined
-          ? new CostOptimizer.NoAvailableProviderError({ strategy: strategy.name, unavailable: order })
-          : Effect.succeed(best)
-      })
+      task.pinned && task.provider !== undefined
+        ? Effect.succeed(task.provider)
+        : Effect.flatMap(registry.list, (engines) => {
+            const best = order.find((provider) => engines.some((engine) => engine.provider === provider))
+            return best === undefined
+              ? new CostOptimizer.NoAvailableProviderError({ strategy: strategy.name, unavailable: order })
+              : Effect.succeed(best)
+          })
 
+    // Every task comes through here: plain flatMaps, which cost a third of a generator.
     const choose = (
       task: AITask.AITask,
       serve: ServeOptions
     ): Effect.Effect<Choice, CostOptimizer.NoAvailableProviderError> =>
-      Effect.gen(function* () {
-        const strategy = serve.strategy ?? (yield* Ref.get(current))
-        const ranked = optimizer.rank(task, strategy)
-        // Who pins a provider asks for it even when nothing could be chosen.
-        const order = task.pinned ? yield* Effect.orElseSucceed(ranked, () => []) : yield* ranked
-        const provider =
-          task.pinned && task.provider !== undefined ? task.provider : yield* select(order, strategy)
-        const taskId = yield* taskIdOf(task)
-        const fields = { taskId, provider }
-        yield* log.event(LogLevel.Debug, "orchestrator_provider_selected", () => ({
-          ...fields,
-          strategy: strategy.name,
-          pinned: task.pinned
-        }))
-        return {
-          task: { ...task, id: taskId, provider },
-          options: { order, unavailable: yield* unavailable, useFallback: serve.useFallback ?? true },
-          fields
-        }
-      })
+      Effect.flatMap(strategyOf(serve), (strategy) =>
+        Effect.flatMap(orderOf(task, strategy), (order) =>
+          Effect.flatMap(providerOf(task, order, strategy), (provider) =>
+            Effect.flatMap(taskIdOf(task), (taskId) =>
+              Effect.flatMap(optimizer.unavailable, (unavailable) => {
+                const fields = { taskId, provider }
+                return log.eventAs(
+                  LogLevel.Debug,
+                  "orchestrator_provider_selected",
+                  () => ({ ...fields, strategy: strategy.name, pinned: task.pinned }),
+                  {
+                    task: { ...task, id: taskId, provider },
+                    options: { order, unavailable, useFallback: serve.useFallback ?? true },
+                    fields
+                  }
+                )
+              })
+            )
+          )
+        )
+      )
 
     function complete(task: AITask.AITask, serve: Sole): Whole<SoleOrchestratorError>
     function complete(task: AITask.AITask, serve?: Chained): Whole<OrchestratorError>

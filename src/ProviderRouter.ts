@@ -24,6 +24,7 @@ import * as log from "./internal/log.js"
 import { larger, type Plan, planOf } from "./internal/plan.js"
 import * as resume from "./internal/resume.js"
 import * as retry from "./internal/retry.js"
+import { trusted } from "./internal/validation.js"
 import type { ReasoningEngine } from "./ReasoningEngine.js"
 import { type EngineNotRegisteredError, ReasoningEngineRegistry } from "./ReasoningEngineRegistry.js"
 import * as RoutingPolicy from "./RoutingPolicy.js"
@@ -147,7 +148,7 @@ const allFailed = (
       error: primary._tag,
       attempts: current.attempts.length
     })),
-    new AllProvidersFailedError({ primary, attempts: current.attempts })
+    new AllProvidersFailedError({ primary, attempts: current.attempts }, trusted)
   )
 
 const failedPermanently = <E extends EngineError.EngineError>(

@@ -132,11 +132,11 @@ export const make: Effect.Effect<Service> = Effect.map(Ref.make<Engines>(new Map
         )
       ),
     get: (provider) =>
-      Effect.tap(
-        Effect.map(Ref.get(engines), (known) => Option.fromNullable(known.get(provider))),
-        (engine) =>
-          log.event(LogLevel.Debug, "engine_retrieved", () => ({ provider, found: Option.isSome(engine) }))
-      ),
+      Effect.flatMap(Ref.get(engines), (known) => {
+        const engine = Option.fromNullable(known.get(provider))
+        const fields = () => ({ provider, found: Option.isSome(engine) })
+        return log.eventAs(LogLevel.Debug, "engine_retrieved", fields, engine)
+      }),
     unregister: (provider) => unregisterIf(provider, () => true),
     list: Effect.map(Ref.get(engines), (known) => Array.from(known.values())),
     clear: Effect.zipRight(

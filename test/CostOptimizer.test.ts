@@ -157,7 +157,10 @@ describe("CostOptimizer", () => {
         copilotAndClaude.map((one) => ({ ...one, available: false }))
       )
       const error = yield* Effect.flip(optimizer.select(task, Strategy.balanced))
-      assert.include(error.message, "by the strategy balanced: all are unavailable (copilot_chat, claude)")
+      assert.include(
+        error.message,
+        "by the strategy balanced: all are unavailable or have no engine (copilot_chat, claude)"
+      )
       const json = Schema.encodeSync(CostOptimizer.NoAvailableProviderError)(error)
       assert.deepStrictEqual(Schema.decodeSync(CostOptimizer.NoAvailableProviderError)(json), error)
     })

@@ -15,6 +15,7 @@ import * as Price from "../Price.js"
 import type * as ReasoningEngine from "../ReasoningEngine.js"
 import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
+import { trusted } from "./validation.js"
 
 /** The time limits of one attempt: `Infinity` where there is none. */
 export interface Bounds {
@@ -53,6 +54,7 @@ export class Attempt {
   private firstContentAt: number | undefined = undefined
   private scope: Scope.CloseableScope | undefined = undefined
   private pull: ReasoningEngine.Pull | undefined = undefined
+  private child: Fiber.RuntimeFiber<Exit.Exit<void, EngineError.EngineError>> | undefined = undefined
   private watch: Fiber.RuntimeFiber<void> | undefined = undefined
   /** Since when the engine has been asked for more; `Infinity` while nobody waits for it. */
   private waitingSince = Number.POSITIVE_INFINITY
@@ -120,6 +122,11 @@ export class Attempt {
     this.committed = true
     this.bounds = bounds
     this.stopWatch()
+  }
+
+  /** Ends what the engine is doing, and waits until it has ended: for a caller that was interrupted. */
+  get abandoned(): Effect.Effect<void> {
+    return this.child === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(this.child))
   }
 
   /** Ends the attempt at the provider. */
@@ -201,29 +208,30 @@ export class Attempt {
     if (this.firstContentAt === undefined && this.pending.length > 0) this.firstContentAt = this.waitingSince
   }
 
+  /** Runs the engine's effect in a fiber of its own, within the limits. */
   private guard(effect: Effect.Effect<void, EngineError.EngineError>): ReturnType<Attempt["advance"]> {
-    return Effect.flatMap(Effect.runtime(), (runtime) =>
-      Effect.async<void, EngineError.EngineError>((resume) => {
-        this.waitingSince = this.clock.unsafeCurrentTimeMillis()
-        this.expire()
-        if (this.expired !== undefined) {
-          Runtime.runFork(runtime, this.close(Exit.fail(this.expired)))
-          return resume(this.expired)
-        }
-        // Its failure is this call's, not that of a fiber that nobody looks after.
-        const child = Runtime.runFork(runtime, Effect.exit(Effect.interruptible(effect)))
-        const done = child.unsafePoll()
-        if (done !== null) return resume(this.ended(done))
+    return Effect.flatMap(Effect.runtime(), (runtime) => {
+      this.waitingSince = this.clock.unsafeCurrentTimeMillis()
+      this.expire()
+      if (this.expired !== undefined) {
+        Runtime.runFork(runtime, this.close(Exit.fail(this.expired)))
+        return this.expired
+      }
+      // Its failure is this call's, not that of a fiber that nobody looks after.
+      const child = Runtime.runFork(runtime, Effect.exit(Effect.interruptible(effect)))
+      const done = child.unsafePoll()
+      if (done !== null) return this.ended(done)
+      this.child = child
+      return Effect.async<void, EngineError.EngineError>((resume) => {
         child.addObserver((exit) => resume(this.ended(exit)))
         this.onExpiry = (error) => {
           child.unsafeInterruptAsFork(FiberId.none)
           // What is whole stays whole, however long the engine takes to let go.
           resume(this.finished ? Effect.void : error)
         }
-        this.watch ??= Runtime.runFork(runtime, Effect.interruptible(this.watching))
-        return Fiber.interrupt(child)
+        this.watch ??= Runtime.runFork(runtime, Effect.interruptible(this.watching()))
       })
-    )
+    })
   }
 
   /** Nobody waits any more. An engine that interrupts itself has failed: its caller wasn't interrupted. */
@@ -248,12 +256,7 @@ export class Attempt {
     this.watch = undefined
   }
 
-  private readonly watching: Effect.Effect<void> = Effect.suspend(() => {
-    this.expire()
-    if (this.expired !== undefined) {
-      this.onExpiry(this.expired)
-      return Effect.void
-    }
+  private watching(): Effect.Effect<void> {
     const { at } = this.due()
     // Limits move while the watch sleeps, never by less than the shortest of them.
     const wait = Math.min(
@@ -261,10 +264,14 @@ export class Attempt {
       this.bounds.idleMs,
       this.bounds.firstTokenMs
     )
-    return Number.isFinite(wait)
-      ? Effect.flatMap(this.clock.sleep(Duration.millis(wait)), () => this.watching)
-      : Effect.void
-  })
+    if (!Number.isFinite(wait)) return Effect.void
+    return Effect.flatMap(this.clock.sleep(Duration.millis(wait)), () => {
+      this.expire()
+      if (this.expired === undefined) return this.watching()
+      this.onExpiry(this.expired)
+      return Effect.void
+    })
+  }
 
   private due(): {
     readonly at: number
@@ -283,15 +290,18 @@ export class Attempt {
     const { at, ms, phase } = this.due()
     // What is left of times that aren't whole may be too little to sleep.
     if (at - this.clock.unsafeCurrentTimeMillis() >= 0.001) return
-    this.expired ??= new EngineError.TimeoutError({
-      provider: this.engine.provider,
-      phase,
-      description:
-        phase === "first-token"
-          ? `no content within ${ms} ms`
-          : phase === "idle"
-            ? `no further content within ${ms} ms`
-            : `not done ${ms} ms after the attempt began, which is all that the call may take`
-    })
+    this.expired ??= new EngineError.TimeoutError(
+      {
+        provider: this.engine.provider,
+        phase,
+        description:
+          phase === "first-token"
+            ? `no content within ${ms} ms`
+            : phase === "idle"
+              ? `no further content within ${ms} ms`
+              : `not done ${ms} ms after the attempt began, which is all that the call may take`
+      },
+      trusted
+    )
   }
 }

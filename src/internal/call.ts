@@ -115,7 +115,9 @@ export const advance = (call: Call, attempt: Attempt, goal: Goal): Effect.Effect
         ? settle(call, attempt, goal.accepts(attempt) ? "succeeded" : "discarded")
         : Effect.void
     }
-    if (Cause.isInterrupted(exit.cause)) return settle(call, attempt, "interrupted")
+    if (Cause.isInterrupted(exit.cause)) {
+      return Effect.zipRight(attempt.abandoned, settle(call, attempt, "interrupted"))
+    }
     return settle(
       call,
       attempt,

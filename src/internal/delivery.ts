@@ -7,6 +7,7 @@ import type * as AITask from "../AITask.js"
 import type { EngineError } from "../EngineError.js"
 import { type StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
 import type { Attempt } from "./attempt.js"
+import { trusted } from "./validation.js"
 import { advance, type Call, type Goal, firstContent, resultOf, settle, whole } from "./call.js"
 
 /** Finds who answers: an attempt that has enough. */
@@ -62,12 +63,10 @@ export const stream = <E>(
           resume(call, cut, delivered),
           Option.match({
             onNone: () =>
-              new StreamInterruptedError({
-                provider: cut.engine.provider,
-                partialText: delivered,
-                cause,
-                attempts: call.attempts
-              }),
+              new StreamInterruptedError(
+                { provider: cut.engine.provider, partialText: delivered, cause, attempts: call.attempts },
+                trusted
+              ),
             onSome: Effect.succeed
           })
         )

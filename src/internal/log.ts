@@ -23,10 +23,19 @@ export type Event =
 /** Annotations that an event may carry: ids, names and numbers, never text of a prompt or an answer. */
 export type Fields = Readonly<Record<string, string | number | boolean>>
 
-/** Logs an event. An event below the fiber's minimum level costs one look at that level. */
-export const event = (level: LogLevel.LogLevel, name: Event, fields: () => Fields): Effect.Effect<void> =>
+/** Logs an event and gives a value. An event below the fiber's minimum level costs one look at that level. */
+export const eventAs = <A>(
+  level: LogLevel.LogLevel,
+  name: Event,
+  fields: () => Fields,
+  value: A
+): Effect.Effect<A> =>
   Effect.withFiberRuntime((fiber) =>
     LogLevel.lessThan(level, fiber.getFiberRef(FiberRef.currentMinimumLogLevel))
-      ? Effect.void
-      : Effect.annotateLogs(Effect.logWithLevel(level, name), fields())
+      ? Effect.succeed(value)
+      : Effect.as(Effect.annotateLogs(Effect.logWithLevel(level, name), fields()), value)
   )
+
+/** Logs an event. */
+export const event = (level: LogLevel.LogLevel, name: Event, fields: () => Fields): Effect.Effect<void> =>
+  eventAs(level, name, fields, undefined)

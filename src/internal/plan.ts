@@ -52,20 +52,22 @@ const primaryOf = (
   )
 }
 
+/** Whom to ask after the primary: who of the chain is registered, available and can carry the task. */
 const fallbacksOf = (
   policy: RoutingPolicy,
+  task: AITask.AITask,
   primary: Engine,
   engines: ReadonlyArray<Engine>,
-  options: RouteOptions
+  { order, unavailable }: RouteOptions
 ): ReadonlyArray<Engine> => {
-  const registered = new Map(engines.map((engine) => [engine.provider, engine]))
-  const chain = policy.chains.get(primary.provider) ?? options.order ?? [...registered.keys()]
-  return chain.flatMap((provider) => {
-    const engine = registered.get(provider)
-    return engine === undefined || engine === primary || options.unavailable?.has(provider) === true
-      ? []
-      : [engine]
-  })
+  const fallbacks: Array<Engine> = []
+  const chain = policy.chains.get(primary.provider) ?? order ?? engines.map(({ provider }) => provider)
+  for (const provider of chain) {
+    if (provider === primary.provider || unavailable?.has(provider) === true) continue
+    const engine = engines.find((registered) => registered.provider === provider)
+    if (engine !== undefined && ReasoningEngine.lacks(engine, task).length === 0) fallbacks.push(engine)
+  }
+  return fallbacks
 }
 
 /** Decides who can be asked for a task: engines that can carry it, in the order of the chain. */
@@ -83,9 +85,7 @@ export const planOf = (
           ? Effect.succeed({ primary, fallbacks: [] })
           : incapable(primary, missing, "it can't")
       }
-      const fallbacks = fallbacksOf(policy, primary, engines, options).filter(
-        (engine) => ReasoningEngine.lacks(engine, task).length === 0
-      )
+      const fallbacks = fallbacksOf(policy, task, primary, engines, options)
       if (missing.length === 0) return Effect.succeed({ primary, fallbacks })
       const [first, ...rest] = fallbacks
       return first === undefined

@@ -110,3 +110,6 @@ export const decoder = <A, I>(
   const decode = Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })
   return (input) => Either.mapLeft(decode(input), (error) => toInvalidArgument(subject, error))
 }
+
+/** For values whose fields have just been made by code that the compiler has checked. */
+export const trusted = { disableValidation: true } as const

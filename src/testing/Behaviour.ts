@@ -7,6 +7,7 @@
 import type * as AIProvider from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
 import * as EngineError from "../EngineError.js"
+import { trusted } from "../internal/validation.js"
 import type { FinishReason } from "../ReasoningEngine.js"
 import type * as TokenUsage from "../TokenUsage.js"
 
@@ -350,26 +351,29 @@ export const toError = (data: ErrorData, provider: AIProvider.AIProvider): Engin
   }
   switch (data._tag) {
     case "AuthenticationError":
-      return new EngineError.AuthenticationError(common)
+      return new EngineError.AuthenticationError(common, trusted)
     case "InputValidationError":
-      return new EngineError.InputValidationError(common)
+      return new EngineError.InputValidationError(common, trusted)
     case "ContextLengthError":
-      return new EngineError.ContextLengthError(common)
+      return new EngineError.ContextLengthError(common, trusted)
     case "ContentPolicyError":
-      return new EngineError.ContentPolicyError(common)
+      return new EngineError.ContentPolicyError(common, trusted)
     case "QuotaExhaustedError":
-      return new EngineError.QuotaExhaustedError(common)
+      return new EngineError.QuotaExhaustedError(common, trusted)
     case "ModelNotFoundError":
-      return new EngineError.ModelNotFoundError(common)
+      return new EngineError.ModelNotFoundError(common, trusted)
     case "RateLimitError":
-      return new EngineError.RateLimitError({
-        ...common,
-        ...(data.retryAfterMs === undefined ? {} : { retryAfterMs: data.retryAfterMs })
-      })
+      return new EngineError.RateLimitError(
+        {
+          ...common,
+          ...(data.retryAfterMs === undefined ? {} : { retryAfterMs: data.retryAfterMs })
+        },
+        trusted
+      )
     case "TransientError":
-      return new EngineError.TransientError({ ...common, reason: data.reason ?? "overloaded" })
+      return new EngineError.TransientError({ ...common, reason: data.reason ?? "overloaded" }, trusted)
     case "TimeoutError":
-      return new EngineError.TimeoutError({ ...common, phase: data.phase ?? "first-token" })
+      return new EngineError.TimeoutError({ ...common, phase: data.phase ?? "first-token" }, trusted)
   }
 }
 
