@@ -7,7 +7,7 @@ import {
   type ProviderRouter,
   type StreamEvent
 } from "arc-saga"
-import { Arbitraries, type Behaviour, type ScriptedEngine, VirtualTime } from "arc-saga/testing"
+import { Arbitraries, Behaviour, type ScriptedEngine, VirtualTime } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
@@ -18,11 +18,35 @@ import { runs } from "./utils/property.js"
 
 const providers = ["p1", "p2", "p3"].map(AIProvider.unsafeMake)
 
+const pace = {
+  text: "Light scatters.",
+  chunkSize: 5,
+  firstTokenMs: FastCheck.constantFrom(0, 1, 50, 11_000),
+  msPerChunk: FastCheck.constantFrom(0, 5, 9000)
+}
+
+/** What a provider may do: few chunks, so that a thousand tasks are soon done. */
+const behaviour = FastCheck.tuple(
+  pace.firstTokenMs,
+  pace.msPerChunk,
+  FastCheck.nat(3),
+  Arbitraries.errorData
+).chain(([firstTokenMs, msPerChunk, after, error]) => {
+  const paced = { ...pace, firstTokenMs, msPerChunk }
+  return FastCheck.constantFrom<Behaviour.Behaviour>(
+    Behaviour.answer(paced),
+    Behaviour.fail(error, { afterMs: firstTokenMs }),
+    Behaviour.failAfter({ ...paced, after, error }),
+    Behaviour.cut({ ...paced, after }),
+    Behaviour.stall({ ...paced, after })
+  )
+})
+
 /** What each provider does for each kind of task. */
-const tables = FastCheck.array(
-  FastCheck.tuple(Arbitraries.behaviour, Arbitraries.behaviour, Arbitraries.behaviour),
-  { minLength: 1, maxLength: 6 }
-)
+const tables = FastCheck.array(FastCheck.tuple(behaviour, behaviour, behaviour), {
+  minLength: 1,
+  maxLength: 6
+})
 
 type Table = ReadonlyArray<readonly [Behaviour.Behaviour, Behaviour.Behaviour, Behaviour.Behaviour]>
 
@@ -82,26 +106,35 @@ describe("ProviderRouter, under concurrency", () => {
     [tables, FastCheck.nat(1000)],
     ([table, seed]) =>
       Effect.gen(function* () {
-        const tasks = yield* Effect.forEach(Array.from({ length: 1000 }), (_, index) =>
+        const kinds = Array.from({ length: 8 * table.length }, (_, index) =>
           AITask.make({
-            id: `t${index}`,
+            id: `kind ${index}`,
             prompt: "ask",
             provider: "p1",
-            metadata: { kind: String(index % table.length) },
-            mode: index % 10 === 0 ? "streaming" : "complete"
+            metadata: { kind: String(index >> 3) },
+            mode: index % 8 === 0 ? "streaming" : "complete"
           })
         )
-        const all = (concurrency: number | "unbounded") =>
+        const one = yield* Effect.forEach(kinds, (kind) => kind)
+        const thousand = Array.from({ length: 1000 }, (_, index) => one[index % one.length])
+        const outcomes = (tasks: ReadonlyArray<AITask.AITask | undefined>, concurrency: 1 | "unbounded") =>
           VirtualTime.simulate(
             Effect.gen(function* () {
               const { router } = yield* fleetOf(engines(table), { chains: { p1: ["p2", "p3"] } })
-              return yield* Effect.forEach(tasks, (task) => outcome(router, task), { concurrency })
+              return yield* Effect.forEach(
+                tasks,
+                (task) => (task === undefined ? Effect.die("no task") : outcome(router, task)),
+                { concurrency }
+              )
             }),
-            { seed, limitMs: 1e12 }
+            { seed }
           )
-        const alone = yield* all(1)
-        const together = yield* all("unbounded")
-        assert.deepStrictEqual(together, alone)
+        const alone = yield* outcomes(one, 1)
+        const together = yield* outcomes(thousand, "unbounded")
+        assert.deepStrictEqual(
+          together,
+          thousand.map((_, index) => alone[index % alone.length])
+        )
       }),
     runs()
   )
