@@ -5,7 +5,17 @@ import * as AITask from "../../src/AITask.js"
 import * as ReasoningEngine from "../../src/ReasoningEngine.js"
 import * as TokenUsage from "../../src/TokenUsage.js"
 import * as attempts from "../utils/attempts.js"
-import { type Changes, counted, delta, engine, finish, task } from "../utils/chatCompletions.js"
+import {
+  type Changes,
+  counted,
+  delta,
+  engine,
+  eventStream,
+  finish,
+  hi,
+  stop,
+  task
+} from "../utils/chatCompletions.js"
 import * as RawServer from "../utils/RawServer.js"
 
 const answered = (
@@ -162,6 +172,17 @@ describe("OpenAICompatible streams", () => {
       for (const usage of [{}, { prompt_tokens: -1, completion_tokens: 2 }, "many", { total_tokens: 4 }]) {
         assert.deepStrictEqual(yield* stream(delta({ content: "Hi" }), { ...finish("stop"), usage }), hiStop)
       }
+    })
+  )
+
+  it.live("are whole without the usage that a server promises and never sends", () =>
+    Effect.gen(function* () {
+      const head = RawServer.send(eventStream + RawServer.chunk(hi) + RawServer.chunk(stop))
+      const seen = yield* Effect.timeout(answered([head]), "5 seconds")
+      assert.deepStrictEqual(
+        seen.map(({ _tag }) => _tag),
+        ["TextDelta", "Finish"]
+      )
     })
   )
 

@@ -57,6 +57,11 @@ export class Answer {
     this.model = options.model
   }
 
+  /** Whether the answer is whole but for its usage, which some servers promise and never send. */
+  get awaitsUsage(): boolean {
+    return this.finishReason !== "" && !this.ended
+  }
+
   /** Whether there is nothing more to expect. */
   get ended(): boolean {
     return this.finished || this.failure !== undefined

@@ -87,6 +87,15 @@ const decoderOf = (settings: Settings): Decoder => {
     : streamDecoder(settings, false)
 }
 
+/** How long, in milliseconds, a whole answer waits for its usage before it is taken without. */
+const usagePatience = 1000
+
+/** The next chunks of a body; a silence while only usage is missing is the body's end. */
+const next = (body: http.Body, answer: Answer): http.Body =>
+  answer.awaitsUsage
+    ? Effect.timeoutFail(body, { duration: usagePatience, onTimeout: () => Option.none() })
+    : body
+
 /**
  * Pulls an answer from a body: what a network chunk completes comes together. What came before a failure
  * is delivered before it.
@@ -111,7 +120,7 @@ export const make = (
     if (answer.failure !== undefined) {
       return Effect.fail(lost ?? settings.onFailure(answer.failure, answer.begun))
     }
-    return Effect.matchEffect(body, {
+    return Effect.matchEffect(next(body, answer), {
       onSuccess: (pieces) => deliver(feed(pieces)),
       onFailure: (reason) => {
         over = true
