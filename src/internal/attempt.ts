@@ -15,7 +15,6 @@ import * as Price from "../Price.js"
 import type * as ReasoningEngine from "../ReasoningEngine.js"
 import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
-import { trusted } from "./validation.js"
 
 /** The time limits of one attempt: `Infinity` where there is none. */
 export interface Bounds {
@@ -54,6 +53,8 @@ export class Attempt {
   private firstContentAt: number | undefined = undefined
   private scope: Scope.CloseableScope | undefined = undefined
   private pull: ReasoningEngine.Pull | undefined = undefined
+  /** That of the fiber that began the attempt: its engine keeps the context that it was asked in. */
+  private runtime: Runtime.Runtime<never> | undefined = undefined
   private child: Fiber.RuntimeFiber<Exit.Exit<void, EngineError.EngineError>> | undefined = undefined
   private watch: Fiber.RuntimeFiber<void> | undefined = undefined
   /** Since when the engine has been asked for more; `Infinity` while nobody waits for it. */
@@ -210,27 +211,35 @@ export class Attempt {
 
   /** Runs the engine's effect in a fiber of its own, within the limits. */
   private guard(effect: Effect.Effect<void, EngineError.EngineError>): ReturnType<Attempt["advance"]> {
-    return Effect.flatMap(Effect.runtime(), (runtime) => {
-      this.waitingSince = this.clock.unsafeCurrentTimeMillis()
-      this.expire()
-      if (this.expired !== undefined) {
-        Runtime.runFork(runtime, this.close(Exit.fail(this.expired)))
-        return this.expired
+    const runtime = this.runtime
+    return runtime === undefined
+      ? Effect.flatMap(Effect.runtime(), (current) => this.guardIn((this.runtime = current), effect))
+      : Effect.suspend(() => this.guardIn(runtime, effect))
+  }
+
+  private guardIn(
+    runtime: Runtime.Runtime<never>,
+    effect: Effect.Effect<void, EngineError.EngineError>
+  ): ReturnType<Attempt["advance"]> {
+    this.waitingSince = this.clock.unsafeCurrentTimeMillis()
+    this.expire()
+    if (this.expired !== undefined) {
+      Runtime.runFork(runtime, this.close(Exit.fail(this.expired)))
+      return this.expired
+    }
+    // Its failure is this call's, not that of a fiber that nobody looks after.
+    const child = Runtime.runFork(runtime, Effect.exit(Effect.interruptible(effect)))
+    const done = child.unsafePoll()
+    if (done !== null) return this.ended(done)
+    this.child = child
+    return Effect.async<void, EngineError.EngineError>((resume) => {
+      child.addObserver((exit) => resume(this.ended(exit)))
+      this.onExpiry = (error) => {
+        child.unsafeInterruptAsFork(FiberId.none)
+        // What is whole stays whole, however long the engine takes to let go.
+        resume(this.finished ? Effect.void : error)
       }
-      // Its failure is this call's, not that of a fiber that nobody looks after.
-      const child = Runtime.runFork(runtime, Effect.exit(Effect.interruptible(effect)))
-      const done = child.unsafePoll()
-      if (done !== null) return this.ended(done)
-      this.child = child
-      return Effect.async<void, EngineError.EngineError>((resume) => {
-        child.addObserver((exit) => resume(this.ended(exit)))
-        this.onExpiry = (error) => {
-          child.unsafeInterruptAsFork(FiberId.none)
-          // What is whole stays whole, however long the engine takes to let go.
-          resume(this.finished ? Effect.void : error)
-        }
-        this.watch ??= Runtime.runFork(runtime, Effect.interruptible(this.watching()))
-      })
+      this.watch ??= Runtime.runFork(runtime, Effect.interruptible(this.watching()))
     })
   }
 
@@ -290,18 +299,15 @@ export class Attempt {
     const { at, ms, phase } = this.due()
     // What is left of times that aren't whole may be too little to sleep.
     if (at - this.clock.unsafeCurrentTimeMillis() >= 0.001) return
-    this.expired ??= new EngineError.TimeoutError(
-      {
-        provider: this.engine.provider,
-        phase,
-        description:
-          phase === "first-token"
-            ? `no content within ${ms} ms`
-            : phase === "idle"
-              ? `no further content within ${ms} ms`
-              : `not done ${ms} ms after the attempt began, which is all that the call may take`
-      },
-      trusted
-    )
+    this.expired ??= new EngineError.TimeoutError({
+      provider: this.engine.provider,
+      phase,
+      description:
+        phase === "first-token"
+          ? `no content within ${ms} ms`
+          : phase === "idle"
+            ? `no further content within ${ms} ms`
+            : `not done ${ms} ms after the attempt began, which is all that the call may take`
+    })
   }
 }

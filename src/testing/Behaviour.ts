@@ -7,7 +7,6 @@
 import type * as AIProvider from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
 import * as EngineError from "../EngineError.js"
-import { trusted } from "../internal/validation.js"
 import type { FinishReason } from "../ReasoningEngine.js"
 import type * as TokenUsage from "../TokenUsage.js"
 
@@ -351,29 +350,26 @@ export const toError = (data: ErrorData, provider: AIProvider.AIProvider): Engin
   }
   switch (data._tag) {
     case "AuthenticationError":
-      return new EngineError.AuthenticationError(common, trusted)
+      return new EngineError.AuthenticationError(common)
     case "InputValidationError":
-      return new EngineError.InputValidationError(common, trusted)
+      return new EngineError.InputValidationError(common)
     case "ContextLengthError":
-      return new EngineError.ContextLengthError(common, trusted)
+      return new EngineError.ContextLengthError(common)
     case "ContentPolicyError":
-      return new EngineError.ContentPolicyError(common, trusted)
+      return new EngineError.ContentPolicyError(common)
     case "QuotaExhaustedError":
-      return new EngineError.QuotaExhaustedError(common, trusted)
+      return new EngineError.QuotaExhaustedError(common)
     case "ModelNotFoundError":
-      return new EngineError.ModelNotFoundError(common, trusted)
+      return new EngineError.ModelNotFoundError(common)
     case "RateLimitError":
-      return new EngineError.RateLimitError(
-        {
-          ...common,
-          ...(data.retryAfterMs === undefined ? {} : { retryAfterMs: data.retryAfterMs })
-        },
-        trusted
-      )
+      return new EngineError.RateLimitError({
+        ...common,
+        ...(data.retryAfterMs === undefined ? {} : { retryAfterMs: data.retryAfterMs })
+      })
     case "TransientError":
-      return new EngineError.TransientError({ ...common, reason: data.reason ?? "overloaded" }, trusted)
+      return new EngineError.TransientError({ ...common, reason: data.reason ?? "overloaded" })
     case "TimeoutError":
-      return new EngineError.TimeoutError({ ...common, phase: data.phase ?? "first-token" }, trusted)
+      return new EngineError.TimeoutError({ ...common, phase: data.phase ?? "first-token" })
   }
 }
 
