@@ -12,24 +12,17 @@
  * @since 0.1.0
  */
 import * as HttpClient from "@effect/platform/HttpClient"
-import type * as HttpClientError from "@effect/platform/HttpClientError"
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
-import type * as AITask from "../AITask.js"
-import * as EngineError from "../EngineError.js"
-import * as failure from "../internal/chatCompletions/failure.js"
-import * as answerPull from "../internal/chatCompletions/pull.js"
+import { Answer } from "../internal/chatCompletions/answer.js"
+import { kindOf } from "../internal/chatCompletions/failure.js"
 import * as chatRequest from "../internal/chatCompletions/request.js"
-import * as http from "../internal/http.js"
-import * as httpError from "../internal/httpError.js"
-import { InvalidArgumentError } from "../InvalidArgument.js"
+import * as httpEngine from "../internal/httpEngine.js"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 
@@ -62,68 +55,24 @@ export interface Options extends ReasoningEngine.Options {
   readonly completeOver?: "sse" | "json"
 }
 
-const invalid = (field: string, reason: string): Either.Either<never, InvalidArgumentError> =>
-  Either.left(new InvalidArgumentError({ subject: "OpenAICompatible", field, reason }))
+const invalid = httpEngine.invalidOf("OpenAICompatible")
 
-const endpoint = (baseUrl: string): Either.Either<string, InvalidArgumentError> => {
-  if (baseUrl.includes("@")) {
-    return invalid("baseUrl", "Expected a URL without a user and password, actual one with an @")
-  }
-  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
-  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
-    return invalid("baseUrl", `Expected an http(s) URL, actual ${JSON.stringify(baseUrl)}`)
-  }
-  url.pathname = `${url.pathname.replace(/\/+$/, "")}/chat/completions`
-  url.hash = ""
-  return Either.right(url.href)
-}
-
-const headerName = /^[!#$%&'*+.^_`|~\w-]+$/
-const headerValue = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/
-
-/** The headers that every request has; a value that can't be sent is never told. */
-const headersOf = (options: Options): Either.Either<Record<string, string>, InvalidArgumentError> => {
-  const headers: Record<string, string> = {}
-  if (options.apiKey !== undefined) {
-    const key = Redacted.value(options.apiKey)
-    if (!headerValue.test(key)) {
-      return invalid("apiKey", "Expected a key of printable characters without space around it")
-    }
-    headers["authorization"] = `Bearer ${key}`
-  }
-  for (const [name, value] of Object.entries(options.headers ?? {})) {
-    if (!headerName.test(name)) {
-      return invalid("headers", `Expected the name of a header, actual ${JSON.stringify(name)}`)
-    }
-    if (!headerValue.test(value)) {
-      return invalid(`headers.${name}`, "Expected a value of printable characters without space around it")
-    }
-    headers[name.toLowerCase()] = value
-  }
-  return Either.right(headers)
-}
-
-const wordsOfMessage = (message: AITask.Message): ReadonlyArray<string> => {
-  if (message.role === "assistant") {
-    return [message.content, ...(message.toolCalls ?? []).map((call) => call.arguments)]
-  }
-  return typeof message.content === "string"
-    ? [message.content]
-    : message.content.map((part) => (part.type === "text" ? part.text : part.url))
-}
-
-/** All that the caller and the model said: what an error must not repeat. */
-const wordsOf = ({ prefill, task }: ReasoningEngine.Request): ReadonlyArray<string> => [
-  ...(task.systemPrompt === undefined ? [] : [task.systemPrompt]),
-  ...task.messages.flatMap(wordsOfMessage),
-  ...(prefill === undefined ? [] : [prefill])
-]
+/** The headers that every request has. */
+const headersOf = (options: Options): Either.Either<Record<string, string>, InvalidArgumentError> =>
+  Either.flatMap(httpEngine.headersOf(invalid, options.headers), (headers) =>
+    options.apiKey === undefined
+      ? Either.right(headers)
+      : Either.map(httpEngine.keyOf(invalid, Redacted.value(options.apiKey)), (key) => ({
+          authorization: `Bearer ${key}`,
+          ...headers
+        }))
+  )
 
 const engineOf = (
   options: Options,
   url: string,
-  headers: Record<string, string>,
-  httpClient: HttpClient.HttpClient
+  secretHeaders: Record<string, string>,
+  client: HttpClient.HttpClient
 ): ReasoningEngine.ReasoningEngine => {
   const { model, provider } = options
   const capabilities = { ...ReasoningEngine.defaultCapabilities, ...options.capabilities }
@@ -133,74 +82,30 @@ const engineOf = (
     includeUsage: options.includeUsage ?? true,
     sampling: capabilities.sampling
   }
-  const client = http.scoped(httpClient, Object.keys(headers))
-  // Without what a header says before its secret, as in "Bearer …".
-  const secrets = Object.values(headers).flatMap((value) => value.split(/\s+/))
-
-  const streams = (mode: AITask.Mode): boolean =>
-    capabilities.streaming && (mode === "streaming" || options.completeOver !== "json")
-
-  const httpRequest = (body: string, stream: boolean): HttpClientRequest.HttpClientRequest =>
-    HttpClientRequest.post(url).pipe(
-      HttpClientRequest.bodyText(body, "application/json"),
-      HttpClientRequest.setHeader("accept", stream ? "text/event-stream" : "application/json"),
-      HttpClientRequest.setHeaders(headers)
-    )
-
-  const encode = (request: ReasoningEngine.Request, stream: boolean) => {
-    const body = chatRequest.body(settings, { task: request.task, prefill: request.prefill, stream })
-    return Effect.try({
-      try: () => JSON.stringify(body),
-      catch: () =>
-        new EngineError.InputValidationError({
-          provider,
-          description: "its tools or schema hold a value that JSON can't carry"
-        })
-    })
+  const wire: httpEngine.Wire = {
+    provider,
+    url,
+    secretHeaders,
+    headers: {},
+    streams: (mode) => capabilities.streaming && (mode === "streaming" || options.completeOver !== "json"),
+    body: ({ prefill, task }, stream) => Either.right(chatRequest.body(settings, { task, prefill, stream })),
+    warnings: (task) => chatRequest.dropped(settings, task),
+    answer: () => new Answer({ model, awaitUsage: settings.includeUsage }),
+    kindOf
   }
-
-  const attempt = Effect.fnUntraced(function* (
-    request: ReasoningEngine.Request
-  ): Effect.fn.Return<ReasoningEngine.Pull, EngineError.EngineError, Scope.Scope> {
-    const stream = streams(request.mode)
-    const json = yield* encode(request, stream)
-    const redact = httpError.redactor(secrets, () => wordsOf(request))
-    const onNetwork = (error: HttpClientError.HttpClientError) =>
-      httpError.networkError(provider, error, redact)
-    const response = yield* Effect.mapError(client.execute(httpRequest(json, stream)), onNetwork)
-    const body = yield* http.open(response)
-    const retryAfterMs = httpError.retryAfterMs(response.headers, yield* Clock.currentTimeMillis)
-    const requestId = httpError.requestId(response.headers)
-    const onFailure = (said: failure.Failure, begun: boolean) =>
-      failure.toEngineError(said, { provider, redact, requestId, retryAfterMs, begun })
-    if (response.status < 200 || response.status >= 300) {
-      return yield* onFailure(failure.fromBody(yield* http.readError(body), response.status), false)
-    }
-    return yield* answerPull.make(body, {
-      model,
-      awaitUsage: settings.includeUsage,
-      stream,
-      contentType: response.headers["content-type"] ?? "",
-      warnings: chatRequest.dropped(settings, request.task),
-      onFailure,
-      onNetwork
-    })
-  })
-
-  return ReasoningEngine.make({ ...options, attempt })
+  return ReasoningEngine.make({ ...options, attempt: httpEngine.attempt(wire, client) })
 }
 
 const build = (
   options: Options,
   client: HttpClient.HttpClient
 ): Either.Either<ReasoningEngine.ReasoningEngine, InvalidArgumentError> =>
-  Either.flatMap(endpoint(options.baseUrl), (url) =>
-    Either.flatMap(headersOf(options), (headers) =>
-      options.model.trim() === ""
-        ? invalid("model", 'Expected the name of a model, actual ""')
-        : Either.right(engineOf(options, url, headers, client))
-    )
-  )
+  Either.gen(function* () {
+    const url = yield* httpEngine.endpoint(invalid, options.baseUrl, (base) => `${base}/chat/completions`)
+    const headers = yield* headersOf(options)
+    yield* httpEngine.modelOf(invalid, options.model)
+    return engineOf(options, url, headers, client)
+  })
 
 /**
  * Makes an engine for a server, or fails with an InvalidArgumentError that names the option. The server

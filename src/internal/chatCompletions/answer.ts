@@ -3,8 +3,10 @@ import * as Predicate from "effect/Predicate"
 import type * as AITask from "../../AITask.js"
 import * as ReasoningEngine from "../../ReasoningEngine.js"
 import type * as TokenUsage from "../../TokenUsage.js"
-import * as sse from "../sse.js"
-import * as failure from "./failure.js"
+import { type Decoding, isDone, parse } from "../decoding.js"
+import * as failure from "../failure.js"
+import type * as sse from "../sse.js"
+
 import * as wire from "./wire.js"
 
 interface Call {
@@ -33,7 +35,7 @@ const finishReasons = new Map<string, ReasoningEngine.FinishReason>([
  * One answer as it is decoded. It takes JSON, in whatever pieces the wire has, and gives events; its end
  * is a Finish among them, or a failure.
  */
-export class Answer {
+export class Answer implements Decoding {
   /** Why there won't be an answer. */
   failure: failure.Failure | undefined = undefined
   /** Whether it is whole. */
@@ -243,9 +245,3 @@ const isError = (event: { readonly [key: string]: unknown }): boolean =>
   event["object"] === "error" ||
   Predicate.isObject(event["error"]) ||
   (typeof event["error"] === "string" && event["error"] !== "")
-
-/** Whether an event is the end of the stream. */
-export const isDone = (data: string): boolean => data.trim() === "[DONE]"
-
-/** The JSON of a text. */
-export const parse = Option.liftThrowable((text: string): unknown => JSON.parse(text))

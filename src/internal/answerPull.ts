@@ -1,0 +1,70 @@
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type * as EngineError from "../EngineError.js"
+import * as ReasoningEngine from "../ReasoningEngine.js"
+import type * as decoding from "./decoding.js"
+import type * as failure from "./failure.js"
+import * as http from "./http.js"
+
+type Events = ReadonlyArray<ReasoningEngine.EngineEvent>
+
+/** What the pull of an attempt has to know. */
+export interface Settings {
+  /** What the caller has to know besides the answer. */
+  readonly warnings: ReadonlyArray<string>
+  readonly onFailure: (said: failure.Failure, begun: boolean) => EngineError.EngineError
+  readonly onNetwork: (error: HttpClientError.HttpClientError) => EngineError.EngineError
+}
+
+/** How long, in milliseconds, a whole answer waits for its usage before it is taken without. */
+const usagePatience = 1000
+
+/** The next chunks of a body; a silence while only usage is missing is the body's end. */
+const next = (body: http.Body, answer: decoding.Decoding): http.Body =>
+  answer.awaitsUsage
+    ? Effect.timeoutFail(body, { duration: usagePatience, onTimeout: () => Option.none() })
+    : body
+
+/**
+ * Pulls an answer from a body: what a network chunk completes comes together. What came before a failure
+ * is delivered before it.
+ */
+export const make = (
+  body: http.Body,
+  { answer, end, feed }: decoding.Decoder,
+  settings: Settings
+): Effect.Effect<ReasoningEngine.Pull, never, Scope.Scope> => {
+  let over = false
+  let lost: EngineError.EngineError | undefined = undefined
+  let warnings: Events = settings.warnings.map(ReasoningEngine.warning)
+
+  const deliver = (events: Events): ReasoningEngine.Pull => {
+    if (events.length === 0) return pull
+    const delivered = [...warnings, ...events]
+    warnings = []
+    return Effect.succeed(delivered)
+  }
+
+  const pull: ReasoningEngine.Pull = Effect.suspend(() => {
+    if (answer.failure !== undefined) {
+      return Effect.fail(lost ?? settings.onFailure(answer.failure, answer.begun))
+    }
+    return Effect.matchEffect(next(body, answer), {
+      onSuccess: (pieces) => deliver(feed(pieces)),
+      onFailure: (reason) => {
+        over = true
+        const events = end()
+        // A connection that broke after the last word took nothing of the answer with it.
+        const broken = answer.failure?.kind === "cut" || answer.failure?.kind === "malformed"
+        if (Option.isSome(reason) && broken) lost = settings.onNetwork(reason.value)
+        return deliver(events)
+      }
+    })
+  })
+  return Effect.as(
+    Effect.addFinalizer(() => (answer.finished && !over ? http.drain(body) : Effect.void)),
+    pull
+  )
+}

@@ -1,0 +1,162 @@
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Scope from "effect/Scope"
+import type * as AIProvider from "../AIProvider.js"
+import type * as AITask from "../AITask.js"
+import * as EngineError from "../EngineError.js"
+import { InvalidArgumentError } from "../InvalidArgument.js"
+import type * as ReasoningEngine from "../ReasoningEngine.js"
+import * as answerPull from "./answerPull.js"
+import * as decoding from "./decoding.js"
+import * as failure from "./failure.js"
+import * as http from "./http.js"
+import * as httpError from "./httpError.js"
+
+/** Makes the error of an option of one engine. */
+export type Invalid = (field: string, reason: string) => Either.Either<never, InvalidArgumentError>
+
+/** The errors of the options of an engine with this name. */
+export const invalidOf =
+  (subject: string): Invalid =>
+  (field, reason) =>
+    Either.left(new InvalidArgumentError({ subject, field, reason }))
+
+/** The address of an endpoint below a base URL, whose query is kept. */
+export const endpoint = (
+  invalid: Invalid,
+  baseUrl: string,
+  pathBelow: (base: string) => string
+): Either.Either<string, InvalidArgumentError> => {
+  if (baseUrl.includes("@")) {
+    return invalid("baseUrl", "Expected a URL without a user and password, actual one with an @")
+  }
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
+  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
+    return invalid("baseUrl", `Expected an http(s) URL, actual ${JSON.stringify(baseUrl)}`)
+  }
+  url.pathname = pathBelow(url.pathname.replace(/\/+$/, ""))
+  url.hash = ""
+  return Either.right(url.href)
+}
+
+const headerName = /^[!#$%&'*+.^_`|~\w-]+$/
+const headerValue = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/
+
+/** A key that a header can hold; one that it can't is never told. */
+export const keyOf = (invalid: Invalid, key: string): Either.Either<string, InvalidArgumentError> =>
+  headerValue.test(key)
+    ? Either.right(key)
+    : invalid("apiKey", "Expected a key of printable characters without space around it")
+
+/** The caller's own headers; a value that can't be sent is never told. */
+export const headersOf = (
+  invalid: Invalid,
+  own: Readonly<Record<string, string>> = {}
+): Either.Either<Record<string, string>, InvalidArgumentError> => {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(own)) {
+    if (!headerName.test(name)) {
+      return invalid("headers", `Expected the name of a header, actual ${JSON.stringify(name)}`)
+    }
+    if (!headerValue.test(value)) {
+      return invalid(`headers.${name}`, "Expected a value of printable characters without space around it")
+    }
+    headers[name.toLowerCase()] = value
+  }
+  return Either.right(headers)
+}
+
+/** The name of a model. */
+export const modelOf = (invalid: Invalid, model: string): Either.Either<string, InvalidArgumentError> =>
+  model.trim() === "" ? invalid("model", 'Expected the name of a model, actual ""') : Either.right(model)
+
+const wordsOfMessage = (message: AITask.Message): ReadonlyArray<string> => {
+  if (message.role === "assistant") {
+    return [message.content, ...(message.toolCalls ?? []).map((call) => call.arguments)]
+  }
+  return typeof message.content === "string"
+    ? [message.content]
+    : message.content.map((part) => (part.type === "text" ? part.text : part.url))
+}
+
+/** All that the caller and the model said: what an error must not repeat. */
+const wordsOf = ({ prefill, task }: ReasoningEngine.Request): ReadonlyArray<string> => [
+  ...(task.systemPrompt === undefined ? [] : [task.systemPrompt]),
+  ...task.messages.flatMap(wordsOfMessage),
+  ...(prefill === undefined ? [] : [prefill])
+]
+
+/** A wire: how a task is asked, and how the answer is read. */
+export interface Wire {
+  readonly provider: AIProvider.AIProvider
+  readonly url: string
+  /** Headers whose values are kept out of errors and spans. */
+  readonly secretHeaders: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string>>
+  /** Whether the answer is asked for as a stream of events. */
+  readonly streams: (mode: AITask.Mode) => boolean
+  /** The body of a request; or why the wire can't carry the task. */
+  readonly body: (request: ReasoningEngine.Request, stream: boolean) => Either.Either<unknown, string>
+  /** What the caller has to know of what the request leaves out. */
+  readonly warnings: (task: AITask.AITask) => ReadonlyArray<string>
+  /** A new answer to decode. */
+  readonly answer: (request: ReasoningEngine.Request) => decoding.Decoding
+  /** What a failure is by what the server said. */
+  readonly kindOf: (failure: failure.Failure) => failure.Kind
+}
+
+/** Attempts over a wire: each is one request. */
+export const attempt = (
+  wire: Wire,
+  httpClient: HttpClient.HttpClient
+): ReasoningEngine.ReasoningEngine["attempt"] => {
+  const { kindOf, provider } = wire
+  const client = http.scoped(httpClient, Object.keys(wire.secretHeaders))
+  // Without what a header says before its secret, as in "Bearer …".
+  const secrets = Object.values(wire.secretHeaders).flatMap((value) => value.split(/\s+/))
+
+  const httpRequest = (body: string, stream: boolean): HttpClientRequest.HttpClientRequest =>
+    HttpClientRequest.post(wire.url).pipe(
+      HttpClientRequest.bodyText(body, "application/json"),
+      HttpClientRequest.setHeader("accept", stream ? "text/event-stream" : "application/json"),
+      HttpClientRequest.setHeaders(wire.headers),
+      HttpClientRequest.setHeaders(wire.secretHeaders)
+    )
+
+  const unfit = (description: string) => new EngineError.InputValidationError({ provider, description })
+
+  const encode = (body: unknown): Either.Either<string, EngineError.InputValidationError> =>
+    Either.try({
+      try: () => JSON.stringify(body),
+      catch: () => unfit("its tools or schema hold a value that JSON can't carry")
+    })
+
+  return Effect.fnUntraced(function* (
+    request: ReasoningEngine.Request
+  ): Effect.fn.Return<ReasoningEngine.Pull, EngineError.EngineError, Scope.Scope> {
+    const stream = wire.streams(request.mode)
+    const json = yield* Either.flatMap(Either.mapLeft(wire.body(request, stream), unfit), encode)
+    const redact = httpError.redactor(secrets, () => wordsOf(request))
+    const onNetwork = (error: HttpClientError.HttpClientError) =>
+      httpError.networkError(provider, error, redact)
+    const response = yield* Effect.mapError(client.execute(httpRequest(json, stream)), onNetwork)
+    const body = yield* http.open(response)
+    const retryAfterMs = httpError.retryAfterMs(response.headers, yield* Clock.currentTimeMillis)
+    const requestId = httpError.requestId(response.headers)
+    const onFailure = (said: failure.Failure, begun: boolean) =>
+      failure.toEngineError(said, { provider, kindOf, redact, requestId, retryAfterMs, begun })
+    if (response.status < 200 || response.status >= 300) {
+      return yield* onFailure(failure.fromBody(yield* http.readError(body), response.status), false)
+    }
+    const decoder = decoding.decoderFor(wire.answer(request), stream, response.headers["content-type"] ?? "")
+    return yield* answerPull.make(body, decoder, {
+      warnings: wire.warnings(request.task),
+      onFailure,
+      onNetwork
+    })
+  })
+}
