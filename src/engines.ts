@@ -5,6 +5,20 @@
  */
 
 /**
+ * Anthropic's Claude, over the Messages API.
+ *
+ * @since 0.1.0
+ */
+export * as Claude from "./engines/Claude.js"
+
+/**
+ * OpenAI itself.
+ *
+ * @since 0.1.0
+ */
+export * as OpenAI from "./engines/OpenAI.js"
+
+/**
  * Any server that speaks OpenAI's Chat Completions.
  *
  * @since 0.1.0

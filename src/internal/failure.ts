@@ -58,14 +58,22 @@ const statusOf = (value: unknown): number => {
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "")
 
+/** Anthropic's code is among the details. */
+const codeIn = (details: unknown): string => {
+  const { code, error_code }: Record<string, unknown> = Predicate.isRecord(details) ? details : {}
+  return text(code) || text(error_code)
+}
+
 /** Reads an error in any of the forms that servers give it: `{error: {…}}`, `{error: "…"}`, bare, in a list. */
 export const fromJson = (value: unknown): Failure => {
   const body: unknown = Array.isArray(value) ? value[0] : value
   const inner = Predicate.hasProperty(body, "error") ? body.error : body
-  const { code, status_code, type }: Record<string, unknown> = Predicate.isObject(inner) ? { ...inner } : {}
+  const { code, details, status_code, type }: Record<string, unknown> = Predicate.isObject(inner)
+    ? { ...inner }
+    : {}
   return {
     message: messageOf(body),
-    code: text(code),
+    code: text(code) || codeIn(details),
     type: text(type),
     status: statusOf(code) || statusOf(status_code)
   }

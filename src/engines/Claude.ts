@@ -1,0 +1,226 @@
+/**
+ * Anthropic's Claude over the Messages API, and every server that speaks it.
+ *
+ * An attempt is one request. By default it is answered as a stream of events for both deliveries, whole
+ * and streamed: so both decode alike, and the limits for the first token and between tokens mean
+ * something in both. An answer is whole when the server says so (`message_stop`); one that ends before is
+ * cut, an error, whatever came of it.
+ *
+ * What the API has no place for is told in a warning of the result: sampling parameters under versions
+ * that reject them, a temperature above 1, and JSON without a schema, which the model is asked for in
+ * words. A pause of the model (`pause_turn`) is a finish `other` with a warning: going on would be another
+ * request, and an engine makes one.
+ *
+ * A 408 or 504 is a TimeoutError of the phase `first-token`: a server that gives up waiting has sent
+ * nothing of the answer yet. Told within an answer that has begun, its phase is `idle`.
+ *
+ * @since 0.1.0
+ */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as AIProvider from "../AIProvider.js"
+import * as httpEngine from "../internal/httpEngine.js"
+import { Answer } from "../internal/messages/answer.js"
+import { kindOf } from "../internal/messages/failure.js"
+import * as messagesRequest from "../internal/messages/request.js"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import type * as Price from "../Price.js"
+import * as ReasoningEngine from "../ReasoningEngine.js"
+import * as Registry from "../ReasoningEngineRegistry.js"
+
+/**
+ * Which Claude is asked, and how.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** `claude` when absent; two models are two providers, `claude/haiku` and `claude/opus`. */
+  readonly provider?: AIProvider.AIProvider
+  /** The model to ask for, by Anthropic's name for it. */
+  readonly model: string
+  readonly apiKey: Redacted.Redacted
+  /** The address above `/v1/messages`; {@link defaultBaseUrl} when absent. A query is kept. */
+  readonly baseUrl?: string
+  /** The version of the API, a date; {@link defaultVersion} when absent. */
+  readonly version?: string
+  /** The most tokens to write where a task doesn't say, which the API requires; 4096 when absent. */
+  readonly maxTokens?: number
+  readonly price?: Price.Price
+  /**
+   * Differences from {@link defaultCapabilities}: `prefill` for the older models that go on from a
+   * beginning, `sampling: false` for models that take no temperature.
+   */
+  readonly capabilities?: Partial<ReasoningEngine.Capabilities>
+  /** More headers (`anthropic-beta`); their values are kept out of errors and spans as the key is. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** What a complete task is answered over: `sse` (the default), or `json`, one piece. */
+  readonly completeOver?: "sse" | "json"
+}
+
+/**
+ * Where Anthropic's API is.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const defaultBaseUrl = "https://api.anthropic.com"
+
+/**
+ * The version of the API that is asked for: one that every model and server knows.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const defaultVersion = "2023-06-01"
+
+/**
+ * What Claude can: all but prefill, window unknown. Sampling depends on the version, too: from
+ * `2026-10-21` on the API rejects its parameters, and they are dropped with a warning.
+ *
+ * @since 0.1.0
+ * @category capabilities
+ */
+export const defaultCapabilities: ReasoningEngine.Capabilities = {
+  ...ReasoningEngine.defaultCapabilities,
+  images: true
+}
+
+/** The first version that rejects sampling parameters, even at their defaults. */
+const withoutSampling = "2026-10-21"
+
+const defaultMaxTokens = 4096
+
+const invalid = httpEngine.invalidOf("Claude")
+
+const versionOf = (version: string): Either.Either<string, InvalidArgumentError> =>
+  /^\d{4}-\d{2}-\d{2}$/.test(version)
+    ? Either.right(version)
+    : invalid(
+        "version",
+        `Expected a version of the API (a date, 2023-06-01), actual ${JSON.stringify(version)}`
+      )
+
+const maxTokensOf = (maxTokens: number): Either.Either<number, InvalidArgumentError> =>
+  Number.isSafeInteger(maxTokens) && maxTokens > 0
+    ? Either.right(maxTokens)
+    : invalid("maxTokens", `Expected a number of tokens (a whole number above 0), actual ${maxTokens}`)
+
+/** The address with the version of the path, which some write into the base URL. */
+const path = (base: string): string => (base.endsWith("/v1") ? `${base}/messages` : `${base}/v1/messages`)
+
+const build = (
+  options: Options,
+  client: HttpClient.HttpClient
+): Either.Either<ReasoningEngine.ReasoningEngine, InvalidArgumentError> =>
+  Either.gen(function* () {
+    const provider = options.provider ?? AIProvider.Claude
+    const url = yield* httpEngine.endpoint(invalid, options.baseUrl ?? defaultBaseUrl, path)
+    const key = yield* httpEngine.keyOf(invalid, Redacted.value(options.apiKey))
+    const headers = yield* httpEngine.headersOf(invalid, options.headers)
+    const model = yield* httpEngine.modelOf(invalid, options.model)
+    const version = yield* versionOf(options.version ?? defaultVersion)
+    const maxTokens = yield* maxTokensOf(options.maxTokens ?? defaultMaxTokens)
+    const can = { ...defaultCapabilities, ...options.capabilities }
+    const capabilities = { ...can, sampling: can.sampling && version < withoutSampling }
+    const settings: messagesRequest.Settings = { model, maxTokens, sampling: capabilities.sampling }
+    const wire: httpEngine.Wire = {
+      provider,
+      url,
+      secretHeaders: { "x-api-key": key, ...headers },
+      headers: { "anthropic-version": version },
+      streams: (mode) => capabilities.streaming && (mode === "streaming" || options.completeOver !== "json"),
+      body: ({ prefill, task }, stream) => messagesRequest.body(settings, { task, prefill, stream }),
+      warnings: (task) => messagesRequest.dropped(settings, task),
+      answer: ({ prefill = "" }) => new Answer({ model, unsent: prefill.slice(prefill.trimEnd().length) }),
+      kindOf
+    }
+    return ReasoningEngine.make({
+      ...options,
+      provider,
+      capabilities,
+      attempt: httpEngine.attempt(wire, client)
+    })
+  })
+
+/**
+ * Makes an engine for a model, or fails with an InvalidArgumentError that names the option. The server
+ * isn't asked before the first attempt.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: Options
+): Effect.Effect<ReasoningEngine.ReasoningEngine, InvalidArgumentError, HttpClient.HttpClient> =>
+  Effect.flatMap(HttpClient.HttpClient, (client) => build(options, client))
+
+/**
+ * Registers an engine for a model for as long as the Layer lives.
+ *
+ * @since 0.1.0
+ * @category layers
+ * @example
+ * ```ts
+ * import { AIProvider } from "arc-saga"
+ * import { Claude } from "arc-saga/engines"
+ * import { Layer, type Redacted } from "effect"
+ *
+ * export const claudes = (apiKey: Redacted.Redacted) =>
+ *   Layer.merge(
+ *     Claude.layer({ provider: AIProvider.unsafeMake("claude/haiku"), model: "claude-haiku-4-5", apiKey }),
+ *     Claude.layer({ provider: AIProvider.unsafeMake("claude/opus"), model: "claude-opus-4-1", apiKey })
+ *   )
+ * ```
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<
+  never,
+  Registry.DuplicateEngineError | InvalidArgumentError,
+  HttpClient.HttpClient | Registry.ReasoningEngineRegistry
+> => Registry.layerRegister(make(options))
+
+/**
+ * Key, base URL and model as Config has them by their usual names.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const config: Config.Config<Pick<Options, "apiKey" | "baseUrl" | "model">> = Config.all({
+  apiKey: Config.redacted("ANTHROPIC_API_KEY"),
+  baseUrl: Config.withDefault(Config.string("ANTHROPIC_BASE_URL"), defaultBaseUrl),
+  model: Config.string("ANTHROPIC_MODEL")
+})
+
+/**
+ * Registers an engine whose options come from Config: one for all of them, or one for each.
+ *
+ * @since 0.1.0
+ * @category layers
+ * @example
+ * ```ts
+ * import { Claude } from "arc-saga/engines"
+ * import { Config } from "effect"
+ *
+ * // ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL, ANTHROPIC_MODEL
+ * export const fromTheEnvironment = Claude.layerConfig(Claude.config)
+ *
+ * export const another = Claude.layerConfig({
+ *   apiKey: Config.redacted("CLAUDE_KEY"),
+ *   model: Config.succeed("claude-haiku-4-5")
+ * })
+ * ```
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<Options>
+): Layer.Layer<
+  never,
+  ConfigError | Registry.DuplicateEngineError | InvalidArgumentError,
+  HttpClient.HttpClient | Registry.ReasoningEngineRegistry
+> => Registry.layerRegister(Effect.flatMap(Config.unwrap(options), make))

@@ -1,0 +1,164 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as FastCheck from "effect/FastCheck"
+import * as decoding from "../../src/internal/decoding.js"
+import { Answer } from "../../src/internal/messages/answer.js"
+import * as ReasoningEngine from "../../src/ReasoningEngine.js"
+import * as attempts from "../utils/attempts.js"
+import {
+  block,
+  blockStop,
+  counted,
+  delta,
+  end,
+  finish,
+  ping,
+  start,
+  stopped,
+  text,
+  wire
+} from "../utils/messages.js"
+
+const encoder = new TextEncoder()
+
+/** Decodes a body that comes in pieces of the given lengths. */
+const decode = (bytes: Uint8Array, lengths: ReadonlyArray<number>) => {
+  const decoder = decoding.streamDecoder(new Answer({ model: "claude-test-1", unsent: "" }), true)
+  const events: Array<ReasoningEngine.EngineEvent> = []
+  let at = 0
+  for (const length of lengths) {
+    events.push(...decoder.feed([bytes.subarray(at, at + length)]))
+    at += length
+  }
+  events.push(...decoder.feed([bytes.subarray(at)]), ...decoder.end())
+  return { events, answer: decoder.answer }
+}
+
+const lengths = FastCheck.array(FastCheck.integer({ min: 0, max: 40 }), { maxLength: 60 })
+
+/** Usage comes with every network chunk that has some: only the last counts. */
+const withLastUsage = (events: ReadonlyArray<ReasoningEngine.EngineEvent>) => {
+  const last = events.findLast(({ _tag }) => _tag === "Usage")
+  return events.filter((event) => event._tag !== "Usage" || event === last)
+}
+
+describe("Claude decoding", () => {
+  const whole = encoder.encode(
+    [
+      wire(ping, start(), block(), text("Grüße, 世界 🚀\u2028!"), text("e\u0301")),
+      "event: content_block_delta\ndata: {broken\n\n",
+      wire(
+        blockStop(),
+        block({ type: "tool_use", id: "a", name: "f", input: {} }, 1),
+        delta({ type: "input_json_delta", partial_json: '{"ü":' }, 1),
+        delta({ type: "input_json_delta", partial_json: '"🚀"}' }, 1),
+        blockStop(1),
+        stopped("tool_use"),
+        end
+      )
+    ]
+      .join("")
+      .replaceAll("\n", "\r\n")
+  )
+
+  const expected = [
+    ReasoningEngine.textDelta("Grüße, 世界 🚀\u2028!"),
+    ReasoningEngine.textDelta("e\u0301"),
+    ReasoningEngine.toolCall({ id: "a", name: "f", arguments: '{"ü":"🚀"}' }),
+    counted(3, 2),
+    ReasoningEngine.warning("skipped 1 malformed events of the answer"),
+    finish("tool_calls")
+  ]
+
+  const same = (lengths: ReadonlyArray<number>): void =>
+    assert.deepStrictEqual(withLastUsage(decode(whole, lengths).events), expected)
+
+  it("gives the same events wherever the bytes are split", () => {
+    same([])
+    for (let at = 0; at <= whole.length; at++) same([at])
+    same(Array.from(whole, () => 1))
+    FastCheck.assert(FastCheck.property(lengths, same), { numRuns: 1000 })
+  })
+
+  it("never throws, never loses a good event, and always ends, whatever bytes are between", () => {
+    const noise = FastCheck.oneof(
+      FastCheck.uint8Array({ maxLength: 30 }),
+      FastCheck.array(
+        FastCheck.constantFrom(
+          "data:",
+          "data",
+          ": ",
+          "event: x",
+          "event: content_block_delta",
+          "id:",
+          "retry: 1",
+          "\r",
+          "\n",
+          "\r\n",
+          "{",
+          '"type":"ping"',
+          '"delta":{',
+          "[]",
+          "}",
+          "\u0000",
+          "🚀",
+          "\uFEFF"
+        ),
+        { maxLength: 12 }
+      ).map((parts) => encoder.encode(parts.join("")))
+    )
+    FastCheck.assert(
+      FastCheck.property(
+        FastCheck.array(noise, { maxLength: 8 }),
+        lengths,
+        FastCheck.boolean(),
+        (noises, lengths, ends) => {
+          const parts = noises.flatMap((bytes, index) => [
+            ...bytes,
+            ...encoder.encode(`\n\n${wire(text(`<${index}>`))}`)
+          ])
+          if (ends) parts.push(...encoder.encode(`\n\n${wire(stopped(), end).trimEnd()}`))
+          const { answer, events } = decode(Uint8Array.from(parts), lengths)
+          assert.strictEqual(attempts.text(events), noises.map((_, index) => `<${index}>`).join(""))
+          assert.strictEqual(answer.finished, ends)
+          assert.isTrue(answer.ended)
+        }
+      ),
+      { numRuns: 2000 }
+    )
+  })
+
+  it("never throws and always ends for bytes that are no stream at all", () => {
+    FastCheck.assert(
+      FastCheck.property(FastCheck.uint8Array({ maxLength: 300 }), lengths, (bytes, lengths) => {
+        assert.isTrue(decode(bytes, lengths).answer.ended)
+      }),
+      { numRuns: 1000 }
+    )
+    const type = FastCheck.constantFrom(
+      "message_start",
+      "content_block_start",
+      "content_block_delta",
+      "content_block_stop",
+      "message_delta",
+      "message_stop",
+      "error",
+      "other"
+    )
+    const field = FastCheck.constantFrom("message", "index", "content_block", "delta", "usage", "error")
+    const event = FastCheck.tuple(type, FastCheck.dictionary(field, FastCheck.jsonValue({ maxDepth: 3 })))
+    FastCheck.assert(
+      FastCheck.property(FastCheck.array(event), lengths, (events, lengths) => {
+        const bytes = encoder.encode(wire(...events.map(([type, fields]) => ({ ...fields, type }))))
+        assert.isTrue(decode(bytes, lengths).answer.ended)
+      }),
+      { numRuns: 1000 }
+    )
+  })
+
+  it("gives up an event that doesn't end", () => {
+    const decoder = decoding.streamDecoder(new Answer({ model: "m", unsent: "" }), true)
+    decoder.feed(Array.from({ length: 17 }, () => new Uint8Array(1024 * 1024).fill(65)))
+    assert.strictEqual(decoder.answer.failure?.kind, "malformed")
+    assert.deepStrictEqual(decoder.end(), [])
+  })
+})

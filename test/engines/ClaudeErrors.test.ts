@@ -1,0 +1,269 @@
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as AIProvider from "../../src/AIProvider.js"
+import * as ReasoningEngine from "../../src/ReasoningEngine.js"
+import * as attempts from "../utils/attempts.js"
+import { task } from "../utils/chatCompletions.js"
+import {
+  block,
+  counted,
+  end,
+  engine,
+  error,
+  failure,
+  hi,
+  json,
+  piece,
+  ping,
+  start,
+  stopped,
+  stream,
+  text,
+  wire
+} from "../utils/messages.js"
+import * as RawServer from "../utils/RawServer.js"
+
+const input = (message: string) => error("invalid_request_error", message)
+
+const rows: ReadonlyArray<readonly [number, unknown, string, object?]> = [
+  [401, error("authentication_error", "invalid x-api-key"), "AuthenticationError"],
+  [403, error("permission_error"), "AuthenticationError"],
+  [400, input("messages: at least one message is required"), "InputValidationError"],
+  [413, error("request_too_large"), "InputValidationError"],
+  [422, error("invalid_request_error"), "InputValidationError"],
+  [405, error("constructor"), "InputValidationError"],
+  [400, input("prompt is too long: 210000 tokens > 200000 maximum"), "ContextLengthError"],
+  [
+    400,
+    input("input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000"),
+    "ContextLengthError"
+  ],
+  [402, error("billing_error"), "QuotaExhaustedError"],
+  [
+    400,
+    input("You have reached your specified API usage limits. You will regain access on 2026-12-01."),
+    "QuotaExhaustedError"
+  ],
+  [400, input("You have reached your specified workspace API usage limits."), "QuotaExhaustedError"],
+  [400, input("Your credit balance is too low to access the Anthropic API."), "QuotaExhaustedError"],
+  [429, error("rate_limit_error", "no", { code: "workspace_spend_limit_exceeded" }), "QuotaExhaustedError"],
+  [
+    429,
+    error("rate_limit_error", "no", { details: { code: "organization_spend_limit_exceeded" } }),
+    "QuotaExhaustedError"
+  ],
+  [
+    429,
+    error("rate_limit_error", "no", { details: { error_code: "spend_limit_exceeded" } }),
+    "QuotaExhaustedError"
+  ],
+  [429, error("spend_limit_error"), "QuotaExhaustedError"],
+  [404, error("not_found_error", "model: claude-0"), "ModelNotFoundError"],
+  [429, error("rate_limit_error"), "RateLimitError"],
+  [429, error("rate_limit_error", "no", { details: { code: "tokens_per_minute" } }), "RateLimitError"],
+  [429, "too many", "RateLimitError"],
+  [529, error("overloaded_error"), "TransientError", { reason: "overloaded" }],
+  [503, error("api_error"), "TransientError", { reason: "overloaded" }],
+  [500, error("overloaded_error"), "TransientError", { reason: "overloaded" }],
+  [500, error("api_error"), "TransientError", { reason: "server" }],
+  [502, "<html>Bad gateway</html>", "TransientError", { reason: "server" }],
+  [409, error("conflict_error"), "TransientError", { reason: "server" }],
+  [425, error("api_error"), "TransientError", { reason: "server" }],
+  [599, error("api_error"), "TransientError", { reason: "server" }],
+  [408, error("timeout_error"), "TimeoutError", { phase: "first-token" }],
+  [504, error("timeout_error"), "TimeoutError", { phase: "first-token" }]
+]
+
+describe("Claude errors", () => {
+  it.live("follow the table of statuses and types, and carry provider, status and request id", () =>
+    Effect.gen(function* () {
+      for (const [status, body, tag, more] of rows) {
+        const failed = yield* failure(json(status, body, { "request-id": "req_7" }))
+        assert.deepInclude(
+          attempts.fields(failed),
+          { _tag: tag, provider: "claude", status, requestId: "req_7", ...more },
+          `${status} ${JSON.stringify(body)}`
+        )
+      }
+    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  )
+
+  it.live("tell what the server said", () =>
+    Effect.gen(function* () {
+      const told = yield* failure(json(400, input("plainly wrong")))
+      assert.strictEqual(told.description, "plainly wrong")
+      const page = yield* failure(RawServer.answer(502, "text/html", "<html><title>Bad gateway</title>"))
+      assert.strictEqual(page.description, "Bad gateway")
+      const silent = yield* failure(RawServer.answer(500, "application/json", ""))
+      assert.strictEqual(silent.description, "the server didn't say why")
+    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  )
+
+  it.live("say when to come back, in milliseconds", () =>
+    Effect.gen(function* () {
+      for (const [headers, expected] of [
+        [{ "retry-after": "7" }, 7000],
+        [{ "retry-after": "7", "retry-after-ms": "1234" }, 1234],
+        [{ "retry-after": "Wed, 01 Jan 2020 00:00:00 GMT" }, 0],
+        [{}, undefined]
+      ] as const) {
+        const limited = yield* failure(json(429, error("rate_limit_error"), headers))
+        assert.strictEqual(limited._tag === "RateLimitError" ? limited.retryAfterMs : Number.NaN, expected)
+      }
+    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  )
+
+  it.live("bear the name of the provider that they are of", () =>
+    Effect.gen(function* () {
+      const haiku = AIProvider.unsafeMake("claude/haiku")
+      for (const steps of [json(401, error("authentication_error")), stream(start()), [RawServer.reset]]) {
+        assert.strictEqual((yield* failure(steps, { provider: haiku })).provider, "claude/haiku")
+      }
+    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  )
+})
+
+describe("Claude errors within an answer", () => {
+  it.live("are decided by their type", () =>
+    Effect.gen(function* () {
+      for (const [event, expected] of [
+        [error("overloaded_error", "Overloaded"), { _tag: "TransientError", reason: "overloaded" }],
+        [error("api_error"), { _tag: "TransientError", reason: "server" }],
+        [error("something_new"), { _tag: "TransientError", reason: "server" }],
+        [error("rate_limit_error"), { _tag: "RateLimitError", retryAfterMs: 3000 }],
+        [error("authentication_error"), { _tag: "AuthenticationError" }],
+        [error("permission_error"), { _tag: "AuthenticationError" }],
+        [error("billing_error"), { _tag: "QuotaExhaustedError" }],
+        [error("not_found_error"), { _tag: "ModelNotFoundError" }],
+        [error("request_too_large"), { _tag: "InputValidationError" }],
+        [input("no"), { _tag: "InputValidationError" }],
+        [input("prompt is too long"), { _tag: "ContextLengthError" }],
+        [error("timeout_error"), { _tag: "TimeoutError", phase: "first-token" }]
+      ] as const) {
+        const body = wire(event)
+        const headers = { "request-id": "req_7", "retry-after": "3" }
+        const failed = yield* failure(RawServer.answer(200, "text/event-stream", body, headers))
+        assert.deepInclude(attempts.fields(failed), { ...expected, requestId: "req_7" }, body)
+      }
+    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  )
+
+  it.live("come in any form, also where one piece was asked for", () =>
+    Effect.gen(function* () {
+      const overloaded = { _tag: "TransientError", reason: "overloaded", description: "no" }
+      const body = JSON.stringify(error("overloaded_error"))
+      for (const bytes of [
+        `event: error\ndata: ${body}\n\n`,
+        `data: ${body}\n\n`,
+        `event: error\ndata: ${JSON.stringify(error("overloaded_error").error)}\n\n`,
+        `event: message_start\ndata: ${JSON.stringify({ error: error("overloaded_error").error })}\n\n`
+      ]) {
+        const failed = yield* failure(RawServer.answer(200, "text/event-stream", bytes))
+        assert.deepInclude(attempts.fields(failed), overloaded, bytes)
+      }
+      const plain = yield* failure(
+        RawServer.answer(200, "text/event-stream", "event: error\ndata: broken\n\n")
+      )
+      assert.deepInclude(attempts.fields(plain), { reason: "server", description: "broken" })
+      const asJson = [{ completeOver: "json" }, { mode: "complete" }] as const
+      for (const one of [error("overloaded_error"), { error: error("overloaded_error").error }]) {
+        assert.deepInclude(attempts.fields(yield* failure(json(200, one), ...asJson)), overloaded)
+      }
+    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  )
+
+  it.live("come after the text that came before them", () =>
+    Effect.gen(function* () {
+      const server = yield* RawServer.make(
+        RawServer.answer(200, "text/event-stream", hi + wire(error("timeout_error", "gave up"), text("!")))
+      )
+      const made = yield* engine(server.url)
+      const asked = yield* task()
+      const pull = yield* made.attempt({ task: asked, mode: "streaming" })
+      assert.deepStrictEqual(yield* pull, [ReasoningEngine.textDelta("Hi"), counted(3, 1)])
+      assert.deepInclude(attempts.fields(yield* Effect.flip(pull)), {
+        _tag: "TimeoutError",
+        phase: "idle",
+        description: "gave up"
+      })
+    }).pipe(Effect.scoped, Effect.provide(NodeHttpClient.layerUndici))
+  )
+
+  it.live("are refusals where the model refuses, in its words where it has some", () =>
+    Effect.gen(function* () {
+      for (const [details, description] of [
+        [undefined, "the model refused to answer"],
+        [null, "the model refused to answer"],
+        ["cyber", "the model refused to answer"],
+        [{ type: "refusal", category: null }, "the model refused to answer"],
+        [{ type: "refusal", category: "cyber" }, "cyber"],
+        [{ category: "cyber", explanation: "No exploits." }, "cyber: No exploits."]
+      ] as const) {
+        const more = { stop_reason: "refusal", stop_details: details }
+        const refused = { _tag: "ContentPolicyError", description }
+        const streamed = yield* failure(
+          stream(start(), block(), text("Hi"), stopped("refusal", { output_tokens: 1 }, more), end)
+        )
+        assert.deepInclude(attempts.fields(streamed), refused)
+        const whole = yield* failure(json(200, piece(more)), { completeOver: "json" }, { mode: "complete" })
+        assert.deepInclude(attempts.fields(whole), refused)
+      }
+    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  )
+
+  it.live("are overflows where the context window ended the answer", () =>
+    Effect.gen(function* () {
+      const reason = "model_context_window_exceeded"
+      const streamed = yield* failure(stream(start(), block(), text("Hi"), stopped(reason), end))
+      assert.strictEqual(streamed._tag, "ContextLengthError")
+      const whole = yield* failure(
+        json(200, piece({ stop_reason: reason })),
+        { completeOver: "json" },
+        { mode: "complete" }
+      )
+      assert.strictEqual(whole._tag, "ContextLengthError")
+    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  )
+
+  it.live("are malformed where what came isn't an answer at all", () =>
+    Effect.gen(function* () {
+      const malformed = { _tag: "TransientError", reason: "malformed" }
+      for (const steps of [
+        RawServer.answer(200, "text/html; charset=utf-8", "<!doctype html><html>Welcome</html>"),
+        RawServer.answer(200, "text/plain", "Hello"),
+        RawServer.answer(200, "text/plain", ""),
+        RawServer.answer(200, "text/event-stream", "data: {nonsense}\n\n"),
+        RawServer.answer(200, "text/event-stream", 'data: {"choices":[{"delta":{"content":"Hi"}}]}\n\n'),
+        RawServer.answer(200, "application/json", '{"type":"message","content":['),
+        RawServer.answer(200, "application/json", '{"type":"message"}'),
+        RawServer.answer(200, "application/json", "17"),
+        RawServer.answer(200, "application/json", "")
+      ]) {
+        assert.deepInclude(attempts.fields(yield* failure(steps)), malformed)
+        const asJson = yield* failure(steps, { completeOver: "json" }, { mode: "complete" })
+        assert.deepInclude(attempts.fields(asJson), malformed)
+      }
+    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  )
+
+  it.live("are cuts where the stream ends without message_stop, whatever came before", () =>
+    Effect.gen(function* () {
+      const cut = ReasoningEngine.cut(AIProvider.Claude)
+      for (const steps of [
+        stream(),
+        stream(ping),
+        stream(start()),
+        stream(start(), end),
+        stream(start(), block(), text("Hi")),
+        stream(start(), block(), text("Hi"), stopped()),
+        stream(end),
+        RawServer.answer(200, "text/event-stream", `${hi}data: [DONE]\n\n`),
+        RawServer.answer(200, "text/event-stream", `${hi}event: message_stop\ndata: {"type":"mess`),
+        json(200, piece({ content: [], stop_reason: null }))
+      ]) {
+        assert.deepStrictEqual(attempts.fields(yield* failure(steps)), attempts.fields(cut))
+      }
+    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  )
+})
