@@ -17,7 +17,7 @@ const isWindows = process.platform === "win32"
 
 // Nothing of the caller's environment configures a provider.
 const environment = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(OPENAI|OLLAMA|ARC_SAGA)_/.test(name))
+  Object.entries(process.env).filter(([name]) => !/^(ANTHROPIC|OPENAI|OLLAMA|ARC_SAGA)_/.test(name))
 )
 
 const write = (name, text) => fs.writeFileSync(path.join(project, name), text)

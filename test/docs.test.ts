@@ -157,7 +157,7 @@ describe("the documentation of the command line", () => {
       const providers = yield* run(["providers", "--json", "--config", file("config.json")], { env })
       assert.strictEqual(providers.code, 0, providers.err)
       const ids: unknown = JSON.parse(providers.out).map(({ provider }: { provider: string }) => provider)
-      assert.deepStrictEqual(ids, ["groq", "local", "rehearsal", "gpt4"])
+      assert.deepStrictEqual(ids, ["groq", "claude/opus", "local", "rehearsal", "gpt4", "claude"])
       const args = ["run", file("tasks.jsonl"), "--out", file("results.jsonl")]
       const ran = yield* run(args, { env: {} })
       assert.strictEqual(ran.code, 0, ran.err)

@@ -64,14 +64,16 @@ const known = {
 }
 
 /**
- * A server that speaks Chat Completions.
+ * A server that speaks Chat Completions, or Anthropic's Messages.
  *
  * @since 0.1.0
  * @category schemas
  */
 export const Provider = Schema.Struct({
   id: AIProvider.AIProvider,
-  /** The address below which `/chat/completions` is. */
+  /** What the server speaks: `openai` (Chat Completions) when absent, or `anthropic` (Messages). */
+  api: Schema.optionalWith(Schema.Literal("openai", "anthropic"), exact),
+  /** The address below which `/chat/completions` is, or `/v1/messages`. */
   baseUrl: Schema.String.pipe(Schema.filter(isUrl, { description: "an http or https URL" })),
   model: Schema.NonEmptyString,
   /** The name of the environment variable that holds the key. */
@@ -96,15 +98,20 @@ export const Provider = Schema.Struct({
   /** Whether it takes part; true when absent. */
   enabled: Schema.optionalWith(Schema.Boolean, exact)
 }).pipe(
-  Schema.filter((provider) =>
-    provider.apiKey === undefined || provider.apiKeyEnv === undefined
-      ? undefined
-      : { path: ["apiKey"], message: "Expected either apiKey or apiKeyEnv, actual both" }
-  )
+  Schema.filter((provider) => {
+    if (provider.apiKey !== undefined && provider.apiKeyEnv !== undefined) {
+      return { path: ["apiKey"], message: "Expected either apiKey or apiKeyEnv, actual both" }
+    }
+    if (provider.api === "anthropic" && provider.maxTokensField !== undefined) {
+      const actual = JSON.stringify(provider.maxTokensField)
+      return { path: ["maxTokensField"], message: `Expected none beside api "anthropic", actual ${actual}` }
+    }
+    return undefined
+  })
 )
 
 /**
- * A server that speaks Chat Completions.
+ * A server that speaks Chat Completions, or Anthropic's Messages.
  *
  * @since 0.1.0
  * @category models
@@ -187,7 +194,7 @@ const place = (text: string, message: string): string => {
 }
 
 /** The ids that a chain may name without the file having them. */
-const builtIn: ReadonlyArray<string> = ["gpt4", "ollama"]
+const builtIn: ReadonlyArray<string> = ["gpt4", "claude", "ollama"]
 
 const checkIds = (file: string, config: ConfigFile): Either.Either<void, ConfigurationError> => {
   const ids = new Set<string>()

@@ -9,18 +9,19 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Configuration from "./Configuration.js"
+import type * as Configured from "./ConfiguredProvider.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
 import { StandardStreams } from "./StandardStreams.js"
 
 interface Row {
-  readonly provider: Configuration.Provider
+  readonly provider: Configured.Provider
   /** Why it can't be asked; none when it can. */
   readonly problem: Option.Option<string>
 }
 
 /** Looks whether a provider's server answers; a key that is rejected and a model it lacks are told too. */
-const check = (provider: Configuration.Provider): Effect.Effect<Row, never, HttpClient.HttpClient> =>
+const check = (provider: Configured.Provider): Effect.Effect<Row, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const row = (problem?: string): Row => ({ provider, problem: Option.fromNullable(problem) })
     const { status } = provider

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -35,15 +36,23 @@ const ModelList = Schema.Struct({ data: Schema.Array(Schema.Struct({ id: Schema.
  */
 export const models = (options: {
   readonly baseUrl: string
+  /** Sent as a bearer token. */
   readonly apiKey?: Redacted.Redacted
+  /** More headers, kept out of spans. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly limit: Duration.DurationInput
 }): Effect.Effect<Answer, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient
-    const request = HttpClientRequest.get(`${options.baseUrl.replace(/\/+$/, "")}/models`)
-    const response = yield* client.execute(
-      options.apiKey === undefined ? request : HttpClientRequest.bearerToken(request, options.apiKey)
+    const headers = options.headers ?? {}
+    const request = HttpClientRequest.get(`${options.baseUrl.replace(/\/+$/, "")}/models`).pipe(
+      HttpClientRequest.setHeaders(headers)
     )
+    const response = yield* client
+      .execute(
+        options.apiKey === undefined ? request : HttpClientRequest.bearerToken(request, options.apiKey)
+      )
+      .pipe(Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, ...Object.keys(headers)]))
     if (response.status === 401 || response.status === 403) {
       return { _tag: "Rejected", status: response.status } as const
     }

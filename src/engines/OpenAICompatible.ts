@@ -155,12 +155,11 @@ export const layer = (
  * import { OpenAICompatible } from "arc-saga/engines"
  * import { Config } from "effect"
  *
- * export const OpenAI = OpenAICompatible.layerConfig({
- *   provider: Config.succeed(AIProvider.Gpt4),
- *   baseUrl: Config.withDefault(Config.string("OPENAI_BASE_URL"), "https://api.openai.com/v1"),
- *   apiKey: Config.redacted("OPENAI_API_KEY"),
- *   model: Config.string("OPENAI_MODEL"),
- *   maxTokensField: Config.succeed("max_completion_tokens")
+ * export const house = OpenAICompatible.layerConfig({
+ *   provider: Config.succeed(AIProvider.unsafeMake("house")),
+ *   baseUrl: Config.string("HOUSE_BASE_URL"),
+ *   apiKey: Config.redacted("HOUSE_API_KEY"),
+ *   model: Config.string("HOUSE_MODEL")
  * })
  * ```
  */

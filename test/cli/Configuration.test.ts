@@ -261,7 +261,8 @@ describe("Configuration", () => {
       assert.match(String(row("keyless")?.reason), /providers\[2\]\.apiKeyEnv: .*actual NO_SUCH_KEY/)
       assert.deepInclude(row("s"), { available: true, model: "simulated" })
       assert.deepInclude(row("gpt4"), { available: false, reason: "OPENAI_API_KEY isn't set" })
-      assert.strictEqual(rows.length, 5)
+      assert.deepInclude(row("claude"), { available: false, reason: "ANTHROPIC_API_KEY isn't set" })
+      assert.strictEqual(rows.length, 6)
 
       const table = yield* harness.run(["providers"], world)
       assert.match(

@@ -1,0 +1,152 @@
+/**
+ * The providers that the environment configures, and what is found running.
+ *
+ * @since 0.1.0
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as AIProvider from "../AIProvider.js"
+import * as Claude from "../engines/Claude.js"
+import * as OpenAI from "../engines/OpenAI.js"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import * as Configured from "./ConfiguredProvider.js"
+import * as Server from "./Server.js"
+
+/**
+ * The origin of what the environment configures.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const origin = "environment"
+
+const ollama = AIProvider.unsafeMake("ollama")
+
+/**
+ * A variable; one that is empty counts as one that isn't set.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const variable = (name: string): Effect.Effect<Option.Option<Redacted.Redacted>> =>
+  Effect.map(
+    // A variable that can't be read isn't there.
+    Effect.option(Config.redacted(name)),
+    Option.filter((value) => Redacted.value(value).trim() !== "")
+  )
+
+/**
+ * The text of a variable.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const text = (name: string): Effect.Effect<Option.Option<string>> =>
+  Effect.map(variable(name), Option.map(Redacted.value))
+
+/** Blames the variable that an option comes from: ANTHROPIC_API_KEY for `apiKey`. */
+const blame =
+  (prefix: "ANTHROPIC" | "OPENAI") =>
+  ({ field, reason }: InvalidArgumentError): Configured.Status =>
+    Configured.broken(origin, `${prefix}_${field.replaceAll(/[A-Z]/g, "_$&").toUpperCase()}`, reason)
+
+/**
+ * OpenAI itself, or the server that stands in for it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const openAI: Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> = Effect.gen(
+  function* () {
+    const apiKey = yield* variable("OPENAI_API_KEY")
+    const baseUrl = yield* text("OPENAI_BASE_URL")
+    const model = Option.getOrElse(yield* text("OPENAI_MODEL"), () => "gpt-4o-mini")
+    const described = { id: AIProvider.Gpt4, model }
+    if (Option.isNone(apiKey) && Option.isNone(baseUrl)) {
+      return Configured.make(described, origin, Configured.off("OPENAI_API_KEY isn't set"))
+    }
+    const reached: Configured.Reached = {
+      speaks: "chat completions",
+      apiKey,
+      model,
+      ...Option.match(baseUrl, {
+        onNone: () => ({
+          baseUrl: OpenAI.defaultBaseUrl,
+          capabilities: OpenAI.defaultCapabilities,
+          maxTokensField: "max_completion_tokens" as const
+        }),
+        // Servers that stand in for OpenAI mostly know the older name alone.
+        onSome: (baseUrl) => ({ baseUrl, maxTokensField: "max_tokens" as const })
+      })
+    }
+    return Configured.make(described, origin, yield* Configured.server(described, reached, blame("OPENAI")))
+  }
+)
+
+/**
+ * Anthropic's Claude, or the server that stands in for Anthropic's.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const claude: Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> = Effect.gen(
+  function* () {
+    const apiKey = yield* variable("ANTHROPIC_API_KEY")
+    const baseUrl = Option.getOrElse(yield* text("ANTHROPIC_BASE_URL"), () => Claude.defaultBaseUrl)
+    const model = Option.getOrElse(yield* text("ANTHROPIC_MODEL"), () => "claude-haiku-4-5")
+    const described = { id: AIProvider.Claude, model }
+    if (Option.isNone(apiKey)) {
+      return Configured.make(described, origin, Configured.off("ANTHROPIC_API_KEY isn't set"))
+    }
+    const reached: Configured.Reached = { speaks: "messages", baseUrl, apiKey, model }
+    return Configured.make(
+      described,
+      origin,
+      yield* Configured.server(described, reached, blame("ANTHROPIC"))
+    )
+  }
+)
+
+/** OLLAMA_HOST as Ollama reads it: a host, a host and port, or a URL; where it binds to all, ask this one. */
+const ollamaUrl = (host: string): string => {
+  const url = host.includes("://") ? host : `http://${host}`
+  const port = /:\d+\/?$/.test(url) || host.includes("://") ? "" : ":11434"
+  return `${url.replace(/\/+$/, "").replace("://0.0.0.0", "://127.0.0.1")}${port}/v1`
+}
+
+/**
+ * A server of Ollama, if one is running.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const findOllama: Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> = Effect.gen(
+  function* () {
+    const host = Option.getOrElse(yield* text("OLLAMA_HOST"), () => "127.0.0.1:11434")
+    const baseUrl = ollamaUrl(host)
+    const found = `found at ${baseUrl}`
+    const answer = yield* Server.models({ baseUrl, limit: "300 millis" })
+    const model = answer._tag === "Models" ? answer.models[0] : undefined
+    if (model === undefined) {
+      const why =
+        answer._tag === "Absent"
+          ? `no server answers at ${baseUrl}`
+          : `the server at ${baseUrl} has no model: ollama pull one`
+      return Configured.make({ id: ollama }, "looked for", Configured.off(why))
+    }
+    // What runs on one's own machine charges nothing.
+    const described = { id: ollama, model, price: { input: 0, output: 0 } }
+    return Configured.make(
+      described,
+      found,
+      yield* Configured.server(
+        described,
+        { speaks: "chat completions", baseUrl, apiKey: Option.none(), model },
+        ({ reason }) => Configured.broken(origin, "OLLAMA_HOST", reason)
+      )
+    )
+  }
+)
