@@ -80,7 +80,10 @@ describe("RoutingPolicy", () => {
     const local = AIProvider.unsafeMake("local")
     assert.deepStrictEqual(policy.chains.get(AIProvider.Claude), [local])
     assert.deepStrictEqual(policy.chains.get(local), [])
-    assert.deepStrictEqual(policy.defaultChains.get(AIProvider.Gpt4), [AIProvider.CopilotChat, AIProvider.Claude])
+    assert.deepStrictEqual(policy.defaultChains.get(AIProvider.Gpt4), [
+      AIProvider.CopilotChat,
+      AIProvider.Claude
+    ])
     assert.deepStrictEqual(policy.rules, { ...RoutingPolicy.defaultRules, AuthenticationError: failOver })
     assert.deepStrictEqual(policy.limits, { ...RoutingPolicy.defaultLimits, idleMs: 1 })
     assert.strictEqual(policy.patienceMs, 0)
