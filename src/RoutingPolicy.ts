@@ -83,6 +83,21 @@ export interface RoutingPolicy {
   readonly resume: "auto" | "off"
 }
 
+/**
+ * How one task is routed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RouteOptions {
+  /** Whether other providers are asked when the first fails; true when absent. */
+  readonly useFallback?: boolean
+  /** The order in which the others are asked where the policy has no chain; that of registration if absent. */
+  readonly order?: ReadonlyArray<AIProvider.AIProvider>
+  /** Providers that mustn't be asked as a fallback now. */
+  readonly unavailable?: ReadonlySet<AIProvider.AIProvider>
+}
+
 const fail: Reaction = { _tag: "fail" }
 const failOver: Reaction = { _tag: "fail-over" }
 

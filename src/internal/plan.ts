@@ -3,10 +3,9 @@ import * as Option from "effect/Option"
 import type { AIProvider } from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
 import { InputValidationError } from "../EngineError.js"
-import type { RouteOptions } from "../ProviderRouter.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import { EngineNotRegisteredError, type Service as Registry } from "../ReasoningEngineRegistry.js"
-import type { RoutingPolicy } from "../RoutingPolicy.js"
+import type { RouteOptions, RoutingPolicy } from "../RoutingPolicy.js"
 
 type Engine = ReasoningEngine.ReasoningEngine
 
