@@ -35,30 +35,22 @@ const common = {
 }
 
 /**
- * What every error of an engine is made of. Values aren't validated when one is made: the compiler has
- * checked them, and validating costs several times what the rest of an error does.
+ * As the second argument of an error's constructor: its fields aren't validated. For engines, whose fields
+ * the compiler has checked; validating costs several times what the rest of an error does.
  *
  * @since 0.1.0
- * @category models
+ * @category constructors
  */
-export interface Fields {
+export const unchecked: Schema.MakeOptions = trusted
+
+interface Common {
   readonly provider: AIProvider.AIProvider
   readonly description: string
   readonly status?: number
   readonly requestId?: string
-  readonly cause?: unknown
 }
 
-/** What isn't a field of an error doesn't become part of it: an engine may hand in what it has at hand. */
-const only = ({ cause, description, provider, requestId, status }: Fields): Fields => ({
-  provider,
-  description,
-  ...(status === undefined ? {} : { status }),
-  ...(requestId === undefined ? {} : { requestId }),
-  ...(cause === undefined ? {} : { cause })
-})
-
-const tell = (error: Fields, what: string, advice: string): string => {
+const tell = (error: Common, what: string, advice: string): string => {
   const status = error.status === undefined ? "" : ` (${error.status})`
   const request = error.requestId === undefined ? "" : ` [request ${error.requestId}]`
   return `${error.provider} ${what}${status}: ${error.description}${request}. ${advice}`
@@ -73,9 +65,6 @@ const tell = (error: Fields, what: string, advice: string): string => {
 export class AuthenticationError extends Schema.TaggedError<AuthenticationError>(
   "arc-saga/AuthenticationError"
 )("AuthenticationError", common) {
-  constructor(fields: Fields, options: Schema.MakeOptions = trusted) {
-    super(only(fields), options)
-  }
   override get message(): string {
     return tell(this, "rejected the credentials", `Check the key or sign-in configured for ${this.provider}`)
   }
@@ -90,9 +79,6 @@ export class AuthenticationError extends Schema.TaggedError<AuthenticationError>
 export class InputValidationError extends Schema.TaggedError<InputValidationError>(
   "arc-saga/InputValidationError"
 )("InputValidationError", common) {
-  constructor(fields: Fields, options: Schema.MakeOptions = trusted) {
-    super(only(fields), options)
-  }
   override get message(): string {
     return tell(this, "rejected the task", "Change the task; asking again gives the same answer")
   }
@@ -108,9 +94,6 @@ export class ContextLengthError extends Schema.TaggedError<ContextLengthError>("
   "ContextLengthError",
   common
 ) {
-  constructor(fields: Fields, options: Schema.MakeOptions = trusted) {
-    super(only(fields), options)
-  }
   override get message(): string {
     return tell(this, "can't hold the task in its context window", "Shorten it or use a larger model")
   }
@@ -126,9 +109,6 @@ export class ContentPolicyError extends Schema.TaggedError<ContentPolicyError>("
   "ContentPolicyError",
   common
 ) {
-  constructor(fields: Fields, options: Schema.MakeOptions = trusted) {
-    super(only(fields), options)
-  }
   override get message(): string {
     return tell(this, "refused by its content policy", "Change what is asked")
   }
@@ -143,9 +123,6 @@ export class ContentPolicyError extends Schema.TaggedError<ContentPolicyError>("
 export class QuotaExhaustedError extends Schema.TaggedError<QuotaExhaustedError>(
   "arc-saga/QuotaExhaustedError"
 )("QuotaExhaustedError", common) {
-  constructor(fields: Fields, options: Schema.MakeOptions = trusted) {
-    super(only(fields), options)
-  }
   override get message(): string {
     return tell(this, "has no quota left", `Raise the limit or the credit of the ${this.provider} account`)
   }
@@ -161,9 +138,6 @@ export class ModelNotFoundError extends Schema.TaggedError<ModelNotFoundError>("
   "ModelNotFoundError",
   common
 ) {
-  constructor(fields: Fields, options: Schema.MakeOptions = trusted) {
-    super(only(fields), options)
-  }
   override get message(): string {
     return tell(
       this,
@@ -187,15 +161,6 @@ export class RateLimitError extends Schema.TaggedError<RateLimitError>("arc-saga
     retryAfterMs: Schema.optionalWith(Schema.NonNegative, exact)
   }
 ) {
-  constructor(fields: Fields & { readonly retryAfterMs?: number }, options: Schema.MakeOptions = trusted) {
-    super(
-      {
-        ...only(fields),
-        ...(fields.retryAfterMs === undefined ? {} : { retryAfterMs: fields.retryAfterMs })
-      },
-      options
-    )
-  }
   override get message(): string {
     const advice =
       this.retryAfterMs === undefined ? "Retry later" : `Retry after ${Math.ceil(this.retryAfterMs)} ms`
@@ -222,12 +187,6 @@ export class TransientError extends Schema.TaggedError<TransientError>("arc-saga
   "TransientError",
   { ...common, reason: TransientReason }
 ) {
-  constructor(
-    fields: Fields & { readonly reason: typeof TransientReason.Type },
-    options: Schema.MakeOptions = trusted
-  ) {
-    super({ ...only(fields), reason: fields.reason }, options)
-  }
   override get message(): string {
     return tell(this, `failed (${this.reason})`, "Retry later or use another provider")
   }
@@ -252,12 +211,6 @@ export class TimeoutError extends Schema.TaggedError<TimeoutError>("arc-saga/Tim
   ...common,
   phase: TimeoutPhase
 }) {
-  constructor(
-    fields: Fields & { readonly phase: typeof TimeoutPhase.Type },
-    options: Schema.MakeOptions = trusted
-  ) {
-    super({ ...only(fields), phase: fields.phase }, options)
-  }
   override get message(): string {
     return tell(this, `took too long (${this.phase})`, "Raise the limit or use a faster provider")
   }

@@ -114,7 +114,7 @@ export interface Options {
 /** A task with its provider decided, and what the router has to know of the others. */
 interface Choice {
   readonly task: AITask.AITask
-  readonly options: ProviderRouter.RouteOptions
+  readonly options: RoutingPolicy.RouteOptions
   /** For the log. */
   readonly fields: { readonly taskId: string; readonly provider: AIProvider.AIProvider }
 }

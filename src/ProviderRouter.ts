@@ -12,7 +12,6 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
-import type * as AIProvider from "./AIProvider.js"
 import * as AIResult from "./AIResult.js"
 import type * as AITask from "./AITask.js"
 import { AttemptObserver } from "./AttemptObserver.js"
@@ -73,23 +72,8 @@ export type RouteError = EngineError.PermanentEngineError | AllProvidersFailedEr
  */
 export type SoleRouteError = EngineError.EngineError | EngineNotRegisteredError
 
-/**
- * How one task is routed.
- *
- * @since 0.1.0
- * @category models
- */
-export interface RouteOptions {
-  /** Whether other providers are asked when the first fails; true when absent. */
-  readonly useFallback?: boolean
-  /** The order in which the others are asked where the policy has no chain; that of registration if absent. */
-  readonly order?: ReadonlyArray<AIProvider.AIProvider>
-  /** Providers that mustn't be asked as a fallback now. */
-  readonly unavailable?: ReadonlySet<AIProvider.AIProvider>
-}
-
-type Sole = RouteOptions & { readonly useFallback: false }
-type Chained = RouteOptions & { readonly useFallback?: true }
+type Sole = RoutingPolicy.RouteOptions & { readonly useFallback: false }
+type Chained = RoutingPolicy.RouteOptions & { readonly useFallback?: true }
 
 /**
  * Routes tasks.
@@ -107,7 +91,7 @@ export interface Service {
     (task: AITask.AITask, options?: Chained): Effect.Effect<AIResult.AIResult, RouteError>
     (
       task: AITask.AITask,
-      options?: RouteOptions
+      options?: RoutingPolicy.RouteOptions
     ): Effect.Effect<AIResult.AIResult, RouteError | SoleRouteError>
   }
   /**
@@ -119,7 +103,7 @@ export interface Service {
     (task: AITask.AITask, options?: Chained): Stream.Stream<StreamEvent, RouteError | StreamInterruptedError>
     (
       task: AITask.AITask,
-      options?: RouteOptions
+      options?: RoutingPolicy.RouteOptions
     ): Stream.Stream<StreamEvent, RouteError | SoleRouteError | StreamInterruptedError>
   }
 }
@@ -248,7 +232,7 @@ export const make = (
     const routing =
       <E>(
         task: AITask.AITask,
-        options: RouteOptions,
+        options: RoutingPolicy.RouteOptions,
         afterPrimary: (
           current: call.Call,
           plan: Plan,
@@ -278,10 +262,13 @@ export const make = (
           )
         })
 
-    const alone = (task: AITask.AITask, options: RouteOptions): delivery.Route<SoleRouteError> =>
+    const alone = (
+      task: AITask.AITask,
+      options: RoutingPolicy.RouteOptions
+    ): delivery.Route<SoleRouteError> =>
       routing(task, options, (current, _plan, error) => failedPermanently(current, error))
 
-    const chained = (task: AITask.AITask, options: RouteOptions): delivery.Route<RouteError> =>
+    const chained = (task: AITask.AITask, options: RoutingPolicy.RouteOptions): delivery.Route<RouteError> =>
       routing(task, options, failOver)
 
     const begin = (task: AITask.AITask) => call.begin(task, policy.limits, observer)
@@ -290,11 +277,11 @@ export const make = (
     function complete(task: AITask.AITask, options?: Chained): Effect.Effect<AIResult.AIResult, RouteError>
     function complete(
       task: AITask.AITask,
-      options?: RouteOptions
+      options?: RoutingPolicy.RouteOptions
     ): Effect.Effect<AIResult.AIResult, RouteError | SoleRouteError>
     function complete(
       task: AITask.AITask,
-      options: RouteOptions = {}
+      options: RoutingPolicy.RouteOptions = {}
     ): Effect.Effect<AIResult.AIResult, RouteError | SoleRouteError> {
       return options.useFallback === false
         ? delivery.complete(begin(task), alone(task, options))
@@ -313,11 +300,11 @@ export const make = (
     ): Stream.Stream<StreamEvent, RouteError | StreamInterruptedError>
     function stream(
       task: AITask.AITask,
-      options?: RouteOptions
+      options?: RoutingPolicy.RouteOptions
     ): Stream.Stream<StreamEvent, RouteError | SoleRouteError | StreamInterruptedError>
     function stream(
       task: AITask.AITask,
-      options: RouteOptions = {}
+      options: RoutingPolicy.RouteOptions = {}
     ): Stream.Stream<StreamEvent, RouteError | SoleRouteError | StreamInterruptedError> {
       return options.useFallback === false
         ? delivery.stream(begin(task), alone(task, options), continuation)

@@ -248,11 +248,14 @@ export const make = (
  * @category errors
  */
 export const cut = (provider: AIProvider.AIProvider): EngineError.TransientError =>
-  new EngineError.TransientError({
-    provider,
-    reason: "network",
-    description: "the answer ended before the provider said that it is complete"
-  })
+  new EngineError.TransientError(
+    {
+      provider,
+      reason: "network",
+      description: "the answer ended before the provider said that it is complete"
+    },
+    EngineError.unchecked
+  )
 
 /**
  * Makes an engine from a Stream of events. A stream that ends without Finish is a cut answer and fails.

@@ -57,20 +57,45 @@ export interface Limits {
 }
 
 /**
+ * Whom to ask after a provider, in order.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Chains = ReadonlyMap<AIProvider.AIProvider, ReadonlyArray<AIProvider.AIProvider>>
+
+/**
  * How a task is routed.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RoutingPolicy {
-  /** Whom to ask after a provider, in order. One that isn't registered is skipped. */
-  readonly chains: ReadonlyMap<AIProvider.AIProvider, ReadonlyArray<AIProvider.AIProvider>>
+  /** Whom to ask after a provider, in order, and nobody else. One that isn't registered is skipped. */
+  readonly chains: Chains
+  /** Whom to ask after a provider that has no chain there, if any of them is registered. */
+  readonly defaultChains: Chains
   readonly rules: Rules
   readonly limits: Limits
   /** The longest retry-after, in milliseconds, that is waited for instead of failing over. */
   readonly patienceMs: number
   /** Whether a stream that is cut goes on with another provider where that can be verified. */
   readonly resume: "auto" | "off"
+}
+
+/**
+ * How one task is routed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RouteOptions {
+  /** Whether other providers are asked when the first fails; true when absent. */
+  readonly useFallback?: boolean
+  /** The order in which the others are asked where the policy has no chain; that of registration if absent. */
+  readonly order?: ReadonlyArray<AIProvider.AIProvider>
+  /** Providers that mustn't be asked as a fallback now. */
+  readonly unavailable?: ReadonlySet<AIProvider.AIProvider>
 }
 
 const fail: Reaction = { _tag: "fail" }
@@ -124,11 +149,11 @@ export const defaultLimits: Limits = {
  * @since 0.1.0
  * @category defaults
  */
-export const defaultChains: Readonly<Record<string, ReadonlyArray<string>>> = {
-  copilot_chat: ["claude", "gpt4"],
-  claude: ["copilot_chat", "gpt4"],
-  gpt4: ["copilot_chat", "claude"]
-}
+export const defaultChains: Chains = new Map([
+  [AIProvider.CopilotChat, [AIProvider.Claude, AIProvider.Gpt4]],
+  [AIProvider.Claude, [AIProvider.CopilotChat, AIProvider.Gpt4]],
+  [AIProvider.Gpt4, [AIProvider.CopilotChat, AIProvider.Claude]]
+])
 
 /**
  * What can be set; the rest is the default.
@@ -137,7 +162,7 @@ export const defaultChains: Readonly<Record<string, ReadonlyArray<string>>> = {
  * @category models
  */
 export interface Options {
-  /** Whom to ask after a provider. Replaces the default chains of the providers that it names. */
+  /** Whom to ask after a provider, and nobody else. Comes before the default chain of that provider. */
   readonly chains?: Readonly<Record<string, ReadonlyArray<string>>>
   readonly rules?: Partial<Rules>
   readonly limits?: Partial<Limits>
@@ -151,7 +176,7 @@ const invalid = (field: string, reason: string): InvalidArgumentError =>
 
 const chainsOf = (
   options: Readonly<Record<string, ReadonlyArray<string>>>
-): Either.Either<RoutingPolicy["chains"], InvalidArgumentError> =>
+): Either.Either<Chains, InvalidArgumentError> =>
   Either.gen(function* () {
     const chains = new Map<AIProvider.AIProvider, ReadonlyArray<AIProvider.AIProvider>>()
     for (const [primaryId, fallbackIds] of Object.entries(options)) {
@@ -206,7 +231,8 @@ export const make = (options: Options = {}): Either.Either<RoutingPolicy, Invali
       )
     }
     return {
-      chains: yield* chainsOf({ ...defaultChains, ...options.chains }),
+      chains: yield* chainsOf(options.chains ?? {}),
+      defaultChains,
       rules: { ...defaultRules, ...options.rules },
       limits,
       patienceMs,

@@ -354,6 +354,21 @@ describe("ProviderRouter", () => {
       })
     )
 
+    it.effect("is no default one where nobody of that is registered, but never more than one's own", () =>
+      Effect.gen(function* () {
+        const engines = [
+          { provider: Claude, script: [fail({ _tag: "QuotaExhaustedError" })] },
+          { provider: AIProvider.unsafeMake("local"), script: [ok] }
+        ] as const
+        const preset = yield* fleet(engines)
+        yield* answered(preset.router.complete(yield* task({ provider: "claude" })))
+        assert.deepStrictEqual(yield* preset.asked, ["claude", "local"])
+        const own = yield* fleet(engines, { chains: { claude: ["gpt4"] } })
+        yield* failed(own.router.complete(yield* task({ provider: "claude" })))
+        assert.deepStrictEqual(yield* own.asked, ["claude"])
+      })
+    )
+
     it.effect("goes past a primary that can't carry the task", () =>
       Effect.gen(function* () {
         const { asked, router } = yield* fleet([

@@ -29,10 +29,10 @@ const waits = (schedule: Schedule.Schedule<unknown>, seed: string): Effect.Effec
 
 describe("RoutingPolicy", () => {
   it("has the default chains of the design", () => {
-    const { chains } = made()
+    const { defaultChains } = made()
     const { Claude, CopilotChat, Gpt4 } = AIProvider
     assert.deepStrictEqual(
-      [...chains],
+      [...defaultChains],
       [
         [CopilotChat, [Claude, Gpt4]],
         [Claude, [CopilotChat, Gpt4]],
@@ -80,7 +80,10 @@ describe("RoutingPolicy", () => {
     const local = AIProvider.unsafeMake("local")
     assert.deepStrictEqual(policy.chains.get(AIProvider.Claude), [local])
     assert.deepStrictEqual(policy.chains.get(local), [])
-    assert.deepStrictEqual(policy.chains.get(AIProvider.Gpt4), [AIProvider.CopilotChat, AIProvider.Claude])
+    assert.deepStrictEqual(policy.defaultChains.get(AIProvider.Gpt4), [
+      AIProvider.CopilotChat,
+      AIProvider.Claude
+    ])
     assert.deepStrictEqual(policy.rules, { ...RoutingPolicy.defaultRules, AuthenticationError: failOver })
     assert.deepStrictEqual(policy.limits, { ...RoutingPolicy.defaultLimits, idleMs: 1 })
     assert.strictEqual(policy.patienceMs, 0)

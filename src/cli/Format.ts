@@ -88,8 +88,7 @@ export const table = (columns: ReadonlyArray<Column>, rows: ReadonlyArray<Readon
     .join("\n")
 }
 
-// oxlint-disable-next-line no-control-regex
-const controls = /[\u0000-\u001F\u007F-\u009F]+/g
+const controls = /\p{Cc}+/gu
 
 /**
  * A text on one line, without characters that a terminal would obey: what servers say is shown, not run.

@@ -299,15 +299,18 @@ export class Attempt {
     const { at, ms, phase } = this.due()
     // What is left of times that aren't whole may be too little to sleep.
     if (at - this.clock.unsafeCurrentTimeMillis() >= 0.001) return
-    this.expired ??= new EngineError.TimeoutError({
-      provider: this.engine.provider,
-      phase,
-      description:
-        phase === "first-token"
-          ? `no content within ${ms} ms`
-          : phase === "idle"
-            ? `no further content within ${ms} ms`
-            : `not done ${ms} ms after the attempt began, which is all that the call may take`
-    })
+    this.expired ??= new EngineError.TimeoutError(
+      {
+        provider: this.engine.provider,
+        phase,
+        description:
+          phase === "first-token"
+            ? `no content within ${ms} ms`
+            : phase === "idle"
+              ? `no further content within ${ms} ms`
+              : `not done ${ms} ms after the attempt began, which is all that the call may take`
+      },
+      EngineError.unchecked
+    )
   }
 }

@@ -7,8 +7,8 @@ import type * as AITask from "../AITask.js"
 import type { EngineError } from "../EngineError.js"
 import { type StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
 import type { Attempt } from "./attempt.js"
+import { advance, type Call, firstContent, type Goal, resultOf, settle, whole } from "./call.js"
 import { trusted } from "./validation.js"
-import { advance, type Call, type Goal, firstContent, resultOf, settle, whole } from "./call.js"
 
 /** Finds who answers: an attempt that has enough. */
 export type Route<E> = (call: Call, mode: AITask.Mode, goal: Goal) => Effect.Effect<Attempt, E>

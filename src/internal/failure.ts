@@ -141,28 +141,34 @@ export const toEngineError = (failure: Failure, context: Context): EngineError.E
   const kind = failure.kind ?? context.kindOf(failure)
   switch (kind) {
     case "authentication":
-      return new EngineError.AuthenticationError(common)
+      return new EngineError.AuthenticationError(common, EngineError.unchecked)
     case "input":
-      return new EngineError.InputValidationError(common)
+      return new EngineError.InputValidationError(common, EngineError.unchecked)
     case "context":
-      return new EngineError.ContextLengthError(common)
+      return new EngineError.ContextLengthError(common, EngineError.unchecked)
     case "policy":
-      return new EngineError.ContentPolicyError(common)
+      return new EngineError.ContentPolicyError(common, EngineError.unchecked)
     case "quota":
-      return new EngineError.QuotaExhaustedError(common)
+      return new EngineError.QuotaExhaustedError(common, EngineError.unchecked)
     case "model":
-      return new EngineError.ModelNotFoundError(common)
+      return new EngineError.ModelNotFoundError(common, EngineError.unchecked)
     case "rate":
-      return new EngineError.RateLimitError({
-        ...common,
-        ...(retryAfterMs === undefined ? {} : { retryAfterMs })
-      })
+      return new EngineError.RateLimitError(
+        {
+          ...common,
+          ...(retryAfterMs === undefined ? {} : { retryAfterMs })
+        },
+        EngineError.unchecked
+      )
     case "timeout":
       // A server that gives up waiting has sent nothing of the answer yet, unless it says so within one.
-      return new EngineError.TimeoutError({ ...common, phase: context.begun ? "idle" : "first-token" })
+      return new EngineError.TimeoutError(
+        { ...common, phase: context.begun ? "idle" : "first-token" },
+        EngineError.unchecked
+      )
     case "cut":
       return ReasoningEngine.cut(provider)
     default:
-      return new EngineError.TransientError({ ...common, reason: kind })
+      return new EngineError.TransientError({ ...common, reason: kind }, EngineError.unchecked)
   }
 }

@@ -1,11 +1,11 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { AIProvider } from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
 import { InputValidationError } from "../EngineError.js"
-import type { RouteOptions } from "../ProviderRouter.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import { EngineNotRegisteredError, type Service as Registry } from "../ReasoningEngineRegistry.js"
-import type { RoutingPolicy } from "../RoutingPolicy.js"
+import type { RouteOptions, RoutingPolicy } from "../RoutingPolicy.js"
 
 type Engine = ReasoningEngine.ReasoningEngine
 
@@ -52,7 +52,25 @@ const primaryOf = (
   )
 }
 
-/** Whom to ask after the primary: who of the chain is registered, available and can carry the task. */
+/**
+ * Whom to ask after the primary, in order: its own chain; the default one, unless nobody of it is there;
+ * everybody else.
+ */
+const chainOf = (
+  policy: RoutingPolicy,
+  primary: Engine,
+  engines: ReadonlyArray<Engine>,
+  order: RouteOptions["order"]
+): ReadonlyArray<AIProvider> => {
+  const own = policy.chains.get(primary.provider)
+  if (own !== undefined) return own
+  const preset = policy.defaultChains.get(primary.provider)
+  return preset !== undefined && engines.some(({ provider }) => preset.includes(provider))
+    ? preset
+    : (order ?? engines.map(({ provider }) => provider))
+}
+
+/** Who of the chain is registered, available and can carry the task. */
 const fallbacksOf = (
   policy: RoutingPolicy,
   task: AITask.AITask,
@@ -61,8 +79,7 @@ const fallbacksOf = (
   { order, unavailable }: RouteOptions
 ): ReadonlyArray<Engine> => {
   const fallbacks: Array<Engine> = []
-  const chain = policy.chains.get(primary.provider) ?? order ?? engines.map(({ provider }) => provider)
-  for (const provider of chain) {
+  for (const provider of chainOf(policy, primary, engines, order)) {
     if (provider === primary.provider || unavailable?.has(provider) === true) continue
     const engine = engines.find((registered) => registered.provider === provider)
     if (engine !== undefined && ReasoningEngine.lacks(engine, task).length === 0) fallbacks.push(engine)

@@ -61,4 +61,7 @@ export const continuation =
   }
 
 const discard = (call: Call, attempt: Attempt): Effect.Effect<Option.Option<never>> =>
-  Effect.as(Effect.zipRight(settle(call, attempt, "discarded"), attempt.close(Exit.void)), Option.none())
+  Effect.as(
+    Effect.uninterruptible(Effect.zipRight(settle(call, attempt, "discarded"), attempt.close(Exit.void))),
+    Option.none()
+  )

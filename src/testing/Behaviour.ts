@@ -350,26 +350,35 @@ export const toError = (data: ErrorData, provider: AIProvider.AIProvider): Engin
   }
   switch (data._tag) {
     case "AuthenticationError":
-      return new EngineError.AuthenticationError(common)
+      return new EngineError.AuthenticationError(common, EngineError.unchecked)
     case "InputValidationError":
-      return new EngineError.InputValidationError(common)
+      return new EngineError.InputValidationError(common, EngineError.unchecked)
     case "ContextLengthError":
-      return new EngineError.ContextLengthError(common)
+      return new EngineError.ContextLengthError(common, EngineError.unchecked)
     case "ContentPolicyError":
-      return new EngineError.ContentPolicyError(common)
+      return new EngineError.ContentPolicyError(common, EngineError.unchecked)
     case "QuotaExhaustedError":
-      return new EngineError.QuotaExhaustedError(common)
+      return new EngineError.QuotaExhaustedError(common, EngineError.unchecked)
     case "ModelNotFoundError":
-      return new EngineError.ModelNotFoundError(common)
+      return new EngineError.ModelNotFoundError(common, EngineError.unchecked)
     case "RateLimitError":
-      return new EngineError.RateLimitError({
-        ...common,
-        ...(data.retryAfterMs === undefined ? {} : { retryAfterMs: data.retryAfterMs })
-      })
+      return new EngineError.RateLimitError(
+        {
+          ...common,
+          ...(data.retryAfterMs === undefined ? {} : { retryAfterMs: data.retryAfterMs })
+        },
+        EngineError.unchecked
+      )
     case "TransientError":
-      return new EngineError.TransientError({ ...common, reason: data.reason ?? "overloaded" })
+      return new EngineError.TransientError(
+        { ...common, reason: data.reason ?? "overloaded" },
+        EngineError.unchecked
+      )
     case "TimeoutError":
-      return new EngineError.TimeoutError({ ...common, phase: data.phase ?? "first-token" })
+      return new EngineError.TimeoutError(
+        { ...common, phase: data.phase ?? "first-token" },
+        EngineError.unchecked
+      )
   }
 }
 
