@@ -45,7 +45,8 @@ const stream = (...events: ReadonlyArray<Readonly<Record<string, unknown>>>) => 
 const inPiece = (changes: object) => answered(json(200, piece(changes)), { completeOver: "json" }, "complete")
 
 const toolUse = (id: string, name?: string) => ({ type: "tool_use", id, name, input: {} })
-const json_ = (partial_json: string, index = 0) => delta({ type: "input_json_delta", partial_json }, index)
+const inputJson = (partial_json: string, index = 0) =>
+  delta({ type: "input_json_delta", partial_json }, index)
 
 describe("Claude streams", () => {
   it.live("pass over pings, events and deltas that they don't know, and what isn't the answer's text", () =>
@@ -61,7 +62,7 @@ describe("Claude streams", () => {
         block({ type: "redacted_thinking", data: "x" }, 1),
         blockStop(1),
         block({ type: "server_tool_use", id: "s", name: "web_search", input: {} }, 2),
-        json_('{"query":"hi"}', 2),
+        inputJson('{"query":"hi"}', 2),
         blockStop(2),
         block({ type: "text", text: "H", citations: [] }, 3),
         delta({ type: "citations_delta", citation: { cited_text: "no" } }, 3),
@@ -244,10 +245,10 @@ describe("Claude tool calls", () => {
         text("Let me see"),
         blockStop(),
         block(toolUse("toolu_1", "weather"), 1),
-        json_("", 1),
-        json_('{"city":', 1),
+        inputJson("", 1),
+        inputJson('{"city":', 1),
         block(toolUse("toolu_2", "time"), 2),
-        json_('"Rome"}', 1),
+        inputJson('"Rome"}', 1),
         blockStop(1),
         blockStop(2),
         stopped("tool_use"),
@@ -268,8 +269,8 @@ describe("Claude tool calls", () => {
       const seen = yield* stream(
         start(),
         block({ type: "tool_use", name: "f" }),
-        json_("{}"),
-        json_("{}", 7),
+        inputJson("{}"),
+        inputJson("{}", 7),
         blockStop(7),
         stopped(),
         end
@@ -287,7 +288,7 @@ describe("Claude tool calls", () => {
       const seen = yield* stream(
         start(),
         block(toolUse("a")),
-        json_("{}"),
+        inputJson("{}"),
         blockStop(),
         stopped("tool_use"),
         end
