@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -16,7 +17,8 @@ export default defineConfig({
     testTimeout: 60_000,
     // Tests of memory collect what is garbage before they look.
     pool: "forks",
-    poolOptions: { forks: { execArgv: ["--expose-gc"] } },
+    // Two at least: tests in virtual time wait for the event loop more than they compute.
+    poolOptions: { forks: { execArgv: ["--expose-gc"], maxForks: Math.max(2, availableParallelism() - 1) } },
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],
