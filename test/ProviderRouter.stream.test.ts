@@ -9,6 +9,7 @@ import {
 } from "arc-saga"
 import { Behaviour, ScriptedEngine } from "arc-saga/testing"
 import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -375,6 +376,32 @@ describe("ProviderRouter", () => {
   })
 
   describe("abandoning a stream", () => {
+    it.effect("in the moment in which a chunk arrives closes the attempt", () =>
+      Effect.gen(function* () {
+        const arrives = yield* Deferred.make<void>()
+        let closed = false
+        const engine = ReasoningEngine.make({
+          provider: Claude,
+          attempt: () =>
+            Effect.as(
+              Effect.addFinalizer(() => Effect.sync(() => void (closed = true))),
+              Effect.as(Deferred.await(arrives), [ReasoningEngine.textDelta("So")])
+            )
+        })
+        const router = yield* ProviderRouter.ProviderRouter.pipe(
+          Effect.provide(
+            Layer.provide(ProviderRouter.layer(), ReasoningEngineRegistry.layerEngines([engine]))
+          )
+        )
+        const fiber = yield* Effect.fork(Stream.runDrain(router.stream(yield* task())))
+        yield* TestClock.adjust(10)
+        Deferred.unsafeDone(arrives, Exit.void)
+        fiber.unsafeInterruptAsFork(fiber.id())
+        yield* Fiber.await(fiber)
+        assert.isTrue(closed)
+      })
+    )
+
     it.effect("between two chunks closes the attempt and settles it once", () =>
       Effect.gen(function* () {
         const { observed, open, router } = yield* fleet([

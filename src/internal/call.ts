@@ -116,7 +116,9 @@ export const advance = (call: Call, attempt: Attempt, goal: Goal): Effect.Effect
         : Effect.void
     }
     if (Cause.isInterrupted(exit.cause)) {
-      return Effect.zipRight(attempt.abandoned, settle(call, attempt, "interrupted"))
+      // The engine may have been done with this chunk, and so not have been interrupted itself.
+      const closed = Effect.zipRight(attempt.abandoned, attempt.close(exit))
+      return Effect.zipRight(closed, settle(call, attempt, "interrupted"))
     }
     return settle(
       call,
