@@ -64,9 +64,19 @@ const tell = (error: Common, what: string, advice: string): string => {
  */
 export class AuthenticationError extends Schema.TaggedError<AuthenticationError>(
   "arc-saga/AuthenticationError"
-)("AuthenticationError", common) {
+)("AuthenticationError", {
+  ...common,
+  /** The user whose sign-in or licence it is; absent when the credentials are the provider's, everybody's. */
+  userId: Schema.optionalWith(Schema.String, exact)
+}) {
   override get message(): string {
-    return tell(this, "rejected the credentials", `Check the key or sign-in configured for ${this.provider}`)
+    return this.userId === undefined
+      ? tell(this, "rejected the credentials", `Check the key or sign-in configured for ${this.provider}`)
+      : tell(
+          this,
+          `can't be asked for ${JSON.stringify(this.userId)}`,
+          "Check this user's sign-in and licence; other users aren't touched"
+        )
   }
 }
 
@@ -280,3 +290,12 @@ export const isTransient = (error: EngineError): error is TransientEngineError =
  * @category guards
  */
 export const isPermanent = (error: EngineError): error is PermanentEngineError => !isTransient(error)
+
+/**
+ * Whether an error is one user's, and says nothing of the provider: others can go on asking it.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const belongsToUser = (error: EngineError): boolean =>
+  error._tag === "AuthenticationError" && error.userId !== undefined

@@ -15,6 +15,10 @@ const errors: ReadonlyArray<readonly [EngineError.EngineError, message: string]>
     "claude rejected the credentials (418): said so [request req_1]. Check the key or sign-in configured for claude"
   ],
   [
+    new EngineError.AuthenticationError({ ...known, userId: "ada" }),
+    "claude can't be asked for \"ada\" (418): said so [request req_1]. Check this user's sign-in and licence; other users aren't touched"
+  ],
+  [
     new EngineError.InputValidationError(known),
     "claude rejected the task (418): said so [request req_1]. Change the task; asking again gives the same answer"
   ],
@@ -135,4 +139,12 @@ describe("EngineError", () => {
       assert.notInclude(sample.message, secret)
     }
   )
+
+  it("says which errors are one user's", () => {
+    const ofUser = errors.filter(([error]) => EngineError.belongsToUser(error))
+    assert.deepStrictEqual(
+      ofUser.map(([error]) => error._tag === "AuthenticationError" && error.userId),
+      ["ada"]
+    )
+  })
 })
