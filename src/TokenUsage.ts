@@ -22,6 +22,8 @@ export const TokenUsage = Schema.Struct({
   cacheReadTokens: Count,
   /** Of the input: written to the provider's cache. */
   cacheWriteTokens: Count,
+  /** Of the tokens written to the cache: those kept for an hour, which cost more than those kept for minutes. */
+  cacheWrite1hTokens: Count,
   /** Of the output: reasoning that isn't part of the text. */
   reasoningTokens: Count,
   /** Whether any of it was estimated instead of counted by the provider. */
@@ -47,6 +49,7 @@ export const none: TokenUsage = {
   outputTokens: 0,
   cacheReadTokens: 0,
   cacheWriteTokens: 0,
+  cacheWrite1hTokens: 0,
   reasoningTokens: 0,
   estimated: false
 }
@@ -79,6 +82,7 @@ export const add = (left: TokenUsage, right: TokenUsage): TokenUsage => ({
   outputTokens: left.outputTokens + right.outputTokens,
   cacheReadTokens: left.cacheReadTokens + right.cacheReadTokens,
   cacheWriteTokens: left.cacheWriteTokens + right.cacheWriteTokens,
+  cacheWrite1hTokens: left.cacheWrite1hTokens + right.cacheWrite1hTokens,
   reasoningTokens: left.reasoningTokens + right.reasoningTokens,
   estimated: left.estimated || right.estimated
 })

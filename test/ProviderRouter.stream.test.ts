@@ -50,6 +50,7 @@ describe("ProviderRouter", () => {
           outputTokens: 6,
           cacheReadTokens: 0,
           cacheWriteTokens: 0,
+          cacheWrite1hTokens: 0,
           reasoningTokens: 0,
           estimated: false
         }

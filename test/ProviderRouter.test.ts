@@ -35,6 +35,7 @@ describe("ProviderRouter", () => {
                   outputTokens: 4,
                   cacheReadTokens: 0,
                   cacheWriteTokens: 0,
+                  cacheWrite1hTokens: 0,
                   reasoningTokens: 0,
                   estimated: false
                 },
@@ -591,6 +592,7 @@ describe("ProviderRouter", () => {
       outputTokens: 50,
       cacheReadTokens: 0,
       cacheWriteTokens: 0,
+      cacheWrite1hTokens: 0,
       reasoningTokens: 0,
       estimated: false
     }

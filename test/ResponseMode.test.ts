@@ -95,6 +95,7 @@ describe("ResponseMode", () => {
         outputTokens: 1,
         cacheReadTokens: 0,
         cacheWriteTokens: 0,
+        cacheWrite1hTokens: 0,
         reasoningTokens: 0,
         estimated: false
       }

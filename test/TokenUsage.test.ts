@@ -11,6 +11,7 @@ const usage: FastCheck.Arbitrary<TokenUsage.TokenUsage> = FastCheck.record({
   outputTokens: count,
   cacheReadTokens: count,
   cacheWriteTokens: count,
+  cacheWrite1hTokens: count,
   reasoningTokens: count,
   estimated: FastCheck.boolean()
 })
@@ -22,6 +23,7 @@ describe("TokenUsage", () => {
       outputTokens: 0,
       cacheReadTokens: 0,
       cacheWriteTokens: 0,
+      cacheWrite1hTokens: 0,
       reasoningTokens: 0,
       estimated: true
     })
@@ -34,6 +36,7 @@ describe("TokenUsage", () => {
       outputTokens: 2,
       cacheReadTokens: 3,
       cacheWriteTokens: 4,
+      cacheWrite1hTokens: 3,
       reasoningTokens: 5
     })
     assert.deepStrictEqual(TokenUsage.add(left, left), {
@@ -41,6 +44,7 @@ describe("TokenUsage", () => {
       outputTokens: 4,
       cacheReadTokens: 6,
       cacheWriteTokens: 8,
+      cacheWrite1hTokens: 6,
       reasoningTokens: 10,
       estimated: false
     })

@@ -186,7 +186,8 @@ describe("Claude usage", () => {
         inputTokens: 113,
         outputTokens: 7,
         cacheReadTokens: 100,
-        cacheWriteTokens: 10
+        cacheWriteTokens: 10,
+        cacheWrite1hTokens: 6
       })
       assert.deepStrictEqual(yield* usages(first, { output_tokens: 7 }), [expected])
       const { cache_creation_input_tokens: _, ...parts } = first

@@ -107,6 +107,7 @@ describe("Simulated", () => {
         outputTokens: Math.ceil(textOf(seen).length / 4),
         cacheReadTokens: 0,
         cacheWriteTokens: 0,
+        cacheWrite1hTokens: 0,
         reasoningTokens: 0,
         estimated: false
       })

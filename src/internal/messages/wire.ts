@@ -101,15 +101,17 @@ export const usageOf = (counts: Counts): Option.Option<TokenUsage.TokenUsage> =>
   const { input_tokens: plain, output_tokens: outputTokens } = counts
   if (plain === undefined || outputTokens === undefined) return Option.none()
   const cacheReadTokens = counts["cache_read_input_tokens"] ?? 0
+  const written1h = counts["ephemeral_1h_input_tokens"] ?? 0
   const cacheWriteTokens =
-    counts["cache_creation_input_tokens"] ??
-    (counts["ephemeral_5m_input_tokens"] ?? 0) + (counts["ephemeral_1h_input_tokens"] ?? 0)
+    counts["cache_creation_input_tokens"] ?? (counts["ephemeral_5m_input_tokens"] ?? 0) + written1h
   return Option.some(
     TokenUsage.make({
       inputTokens: plain + cacheReadTokens + cacheWriteTokens,
       outputTokens,
       cacheReadTokens,
-      cacheWriteTokens
+      cacheWriteTokens,
+      // The total may be newer than its parts.
+      cacheWrite1hTokens: Math.min(written1h, cacheWriteTokens)
     })
   )
 }
