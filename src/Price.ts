@@ -23,6 +23,31 @@ export const PerMillion = Schema.Number.pipe(
   })
 )
 
+const exact = { exact: true } as const
+
+const rates = {
+  /** USD per million input tokens. */
+  input: PerMillion,
+  /** USD per million output tokens. */
+  output: PerMillion,
+  /** USD per million tokens read from the cache; absent: charged as input. */
+  cacheRead: Schema.optionalWith(PerMillion, exact),
+  /** USD per million tokens written to the cache; absent: charged as input. */
+  cacheWrite: Schema.optionalWith(PerMillion, exact),
+  /** USD per million tokens written to the cache for an hour; absent: charged as other cache writes. */
+  cacheWrite1h: Schema.optionalWith(PerMillion, exact)
+}
+
+const TierOptions = Schema.Struct({
+  /** The tier is for requests with more input tokens than this, cached ones included. */
+  above: Schema.Number.pipe(
+    Schema.filter((tokens) => Number.isSafeInteger(tokens) && tokens >= 0, {
+      description: "a number of tokens (a whole number from 0)"
+    })
+  ),
+  ...rates
+})
+
 /**
  * A price list for one model.
  *
@@ -30,14 +55,12 @@ export const PerMillion = Schema.Number.pipe(
  * @category schemas
  */
 export const Options = Schema.Struct({
-  /** USD per million input tokens. */
-  input: PerMillion,
-  /** USD per million output tokens. */
-  output: PerMillion,
-  /** USD per million tokens read from the cache; absent: charged as input. */
-  cacheRead: Schema.optionalWith(PerMillion, { exact: true }),
-  /** USD per million tokens written to the cache; absent: charged as input. */
-  cacheWrite: Schema.optionalWith(PerMillion, { exact: true })
+  ...rates,
+  /**
+   * What long requests are charged instead, as a whole: not only what is above the threshold, and their
+   * output too. Of several that apply, the one with the highest threshold counts.
+   */
+  tiers: Schema.optionalWith(Schema.Array(TierOptions), exact)
 })
 
 /**
@@ -49,25 +72,59 @@ export const Options = Schema.Struct({
 export interface Options extends Schema.Schema.Type<typeof Options> {}
 
 /**
+ * What one token costs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Rates {
+  readonly input: Usd.Usd
+  readonly output: Usd.Usd
+  readonly cacheRead: Usd.Usd
+  readonly cacheWrite: Usd.Usd
+  readonly cacheWrite1h: Usd.Usd
+}
+
+/**
+ * What one token of a long request costs.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Tier extends Rates {
+  /** The request has more input tokens than this. */
+  readonly above: number
+}
+
+/**
  * A resolved price: what one token costs.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Price {
-  readonly input: Usd.Usd
-  readonly output: Usd.Usd
-  readonly cacheRead: Usd.Usd
-  readonly cacheWrite: Usd.Usd
+export interface Price extends Rates {
+  /** By falling thresholds: the first that applies counts. */
+  readonly tiers: ReadonlyArray<Tier>
 }
 
 const perToken = (perMillion: number): Usd.Usd => Usd.fromNumber(perMillion / 1e6)
 
-const resolve = (options: Options): Price => ({
-  input: perToken(options.input),
-  output: perToken(options.output),
-  cacheRead: perToken(options.cacheRead ?? options.input),
-  cacheWrite: perToken(options.cacheWrite ?? options.input)
+const resolveRates = (options: Omit<Options, "tiers">): Rates => {
+  const cacheWrite = options.cacheWrite ?? options.input
+  return {
+    input: perToken(options.input),
+    output: perToken(options.output),
+    cacheRead: perToken(options.cacheRead ?? options.input),
+    cacheWrite: perToken(cacheWrite),
+    cacheWrite1h: perToken(options.cacheWrite1h ?? cacheWrite)
+  }
+}
+
+const resolve = ({ tiers = [], ...base }: Options): Price => ({
+  ...resolveRates(base),
+  tiers: tiers
+    .map(({ above, ...long }) => ({ above, ...resolveRates(long) }))
+    .toSorted((left, right) => right.above - left.above)
 })
 
 const decode = validation.decoder("Price", Options)
@@ -81,25 +138,52 @@ const decode = validation.decoder("Price", Options)
 export const make = (options: Options): Either.Either<Price, InvalidArgument.InvalidArgumentError> =>
   Either.map(decode(options), resolve)
 
+const perMillion = ({ pico }: Usd.Usd): number => Number(pico) / 1e6
+
+const listRates = (price: Rates): Omit<Options, "tiers"> => ({
+  input: perMillion(price.input),
+  output: perMillion(price.output),
+  cacheRead: perMillion(price.cacheRead),
+  cacheWrite: perMillion(price.cacheWrite),
+  cacheWrite1h: perMillion(price.cacheWrite1h)
+})
+
 /**
- * The exact cost of a usage. Cached tokens are part of `inputTokens` and are charged at their own price.
+ * The price list of a price, for display and for files: `make` gives the same price of it.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toOptions = (price: Price): Options => ({
+  ...listRates(price),
+  ...(price.tiers.length === 0
+    ? {}
+    : { tiers: price.tiers.map((tier) => ({ above: tier.above, ...listRates(tier) })) })
+})
+
+/**
+ * The exact cost of the usage of one request, on whose length its price may depend. Cached tokens are part
+ * of `inputTokens` and are charged at their own price.
  *
  * @since 0.1.0
  * @category costs
  */
 export const cost = (price: Price, usage: TokenUsage.TokenUsage): Usd.Usd => {
-  const plain = Math.max(0, usage.inputTokens - usage.cacheReadTokens - usage.cacheWriteTokens)
+  const { cacheReadTokens, cacheWrite1hTokens, cacheWriteTokens, inputTokens } = usage
+  const rates = price.tiers.find(({ above }) => inputTokens > above) ?? price
+  const plain = Math.max(0, inputTokens - cacheReadTokens - cacheWriteTokens)
   return Usd.fromPico(
-    BigInt(plain) * price.input.pico +
-      BigInt(usage.cacheReadTokens) * price.cacheRead.pico +
-      BigInt(usage.cacheWriteTokens) * price.cacheWrite.pico +
-      BigInt(usage.outputTokens) * price.output.pico
+    BigInt(plain) * rates.input.pico +
+      BigInt(cacheReadTokens) * rates.cacheRead.pico +
+      BigInt(Math.max(0, cacheWriteTokens - cacheWrite1hTokens)) * rates.cacheWrite.pico +
+      BigInt(cacheWrite1hTokens) * rates.cacheWrite1h.pico +
+      BigInt(usage.outputTokens) * rates.output.pico
   )
 }
 
 /**
  * One number for ranking providers: USD per token at three input tokens to one output token, the mix that
- * price comparisons of the field use.
+ * price comparisons of the field use, of a request of usual length.
  *
  * @since 0.1.0
  * @category costs
