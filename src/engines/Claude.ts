@@ -30,6 +30,7 @@ import { kindOf } from "../internal/messages/failure.js"
 import * as messagesRequest from "../internal/messages/request.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type * as Price from "../Price.js"
+import * as PriceCatalog from "../PriceCatalog.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 
@@ -51,6 +52,7 @@ export interface Options {
   readonly version?: string
   /** The most tokens to write where a task doesn't say, which the API requires; 4096 when absent. */
   readonly maxTokens?: number
+  /** What it charges; absent: what the PriceCatalog knows, where there is one. */
   readonly price?: Price.Price
   /**
    * Differences from {@link defaultCapabilities}: `prefill` for the older models that go on from a
@@ -158,7 +160,11 @@ const build = (
 export const make = (
   options: Options
 ): Effect.Effect<ReasoningEngine.ReasoningEngine, InvalidArgumentError, HttpClient.HttpClient> =>
-  Effect.flatMap(HttpClient.HttpClient, (client) => build(options, client))
+  Effect.flatMap(HttpClient.HttpClient, (client) =>
+    Effect.flatMap(build(options, client), (engine) =>
+      PriceCatalog.resolve(engine, options.baseUrl ?? defaultBaseUrl)
+    )
+  )
 
 /**
  * Registers an engine for a model for as long as the Layer lives.

@@ -32,6 +32,7 @@ export interface Options {
   readonly apiKey: Redacted.Redacted
   /** The address above `/chat/completions`; {@link defaultBaseUrl} when absent. A query is kept. */
   readonly baseUrl?: string
+  /** What it charges; absent: what the PriceCatalog knows, where there is one. */
   readonly price?: Price.Price
   /** Differences from {@link defaultCapabilities}: `sampling: false` for models that take no temperature. */
   readonly capabilities?: Partial<ReasoningEngine.Capabilities>

@@ -23,6 +23,7 @@ import { kindOf } from "../internal/chatCompletions/failure.js"
 import * as chatRequest from "../internal/chatCompletions/request.js"
 import * as httpEngine from "../internal/httpEngine.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
+import * as PriceCatalog from "../PriceCatalog.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 
@@ -128,7 +129,9 @@ const build = (
 export const make = (
   options: Options
 ): Effect.Effect<ReasoningEngine.ReasoningEngine, InvalidArgumentError, HttpClient.HttpClient> =>
-  Effect.flatMap(HttpClient.HttpClient, (client) => build(options, client))
+  Effect.flatMap(HttpClient.HttpClient, (client) =>
+    Effect.flatMap(build(options, client), (engine) => PriceCatalog.resolve(engine, options.baseUrl))
+  )
 
 /**
  * Registers an engine for a server for as long as the Layer lives.
