@@ -1,6 +1,6 @@
 /**
- * The test kit: engines that follow a script, generators for property tests, virtual time and simulated
- * fleets. It depends on no test runner.
+ * The test kit: engines that follow a script, the contract that engines prove themselves by, generators for
+ * property tests, virtual time and simulated fleets. It depends on no test runner.
  *
  * @since 0.1.0
  */
@@ -18,6 +18,13 @@ export * as Arbitraries from "./testing/Arbitraries.js"
  * @since 0.1.0
  */
 export * as Behaviour from "./testing/Behaviour.js"
+
+/**
+ * The contract of every engine as a list of laws: how a new engine proves itself.
+ *
+ * @since 0.1.0
+ */
+export * as EngineContract from "./testing/EngineContract.js"
 
 /**
  * Engines that follow a script and record what they were asked.
@@ -39,3 +46,10 @@ export * as Simulation from "./testing/Simulation.js"
  * @since 0.1.0
  */
 export * as VirtualTime from "./testing/VirtualTime.js"
+
+/**
+ * Servers of scripted replies, for testing engines over real HTTP.
+ *
+ * @since 0.1.0
+ */
+export * as WireServer from "./testing/WireServer.js"

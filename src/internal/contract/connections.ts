@@ -1,0 +1,124 @@
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import type { ContractViolation } from "../../testing/EngineContract/Violation.js"
+import type { Subject } from "../../testing/EngineContract/Subject.js"
+import type * as WireServer from "../../testing/WireServer.js"
+import * as law from "./law.js"
+
+/** Milliseconds until the provider has to see that nobody listens any more. */
+const closedWithinMs = 100
+
+const closed = <E>(bench: law.Bench<E>, server: WireServer.Server): Effect.Effect<void, ContractViolation> =>
+  Effect.flatMap(Effect.timeoutOption(server.closed, closedWithinMs), (seen) =>
+    bench.demand(
+      Option.isSome(seen),
+      `the connection to be closed within ${closedWithinMs} ms`,
+      "an open connection"
+    )
+  )
+
+const cut = <E>(subject: Subject<E>, name: string, then: WireServer.Then): law.Law<E> =>
+  law.make(subject, name, (bench) =>
+    Effect.forEach(
+      [[], ["Light "], ["Light ", "scatters"]],
+      (pieces) =>
+        law.inBothModes(
+          bench,
+          (request) => subject.answer(request, law.answer({ pieces, whole: false, then })),
+          ({ error, events, text }) =>
+            Effect.gen(function* () {
+              const failed = Option.getOrNull(error)
+              yield* bench.demand(
+                failed?._tag === "TransientError" && failed.reason === "network",
+                "a TransientError (network)",
+                failed ?? events
+              )
+              const sent = pieces.join("")
+              yield* bench.demand(sent.startsWith(text), `the beginning of ${JSON.stringify(sent)}`, text)
+            })
+        ),
+      { discard: true }
+    )
+  )
+
+const afterTheEnd = <E>(subject: Subject<E>): law.Law<E> =>
+  law.make(subject, "waits for nothing after the sign that the answer is whole", (bench) =>
+    Effect.forEach(
+      ["hang", "reset"] as const,
+      (then) =>
+        law.inBothModes(
+          bench,
+          (request) => subject.answer(request, law.answer({ then })),
+          ({ error, events }) =>
+            bench.demand(
+              Option.isNone(error) && events.at(-1)?._tag === "Finish",
+              "a whole answer",
+              Option.getOrNull(error)
+            )
+        ),
+      { discard: true }
+    )
+  )
+
+const beginning = { pieces: ["Light ", "scatters"], whole: false, then: "hang" } as const
+
+const asWritten = <E>(subject: Subject<E>): law.Law<E> =>
+  law.make(subject, "gives text while it is written, and closes the connection when it is left", (bench) =>
+    Effect.gen(function* () {
+      const { engine, server } = yield* bench.before((request) =>
+        subject.answer(request, law.answer(beginning))
+      )
+      const asked = yield* law.task("streaming")
+      const scope = yield* Scope.make()
+      const firstText = Effect.flatMap(
+        Scope.extend(engine.attempt({ task: asked, mode: "streaming" }), scope),
+        (pull) => Effect.repeat(Effect.map(pull, law.textOf), { until: (text) => text !== "" })
+      )
+      const text = yield* Effect.either(firstText)
+      yield* bench.demand(
+        text._tag === "Right" && beginning.pieces.join("").startsWith(text.right),
+        JSON.stringify(beginning.pieces.join("")),
+        text
+      )
+      yield* Effect.forkDaemon(Scope.close(scope, Exit.void))
+      yield* closed(bench, server)
+    })
+  )
+
+const interrupted = <E>(subject: Subject<E>): law.Law<E> =>
+  law.make(subject, "closes the connection when it is interrupted while it waits", (bench) =>
+    Effect.forEach(
+      law.modes,
+      (mode) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const { engine, server } = yield* bench.before((request) =>
+              subject.answer(request, law.answer(beginning))
+            )
+            const fiber = yield* Effect.forkDaemon(law.attempt(engine, yield* law.task(mode)))
+            yield* server.hanging
+            // Until it waits for more.
+            yield* Effect.sleep("30 millis")
+            yield* Fiber.interruptFork(fiber)
+            yield* closed(bench, server)
+          })
+        ),
+      { discard: true }
+    )
+  )
+
+/** The laws about what becomes of a connection. */
+export const laws = <E>(subject: Subject<E>): ReadonlyArray<law.Law<E>> => [
+  cut(subject, "takes an answer whose connection breaks for a network failure", "reset"),
+  ...(law.has(subject, "terminal")
+    ? [
+        cut(subject, "takes an answer that ends before it is whole for a network failure", "end"),
+        afterTheEnd(subject)
+      ]
+    : []),
+  ...(law.has(subject, "streaming") ? [asWritten(subject)] : []),
+  interrupted(subject)
+]

@@ -1,0 +1,65 @@
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import type { ErrorRow, Subject } from "../../testing/EngineContract/Subject.js"
+import * as law from "./law.js"
+
+/** What a provider says of a failure where nothing depends on it. */
+const plainly = "no"
+
+/** A field of an error, or undefined. */
+const fieldOf = (error: unknown, field: string): unknown =>
+  Predicate.hasProperty(error, field) ? error[field] : undefined
+
+const row = <E>(subject: Subject<E>, { error: expected, name, reply }: ErrorRow): law.Law<E> =>
+  law.make(subject, `fails with ${expected._tag}: ${name}`, (bench) =>
+    law.inBothModes(
+      bench,
+      (request) => reply(request, plainly),
+      ({ error, events }, { engine }) => {
+        const seen = Option.getOrUndefined(error)
+        const fields = Object.entries({
+          ...(expected._tag === "RateLimitError" ? { retryAfterMs: undefined } : {}),
+          ...expected,
+          provider: engine.provider
+        })
+        return bench.demand(
+          seen !== undefined && fields.every(([field, value]) => fieldOf(seen, field) === value),
+          JSON.stringify(Object.fromEntries(fields)),
+          seen ?? events
+        )
+      }
+    )
+  )
+
+const oneTry = <E>(subject: Subject<E>): law.Law<E> =>
+  law.make(subject, "asks once, whatever comes of it", (bench) => {
+    const once = (name: string, reply: ErrorRow["reply"]) =>
+      law.inBothModes(
+        bench,
+        (request) => reply(request, plainly),
+        (_, { server }) =>
+          Effect.flatMap(server.requests, (requests) => {
+            // Requests that don't carry the task open a conversation, or fetch a token.
+            const asked = requests.filter(({ body }) => body.includes("question-once")).length
+            return bench.demand(asked <= 1, `one request with the task (${name})`, asked)
+          }),
+        { prompt: "This is question-once" }
+      )
+    return Effect.forEach(
+      [
+        ...subject.errors.map(({ name, reply }) => once(name, reply)),
+        once("a broken connection", (request) =>
+          subject.answer(request, law.answer({ whole: false, then: "reset" }))
+        )
+      ],
+      (check) => check,
+      { concurrency: 8, discard: true }
+    )
+  })
+
+/** The laws about what an engine makes of a failure. */
+export const laws = <E>(subject: Subject<E>): ReadonlyArray<law.Law<E>> => [
+  ...subject.errors.map((each) => row(subject, each)),
+  oneTry(subject)
+]

@@ -1,0 +1,163 @@
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
+import * as HashSet from "effect/HashSet"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Predicate from "effect/Predicate"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import type * as AITask from "../../AITask.js"
+import * as MultiLLMOrchestrator from "../../MultiLLMOrchestrator.js"
+import type * as ReasoningEngine from "../../ReasoningEngine.js"
+import * as ReasoningEngineRegistry from "../../ReasoningEngineRegistry.js"
+import type { Subject } from "../../testing/EngineContract/Subject.js"
+import * as law from "./law.js"
+
+const prompt = "The merger of ACME and Initech is to be announced on Monday morning"
+const systemPrompt = "You are the assistant of the board; speak of nothing to nobody"
+
+/** Parts of what the caller says: none of them may be told. */
+const words = ["ACME and Initech", "announced on Monday", "assistant of the board", "nothing to nobody"]
+
+/** How deep a value is looked into. */
+const maxDepth = 8
+
+/** Every text within a value, hidden fields and causes included. */
+const textsIn = (value: unknown, seen: Set<unknown> = new Set(), depth = 0): ReadonlyArray<string> => {
+  if (typeof value === "string") return [value]
+  if (value instanceof Uint8Array) return [new TextDecoder().decode(value)]
+  if (!Predicate.isObject(value) || seen.has(value) || depth === maxDepth) return []
+  seen.add(value)
+  const within = (each: unknown): ReadonlyArray<string> => textsIn(each, seen, depth + 1)
+  if (value instanceof Map || value instanceof Set) return [...value].flatMap(within)
+  const own = Reflect.ownKeys(value).flatMap((key) => [String(key), ...within(Reflect.get(value, key))])
+  return Predicate.isError(value) ? [String(value), value.message, JSON.stringify(value), ...own] : own
+}
+
+/** Something that was told, and where. */
+interface Told {
+  readonly where: "an error" | "a log" | "a span"
+  readonly texts: ReadonlyArray<string>
+}
+
+type Tell = (where: Told["where"], ...values: ReadonlyArray<unknown>) => void
+
+const recordingLogger = (tell: Tell): Logger.Logger<unknown, void> =>
+  Logger.make(({ annotations, cause, message, spans }) =>
+    tell("a log", message, Cause.pretty(cause), [...annotations], [...spans])
+  )
+
+const recordingTracer = (tell: Tell): Tracer.Tracer =>
+  Tracer.make({
+    context: (run) => run(),
+    span: (name, parent, context, links, startTime, kind) => {
+      const attributes = new Map<string, unknown>()
+      let status: Tracer.SpanStatus = { _tag: "Started", startTime }
+      tell("a span", name)
+      return {
+        _tag: "Span",
+        name,
+        spanId: "span",
+        traceId: "trace",
+        parent,
+        context,
+        links,
+        kind,
+        sampled: true,
+        attributes,
+        get status() {
+          return status
+        },
+        end: (endTime, exit) => {
+          status = { _tag: "Ended", startTime, endTime, exit }
+          if (Exit.isFailure(exit)) tell("a span", Cause.pretty(exit.cause))
+        },
+        attribute: (key, value) => {
+          attributes.set(key, value)
+          tell("a span", key, value)
+        },
+        event: (name, _, attributes) => tell("a span", name, attributes),
+        addLinks: (links) => tell("a span", ...links.map(({ attributes }) => attributes))
+      }
+    }
+  })
+
+/** Serves a task as a program does, over the whole of the orchestrator. */
+const serve = (engine: ReasoningEngine.ReasoningEngine, task: AITask.AITask) =>
+  Effect.flatMap(MultiLLMOrchestrator.MultiLLMOrchestrator, (orchestrator) =>
+    task.mode === "complete" ? orchestrator.complete(task) : Stream.runDrain(orchestrator.stream(task))
+  ).pipe(
+    Effect.provide(
+      Layer.provide(
+        MultiLLMOrchestrator.layerFor({
+          providers: [{ provider: engine.provider }],
+          // One attempt shows all there is to see.
+          policy: { rules: { TransientError: { _tag: "fail" }, RateLimitError: { _tag: "fail" } } }
+        }),
+        ReasoningEngineRegistry.layerEngines([engine])
+      )
+    ),
+    Effect.exit
+  )
+
+const secrets = <E>(subject: Subject<E>): law.Law<E> =>
+  law.make(subject, "tells no key and nothing of the task in an error, a log or a span", (bench) => {
+    const told: Array<Told> = []
+    const tell: Tell = (where, ...values) =>
+      void told.push({ where, texts: values.flatMap((value) => textsIn(value)) })
+    const repeated = `bad key ${subject.secrets.join(", ")} for [${prompt}] under [${systemPrompt}]`
+    const asked = (reply: Parameters<typeof bench.before>[0]) =>
+      Effect.forEach(
+        law.modes,
+        (mode) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const { engine } = yield* bench.before(reply)
+              const system = engine.capabilities.systemPrompt ? { systemPrompt } : {}
+              const exit = yield* serve(engine, yield* law.task(mode, { prompt, ...system }))
+              if (Exit.isFailure(exit)) {
+                tell(
+                  "an error",
+                  Cause.pretty(exit.cause),
+                  ...Cause.failures(exit.cause),
+                  ...Cause.defects(exit.cause)
+                )
+              }
+            })
+          ),
+        { discard: true }
+      )
+    return Effect.gen(function* () {
+      yield* Effect.forEach(
+        [
+          asked((request) => subject.answer(request, law.answer())),
+          asked((request) => subject.answer(request, law.answer({ whole: false, then: "reset" }))),
+          ...subject.errors.map(({ reply }) => asked((request) => reply(request, repeated)))
+        ],
+        (check) => check,
+        { concurrency: 8, discard: true }
+      ).pipe(
+        Effect.withTracer(recordingTracer(tell)),
+        Effect.locally(FiberRef.currentMinimumLogLevel, LogLevel.All),
+        Effect.locally(FiberRef.currentLoggers, HashSet.make(recordingLogger(tell)))
+      )
+      for (const { texts, where } of told) {
+        for (const text of texts) {
+          const key = subject.secrets.some((secret) => text.includes(secret))
+          const word = words.some((each) => text.includes(each))
+          // Which of them it is, and never the secret itself.
+          yield* bench.demand(
+            !key && !word,
+            "no secret anywhere",
+            `${key ? "a key" : "the task"} in ${where}`
+          )
+        }
+      }
+    })
+  })
+
+/** The laws about what must not be told. */
+export const laws = <E>(subject: Subject<E>): ReadonlyArray<law.Law<E>> => [secrets(subject)]
