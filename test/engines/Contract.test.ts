@@ -1,0 +1,31 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { InvalidArgumentError } from "../../src/InvalidArgument.js"
+import * as EngineContract from "../../src/testing/EngineContract.js"
+import * as NodeWireServer from "../../src/testing/WireServer/Node.js"
+import { compatible, compatibleInOnePiece, openai } from "../utils/chatCompletionsContract.js"
+import { claude, claudeInOnePiece } from "../utils/messagesContract.js"
+
+const prove = (
+  subject: EngineContract.Subject<InvalidArgumentError>,
+  client: Layer.Layer<HttpClient.HttpClient>
+): void => {
+  const world = Layer.merge(client, NodeWireServer.layer)
+  for (const { check, name } of EngineContract.laws(subject)) {
+    it.live(name, () => Effect.provide(check, world))
+  }
+}
+
+describe.each([claude, claudeInOnePiece, openai, compatible, compatibleInOnePiece])("$name", (subject) =>
+  prove(subject, FetchHttpClient.layer)
+)
+
+describe.each([claude, compatible])("$name over undici", (subject) =>
+  prove(subject, NodeHttpClient.layerUndici)
+)
+
+describe.each([claude, compatible])("$name over node:http", (subject) => prove(subject, NodeHttpClient.layer))
