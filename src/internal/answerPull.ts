@@ -55,7 +55,7 @@ export const make = (
       onSuccess: (pieces) => deliver(feed(pieces)),
       onFailure: (reason) => {
         over = true
-        const events = end()
+        const events = end(Option.isNone(reason))
         // A connection that broke after the last word took nothing of the answer with it.
         const broken = answer.failure?.kind === "cut" || answer.failure?.kind === "malformed"
         if (Option.isSome(reason) && broken) lost = settings.onNetwork(reason.value)

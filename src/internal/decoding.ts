@@ -24,8 +24,8 @@ export interface Decoding {
   json(json: Option.Option<unknown>): void
   /** After what came together: what it amounts to. */
   settle(): void
-  /** The stream is over, orderly or not. */
-  end(isEventStream: boolean): void
+  /** The stream is over; orderly where its body ended as bodies do, and not within an event. */
+  end(isEventStream: boolean, orderly: boolean): void
   /** The answer came in one piece, and this was it. */
   endOfPiece(): void
   /** The events since the last time. */
@@ -37,8 +37,8 @@ export interface Decoder<out A extends Decoding = Decoding> {
   readonly answer: A
   /** The events that these bytes complete. */
   readonly feed: (pieces: Iterable<Uint8Array>) => ReadonlyArray<EngineEvent>
-  /** The events that the end of the body completes; after it the answer has ended. */
-  readonly end: () => ReadonlyArray<EngineEvent>
+  /** The events that the end of the body completes, an orderly one by default; the answer has ended then. */
+  readonly end: (orderly?: boolean) => ReadonlyArray<EngineEvent>
 }
 
 /** Whether an event is the end of the stream. */
@@ -62,13 +62,15 @@ export const streamDecoder = <A extends Decoding>(answer: A, isEventStream: bool
       answer.settle()
       return answer.take()
     },
-    end: () => {
+    end: (orderly = true) => {
+      let torn = false
       for (const event of reader.end()) {
         // An event that the cut went through isn't a malformed one.
         if (isDone(event.data) || Option.isSome(parse(event.data))) answer.event(event)
+        else torn = true
       }
       answer.settle()
-      answer.end(isEventStream)
+      answer.end(isEventStream, orderly && !torn)
       return answer.take()
     }
   }

@@ -122,6 +122,8 @@ export interface Context {
   /** What a failure is by what the server said, where its kind isn't known already. */
   readonly kindOf: (failure: Failure) => Kind
   readonly provider: AIProvider.AIProvider
+  /** The user who is asked for, where the credentials are one's own. */
+  readonly userId?: string
   readonly redact: httpError.Redact
   readonly requestId: string | undefined
   readonly retryAfterMs: number | undefined
@@ -131,7 +133,7 @@ export interface Context {
 
 /** The error of a failure. */
 export const toEngineError = (failure: Failure, context: Context): EngineError.EngineError => {
-  const { provider, requestId, retryAfterMs } = context
+  const { provider, requestId, retryAfterMs, userId } = context
   const common = {
     provider,
     description: context.redact(failure.message) || "the server didn't say why",
@@ -141,7 +143,10 @@ export const toEngineError = (failure: Failure, context: Context): EngineError.E
   const kind = failure.kind ?? context.kindOf(failure)
   switch (kind) {
     case "authentication":
-      return new EngineError.AuthenticationError(common, EngineError.unchecked)
+      return new EngineError.AuthenticationError(
+        { ...common, ...(userId === undefined ? {} : { userId }) },
+        EngineError.unchecked
+      )
     case "input":
       return new EngineError.InputValidationError(common, EngineError.unchecked)
     case "context":

@@ -4,21 +4,21 @@ import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 /** The next pieces of a body as the network delivered them; `none` is its end. */
 export type Body = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClientError.HttpClientError>>
 
+/** A client whose requests end with a scope. */
+export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError, Scope.Scope>
+
 /**
  * A client whose requests end with the scope that they are made in. The named headers don't show in
  * spans, and the ids of our spans aren't sent to the provider.
  */
-export const scoped = (
-  client: HttpClient.HttpClient,
-  secretHeaders: ReadonlyArray<string>
-): HttpClient.HttpClient.With<HttpClientError.HttpClientError, Scope.Scope> =>
+export const scoped = (client: HttpClient.HttpClient, secretHeaders: ReadonlyArray<string>): Client =>
   client.pipe(
     HttpClient.withTracerPropagation(false),
     HttpClient.transformResponse(
@@ -41,6 +41,21 @@ const maxDrainMs = 20
  */
 export const drain = (body: Body): Effect.Effect<void> =>
   Effect.asVoid(Effect.timeoutOption(Effect.interruptible(Effect.exit(Effect.forever(body))), maxDrainMs))
+
+/** The text of a whole body. */
+export const readText = (body: Body): Effect.Effect<string, HttpClientError.HttpClientError> =>
+  Effect.suspend(() => {
+    const decoder = new TextDecoder()
+    let text = ""
+    const read: ReturnType<typeof readText> = Effect.matchEffect(body, {
+      onFailure: Option.match({ onNone: () => Effect.succeed(text + decoder.decode()), onSome: Effect.fail }),
+      onSuccess: (pieces) => {
+        for (const piece of pieces) text += decoder.decode(piece, { stream: true })
+        return read
+      }
+    })
+    return read
+  })
 
 /** Bytes of an error's body that are read: it is for a line of description. */
 const maxErrorBytes = 64 * 1024

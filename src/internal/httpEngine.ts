@@ -84,7 +84,7 @@ const wordsOfMessage = (message: AITask.Message): ReadonlyArray<string> => {
 }
 
 /** All that the caller and the model said: what an error must not repeat. */
-const wordsOf = ({ prefill, task }: ReasoningEngine.Request): ReadonlyArray<string> => [
+export const wordsOf = ({ prefill, task }: ReasoningEngine.Request): ReadonlyArray<string> => [
   ...(task.systemPrompt === undefined ? [] : [task.systemPrompt]),
   ...task.messages.flatMap(wordsOfMessage),
   ...(prefill === undefined ? [] : [prefill])
@@ -109,6 +109,72 @@ export interface Wire {
   readonly kindOf: (failure: failure.Failure) => failure.Kind
 }
 
+/** Whose errors a request's are, and what they mustn't repeat. */
+export interface Telling {
+  readonly provider: AIProvider.AIProvider
+  /** The user who is asked for, where the credentials are one's own. */
+  readonly userId?: string
+  readonly redact: httpError.Redact
+  readonly kindOf: (failure: failure.Failure) => failure.Kind
+}
+
+/** A server's answer to a request, its body unread; and the errors of what becomes of it. */
+export interface Reply {
+  readonly status: number
+  readonly contentType: string
+  readonly body: http.Body
+  readonly onFailure: answerPull.Settings["onFailure"]
+  readonly onNetwork: answerPull.Settings["onNetwork"]
+}
+
+/** Sends a request; closing the scope ends it. */
+export const send = (
+  client: http.Client,
+  request: HttpClientRequest.HttpClientRequest,
+  telling: Telling
+): Effect.Effect<Reply, EngineError.EngineError, Scope.Scope> => {
+  const onNetwork = (error: HttpClientError.HttpClientError) =>
+    httpError.networkError(telling.provider, error, telling.redact)
+  return Effect.gen(function* () {
+    const response = yield* Effect.mapError(client.execute(request), onNetwork)
+    const body = yield* http.open(response)
+    const retryAfterMs = httpError.retryAfterMs(response.headers, yield* Clock.currentTimeMillis)
+    const requestId = httpError.requestId(response.headers)
+    return {
+      status: response.status,
+      contentType: response.headers["content-type"] ?? "",
+      body,
+      onFailure: (said, begun) => failure.toEngineError(said, { ...telling, requestId, retryAfterMs, begun }),
+      onNetwork
+    }
+  })
+}
+
+/** Goes on with a reply that grants what was asked for; any other one is an error. */
+export const granted = (reply: Reply): Effect.Effect<Reply, EngineError.EngineError> =>
+  reply.status >= 200 && reply.status < 300
+    ? Effect.succeed(reply)
+    : Effect.flatMap(http.readError(reply.body), (text) =>
+        Effect.fail(reply.onFailure(failure.fromBody(text, reply.status), false))
+      )
+
+/** Pulls the answer of a reply. */
+export const pull = (
+  { body, contentType, onFailure, onNetwork }: Reply,
+  answer: decoding.Decoding,
+  streamAsked: boolean,
+  warnings: ReadonlyArray<string>
+): Effect.Effect<ReasoningEngine.Pull, never, Scope.Scope> =>
+  answerPull.make(body, decoding.decoderFor(answer, streamAsked, contentType), {
+    warnings,
+    onFailure,
+    onNetwork
+  })
+
+/** What of the values of headers is secret: not what one says before its secret, as in "Bearer …". */
+export const secretsOf = (headers: Readonly<Record<string, string>>): ReadonlyArray<string> =>
+  Object.values(headers).flatMap((value) => value.split(/\s+/))
+
 /** Attempts over a wire: each is one request. */
 export const attempt = (
   wire: Wire,
@@ -116,8 +182,7 @@ export const attempt = (
 ): ReasoningEngine.ReasoningEngine["attempt"] => {
   const { kindOf, provider } = wire
   const client = http.scoped(httpClient, Object.keys(wire.secretHeaders))
-  // Without what a header says before its secret, as in "Bearer …".
-  const secrets = Object.values(wire.secretHeaders).flatMap((value) => value.split(/\s+/))
+  const secrets = secretsOf(wire.secretHeaders)
 
   const httpRequest = (body: string, stream: boolean): HttpClientRequest.HttpClientRequest =>
     HttpClientRequest.post(wire.url).pipe(
@@ -141,22 +206,7 @@ export const attempt = (
     const stream = wire.streams(request.mode)
     const json = yield* Either.flatMap(Either.mapLeft(wire.body(request, stream), unfit), encode)
     const redact = httpError.redactor(secrets, () => wordsOf(request))
-    const onNetwork = (error: HttpClientError.HttpClientError) =>
-      httpError.networkError(provider, error, redact)
-    const response = yield* Effect.mapError(client.execute(httpRequest(json, stream)), onNetwork)
-    const body = yield* http.open(response)
-    const retryAfterMs = httpError.retryAfterMs(response.headers, yield* Clock.currentTimeMillis)
-    const requestId = httpError.requestId(response.headers)
-    const onFailure = (said: failure.Failure, begun: boolean) =>
-      failure.toEngineError(said, { provider, kindOf, redact, requestId, retryAfterMs, begun })
-    if (response.status < 200 || response.status >= 300) {
-      return yield* onFailure(failure.fromBody(yield* http.readError(body), response.status), false)
-    }
-    const decoder = decoding.decoderFor(wire.answer(request), stream, response.headers["content-type"] ?? "")
-    return yield* answerPull.make(body, decoder, {
-      warnings: wire.warnings(request.task),
-      onFailure,
-      onNetwork
-    })
+    const reply = yield* send(client, httpRequest(json, stream), { provider, kindOf, redact })
+    return yield* pull(yield* granted(reply), wire.answer(request), stream, wire.warnings(request.task))
   })
 }
