@@ -125,15 +125,19 @@ const limits = new Map<string, EngineError.TimeoutError["phase"]>([
  * What a connection failed with. Of the client's error only the code and message of its cause are told:
  * the rest of it holds the request.
  */
+export const networkReason = (error: HttpClientError.HttpClientError, redact: Redact): string => {
+  const { code, message } = reasonOf(error.cause)
+  return redact(message.includes(code) ? message : `${code}: ${message}`) || "the connection failed"
+}
+
+/** The error of an attempt whose connection failed. */
 export const networkError = (
   provider: AIProvider.AIProvider,
   error: HttpClientError.HttpClientError,
   redact: Redact
 ): EngineError.TransientError | EngineError.TimeoutError => {
-  const { code, message } = reasonOf(error.cause)
-  const said = message.includes(code) ? message : `${code}: ${message}`
-  const description = redact(said === "" ? "the connection failed" : said)
-  return Option.match(Option.fromNullable(limits.get(code)), {
+  const description = networkReason(error, redact)
+  return Option.match(Option.fromNullable(limits.get(reasonOf(error.cause).code)), {
     onNone: () => new EngineError.TransientError({ provider, reason: "network", description }),
     onSome: (phase) => new EngineError.TimeoutError({ provider, phase, description })
   })

@@ -1,0 +1,282 @@
+/**
+ * Microsoft Entra ID: signs users in with a device code, keeps their tokens in the TokenStore, and refreshes
+ * them before they expire.
+ *
+ * A token is refreshed when fewer than {@link Options.refreshEarlyMs} are left of it, in one request however
+ * many tasks wait. It goes on when they stop waiting. As long as the token that there is can be used, a
+ * refresh that fails or takes long is no task's failure: it is logged, and the next task tries again.
+ *
+ * @since 0.1.0
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Config from "effect/Config"
+import type { ConfigError } from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as session from "../internal/entra/session.js"
+import * as httpEngine from "../internal/httpEngine.js"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import * as AccessTokens from "./AccessTokens.js"
+import type * as TokenStore from "./TokenStore.js"
+
+/**
+ * The application that users sign in to, as it is registered with Entra ID.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** Its application (client) id. */
+  readonly clientId: string
+  /** Its secret where it is a confidential client; one that allows public client flows has none. */
+  readonly clientSecret?: Redacted.Redacted
+  /** Whose users: a tenant's id or domain; `organizations` (all work accounts) when absent. */
+  readonly tenantId?: string
+  /** The permissions to ask for; {@link defaultScopes} when absent. */
+  readonly scopes?: ReadonlyArray<string>
+  /** The address above the tenant; {@link defaultBaseUrl} when absent. Plain http is for this machine alone. */
+  readonly baseUrl?: string
+  /** Milliseconds before its end at which a token is refreshed, 0 or more; 300 000 when absent. */
+  readonly refreshEarlyMs?: number
+}
+
+/**
+ * The delegated permissions that Microsoft 365 Copilot Chat demands, and the one for refresh tokens.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const defaultScopes: ReadonlyArray<string> = [
+  "Sites.Read.All",
+  "Mail.Read",
+  "People.Read.All",
+  "OnlineMeetingTranscript.Read.All",
+  "Chat.Read",
+  "ChannelMessage.Read.All",
+  "ExternalItem.Read.All",
+  "offline_access"
+]
+
+/**
+ * Where Entra ID is.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const defaultBaseUrl = "https://login.microsoftonline.com"
+
+/**
+ * What a user does to sign in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Prompt {
+  /** What to enter there. */
+  readonly userCode: string
+  /** Where to go, on any device. */
+  readonly verificationUri: string
+  /** Both as a sentence, in the words of the identity provider where it has any. */
+  readonly message: string
+  /** When the code ends, in milliseconds since 1970. */
+  readonly expiresAt: number
+}
+
+/**
+ * A user's sign-in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Status {
+  /** When the access token ends, in milliseconds since 1970. */
+  readonly expiresAt: number
+  /** Whether it is refreshed by itself; if not, the sign-in ends with it. */
+  readonly renewable: boolean
+}
+
+/**
+ * Signs users in and out, and gives their access tokens.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service extends AccessTokens.Service {
+  /**
+   * Signs a user in with a device code: shows what to do, then waits until it is done, for 15 minutes at
+   * most. Replaces the sign-in that there was. A code that is declined or too old is a SignInRequiredError.
+   */
+  readonly signIn: <E, R>(
+    userId: string,
+    show: (prompt: Prompt) => Effect.Effect<unknown, E, R>
+  ) => Effect.Effect<Status, AccessTokens.AccessTokenError | E, R>
+  /** Forgets a user's tokens, if there are any. */
+  readonly signOut: (userId: string) => Effect.Effect<void, TokenStore.TokenStoreError>
+  /** A user's sign-in as it is stored; none for one who isn't signed in. */
+  readonly status: (userId: string) => Effect.Effect<Option.Option<Status>, TokenStore.TokenStoreError>
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class EntraId extends Context.Tag("arc-saga/EntraId")<EntraId, Service>() {}
+
+const invalid = httpEngine.invalidOf("EntraId")
+
+const defaultRefreshEarlyMs = 300_000
+
+const clientIdOf = (clientId: string): Either.Either<string, InvalidArgumentError> =>
+  /^[!-~]+$/.test(clientId)
+    ? Either.right(clientId)
+    : invalid("clientId", "Expected the id of an application, without spaces")
+
+const clientSecretOf = (
+  secret: Redacted.Redacted | undefined
+): Either.Either<Redacted.Redacted | undefined, InvalidArgumentError> =>
+  secret === undefined || /^[!-~]+$/.test(Redacted.value(secret))
+    ? Either.right(secret)
+    : invalid("clientSecret", "Expected a secret of printable characters without spaces")
+
+const tenantIdOf = (tenantId: string): Either.Either<string, InvalidArgumentError> =>
+  /^[\w-]+(?:\.[\w-]+)*$/.test(tenantId)
+    ? Either.right(tenantId)
+    : invalid("tenantId", `Expected a tenant's id or domain, actual ${JSON.stringify(tenantId)}`)
+
+const scopesOf = (
+  scopes: ReadonlyArray<string>
+): Either.Either<ReadonlyArray<string>, InvalidArgumentError> => {
+  const wrong = scopes.find((scope) => !/^[!#-[\]-~]+$/.test(scope))
+  if (wrong !== undefined) return invalid("scopes", `Expected permissions, actual ${JSON.stringify(wrong)}`)
+  // Who the user is, is the caller's to say; a token that says it would have to be verified.
+  return scopes.length === 0 || scopes.includes("openid")
+    ? invalid("scopes", "Expected at least one permission, and none of openid")
+    : Either.right(scopes)
+}
+
+const refreshEarlyMsOf = (ms: number): Either.Either<number, InvalidArgumentError> =>
+  Number.isFinite(ms) && ms >= 0
+    ? Either.right(ms)
+    : invalid("refreshEarlyMs", `Expected milliseconds (a number from 0), actual ${ms}`)
+
+const isLoopback = (hostname: string): boolean =>
+  hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(hostname)
+
+const urlOf = (baseUrl: string, path: string): Either.Either<string, InvalidArgumentError> =>
+  Either.flatMap(
+    httpEngine.endpoint(invalid, baseUrl, (base) => `${base}${path}`),
+    (href) => {
+      const { hostname, protocol } = new URL(href)
+      return protocol === "https:" || isLoopback(hostname)
+        ? Either.right(href)
+        : invalid("baseUrl", `Expected https, but for this machine; actual ${JSON.stringify(baseUrl)}`)
+    }
+  )
+
+const settingsOf = (options: Options): Either.Either<session.Settings, InvalidArgumentError> =>
+  Either.gen(function* () {
+    const tenantId = yield* tenantIdOf(options.tenantId ?? "organizations")
+    const url = (name: string) => urlOf(options.baseUrl ?? defaultBaseUrl, `/${tenantId}/oauth2/v2.0/${name}`)
+    return {
+      clientId: yield* clientIdOf(options.clientId),
+      clientSecret: yield* clientSecretOf(options.clientSecret),
+      scopes: yield* scopesOf(options.scopes ?? defaultScopes),
+      tokenUrl: yield* url("token"),
+      deviceCodeUrl: yield* url("devicecode"),
+      refreshEarlyMs: yield* refreshEarlyMsOf(options.refreshEarlyMs ?? defaultRefreshEarlyMs)
+    }
+  })
+
+/**
+ * Makes the service for an application, or fails with an InvalidArgumentError that names the option. Entra
+ * ID isn't asked before a user signs in. Refreshes that are under way end with the scope.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: Options
+): Effect.Effect<
+  Service,
+  InvalidArgumentError,
+  HttpClient.HttpClient | Scope.Scope | TokenStore.TokenStore
+> => Effect.flatMap(settingsOf(options), session.make)
+
+const layerOf = <E, R>(
+  service: Effect.Effect<Service, E, R>
+): Layer.Layer<AccessTokens.AccessTokens | EntraId, E, Exclude<R, Scope.Scope>> =>
+  Layer.scopedContext(
+    Effect.map(service, (made) =>
+      Context.make(EntraId, made).pipe(Context.add(AccessTokens.AccessTokens, made))
+    )
+  )
+
+/**
+ * Signs users in, and is where the engines get their access tokens.
+ *
+ * @since 0.1.0
+ * @category layers
+ * @example
+ * ```ts
+ * import { FetchHttpClient } from "@effect/platform"
+ * import { NodeContext } from "@effect/platform-node"
+ * import { EntraId, TokenStore } from "arc-saga/auth"
+ * import { Console, Effect, Layer } from "effect"
+ *
+ * const store = Layer.provide(TokenStore.layerDirectory({ directory: "./tokens" }), NodeContext.layer)
+ *
+ * const entraId = EntraId.layer({ clientId: "00000000-0000-0000-0000-000000000000" }).pipe(
+ *   Layer.provide([store, FetchHttpClient.layer])
+ * )
+ *
+ * export const program = Effect.gen(function* () {
+ *   const { signIn } = yield* EntraId.EntraId
+ *   yield* signIn("alice", ({ message }) => Console.log(message))
+ * }).pipe(Effect.provide(entraId))
+ * ```
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<
+  AccessTokens.AccessTokens | EntraId,
+  InvalidArgumentError,
+  HttpClient.HttpClient | TokenStore.TokenStore
+> => layerOf(make(options))
+
+/**
+ * Application and tenant as Config has them by their usual names: COPILOT_CLIENT_ID, COPILOT_CLIENT_SECRET
+ * and COPILOT_TENANT_ID, of which only the first has to be there.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const config: Config.Config<Options> = Config.all({
+  clientId: Config.string("COPILOT_CLIENT_ID"),
+  clientSecret: Config.option(Config.redacted("COPILOT_CLIENT_SECRET")),
+  tenantId: Config.option(Config.string("COPILOT_TENANT_ID"))
+}).pipe(
+  Config.map(({ clientId, clientSecret, tenantId }) => ({
+    clientId,
+    ...(Option.isSome(clientSecret) ? { clientSecret: clientSecret.value } : {}),
+    ...(Option.isSome(tenantId) ? { tenantId: tenantId.value } : {})
+  }))
+)
+
+/**
+ * The same for an application that comes from Config: one for all of its options, or one for each.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<Options>
+): Layer.Layer<
+  AccessTokens.AccessTokens | EntraId,
+  ConfigError | InvalidArgumentError,
+  HttpClient.HttpClient | TokenStore.TokenStore
+> => layerOf(Effect.flatMap(Config.unwrap(options), make))
