@@ -12,6 +12,13 @@
 export * as Claude from "./engines/Claude.js"
 
 /**
+ * Microsoft 365 Copilot Chat, on a user's behalf.
+ *
+ * @since 0.1.0
+ */
+export * as Copilot from "./engines/Copilot.js"
+
+/**
  * OpenAI itself.
  *
  * @since 0.1.0

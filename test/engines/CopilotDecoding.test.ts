@@ -1,0 +1,257 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as FastCheck from "effect/FastCheck"
+import type * as AITask from "../../src/AITask.js"
+import * as decoding from "../../src/internal/decoding.js"
+import { Answer } from "../../src/internal/graph/answer.js"
+import type * as ReasoningEngine from "../../src/ReasoningEngine.js"
+import * as attempts from "../utils/attempts.js"
+import { ending, prompt } from "../utils/graph.js"
+import { compact, conversation, pretty, snapshots } from "../utils/GraphServer.js"
+
+const encoder = new TextEncoder()
+
+/** Decodes a body that comes in pieces of the given lengths. */
+const decode = (
+  bytes: Uint8Array,
+  lengths: ReadonlyArray<number>,
+  mode: AITask.Mode = "streaming",
+  orderly = true
+) => {
+  const answer = new Answer({ mode, model: "copilot", sentCharacters: prompt.length })
+  const decoder = decoding.streamDecoder(answer, true)
+  const events: Array<ReasoningEngine.EngineEvent> = []
+  let at = 0
+  for (const length of lengths) {
+    events.push(...decoder.feed([bytes.subarray(at, at + length)]))
+    at += length
+  }
+  events.push(...decoder.feed([bytes.subarray(at)]), ...decoder.end(orderly))
+  return { events, answer }
+}
+
+const lengths = FastCheck.array(FastCheck.integer({ min: 0, max: 400 }), { maxLength: 60 })
+
+const modes = FastCheck.constantFrom("streaming" as const, "complete" as const)
+
+/** Pieces of texts, those that the decoder looks at more often than others. */
+const piece = FastCheck.oneof(
+  FastCheck.constantFrom(
+    "<Person>",
+    "</Person>",
+    "<File>",
+    "</File>",
+    "<",
+    "</",
+    ">",
+    "[1]",
+    "[^2^]",
+    "[",
+    " ",
+    "\n",
+    "Grüße",
+    "🚀",
+    "a",
+    "<Person>Ann</Person>"
+  ),
+  FastCheck.string({ unit: "grapheme", maxLength: 5 })
+)
+
+/** Texts that grow, each the beginning of the next. */
+const growing = FastCheck.array(piece, { minLength: 1, maxLength: 12 })
+  .map((pieces) => pieces.map((_, index) => pieces.slice(0, index + 1).join("")))
+  .filter((texts) => texts.at(-1) !== "")
+
+const withoutEntities = (text: string) => text.replaceAll(/<(Person|File|Event)>([^<>\n]*)<\/\1>/g, "$2")
+
+describe("Copilot decoding", () => {
+  const answer = "Grüße, 世界 🚀\u2028! [1] e\u0301 for <Person>Zoë</Person>."
+  const whole = encoder.encode(
+    `: hi\n\n${snapshots(prompt, "Grüße", "Grüße, 世界 🚀")}data: {broken\n\n${compact(conversation(prompt, answer))}`.replaceAll(
+      "\n",
+      "\r\n"
+    )
+  )
+
+  it("gives the same text and ending wherever the bytes are split", () => {
+    const plain = withoutEntities(answer)
+    const same = (lengths: ReadonlyArray<number>): void => {
+      const { events } = decode(whole, lengths)
+      assert.strictEqual(attempts.text(events), plain)
+      assert.deepStrictEqual(events.slice(-2), ending(plain))
+      assert.strictEqual(events.filter(({ _tag }) => _tag === "Warning").length, 1)
+    }
+    same([])
+    for (let at = 0; at <= whole.length; at++) same([at])
+    same(Array.from(whole, () => 1))
+    FastCheck.assert(FastCheck.property(lengths, same), { numRuns: 1000 })
+  })
+
+  it("joins the increments of any growing snapshots to the last, split anywhere", () => {
+    FastCheck.assert(
+      FastCheck.property(growing, lengths, modes, (texts, lengths, mode) => {
+        const last = withoutEntities(texts.at(-1) ?? "")
+        const { answer, events } = decode(encoder.encode(snapshots(prompt, ...texts)), lengths, mode)
+        assert.strictEqual(attempts.text(events), last)
+        assert.deepStrictEqual(events.slice(-2), ending(last))
+        assert.isTrue(answer.finished)
+        assert.notInclude(JSON.stringify(events), "Warning")
+      }),
+      { numRuns: 2000 }
+    )
+  })
+
+  it("never takes back what it gave, and ends with the last snapshot but for its marks, or fails", () => {
+    const words = (text: string) => text.replaceAll(/\[\^?\d{1,3}\^?\]| /g, "")
+    const texts = FastCheck.array(
+      FastCheck.array(FastCheck.constantFrom("a", "b", " ", "[1]", "[2]", "[x"), { maxLength: 6 }).map(
+        (pieces) => pieces.join("")
+      ),
+      { minLength: 1, maxLength: 5 }
+    )
+    FastCheck.assert(
+      FastCheck.property(texts, lengths, (texts, lengths) => {
+        const bytes = encoder.encode(snapshots(prompt, ...texts))
+        const { answer, events } = decode(bytes, lengths)
+        if (answer.finished) assert.strictEqual(words(attempts.text(events)), words(texts.at(-1) ?? ""))
+        else assert.isDefined(answer.failure)
+        const whole = decode(bytes, lengths, "complete")
+        assert.strictEqual(attempts.text(whole.events), texts.at(-1))
+        assert.strictEqual(whole.answer.finished, texts.at(-1) !== "")
+      }),
+      { numRuns: 5000 }
+    )
+  })
+
+  it("gives citation marks that come late a warning, and leaves out nothing else", () => {
+    const word = FastCheck.constantFrom("one", "two, ", "x[0]", "\n", "🚀 ", "<b>")
+    const mark = FastCheck.constantFrom("", "", "[1]", " [2]", " [^3^] ")
+    const marked = FastCheck.array(FastCheck.tuple(word, mark), { minLength: 1, maxLength: 10 })
+    FastCheck.assert(
+      FastCheck.property(marked, FastCheck.nat(10), (pairs, at) => {
+        // Up to here the marks come late.
+        const before = pairs.slice(0, at).map(([word]) => word)
+        const last = pairs.map(([word, mark]) => word + mark).join("")
+        const first = encoder.encode(snapshots(prompt, before.join("")))
+        const bytes = encoder.encode(snapshots(prompt, before.join(""), last))
+        const { answer, events } = decode(bytes, [first.length])
+        assert.isTrue(answer.finished)
+        const words = (text: string) => text.replaceAll(/\[\^?[123]\^?\]| /g, "")
+        assert.strictEqual(words(attempts.text(events)), words(last))
+      }),
+      { numRuns: 2000 }
+    )
+  })
+
+  it("is cut wherever the connection breaks, whatever came before", () => {
+    const bytes = encoder.encode(snapshots(prompt, "Hel", "Hello"))
+    for (let at = 0; at <= bytes.length; at++) {
+      const { answer, events } = decode(bytes.subarray(0, at), [], "streaming", false)
+      assert.strictEqual(answer.failure?.kind, "cut")
+      assert.isTrue("Hello".startsWith(attempts.text(events)))
+    }
+  })
+
+  it("never throws, never loses a good snapshot, and always ends, whatever bytes are between", () => {
+    const noise = FastCheck.oneof(
+      FastCheck.uint8Array({ maxLength: 30 }),
+      FastCheck.array(
+        FastCheck.constantFrom(
+          "data:",
+          "data",
+          ": ",
+          "event: x",
+          "id:",
+          "retry: 1",
+          "\r",
+          "\n",
+          "\r\n",
+          "{",
+          '"messages":[',
+          "[]",
+          "}",
+          "\u0000",
+          "🚀",
+          "\uFEFF"
+        ),
+        { maxLength: 12 }
+      ).map((parts) => encoder.encode(parts.join("")))
+    )
+    FastCheck.assert(
+      FastCheck.property(
+        FastCheck.array(noise, { maxLength: 8 }),
+        lengths,
+        modes,
+        (noises, lengths, mode) => {
+          const parts: Array<number> = []
+          let text = "-"
+          for (const [index, bytes] of noises.entries()) {
+            text += `(${index})`
+            parts.push(...bytes, ...encoder.encode(`\n\n${pretty(conversation(prompt, text))}`))
+          }
+          const { answer, events } = decode(Uint8Array.from(parts), lengths, mode)
+          assert.strictEqual(answer.finished, noises.length > 0)
+          assert.strictEqual(attempts.text(events), noises.length > 0 ? text : "")
+        }
+      ),
+      { numRuns: 2000 }
+    )
+  })
+
+  it("never throws and always ends for bytes and events that are no answer at all", () => {
+    FastCheck.assert(
+      FastCheck.property(FastCheck.uint8Array({ maxLength: 300 }), lengths, (bytes, lengths) => {
+        assert.isTrue(decode(bytes, lengths).answer.ended)
+      }),
+      { numRuns: 1000 }
+    )
+    const field = FastCheck.constantFrom("id", "messages", "state", "error")
+    const event = FastCheck.dictionary(field, FastCheck.jsonValue({ maxDepth: 3 }))
+    FastCheck.assert(
+      FastCheck.property(FastCheck.array(event), lengths, modes, (events, lengths, mode) => {
+        const bytes = encoder.encode(events.map(compact).join(""))
+        assert.isTrue(decode(bytes, lengths, mode).answer.ended)
+      }),
+      { numRuns: 1000 }
+    )
+  })
+
+  it("takes as long for each snapshot as it is long: tens of a growing megabyte in seconds", () => {
+    const paragraph = "<Person>Ann</Person> said [1] that a[0] < b in List<Person> of Grüße 🚀. ".repeat(
+      14_000
+    )
+    const texts = Array.from({ length: 30 }, (_, index) =>
+      paragraph.slice(0, (paragraph.length * (index + 1)) / 30)
+    )
+    // Half of them have other marks in the text before.
+    const marked = texts.map((text, index) =>
+      index % 2 === 0 ? text : text.replaceAll("said [1]", "said [2]")
+    )
+    for (const [snapshots, warned] of [
+      [texts, false],
+      [marked, true]
+    ] as const) {
+      const bytes = encoder.encode(snapshots.map((text) => compact(conversation(prompt, text))).join(""))
+      const started = performance.now()
+      const { events } = decode(
+        bytes,
+        Array.from({ length: Math.ceil(bytes.length / 65_536) }, () => 65_536)
+      )
+      assert.isBelow(performance.now() - started, 20_000)
+      assert.strictEqual(
+        events.some(({ _tag }) => _tag === "Warning"),
+        warned
+      )
+      assert.strictEqual(attempts.text(events).length, withoutEntities(paragraph).length)
+    }
+  })
+
+  it("gives up an event that doesn't end", () => {
+    const decoder = decoding.streamDecoder(
+      new Answer({ mode: "streaming", model: "copilot", sentCharacters: 0 }),
+      true
+    )
+    decoder.feed(Array.from({ length: 17 }, () => new Uint8Array(1024 * 1024).fill(65)))
+    assert.strictEqual(decoder.answer.failure?.kind, "malformed")
+    assert.deepStrictEqual(decoder.end(), [])
+  })
+})

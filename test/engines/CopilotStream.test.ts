@@ -1,0 +1,273 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as AITask from "../../src/AITask.js"
+import * as ReasoningEngine from "../../src/ReasoningEngine.js"
+import * as attempts from "../utils/attempts.js"
+import { streaming } from "../utils/chatCompletions.js"
+import { answered, ending, engine, estimated, failure, finish, prompt } from "../utils/graph.js"
+import * as GraphServer from "../utils/GraphServer.js"
+import * as RawServer from "../utils/RawServer.js"
+
+const { compact, conversation, pretty, snapshots } = GraphServer
+
+/** Snapshots that come apart, each in a network chunk of its own. */
+const apart = (...texts: ReadonlyArray<string>): GraphServer.Reply =>
+  GraphServer.stream(...texts.flatMap((text) => [RawServer.send(text), RawServer.pause(15)]), RawServer.end)
+
+const answers = (...texts: ReadonlyArray<string>): GraphServer.Reply =>
+  apart(pretty(conversation(prompt, undefined)), ...texts.map((text) => pretty(conversation(prompt, text))))
+
+const given = (reply: GraphServer.Reply, mode: AITask.Mode = "streaming") =>
+  Effect.provide(answered({ chats: [reply] }, { mode }), FetchHttpClient.layer)
+
+const failed = (reply: GraphServer.Reply, mode: AITask.Mode = "streaming") =>
+  Effect.map(Effect.provide(failure({ chats: [reply] }, { mode }), FetchHttpClient.layer), attempts.fields)
+
+const texts = (events: ReadonlyArray<ReasoningEngine.EngineEvent>) =>
+  events.flatMap((event) => (event._tag === "TextDelta" ? [event.text] : []))
+
+const warnings = (events: ReadonlyArray<ReasoningEngine.EngineEvent>) =>
+  events.flatMap((event) => (event._tag === "Warning" ? [event.message] : []))
+
+const rewrote = {
+  _tag: "TransientError",
+  reason: "malformed",
+  description: "the provider rewrote words that had been delivered"
+}
+
+const changed = ["citation marks changed in text that had been delivered: it has those of before"]
+
+describe("Copilot streams", () => {
+  it.live("give what each snapshot adds, or all of it at the end", () =>
+    Effect.gen(function* () {
+      const reply = answers("", "Grü", "Grüße aus", "Grüße aus", "Grüße aus Köln 🚀")
+      assert.deepStrictEqual(yield* given(reply), [
+        ...["Grü", "ße aus", " Köln 🚀"].map(ReasoningEngine.textDelta),
+        ...ending("Grüße aus Köln 🚀")
+      ])
+      assert.deepStrictEqual(yield* given(reply, "complete"), [
+        ReasoningEngine.textDelta("Grüße aus Köln 🚀"),
+        ...ending("Grüße aus Köln 🚀")
+      ])
+    })
+  )
+
+  it.live("never give the prompt for an answer, wherever it is alone", () =>
+    Effect.gen(function* () {
+      const cut = { _tag: "TransientError", reason: "network" }
+      const alone = pretty(conversation(prompt, undefined))
+      // Also where the service writes it in its own way.
+      const edited = pretty({ messages: [{ id: "prompt-0", text: " Say hi. " }] })
+      for (const mode of ["streaming", "complete"] as const) {
+        for (const reply of [apart(alone), apart(edited, edited), apart(alone, edited)]) {
+          assert.deepInclude(yield* failed(reply, mode), cut)
+        }
+      }
+      assert.deepInclude(yield* failed(GraphServer.json(200, conversation(prompt, undefined))), {
+        _tag: "TransientError",
+        reason: "malformed"
+      })
+      const back = yield* given(apart(alone, pretty(conversation(prompt, "Hi")), alone))
+      assert.deepStrictEqual(texts(back), ["Hi"])
+    })
+  )
+
+  it.live("find the answer in snapshots that have only what changed", () =>
+    Effect.gen(function* () {
+      const lone = (id: string | undefined, text: string) => pretty({ messages: [{ id, text }] })
+      const first = apart(lone("prompt-0", prompt), lone("answer-0", "H"), lone("answer-0", "Hi"))
+      assert.deepStrictEqual(texts(yield* given(first)), ["H", "i"])
+      const later = apart(pretty(conversation(prompt, "H")), lone("answer-0", "Hi"), lone("prompt-0", prompt))
+      assert.deepStrictEqual(texts(yield* given(later)), ["H", "i"])
+      const nameless = apart(
+        lone(undefined, prompt),
+        pretty({ messages: [{ text: prompt }, { text: "Hi" }] })
+      )
+      assert.deepStrictEqual(texts(yield* given(nameless)), ["Hi"])
+    })
+  )
+
+  it.live("tolerate one line and many, CRLF, comments, ids anywhere, [DONE], and what isn't a snapshot", () =>
+    Effect.gen(function* () {
+      const text =
+        ": keep-alive\n\n" +
+        pretty(conversation(prompt, "H")).replaceAll("\n", "\r\n") +
+        `id: 7\nevent: message\n${compact({ unknown: true })}` +
+        compact({ ...conversation(prompt, "Hi"), state: null, messages: null }) +
+        `data:${JSON.stringify(conversation(prompt, "Hi"))}\n\n` +
+        "data: [DONE]\n\n"
+      assert.deepStrictEqual(yield* given(GraphServer.sse(text)), [
+        ReasoningEngine.textDelta("Hi"),
+        ...ending("Hi")
+      ])
+      // The last event may lack the blank line behind it, if all of it is there.
+      assert.deepStrictEqual(texts(yield* given(GraphServer.sse(snapshots(prompt, "Hi").trimEnd()))), ["Hi"])
+    })
+  )
+
+  it.live("skip a malformed event among good ones, with a warning", () =>
+    Effect.gen(function* () {
+      for (const broken of ["data: {broken\n\n", "data: 7\n\n", compact({ messages: "none" })]) {
+        const reply = apart(snapshots(prompt, "H"), broken, snapshots(prompt, "Hi"))
+        assert.deepStrictEqual(yield* given(reply), [
+          ReasoningEngine.textDelta("H"),
+          ReasoningEngine.textDelta("i"),
+          ReasoningEngine.warning("skipped 1 malformed events of the answer"),
+          ...ending("Hi")
+        ])
+      }
+    })
+  )
+
+  it.live("aren't whole where the last event is malformed, or ends in the middle", () =>
+    Effect.gen(function* () {
+      const malformed = { _tag: "TransientError", reason: "malformed" }
+      for (const mode of ["streaming", "complete"] as const) {
+        const broken = GraphServer.sse(`${snapshots(prompt, "Hi")}data: {broken\n\n`)
+        assert.deepInclude(yield* failed(broken, mode), {
+          ...malformed,
+          description: "the last snapshot of the answer can't be read"
+        })
+        const torn = GraphServer.sse(snapshots(prompt, "Hi", "Hi there").slice(0, -40))
+        assert.deepInclude(yield* failed(torn, mode), { _tag: "TransientError", reason: "network" })
+      }
+      assert.deepInclude(yield* failed(GraphServer.sse("data: {broken\n\n")), malformed)
+      const plain = { ...GraphServer.sse("Hi\n\n"), headers: { "content-type": "text/plain" } }
+      assert.deepInclude(yield* failed(plain), malformed)
+      assert.deepInclude(yield* failed(GraphServer.sse("")), { _tag: "TransientError", reason: "network" })
+      assert.deepInclude(yield* failed(apart(snapshots(prompt, "Hi", ""))), { reason: "network" })
+    })
+  )
+
+  it.live("may be JSON in one piece instead", () =>
+    Effect.gen(function* () {
+      const piece = GraphServer.json(200, conversation(prompt, "Hi <Person>Ann</Person>"))
+      for (const mode of ["streaming", "complete"] as const) {
+        assert.deepStrictEqual(yield* given(piece, mode), [
+          ReasoningEngine.textDelta("Hi Ann"),
+          ...ending("Hi Ann")
+        ])
+      }
+      const page = { ...GraphServer.sse("<html>"), headers: { "content-type": "text/html" } }
+      assert.deepInclude(yield* failed(page), { _tag: "TransientError", reason: "malformed" })
+    })
+  )
+
+  it.live("finish otherwise than with stop where the conversation isn't active any more", () =>
+    Effect.gen(function* () {
+      const reply = GraphServer.sse(compact(conversation(prompt, "Hi", "paused")))
+      assert.deepStrictEqual(yield* given(reply), [
+        ReasoningEngine.textDelta("Hi"),
+        ReasoningEngine.warning('the conversation ended in the state "paused"'),
+        estimated(prompt.length, 2),
+        finish("other")
+      ])
+    })
+  )
+
+  it.live("bring their usage at their end only", () =>
+    Effect.gen(function* () {
+      const server = yield* GraphServer.make({ chats: [answers("Hel", "Hello")] })
+      const seen = yield* attempts.chunks(yield* engine(server.url), yield* streaming)
+      assert.deepStrictEqual(seen, [
+        [ReasoningEngine.textDelta("Hel")],
+        [ReasoningEngine.textDelta("lo")],
+        ending("Hello")
+      ])
+    }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer))
+  )
+})
+
+describe("Copilot's rewritten snapshots", () => {
+  it.live("go on behind citation marks that come late or go away, with one warning", () =>
+    Effect.gen(function* () {
+      for (const [first, second, last, streamed] of [
+        ["Hello world", "Hello [1] world, and", "Hello [1] world, and you", "Hello world, and you"],
+        ["Hello world.", "Hello[1] world[^2^].", "Hello[1] world[^2^]. Bye", "Hello world. Bye"],
+        ["Hello [1] world", "Hello world, and", "Hello world, and [2] you", "Hello [1] world, and [2] you"],
+        ["Hello [1]", "Hello you", "Hello you [1]", "Hello [1] you [1]"],
+        ["Hello [1]", "Hello [2] you", "Hello [1][2] you [3]", "Hello [1] you [3]"],
+        ["A b [1]", "A [2] b [1][3]", "A [2] b [1][3] c", "A b [1][3] c"],
+        ["A\nB", "A [1]\nB", "A [1] [2]\nB [3]", "A\nB [3]"],
+        ["See [a] b", "See [1] [a] b", "See [1] [a] b, c", "See [a] b, c"],
+        ["Hello [1]", "Hello", "Hello", "Hello [1]"]
+      ] as const) {
+        const reply = answers(first, second, last)
+        const seen = yield* given(reply)
+        assert.strictEqual(attempts.text(seen), streamed)
+        assert.deepStrictEqual(warnings(seen), changed, last)
+        const whole = yield* given(reply, "complete")
+        assert.deepStrictEqual(texts(whole), [last])
+        assert.deepStrictEqual(warnings(whole), [])
+      }
+    })
+  )
+
+  it.live("are waited for where they have other words, and go on where they have the same again", () =>
+    Effect.gen(function* () {
+      const seen = yield* given(answers("Hello world", "Good", "Hello", "Hello world, again"))
+      assert.deepStrictEqual(texts(seen), ["Hello world", ", again"])
+      assert.deepStrictEqual(warnings(seen), [])
+    })
+  )
+
+  it.live("fail a streamed answer whose last words are others, and are what a whole one says", () =>
+    Effect.gen(function* () {
+      for (const [first, last] of [
+        ["Hello world", "Good day"],
+        ["Hello world", "Hello"],
+        ["Hello world", "Helloworld"],
+        ["Hello world", "Hello  world"],
+        ["Hello world", "Hello [1] word"],
+        ["See [a] b", "See [c] b"],
+        ["See [", "See it"]
+      ] as const) {
+        const reply = answers(`${first}!`, last)
+        assert.deepInclude(yield* failed(reply), rewrote, last)
+        assert.deepStrictEqual(texts(yield* given(reply, "complete")), [last])
+      }
+    })
+  )
+
+  it.live("may lose white space at their end", () =>
+    Effect.gen(function* () {
+      const seen = yield* given(answers("Hello \n", "Hello", "Hello\n\nYou\n"))
+      assert.deepStrictEqual(texts(seen), ["Hello", "\n\nYou", "\n"])
+    })
+  )
+
+  it.live("only count by the last of those that come together", () =>
+    Effect.gen(function* () {
+      const seen = yield* given(GraphServer.sse(snapshots(prompt, "Searching", "The answer")))
+      assert.deepStrictEqual(texts(seen), ["The answer"])
+    })
+  )
+})
+
+describe("Copilot's entities", () => {
+  it.live("are told as plain text, in both deliveries, wherever a snapshot ends", () =>
+    Effect.gen(function* () {
+      const text = "Ask <Person>Ann Lee</Person> for <File>Plan [1].docx</File> at <Event>Lunch</Event>. <P>"
+      const plain = "Ask Ann Lee for Plan [1].docx at Lunch. <P>"
+      const cuts = Array.from({ length: text.length }, (_, index) => text.slice(0, index + 1))
+      for (const mode of ["streaming", "complete"] as const) {
+        const reply = GraphServer.stream(
+          ...cuts.map((cut) => RawServer.send(pretty(conversation(prompt, cut)))),
+          RawServer.end
+        )
+        const seen = yield* given(reply, mode)
+        assert.strictEqual(attempts.text(seen), plain)
+        assert.deepStrictEqual(warnings(seen), [])
+      }
+    })
+  )
+
+  it.live("aren't seen in code that looks like them", () =>
+    Effect.gen(function* () {
+      const text = "List<Person> of <File>\n</File>, <Person><File>a</File>, <Event x>b</Event> and <Person"
+      const seen = yield* given(answers("List<Person> of", text))
+      assert.strictEqual(attempts.text(seen), text.replace("<File>a</File>", "a"))
+    })
+  )
+})
