@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import type * as AIProvider from "./AIProvider.js"
@@ -16,8 +17,9 @@ import * as CostOptimizer from "./CostOptimizer.js"
 import type { InvalidArgumentError } from "./InvalidArgument.js"
 import { taskIdOf } from "./internal/call.js"
 import * as log from "./internal/log.js"
-import type * as ProviderMetrics from "./ProviderMetrics.js"
+import * as ProviderMetrics from "./ProviderMetrics.js"
 import * as ProviderRouter from "./ProviderRouter.js"
+import type { ReasoningEngine } from "./ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "./ReasoningEngineRegistry.js"
 import type * as RoutingPolicy from "./RoutingPolicy.js"
 import * as Strategy from "./Strategy.js"
@@ -271,6 +273,21 @@ export const layer = (
   CostOptimizer.CostOptimizer | ProviderRouter.ProviderRouter | ReasoningEngineRegistry
 > => Layer.effect(MultiLLMOrchestrator, make(options))
 
+/** What is known of the providers, at the prices of their engines where no cost is given. */
+const metricsOf = (
+  engines: ReadonlyArray<ReasoningEngine>,
+  providers: ReadonlyArray<ProviderMetrics.Options>
+): ReadonlyArray<ProviderMetrics.Options> =>
+  providers.map((known) =>
+    ProviderMetrics.withPrice(
+      known,
+      Option.flatMap(
+        Option.fromNullable(engines.find(({ provider }) => provider === known.provider)),
+        ({ price }) => price
+      )
+    )
+  )
+
 /**
  * Serves tasks over the registered engines, with an optimizer and a router of its own: everything but the
  * engines in one Layer.
@@ -279,14 +296,24 @@ export const layer = (
  * @category layers
  */
 export const layerFor = (options: {
-  /** What is known of each provider, in the order that breaks ties. */
-  readonly providers: ReadonlyArray<ProviderMetrics.Options>
+  /**
+   * What is known of each provider, in the order that breaks ties; the registered ones when absent. What
+   * one costs, where it isn't given, is derived from the price of its engine.
+   */
+  readonly providers?: ReadonlyArray<ProviderMetrics.Options>
   /** By what providers are chosen; `balanced` when absent. */
   readonly strategy?: Strategy.Strategy
   /** How tasks are routed; the default policy when absent. */
   readonly policy?: RoutingPolicy.Options
-}): Layer.Layer<MultiLLMOrchestrator, InvalidArgumentError, ReasoningEngineRegistry> =>
-  layer(options).pipe(
-    Layer.provide(CostOptimizer.layer(options.providers)),
-    Layer.provide(ProviderRouter.layer(options.policy))
+}): Layer.Layer<MultiLLMOrchestrator, InvalidArgumentError, ReasoningEngineRegistry> => {
+  const optimizer = Layer.effect(
+    CostOptimizer.CostOptimizer,
+    Effect.gen(function* () {
+      const engines = yield* (yield* ReasoningEngineRegistry).list
+      return yield* CostOptimizer.make(
+        metricsOf(engines, options.providers ?? engines.map(({ provider }) => ({ provider })))
+      )
+    })
   )
+  return layer(options).pipe(Layer.provide(optimizer), Layer.provide(ProviderRouter.layer(options.policy)))
+}

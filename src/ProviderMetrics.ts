@@ -4,10 +4,13 @@
  * @since 0.1.0
  */
 import type * as Either from "effect/Either"
+import * as Function from "effect/Function"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "./AIProvider.js"
 import type * as InvalidArgument from "./InvalidArgument.js"
 import * as validation from "./internal/validation.js"
+import * as Price from "./Price.js"
 
 const atLeastZero = (what: string) =>
   Schema.Number.pipe(
@@ -83,3 +86,20 @@ export const make = (
     ...options
   })
 }
+
+/**
+ * The numbers with the cost per token that a price means, where they don't say one: that of three input
+ * tokens to one output token. Without a price it stays unknown.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withPrice: {
+  (price: Option.Option<Price.Price>): (options: Options) => Options
+  (options: Options, price: Option.Option<Price.Price>): Options
+} = Function.dual(2, (options: Options, price: Option.Option<Price.Price>): Options =>
+  Option.match(price, {
+    onNone: () => options,
+    onSome: (known) => ({ costPerToken: Price.blendedPerToken(known), ...options })
+  })
+)

@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { pipe } from "effect/Function"
+import * as Option from "effect/Option"
 import * as AIProvider from "../src/AIProvider.js"
+import * as Price from "../src/Price.js"
 import * as ProviderMetrics from "../src/ProviderMetrics.js"
 
 describe("ProviderMetrics", () => {
@@ -83,4 +86,15 @@ describe("ProviderMetrics", () => {
       assert.match(error.message, /^ProviderMetrics\.quality: is unexpected, expected: .*"qualityScore"/)
     })
   )
+
+  it("takes the cost per token from a price where it isn't given, and leaves it unknown without one", () => {
+    const price = Option.getRight(Price.make({ input: 3, output: 15 }))
+    const priced = ProviderMetrics.withPrice({ provider: "a", qualityScore: 8 }, price)
+    assert.deepStrictEqual(priced, { provider: "a", qualityScore: 8, costPerToken: 6e-6 })
+    assert.deepStrictEqual(pipe({ provider: "a", costPerToken: 1 }, ProviderMetrics.withPrice(price)), {
+      provider: "a",
+      costPerToken: 1
+    })
+    assert.deepStrictEqual(ProviderMetrics.withPrice({ provider: "a" }, Option.none()), { provider: "a" })
+  })
 })
