@@ -13,7 +13,7 @@ import type * as Redacted from "effect/Redacted"
 import * as AIProvider from "../AIProvider.js"
 import * as Simulated from "../engines/Simulated.js"
 import * as MultiLLMOrchestrator from "../MultiLLMOrchestrator.js"
-import * as Price from "../Price.js"
+import * as PriceCatalog from "../PriceCatalog.js"
 import type * as ProviderMetrics from "../ProviderMetrics.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
@@ -135,6 +135,15 @@ const simulatedProviders = [
   }
 ]
 
+/** The list prices, loaded when a provider first needs one: nothing else has to wait for them. */
+const prices: PriceCatalog.Service = {
+  find: (query) =>
+    Effect.flatMap(
+      Effect.promise(() => import("../PriceCatalog/GenAIPrices.js")),
+      ({ catalog }) => catalog.find(query)
+    )
+}
+
 /**
  * Finds out what is configured. The file is the given one, or that of ARC_SAGA_CONFIG. Fails when the file
  * can't be read or used; a provider that can't be used by itself is listed as such.
@@ -174,7 +183,7 @@ export const load = (
       policy: ConfigFile.policyOf(config),
       simulated
     }
-  })
+  }).pipe(Effect.provideService(PriceCatalog.PriceCatalog, prices))
 
 /**
  * What says that nothing is configured, and how to change it.
@@ -186,15 +195,11 @@ export const simulatedNotice =
   "No provider is configured, so the answers are simulated. Set ANTHROPIC_API_KEY or OPENAI_API_KEY, start Ollama, or name a file by --config or ARC_SAGA_CONFIG."
 
 const metricsOf = (each: Configured.Provider): ProviderMetrics.Options => {
-  const price = Option.getOrUndefined(
-    Option.flatMap(each.price, (options) => Option.getRight(Price.make(options)))
-  )
   const p50LatencyMs = Option.getOrUndefined(each.p50LatencyMs)
   const p99LatencyMs = Option.getOrUndefined(each.p99LatencyMs)
   const qualityScore = Option.getOrUndefined(each.quality)
   return {
     provider: each.id,
-    ...(price === undefined ? {} : { costPerToken: Price.blendedPerToken(price) }),
     ...(p50LatencyMs === undefined ? {} : { p50LatencyMs }),
     ...(p99LatencyMs === undefined ? {} : { p99LatencyMs }),
     ...(qualityScore === undefined ? {} : { qualityScore })

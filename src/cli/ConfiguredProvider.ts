@@ -73,7 +73,9 @@ export interface Described {
 export const make = (described: Described, origin: string, status: Status): Provider => ({
   id: described.id,
   model: Option.fromNullable(described.model),
-  price: Option.fromNullable(described.price),
+  price: Option.orElse(Option.fromNullable(described.price), () =>
+    status._tag === "Ready" ? Option.map(status.engine.price, Price.toOptions) : Option.none()
+  ),
   p50LatencyMs: Option.fromNullable(described.p50LatencyMs),
   p99LatencyMs: Option.fromNullable(described.p99LatencyMs),
   quality: Option.fromNullable(described.quality),

@@ -40,7 +40,7 @@ describe("Claude on the command line", () => {
       })
       const { err, out } = yield* harness.run(["ask", "Hi", "--temperature", "0.5"], world)
       assert.strictEqual(out, "Hi\n")
-      assert.match(err, /^claude \(claude-test-1\) · 1 attempt · .* · 3 in \+ 2 out tokens · cost unknown\n$/)
+      assert.match(err, /^claude \(claude-test-1\) · 1 attempt · .* · 3 in \+ 2 out tokens · \$0\.000013\n$/)
       assert.deepStrictEqual(asked, [
         `${anthropic}/v1/models ${key} 2023-06-01`,
         `${anthropic}/v1/messages ${key} 2023-06-01`
