@@ -174,7 +174,7 @@ export const layer = (
  * import * as GenAIPrices from "arc-saga/PriceCatalog/GenAIPrices"
  * import { Layer } from "effect"
  *
- * /** A discount of one's own on one model, the list price of all others. *\/
+ * // A discount on one model, the list prices of all others.
  * export const prices = PriceCatalog.layerOverride([
  *   { model: "claude-haiku-4-5", price: { input: 0.8, output: 4, cacheRead: 0.08, cacheWrite: 1 } }
  * ]).pipe(Layer.provide(GenAIPrices.layer))
