@@ -44,11 +44,14 @@ export const endpoint = (
 }
 
 const headerName = /^[!#$%&'*+.^_`|~\w-]+$/
-const headerValue = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/
+
+/** Whether a header can hold a value. */
+export const isHeaderValue = (value: string): boolean =>
+  /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/.test(value)
 
 /** A key that a header can hold; one that it can't is never told. */
 export const keyOf = (invalid: Invalid, key: string): Either.Either<string, InvalidArgumentError> =>
-  headerValue.test(key)
+  isHeaderValue(key)
     ? Either.right(key)
     : invalid("apiKey", "Expected a key of printable characters without space around it")
 
@@ -62,7 +65,7 @@ export const headersOf = (
     if (!headerName.test(name)) {
       return invalid("headers", `Expected the name of a header, actual ${JSON.stringify(name)}`)
     }
-    if (!headerValue.test(value)) {
+    if (!isHeaderValue(value)) {
       return invalid(`headers.${name}`, "Expected a value of printable characters without space around it")
     }
     headers[name.toLowerCase()] = value

@@ -68,12 +68,21 @@ export const attempt = (
   ): Effect.Effect<Send, EngineError.EngineError> => {
     const secrets = [...httpEngine.secretsOf(secretHeaders)]
     let renewed = false
-    const use = (token: Redacted.Redacted): Redacted.Redacted => {
-      secrets.push(...Redacted.value(token).split(/\s+/))
-      return token
-    }
     const token = (get: ReturnType<AccessTokens.Service["get"]>) =>
-      Effect.mapBoth(get, { onFailure: (error) => toEngineError(provider, error), onSuccess: use })
+      Effect.flatMap(
+        Effect.mapError(get, (error) => toEngineError(provider, error)),
+        (token) => {
+          const value = Redacted.value(token)
+          secrets.push(value)
+          return httpEngine.isHeaderValue(value)
+            ? Effect.succeed(token)
+            : new EngineError.AuthenticationError({
+                provider,
+                userId,
+                description: "the access token isn't one that a header can hold: check where it comes from"
+              })
+        }
+      )
     return Effect.map(token(tokens.get(userId)), (first) => {
       let current = first
       const send: Send = (request, kind) =>

@@ -26,7 +26,8 @@ const marksAndSpaces = /(?: |\[\^?\d{1,3}\^?\])*/y
 
 const runAt = (text: string, at: number): string => {
   marksAndSpaces.lastIndex = at
-  return marksAndSpaces.exec(text)?.[0] ?? ""
+  marksAndSpaces.test(text)
+  return text.slice(at, marksAndSpaces.lastIndex)
 }
 
 /**
