@@ -32,7 +32,7 @@ export interface Request {
  * @since 0.1.0
  * @category models
  */
-export type Then = "end" | "reset" | "hang"
+export type Ending = "end" | "reset" | "hang"
 
 /**
  * What a server replies.
@@ -43,10 +43,10 @@ export type Then = "end" | "reset" | "hang"
 export interface Reply {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
-  /** Each piece is an HTTP chunk of its own, so that no client puts two together. */
+  /** Its pieces, each sent apart from the others. */
   readonly body: ReadonlyArray<string | Uint8Array>
   /** `end` when absent. */
-  readonly then?: Then
+  readonly ending?: Ending
 }
 
 /**

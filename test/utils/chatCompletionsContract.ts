@@ -84,11 +84,11 @@ const json = (status: number, body: unknown, headers: Readonly<Record<string, st
   body: [typeof body === "string" ? body : JSON.stringify(body)]
 })
 
-const sse = (events: ReadonlyArray<unknown>, then: WireServer.Then = "end"): WireServer.Reply => ({
+const sse = (events: ReadonlyArray<unknown>, ending: WireServer.Ending = "end"): WireServer.Reply => ({
   status: 200,
   headers: { "content-type": "text/event-stream", "x-request-id": "req_7", "retry-after": "3" },
   body: events.map(data),
-  then
+  ending
 })
 
 /** What a server replies where it answers. */
@@ -96,8 +96,8 @@ export const answer: EngineContract.Subject["answer"] = ({ body, headers, method
   if (`${method} ${path}` !== "POST /v1/chat/completions") return json(404, chat.coded(null))
   if (headers["authorization"] !== `Bearer ${key}`) return json(401, chat.coded("invalid_api_key"))
   return JSON.parse(body).stream === true
-    ? sse(events(answer), answer.then)
-    : { ...json(200, piece(answer)), then: answer.then }
+    ? sse(events(answer), answer.ending)
+    : { ...json(200, piece(answer)), ending: answer.ending }
 }
 
 type Body = (said: string) => unknown

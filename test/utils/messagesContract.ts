@@ -62,12 +62,12 @@ const json = (status: number, body: unknown, headers: Readonly<Record<string, st
 
 const sse = (
   events: ReadonlyArray<Readonly<Record<string, unknown>>>,
-  then: WireServer.Then = "end"
+  ending: WireServer.Ending = "end"
 ): WireServer.Reply => ({
   status: 200,
   headers: { "content-type": "text/event-stream", "request-id": "req_7", "retry-after": "3" },
   body: events.map((event) => messages.wire(event)),
-  then
+  ending
 })
 
 /** What the API replies where it answers. */
@@ -75,8 +75,8 @@ export const answer: EngineContract.Subject["answer"] = ({ body, headers, method
   if (`${method} ${path}` !== "POST /v1/messages") return json(404, messages.error("not_found_error"))
   if (headers["x-api-key"] !== key) return json(401, messages.error("authentication_error"))
   return JSON.parse(body).stream === true
-    ? sse(events(answer), answer.then)
-    : { ...json(200, piece(answer)), then: answer.then }
+    ? sse(events(answer), answer.ending)
+    : { ...json(200, piece(answer)), ending: answer.ending }
 }
 
 type Body = (said: string) => unknown

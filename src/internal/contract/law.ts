@@ -49,7 +49,7 @@ export interface Stand {
 }
 
 /** Milliseconds that a law may take: an engine that never ends is told as one. */
-const limitMs = 10_000
+const limitMs = 20_000
 
 const maxSeen = 500
 
@@ -112,7 +112,7 @@ export const answer = (changes: Partial<Answer> = {}): Answer => ({
   counts: [{ inputTokens: 3, outputTokens: 2 }],
   finishReason: "stop",
   whole: true,
-  then: "end",
+  ending: "end",
   ...changes
 })
 
@@ -146,14 +146,13 @@ export const inBothModes = <E>(
   look: (outcome: Outcome, stand: Stand, mode: AITask.Mode) => Effect.Effect<void, ContractViolation>,
   options: Partial<AITask.Options> = {}
 ): Effect.Effect<void, ContractViolation | E, Tools> =>
-  Effect.forEach(
-    modes,
-    (mode) =>
-      Effect.scoped(
-        Effect.gen(function* () {
-          const stand = yield* bench.before(reply)
-          yield* look(yield* attempt(stand.engine, yield* task(mode, options)), stand, mode)
-        })
-      ),
-    { discard: true }
-  )
+  Effect.flatMap(bench.before(reply), (stand) =>
+    Effect.forEach(
+      modes,
+      (mode) =>
+        Effect.flatMap(task(mode, options), (asked) =>
+          Effect.flatMap(attempt(stand.engine, asked), (outcome) => look(outcome, stand, mode))
+        ),
+      { discard: true }
+    )
+  ).pipe(Effect.scoped)

@@ -37,13 +37,7 @@ const textsIn = (value: unknown, seen: Set<unknown> = new Set(), depth = 0): Rea
   return Predicate.isError(value) ? [String(value), value.message, JSON.stringify(value), ...own] : own
 }
 
-/** Something that was told, and where. */
-interface Told {
-  readonly where: "an error" | "a log" | "a span"
-  readonly texts: ReadonlyArray<string>
-}
-
-type Tell = (where: Told["where"], ...values: ReadonlyArray<unknown>) => void
+type Tell = (where: "an error" | "a log" | "a span", ...values: ReadonlyArray<unknown>) => void
 
 const recordingLogger = (tell: Tell): Logger.Logger<unknown, void> =>
   Logger.make(({ annotations, cause, message, spans }) =>
@@ -105,36 +99,33 @@ const serve = (engine: ReasoningEngine.ReasoningEngine, task: AITask.AITask) =>
 
 const secrets = <E>(subject: Subject<E>): law.Law<E> =>
   law.make(subject, "tells no key and nothing of the task in an error, a log or a span", (bench) => {
-    const told: Array<Told> = []
-    const tell: Tell = (where, ...values) =>
-      void told.push({ where, texts: values.flatMap((value) => textsIn(value)) })
+    /** Which secret was told where; never the secret itself. */
+    const leaks = new Set<string>()
+    const tell: Tell = (where, ...values) => {
+      for (const text of values.flatMap((value) => textsIn(value))) {
+        if (subject.secrets.some((secret) => text.includes(secret))) leaks.add(`a key in ${where}`)
+        if (words.some((word) => text.includes(word))) leaks.add(`the task in ${where}`)
+      }
+    }
     const repeated = `bad key ${subject.secrets.join(", ")} for [${prompt}] under [${systemPrompt}]`
     const asked = (reply: Parameters<typeof bench.before>[0]) =>
-      Effect.forEach(
-        law.modes,
-        (mode) =>
-          Effect.scoped(
-            Effect.gen(function* () {
-              const { engine } = yield* bench.before(reply)
-              const system = engine.capabilities.systemPrompt ? { systemPrompt } : {}
-              const exit = yield* serve(engine, yield* law.task(mode, { prompt, ...system }))
-              if (Exit.isFailure(exit)) {
-                tell(
-                  "an error",
-                  Cause.pretty(exit.cause),
-                  ...Cause.failures(exit.cause),
-                  ...Cause.defects(exit.cause)
-                )
-              }
-            })
-          ),
-        { discard: true }
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { engine } = yield* bench.before(reply)
+          const system = engine.capabilities.systemPrompt ? { systemPrompt } : {}
+          for (const mode of law.modes) {
+            const exit = yield* serve(engine, yield* law.task(mode, { prompt, ...system }))
+            if (Exit.isSuccess(exit)) continue
+            const { cause } = exit
+            tell("an error", Cause.pretty(cause), ...Cause.failures(cause), ...Cause.defects(cause))
+          }
+        })
       )
     return Effect.gen(function* () {
       yield* Effect.forEach(
         [
           asked((request) => subject.answer(request, law.answer())),
-          asked((request) => subject.answer(request, law.answer({ whole: false, then: "reset" }))),
+          asked((request) => subject.answer(request, law.answer({ whole: false, ending: "reset" }))),
           ...subject.errors.map(({ reply }) => asked((request) => reply(request, repeated)))
         ],
         (check) => check,
@@ -144,18 +135,7 @@ const secrets = <E>(subject: Subject<E>): law.Law<E> =>
         Effect.locally(FiberRef.currentMinimumLogLevel, LogLevel.All),
         Effect.locally(FiberRef.currentLoggers, HashSet.make(recordingLogger(tell)))
       )
-      for (const { texts, where } of told) {
-        for (const text of texts) {
-          const key = subject.secrets.some((secret) => text.includes(secret))
-          const word = words.some((each) => text.includes(each))
-          // Which of them it is, and never the secret itself.
-          yield* bench.demand(
-            !key && !word,
-            "no secret anywhere",
-            `${key ? "a key" : "the task"} in ${where}`
-          )
-        }
-      }
+      yield* bench.demand(leaks.size === 0, "no secret anywhere", [...leaks].join(", "))
     })
   })
 

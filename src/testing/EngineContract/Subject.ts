@@ -38,7 +38,7 @@ export interface Answer {
   /** Whether the provider says that the answer is whole. If not, nothing comes after the pieces. */
   readonly whole: boolean
   /** What becomes of the connection: part of the reply as it is. */
-  readonly then: WireServer.Then
+  readonly ending: WireServer.Ending
 }
 
 /**

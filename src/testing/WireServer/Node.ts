@@ -43,11 +43,8 @@ const serve = (
     const hanging = yield* Deferred.make<void>()
     const closed = yield* Deferred.make<void>()
 
-    const send = (outgoing: ServerResponse, { body, headers, status, then = "end" }: WireServer.Reply) => {
-      outgoing.writeHead(status, headers)
-      outgoing.flushHeaders()
-      for (const piece of body) outgoing.write(piece)
-      switch (then) {
+    const finish = (outgoing: ServerResponse, ending: WireServer.Ending): void => {
+      switch (ending) {
         case "end":
           outgoing.end()
           return
@@ -60,13 +57,24 @@ const serve = (
       }
     }
 
+    // One piece in a turn of the event loop: two that are there together reach the client as one.
+    const send = (outgoing: ServerResponse, reply: WireServer.Reply, index = 0): void => {
+      const piece = reply.body[index]
+      if (piece === undefined) return finish(outgoing, reply.ending ?? "end")
+      outgoing.write(piece)
+      setImmediate(() => send(outgoing, reply, index + 1))
+    }
+
     const server = Http.createServer((incoming, outgoing) => {
       const pieces: Array<Uint8Array> = []
       incoming.on("data", (piece: Uint8Array) => pieces.push(piece))
       incoming.on("end", () => {
         const request = requestOf(incoming, Buffer.concat(pieces).toString("utf8"))
         requests.push(request)
-        send(outgoing, replyOf(script, request))
+        const reply = replyOf(script, request)
+        outgoing.writeHead(reply.status, reply.headers)
+        outgoing.flushHeaders()
+        send(outgoing, reply)
       })
     })
     yield* Effect.acquireRelease(
