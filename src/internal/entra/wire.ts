@@ -82,8 +82,12 @@ const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
     })
   )
 
-/** What the identity provider says before the ids that it says it with. */
-const sentence = (description: string): string => description.split(/\s*(?:[\r\n]|Trace ID:)/, 1).join("")
+/** What the identity provider says before the ids that it says it with; our message goes on after it. */
+const sentence = (description: string): string =>
+  description
+    .split(/\s*(?:[\r\n]|Trace ID:)/, 1)
+    .join("")
+    .replace(/\.$/, "")
 
 const unavailable = (description: string): AccessTokens.SignInUnavailableError =>
   new AccessTokens.SignInUnavailableError({ reason: "network", description })
