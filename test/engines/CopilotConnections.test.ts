@@ -135,6 +135,29 @@ describe("Copilot connections", () => {
 
   it.scopedLive("give each increment as it comes", () =>
     Effect.gen(function* () {
+      const server = yield* GraphServer.make({
+        chats: [
+          GraphServer.stream(
+            RawServer.send(first),
+            RawServer.pause(50),
+            RawServer.send(": keep-alive\n\n"),
+            RawServer.pause(50),
+            RawServer.send(rest),
+            RawServer.pause(50),
+            RawServer.end
+          )
+        ]
+      })
+      assert.deepStrictEqual(yield* attempts.chunks(yield* engine(server.url), yield* streaming), [
+        [ReasoningEngine.textDelta("Hel")],
+        [ReasoningEngine.textDelta("lo")],
+        ending("Hello")
+      ])
+    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  )
+
+  it.scopedLive("bring an answer whose bytes all come apart", () =>
+    Effect.gen(function* () {
       const bytes = new TextEncoder().encode(snapshots(prompt, "Grüße", "Grüße, 世界", "Grüße, 世界 🚀!"))
       const server = yield* GraphServer.make({
         chats: [

@@ -175,4 +175,5 @@ export class Answer implements Decoding {
 }
 
 const hasError = (value: unknown): boolean =>
-  Predicate.isRecord(value) && (Predicate.isObject(value["error"]) || typeof value["error"] === "string")
+  Predicate.isRecord(value) &&
+  (Predicate.isObject(value["error"]) || (typeof value["error"] === "string" && value["error"] !== ""))
