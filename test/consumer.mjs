@@ -17,7 +17,7 @@ const isWindows = process.platform === "win32"
 
 // Nothing of the caller's environment configures a provider.
 const environment = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(ANTHROPIC|OPENAI|OLLAMA|ARC_SAGA)_/.test(name))
+  Object.entries(process.env).filter(([name]) => !/^(ANTHROPIC|OPENAI|COPILOT|OLLAMA|ARC_SAGA)_/.test(name))
 )
 
 const write = (name, text) => fs.writeFileSync(path.join(project, name), text)
@@ -43,6 +43,9 @@ const step = (name, check) => {
   return value
 }
 
+const { packages } = JSON.parse(fs.readFileSync(path.join(root, "package-lock.json"), "utf8"))
+const locked = (name) => `${name}@${packages[`node_modules/${name}`].version}`
+
 const installed = (name) => path.join(project, "node_modules", ...name.split("/"))
 
 try {
@@ -54,8 +57,6 @@ try {
   })
 
   step("installs into an empty project, with its peers and nothing else", () => {
-    const { packages } = JSON.parse(fs.readFileSync(path.join(root, "package-lock.json"), "utf8"))
-    const locked = (name) => `${name}@${packages[`node_modules/${name}`].version}`
     write("package.json", JSON.stringify({ name: "consumer", private: true, type: "module" }))
     const peers = ["effect", "@effect/platform", "typescript", "@types/node"].map(locked)
     run("npm", ["install", "--silent", "--no-audit", "--no-fund", `./${tarball}`, ...peers])
@@ -105,6 +106,8 @@ try {
   step("opens what is public and nothing else", () => {
     const open = [
       "arc-saga",
+      "arc-saga/auth/AccessTokens",
+      "arc-saga/auth/TokenStore",
       "arc-saga/engines",
       "arc-saga/testing",
       "arc-saga/AITask",
@@ -126,14 +129,23 @@ for (const name of process.argv.slice(2)) results[name] = await tried(name)
 process.stdout.write(JSON.stringify(results))
 `
     )
-    const { out } = run(process.execPath, ["--no-warnings", "imports.mjs", ...open, ...closed])
+    // Without the libraries that only they need.
+    const incomplete = ["arc-saga/auth"]
+    const { out } = run(process.execPath, ["--no-warnings", "imports.mjs", ...open, ...incomplete, ...closed])
     assert.deepEqual(
       JSON.parse(out),
       Object.fromEntries([
         ...open.map((name) => [name, "open"]),
+        ...incomplete.map((name) => [name, "ERR_MODULE_NOT_FOUND"]),
         ...closed.map((name) => [name, "ERR_PACKAGE_PATH_NOT_EXPORTED"])
       ])
     )
+  })
+
+  step("opens what needs a library that is optional, once that is installed", () => {
+    run("npm", ["install", "--silent", "--no-audit", "--no-fund", locked("oauth4webapi")])
+    const { out } = run(process.execPath, ["--no-warnings", "imports.mjs", "arc-saga/auth"])
+    assert.deepEqual(JSON.parse(out), { "arc-saga/auth": "open" })
   })
 
   step("installs a program that shows its help and answers", () => {
