@@ -29,7 +29,7 @@ export { ContractViolation } from "./EngineContract/Violation.js"
 export interface Law<out E = never> {
   /** A sentence without its subject: the engine. */
   readonly name: string
-  /** Succeeds when the engine obeys; ends within twenty seconds. */
+  /** Succeeds when the engine obeys; ends within half a minute. */
   readonly check: Effect.Effect<void, ContractViolation | E, HttpClient.HttpClient | WireServer>
 }
 

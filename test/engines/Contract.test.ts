@@ -8,6 +8,7 @@ import type { InvalidArgumentError } from "../../src/InvalidArgument.js"
 import * as EngineContract from "../../src/testing/EngineContract.js"
 import * as NodeWireServer from "../../src/testing/WireServer/Node.js"
 import { compatible, compatibleInOnePiece, openai } from "../utils/chatCompletionsContract.js"
+import { copilot } from "../utils/graphContract.js"
 import { claude, claudeInOnePiece } from "../utils/messagesContract.js"
 
 const prove = (
@@ -20,12 +21,13 @@ const prove = (
   }
 }
 
-describe.each([claude, claudeInOnePiece, openai, compatible, compatibleInOnePiece])("$name", (subject) =>
-  prove(subject, FetchHttpClient.layer)
+describe.each([claude, claudeInOnePiece, openai, compatible, compatibleInOnePiece, copilot])(
+  "$name",
+  (subject) => prove(subject, FetchHttpClient.layer)
 )
 
 // What a failure is doesn't depend on the client.
-const connected = [claude, compatible].map((subject) => ({ ...subject, errors: [] }))
+const connected = [claude, compatible, copilot].map((subject) => ({ ...subject, errors: [] }))
 
 describe.each(connected)("$name over undici", (subject) => prove(subject, NodeHttpClient.layerUndici))
 

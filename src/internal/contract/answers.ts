@@ -23,7 +23,7 @@ const answered = <E>(
         bench.demand(Option.isNone(outcome.error), `a ${mode} answer`, Option.getOrNull(outcome.error)),
         look(outcome, stand)
       ),
-    options
+    () => options
   )
 
 const abilities = <E>(subject: Subject<E>): law.Law<E> =>
@@ -203,7 +203,7 @@ export const laws = <E>(subject: Subject<E>): ReadonlyArray<law.Law<E>> => [
   split(subject),
   megabyte(subject),
   ...(law.has(subject, "usage") ? [counted(subject)] : []),
-  uncounted(subject),
+  ...(law.has(subject, "uncounted") ? [uncounted(subject)] : []),
   finishes(subject),
   ...(law.has(subject, "tools") ? [tools(subject)] : []),
   concurrency(subject)

@@ -49,7 +49,7 @@ export interface Stand {
 }
 
 /** Milliseconds that a law may take: an engine that never ends is told as one. */
-const limitMs = 20_000
+const limitMs = 30_000
 
 const maxSeen = 500
 
@@ -144,13 +144,13 @@ export const inBothModes = <E>(
   bench: Bench<E>,
   reply: (request: WireServer.Request) => WireServer.Reply,
   look: (outcome: Outcome, stand: Stand, mode: AITask.Mode) => Effect.Effect<void, ContractViolation>,
-  options: Partial<AITask.Options> = {}
+  optionsOf: (mode: AITask.Mode) => Partial<AITask.Options> = () => ({})
 ): Effect.Effect<void, ContractViolation | E, Tools> =>
   Effect.flatMap(bench.before(reply), (stand) =>
     Effect.forEach(
       modes,
       (mode) =>
-        Effect.flatMap(task(mode, options), (asked) =>
+        Effect.flatMap(task(mode, optionsOf(mode)), (asked) =>
           Effect.flatMap(attempt(stand.engine, asked), (outcome) => look(outcome, stand, mode))
         ),
       { discard: true }

@@ -14,6 +14,7 @@ import * as MultiLLMOrchestrator from "../../MultiLLMOrchestrator.js"
 import type * as ReasoningEngine from "../../ReasoningEngine.js"
 import * as ReasoningEngineRegistry from "../../ReasoningEngineRegistry.js"
 import type { Subject } from "../../testing/EngineContract/Subject.js"
+import type * as WireServer from "../../testing/WireServer.js"
 import * as law from "./law.js"
 
 const prompt = "The merger of ACME and Initech is to be announced on Monday morning"
@@ -37,11 +38,14 @@ const textsIn = (value: unknown, seen: Set<unknown> = new Set(), depth = 0): Rea
   return Predicate.isError(value) ? [String(value), value.message, JSON.stringify(value), ...own] : own
 }
 
+/** A cause as loggers and exporters tell it at most. */
+const pretty = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause, { renderErrorCause: true })
+
 type Tell = (where: "an error" | "a log" | "a span", ...values: ReadonlyArray<unknown>) => void
 
 const recordingLogger = (tell: Tell): Logger.Logger<unknown, void> =>
   Logger.make(({ annotations, cause, message, spans }) =>
-    tell("a log", message, Cause.pretty(cause), [...annotations], [...spans])
+    tell("a log", message, pretty(cause), [...annotations], [...spans])
   )
 
 const recordingTracer = (tell: Tell): Tracer.Tracer =>
@@ -67,7 +71,7 @@ const recordingTracer = (tell: Tell): Tracer.Tracer =>
         },
         end: (endTime, exit) => {
           status = { _tag: "Ended", startTime, endTime, exit }
-          if (Exit.isFailure(exit)) tell("a span", Cause.pretty(exit.cause))
+          if (Exit.isFailure(exit)) tell("a span", pretty(exit.cause))
         },
         attribute: (key, value) => {
           attributes.set(key, value)
@@ -107,7 +111,15 @@ const secrets = <E>(subject: Subject<E>): law.Law<E> =>
         if (words.some((word) => text.includes(word))) leaks.add(`the task in ${where}`)
       }
     }
-    const repeated = `bad key ${subject.secrets.join(", ")} for [${prompt}] under [${systemPrompt}]`
+    /** Words of a server that repeats all that it has been told so far. */
+    const repeating = (): ((request: WireServer.Request) => string) => {
+      const heard = new Set<string>()
+      return ({ headers }) => {
+        const sent = Object.values(headers).join()
+        for (const secret of subject.secrets) if (sent.includes(secret)) heard.add(secret)
+        return `bad key ${[...heard].join(", ")} for [${prompt}] under [${systemPrompt}]`
+      }
+    }
     const asked = (reply: Parameters<typeof bench.before>[0]) =>
       Effect.scoped(
         Effect.gen(function* () {
@@ -117,7 +129,7 @@ const secrets = <E>(subject: Subject<E>): law.Law<E> =>
             const exit = yield* serve(engine, yield* law.task(mode, { prompt, ...system }))
             if (Exit.isSuccess(exit)) continue
             const { cause } = exit
-            tell("an error", Cause.pretty(cause), ...Cause.failures(cause), ...Cause.defects(cause))
+            tell("an error", pretty(cause), ...Cause.failures(cause), ...Cause.defects(cause))
           }
         })
       )
@@ -126,7 +138,10 @@ const secrets = <E>(subject: Subject<E>): law.Law<E> =>
         [
           asked((request) => subject.answer(request, law.answer())),
           asked((request) => subject.answer(request, law.answer({ whole: false, ending: "reset" }))),
-          ...subject.errors.map(({ reply }) => asked((request) => reply(request, repeated)))
+          ...subject.errors.map(({ reply }) => {
+            const repeated = repeating()
+            return asked((request) => reply(request, repeated(request)))
+          })
         ],
         (check) => check,
         { concurrency: 8, discard: true }

@@ -61,12 +61,13 @@ export interface ErrorRow {
 
 /**
  * What a wire may lack: text that arrives while it is written (`streaming`), `tools`, counts of tokens
- * (`usage`), answers that end at a limit of tokens (`length`), a sign that the answer is whole (`terminal`).
+ * (`usage`), answers without a count (`uncounted`), answers that end at a limit of tokens (`length`), a sign
+ * that the answer is whole (`terminal`).
  *
  * @since 0.1.0
  * @category models
  */
-export type Feature = "streaming" | "tools" | "usage" | "length" | "terminal"
+export type Feature = "streaming" | "tools" | "usage" | "uncounted" | "length" | "terminal"
 
 /**
  * An engine under contract. `E` is what its constructor may fail with.
