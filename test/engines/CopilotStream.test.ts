@@ -220,6 +220,7 @@ describe("Copilot's rewritten snapshots", () => {
         ["A b [1]", "A [2] b [1][3]", "A [2] b [1][3] c", "A b [1][3] c"],
         ["A\nB", "A [1]\nB", "A [1] [2]\nB [3]", "A\nB [3]"],
         ["See [a] b", "See [1] [a] b", "See [1] [a] b, c", "See [a] b, c"],
+        ["See [1] [a] b", "See[1][a] b,", "See[1][a] b, c", "See [1] [a] b, c"],
         ["Hello [1]", "Hello", "Hello", "Hello [1]"]
       ] as const) {
         const reply = answers(first, second, last)
