@@ -12,8 +12,15 @@ import * as ReasoningEngine from "../src/ReasoningEngine.js"
 const made = (entries: ReadonlyArray<PriceCatalog.Options>): PriceCatalog.Service =>
   Either.getOrThrow(PriceCatalog.make(entries))
 
-const priceOf = (options: Price.Options): Option.Option<Price.Price> =>
-  Option.some(Either.getOrThrow(Price.make(options)))
+const priceOf = (options: Price.Options): Price.Price => Either.getOrThrow(Price.make(options))
+
+/** Without Options: chai takes some and none for the same. */
+const seen = ({ contextWindow, price }: PriceCatalog.Entry) => ({
+  price: Option.getOrNull(price),
+  contextWindow: Option.getOrNull(contextWindow)
+})
+
+const nothing = { price: null, contextWindow: null }
 
 const cheap = { input: 1, output: 2 }
 const dear = { input: 10, output: 20 }
@@ -32,9 +39,9 @@ describe("A catalogue of one's own", () => {
     Effect.gen(function* () {
       const catalog = made([{ model: "m", price: cheap, contextWindow: 8000 }])
       for (const baseUrl of [here, "http://127.0.0.1:11434/v1"]) {
-        assert.deepStrictEqual(yield* catalog.find({ model: "m", baseUrl }), {
+        assert.deepStrictEqual(seen(yield* catalog.find({ model: "m", baseUrl })), {
           price: priceOf(cheap),
-          contextWindow: Option.some(8000)
+          contextWindow: 8000
         })
       }
     })
@@ -43,7 +50,7 @@ describe("A catalogue of one's own", () => {
   it.effect("knows nothing of another model", () =>
     Effect.gen(function* () {
       const catalog = made([{ model: "m", price: cheap }])
-      assert.deepStrictEqual(yield* catalog.find({ model: "m-2", baseUrl: here }), PriceCatalog.unknown)
+      assert.deepStrictEqual(seen(yield* catalog.find({ model: "m-2", baseUrl: here })), nothing)
     })
   )
 
@@ -53,7 +60,8 @@ describe("A catalogue of one's own", () => {
         { model: "m", baseUrl: `${here}/`, price: cheap },
         { model: "m", price: dear }
       ])
-      const at = (baseUrl: string) => Effect.map(catalog.find({ model: "m", baseUrl }), ({ price }) => price)
+      const at = (baseUrl: string) =>
+        Effect.map(catalog.find({ model: "m", baseUrl }), (entry) => seen(entry).price)
       assert.deepStrictEqual(yield* at(here), priceOf(cheap))
       assert.deepStrictEqual(yield* at(`${here}//`), priceOf(cheap))
       assert.deepStrictEqual(yield* at(`${here}/other`), priceOf(dear))
@@ -62,11 +70,8 @@ describe("A catalogue of one's own", () => {
 
   it.effect("may know the window of a model whose price is unknown", () =>
     Effect.gen(function* () {
-      const { contextWindow, price } = yield* made([{ model: "m", contextWindow: 9 }]).find({
-        model: "m",
-        baseUrl: here
-      })
-      assert.deepStrictEqual([price, contextWindow], [Option.none(), Option.some(9)])
+      const entry = yield* made([{ model: "m", contextWindow: 9 }]).find({ model: "m", baseUrl: here })
+      assert.deepStrictEqual(seen(entry), { price: null, contextWindow: 9 })
     })
   )
 
@@ -101,15 +106,15 @@ describe("PriceCatalog.orElse", () => {
   ])
 
   it.effect.each([
-    ["m", { price: priceOf(cheap), contextWindow: Option.some(8000) }],
-    ["only-first", { price: priceOf(cheap), contextWindow: Option.none() }],
-    ["only-second", { price: priceOf(dear), contextWindow: Option.none() }],
-    ["neither", PriceCatalog.unknown]
+    ["m", { price: priceOf(cheap), contextWindow: 8000 }],
+    ["only-first", { price: priceOf(cheap), contextWindow: null }],
+    ["only-second", { price: priceOf(dear), contextWindow: null }],
+    ["neither", nothing]
   ] as const)("asks the second for what the first doesn't know of %s", ([model, expected]) =>
     Effect.gen(function* () {
       const query = { model, baseUrl: here }
-      assert.deepStrictEqual(yield* PriceCatalog.orElse(first, second).find(query), expected)
-      assert.deepStrictEqual(yield* pipe(first, PriceCatalog.orElse(second)).find(query), expected)
+      assert.deepStrictEqual(seen(yield* PriceCatalog.orElse(first, second).find(query)), expected)
+      assert.deepStrictEqual(seen(yield* pipe(first, PriceCatalog.orElse(second)).find(query)), expected)
     })
   )
 })
@@ -125,13 +130,16 @@ describe("PriceCatalog.layerOverride", () => {
         Effect.provide(PriceCatalog.layerOverride([{ model: "a", price: dear }]).pipe(Layer.provide(below)))
       )
       const a = yield* find({ model: "a", baseUrl: here })
-      assert.deepStrictEqual(a, { price: priceOf(dear), contextWindow: Option.some(8000) })
-      assert.deepStrictEqual((yield* find({ model: "b", baseUrl: here })).price, priceOf(cheap))
+      assert.deepStrictEqual(seen(a), { price: priceOf(dear), contextWindow: 8000 })
+      assert.deepStrictEqual(seen(yield* find({ model: "b", baseUrl: here })).price, priceOf(cheap))
     })
   )
 })
 
 describe("PriceCatalog.resolve", () => {
+  const known = ({ capabilities, price }: ReasoningEngine.ReasoningEngine) =>
+    seen({ price, contextWindow: capabilities.contextWindow })
+
   const provide = Effect.provideService(
     PriceCatalog.PriceCatalog,
     made([{ model: "m", baseUrl: here, price: cheap, contextWindow: 8000 }])
@@ -147,33 +155,25 @@ describe("PriceCatalog.resolve", () => {
   it.effect("gives an engine the price and the window that it wasn't told", () =>
     Effect.gen(function* () {
       const resolved = yield* PriceCatalog.resolve(engine(), here).pipe(provide)
-      assert.deepStrictEqual(resolved.price, priceOf(cheap))
-      assert.deepStrictEqual(resolved.capabilities, {
-        ...engine().capabilities,
-        contextWindow: Option.some(8000)
-      })
+      assert.deepStrictEqual(known(resolved), { price: priceOf(cheap), contextWindow: 8000 })
+      assert.isFalse(resolved.capabilities.streaming)
     })
   )
 
   it.effect("leaves each of the two as it was told", () =>
     Effect.gen(function* () {
-      const price = Either.getOrThrow(Price.make(dear))
-      const contextWindow = Option.some(7)
-      const priced = yield* PriceCatalog.resolve(engine({ price }), here).pipe(provide)
-      assert.deepStrictEqual(priced.price, Option.some(price))
-      assert.deepStrictEqual(priced.capabilities.contextWindow, Option.some(8000))
-      const windowed = yield* PriceCatalog.resolve(engine({ capabilities: { contextWindow } }), here).pipe(
-        provide
-      )
-      assert.deepStrictEqual(windowed.price, priceOf(cheap))
-      assert.deepStrictEqual(windowed.capabilities.contextWindow, contextWindow)
+      const priced = yield* PriceCatalog.resolve(engine({ price: priceOf(dear) }), here).pipe(provide)
+      assert.deepStrictEqual(known(priced), { price: priceOf(dear), contextWindow: 8000 })
+      const small = { contextWindow: Option.some(7) }
+      const windowed = yield* PriceCatalog.resolve(engine({ capabilities: small }), here).pipe(provide)
+      assert.deepStrictEqual(known(windowed), { price: priceOf(cheap), contextWindow: 7 })
     })
   )
 
   it.effect("asks no catalogue when there is nothing to find", () =>
     Effect.gen(function* () {
       const told = engine({
-        price: Either.getOrThrow(Price.make(dear)),
+        price: priceOf(dear),
         capabilities: { contextWindow: Option.some(7) }
       })
       const find = () => Effect.dieMessage("nobody should ask")
@@ -189,10 +189,7 @@ describe("PriceCatalog.resolve", () => {
   it.effect("leaves unknown what the catalogue doesn't know either", () =>
     Effect.gen(function* () {
       const resolved = yield* PriceCatalog.resolve(engine(), "http://127.0.0.1:8000/v1").pipe(provide)
-      assert.deepStrictEqual(
-        [resolved.price, resolved.capabilities.contextWindow],
-        [Option.none(), Option.none()]
-      )
+      assert.deepStrictEqual(known(resolved), nothing)
     })
   )
 })
