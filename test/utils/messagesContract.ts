@@ -73,7 +73,10 @@ const sse = (
 /** What the API replies where it answers. */
 export const answer: EngineContract.Subject["answer"] = ({ body, headers, method, path }, answer) => {
   if (`${method} ${path}` !== "POST /v1/messages") return json(404, messages.error("not_found_error"))
-  if (headers["x-api-key"] !== key) return json(401, messages.error("authentication_error"))
+  // Anthropic's own client sends the key as a bearer token.
+  if (headers["x-api-key"] !== key && headers["authorization"] !== `Bearer ${key}`) {
+    return json(401, messages.error("authentication_error"))
+  }
   return JSON.parse(body).stream === true
     ? sse(events(answer), answer.ending)
     : { ...json(200, piece(answer)), ending: answer.ending }
