@@ -133,11 +133,19 @@ describe("the documentation of the command line", () => {
       docs.read("docs/cli.md")
     )?.[1] ?? ""
 
-  it.effect.each(["ask", "run", "providers"])("has every flag of %s in its table, and no other", (command) =>
+  const sections = [
+    ["ask", "ask"],
+    ["run", "run"],
+    ["providers", "providers"],
+    ["login", "login and logout"],
+    ["logout", "login and logout"]
+  ] as const
+
+  it.effect.each(sections)("has every flag of %s in its table, and no other", ([command, title]) =>
     Effect.gen(function* () {
       const { out } = yield* run([command, "--help"])
       const usage = out.split("\n").find((line) => line.startsWith("$ ")) ?? ""
-      const table = section(command)
+      const table = section(title)
         .split("\n")
         .filter((line) => line.startsWith("| `--"))
         .map((line) => line.split("|")[1] ?? "")
@@ -157,7 +165,15 @@ describe("the documentation of the command line", () => {
       const providers = yield* run(["providers", "--json", "--config", file("config.json")], { env })
       assert.strictEqual(providers.code, 0, providers.err)
       const ids: unknown = JSON.parse(providers.out).map(({ provider }: { provider: string }) => provider)
-      assert.deepStrictEqual(ids, ["groq", "claude/opus", "local", "rehearsal", "gpt4", "claude"])
+      assert.deepStrictEqual(ids, [
+        "groq",
+        "claude/opus",
+        "local",
+        "rehearsal",
+        "gpt4",
+        "claude",
+        "copilot_chat"
+      ])
       const args = ["run", file("tasks.jsonl"), "--out", file("results.jsonl")]
       const ran = yield* run(args, { env: {} })
       assert.strictEqual(ran.code, 0, ran.err)
@@ -167,7 +183,7 @@ describe("the documentation of the command line", () => {
   it.effect("uses flags that exist in all of its examples", () =>
     Effect.gen(function* () {
       const known = new Set(["--log-level", "--version", "--help"])
-      for (const command of ["ask", "run", "providers"]) {
+      for (const [command] of sections) {
         const { out } = yield* run([command, "--help"])
         for (const flag of flagsOf(out)) known.add(flag)
       }

@@ -16,6 +16,7 @@ import * as Stream from "effect/Stream"
 import * as AIResult from "../AIResult.js"
 import * as AITask from "../AITask.js"
 import { MultiLLMOrchestrator } from "../MultiLLMOrchestrator.js"
+import * as Chosen from "./Chosen.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
@@ -30,11 +31,8 @@ const options = {
     Args.optional
   ),
   strategy: Flags.strategy,
-  provider: Options.text("provider").pipe(
-    Options.withPseudoName("ID"),
-    Options.withDescription("The provider to ask first, whatever the strategy says"),
-    Options.optional
-  ),
+  provider: Flags.provider,
+  model: Flags.model,
   complete: Options.boolean("complete").pipe(
     Options.withDescription("Print the answer when it is whole instead of as it arrives")
   ),
@@ -183,17 +181,6 @@ export const summary = (result: AIResult.AIResult): string => {
 const optional = <A>(key: string, value: Option.Option<A>): Readonly<Record<string, A>> =>
   Option.match(value, { onNone: () => ({}), onSome: (given) => ({ [key]: given }) })
 
-/** A provider that takes no part has no engine: say why, which is more than that there is none. */
-const checkProvider = (
-  configuration: Configuration.Configuration,
-  id: Option.Option<string>
-): Effect.Effect<void, UsageError> => {
-  const asked = configuration.providers.find((provider) => provider.id === Option.getOrUndefined(id))
-  return asked?.status._tag === "Off"
-    ? new UsageError({ reason: `--provider: ${asked.id} can't be asked: ${asked.status.why}` })
-    : Effect.void
-}
-
 /**
  * The command.
  *
@@ -213,9 +200,8 @@ export const command = Command.make("ask", options, (given) =>
       ...optional("timeoutMs", given.timeout),
       ...(Option.isSome(given.provider) ? { provider: given.provider.value, pinned: true } : {})
     })
-    const configuration = yield* Configuration.load(given.config)
+    const configuration = yield* Chosen.load(given)
     if (configuration.simulated) yield* streams.writeError(`${Configuration.simulatedNotice}\n`)
-    yield* checkProvider(configuration, given.provider)
     const answer =
       task.mode === "streaming"
         ? streamed(task, !given.noFallback)

@@ -20,6 +20,7 @@ import * as LogLevel from "effect/LogLevel"
 import packageJson from "../../package.json" with { type: "json" }
 import * as Ask from "./Ask.js"
 import * as Format from "./Format.js"
+import * as Login from "./Login.js"
 import * as Providers from "./Providers.js"
 import * as Report from "./Report.js"
 import * as Run from "./Run.js"
@@ -27,7 +28,7 @@ import { StandardStreams } from "./StandardStreams.js"
 
 const root = Command.make("arc-saga").pipe(
   Command.withDescription("Asks the language model that serves a task best, and the next one when it fails"),
-  Command.withSubcommands([Ask.command, Run.command, Providers.command])
+  Command.withSubcommands([Ask.command, Run.command, Providers.command, Login.login, Login.logout])
 )
 
 const execute = Command.run(root, {
@@ -88,7 +89,7 @@ export const run = (
     const streams = yield* StandardStreams
     // Without a command there is nothing to do but to show which there are.
     const wrongUse = argv.length <= 2
-    return yield* withConsole(execute(wrongUse ? [...argv, "--help"] : argv), wrongUse).pipe(
+    return yield* withConsole(Effect.scoped(execute(wrongUse ? [...argv, "--help"] : argv)), wrongUse).pipe(
       Effect.as(wrongUse ? Report.exitCode.wrongUse : Report.exitCode.answered),
       Effect.catchAll((error) =>
         ValidationError.isValidationError(error)

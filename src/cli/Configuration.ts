@@ -6,10 +6,12 @@
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import * as AIProvider from "../AIProvider.js"
 import * as Simulated from "../engines/Simulated.js"
 import * as MultiLLMOrchestrator from "../MultiLLMOrchestrator.js"
@@ -21,6 +23,7 @@ import * as RoutingPolicy from "../RoutingPolicy.js"
 import * as Strategy from "../Strategy.js"
 import * as ConfigFile from "./ConfigFile.js"
 import * as Configured from "./ConfiguredProvider.js"
+import * as Copilot from "./Copilot.js"
 import * as Environment from "./Environment.js"
 import type { FileError } from "./StandardStreams.js"
 
@@ -48,14 +51,16 @@ export type LoadError = ConfigFile.ConfigurationError | FileError
 
 const fromFile = (
   file: string,
-  entry: ConfigFile.Provider,
-  index: number
+  listed: ConfigFile.Provider,
+  index: number,
+  modelOf: Environment.ModelOf
 ): Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
+    const entry = withModel(listed, modelOf(listed.id, listed.model))
     const made = (status: Configured.Status): Configured.Provider => Configured.make(entry, file, status)
     const broken = (field: string, reason: string): Configured.Status =>
       Configured.broken(file, `providers[${index}].${field}`, reason)
-    if (entry.enabled === false) return made(Configured.off(`disabled in ${file}`))
+    if (entry.enabled === false) return made(Configured.away(`disabled in ${file}`))
     const inEnvironment =
       entry.apiKeyEnv === undefined
         ? Option.none<Redacted.Redacted>()
@@ -82,26 +87,37 @@ const fromFile = (
     )
   })
 
+/** Another model than the listed one has another price and another window. */
+const withModel = (listed: ConfigFile.Provider, model: string): ConfigFile.Provider => {
+  if (model === listed.model) return listed
+  const { contextWindow: _window, price: _price, ...entry } = listed
+  return { ...entry, model }
+}
+
 const simulate = (
   {
     id,
     p50LatencyMs,
     p99LatencyMs,
     quality,
+    model = Simulated.defaultModel,
     ...options
-  }: Configured.Described & Omit<Simulated.Options, "provider">,
-  origin: string
+  }: Omit<Configured.Described, "model"> & Omit<Simulated.Options, "provider">,
+  origin: string,
+  modelOf: Environment.ModelOf
 ): Effect.Effect<Configured.Provider> =>
   // What is in the file was checked when it was read.
-  Effect.map(Effect.orDie(Simulated.make({ provider: id, ...options })), (engine) =>
-    Configured.make(
-      { id, model: engine.model, price: options.price, p50LatencyMs, p99LatencyMs, quality },
-      origin,
-      {
-        _tag: "Ready",
-        engine
-      }
-    )
+  Effect.map(
+    Effect.orDie(Simulated.make({ provider: id, model: modelOf(id, model), ...options })),
+    (engine) =>
+      Configured.make(
+        { id, model: engine.model, price: options.price, p50LatencyMs, p99LatencyMs, quality },
+        origin,
+        {
+          _tag: "Ready",
+          engine
+        }
+      )
   )
 
 /** Distinct in every number that a strategy looks at: each of them chooses another. */
@@ -145,37 +161,50 @@ const prices: PriceCatalog.Service = {
 }
 
 /**
- * Finds out what is configured. The file is the given one, or that of ARC_SAGA_CONFIG. Fails when the file
+ * Finds out what is configured. The file is the given one, or that of ARC_SAGA_CONFIG; `modelOf` may choose
+ * other models than those that are configured. Fails when the file
  * can't be read or used; a provider that can't be used by itself is listed as such.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const load = (
-  file: Option.Option<string>
-): Effect.Effect<Configuration, LoadError, FileSystem.FileSystem | HttpClient.HttpClient> =>
+  file: Option.Option<string>,
+  modelOf: Environment.ModelOf = (_provider, configured) => configured
+): Effect.Effect<
+  Configuration,
+  LoadError,
+  FileSystem.FileSystem | HttpClient.HttpClient | Path.Path | Scope.Scope
+> =>
   Effect.gen(function* () {
     const named = Option.isSome(file) ? file : yield* Environment.text("ARC_SAGA_CONFIG")
     const config: ConfigFile.ConfigFile = Option.isSome(named) ? yield* ConfigFile.read(named.value) : {}
     const origin = Option.getOrElse(named, () => Environment.origin)
 
     const listed = yield* Effect.forEach(config.providers ?? [], (entry, index) =>
-      fromFile(origin, entry, index)
+      fromFile(origin, entry, index, modelOf)
     )
-    const rehearsed = yield* Effect.forEach(config.simulated ?? [], (entry) => simulate(entry, origin))
+    const rehearsed = yield* Effect.forEach(config.simulated ?? [], (entry) =>
+      simulate(entry, origin, modelOf)
+    )
     const inFile = [...listed, ...rehearsed]
     const isNew = ({ id }: Configured.Provider): boolean => inFile.every((other) => other.id !== id)
     const found = yield* Effect.all(
-      [Environment.openAI, Environment.claude, ...(config.ollama === false ? [] : [Environment.findOllama])],
+      [
+        Environment.openAI(modelOf),
+        Environment.claude(modelOf),
+        Copilot.provider,
+        ...(config.ollama === false ? [] : [Environment.findOllama(modelOf)])
+      ],
       {
         concurrency: "unbounded"
       }
     )
     const configured = [...inFile, ...found.filter(isNew)]
 
-    const simulated = inFile.length === 0 && configured.every(({ status }) => status._tag === "Off")
+    const simulated = configured.every(({ status }) => status._tag === "Off" && !status.isConfigured)
     const madeUp = simulated
-      ? yield* Effect.forEach(simulatedProviders, (each) => simulate(each, "simulated"))
+      ? yield* Effect.forEach(simulatedProviders, (each) => simulate(each, "simulated", modelOf))
       : []
     return {
       providers: [...madeUp, ...configured.filter(({ id }) => madeUp.every((other) => other.id !== id))],
@@ -192,7 +221,7 @@ export const load = (
  * @category messages
  */
 export const simulatedNotice =
-  "No provider is configured, so the answers are simulated. Set ANTHROPIC_API_KEY or OPENAI_API_KEY, start Ollama, or name a file by --config or ARC_SAGA_CONFIG."
+  "No provider is configured, so the answers are simulated. Set ANTHROPIC_API_KEY or OPENAI_API_KEY, sign in to Copilot (COPILOT_CLIENT_ID), start Ollama, or name a file by --config or ARC_SAGA_CONFIG."
 
 const metricsOf = (each: Configured.Provider): ProviderMetrics.Options => {
   const p50LatencyMs = Option.getOrUndefined(each.p50LatencyMs)

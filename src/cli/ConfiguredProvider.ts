@@ -17,6 +17,20 @@ import * as ConfigFile from "./ConfigFile.js"
 import * as Server from "./Server.js"
 
 /**
+ * Who is signed in at a provider that is asked on a user's behalf.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SignIn {
+  readonly user: string
+  /** When the access token ends, in milliseconds of the Clock. */
+  readonly expiresAt: number
+  /** Whether there will be another one without a new sign-in. */
+  readonly renewable: boolean
+}
+
+/**
  * Whether a provider can be asked: it has an engine; it takes no part, for a reason; or what is configured
  * for it can't be used.
  *
@@ -29,8 +43,15 @@ export type Status =
       readonly engine: ReasoningEngine.ReasoningEngine
       /** Asks its server whether it is there; absent when there is no server. */
       readonly probe?: Effect.Effect<Server.Answer, never, HttpClient.HttpClient>
+      /** Absent where nobody has to sign in. */
+      readonly signIn?: SignIn
     }
-  | { readonly _tag: "Off"; readonly why: string }
+  | {
+      readonly _tag: "Off"
+      readonly why: string
+      /** Whether it is configured all the same, so that nothing stands in for it. */
+      readonly isConfigured: boolean
+    }
   | { readonly _tag: "Broken"; readonly error: ConfigFile.ConfigurationError }
 
 /**
@@ -84,12 +105,20 @@ export const make = (described: Described, origin: string, status: Status): Prov
 })
 
 /**
- * It takes no part, for a reason.
+ * It isn't configured, for want of something.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const off = (why: string): Status => ({ _tag: "Off", why })
+export const off = (why: string): Status => ({ _tag: "Off", why, isConfigured: false })
+
+/**
+ * It is configured and takes no part, for a reason.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const away = (why: string): Status => ({ _tag: "Off", why, isConfigured: true })
 
 /**
  * What is configured for it can't be used.

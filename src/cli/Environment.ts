@@ -23,6 +23,14 @@ import * as Server from "./Server.js"
  */
 export const origin = "environment"
 
+/**
+ * The model to ask a provider for, given the one that is configured.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ModelOf = (provider: AIProvider.AIProvider, configured: string) => string
+
 const ollama = AIProvider.unsafeMake("ollama")
 
 /**
@@ -47,11 +55,19 @@ export const variable = (name: string): Effect.Effect<Option.Option<Redacted.Red
 export const text = (name: string): Effect.Effect<Option.Option<string>> =>
   Effect.map(variable(name), Option.map(Redacted.value))
 
-/** Blames the variable that an option comes from: ANTHROPIC_API_KEY for `apiKey`. */
+/**
+ * The variable that an option comes from: ANTHROPIC_API_KEY for `apiKey`.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const variableOf = (prefix: string, option: string): string =>
+  `${prefix}_${option.replaceAll(/[A-Z]/g, "_$&").toUpperCase()}`
+
 const blame =
   (prefix: "ANTHROPIC" | "OPENAI") =>
   ({ field, reason }: InvalidArgumentError): Configured.Status =>
-    Configured.broken(origin, `${prefix}_${field.replaceAll(/[A-Z]/g, "_$&").toUpperCase()}`, reason)
+    Configured.broken(origin, variableOf(prefix, field), reason)
 
 /**
  * OpenAI itself, or the server that stands in for it.
@@ -59,11 +75,14 @@ const blame =
  * @since 0.1.0
  * @category constructors
  */
-export const openAI: Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> = Effect.gen(
-  function* () {
+export const openAI = (modelOf: ModelOf): Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> =>
+  Effect.gen(function* () {
     const apiKey = yield* variable("OPENAI_API_KEY")
     const baseUrl = yield* text("OPENAI_BASE_URL")
-    const model = Option.getOrElse(yield* text("OPENAI_MODEL"), () => "gpt-4o-mini")
+    const model = modelOf(
+      AIProvider.Gpt4,
+      Option.getOrElse(yield* text("OPENAI_MODEL"), () => "gpt-4o-mini")
+    )
     const described = { id: AIProvider.Gpt4, model }
     if (Option.isNone(apiKey) && Option.isNone(baseUrl)) {
       return Configured.make(described, origin, Configured.off("OPENAI_API_KEY isn't set"))
@@ -83,8 +102,7 @@ export const openAI: Effect.Effect<Configured.Provider, never, HttpClient.HttpCl
       })
     }
     return Configured.make(described, origin, yield* Configured.server(described, reached, blame("OPENAI")))
-  }
-)
+  })
 
 /**
  * Anthropic's Claude, or the server that stands in for Anthropic's.
@@ -92,11 +110,14 @@ export const openAI: Effect.Effect<Configured.Provider, never, HttpClient.HttpCl
  * @since 0.1.0
  * @category constructors
  */
-export const claude: Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> = Effect.gen(
-  function* () {
+export const claude = (modelOf: ModelOf): Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> =>
+  Effect.gen(function* () {
     const apiKey = yield* variable("ANTHROPIC_API_KEY")
     const baseUrl = Option.getOrElse(yield* text("ANTHROPIC_BASE_URL"), () => Claude.defaultBaseUrl)
-    const model = Option.getOrElse(yield* text("ANTHROPIC_MODEL"), () => "claude-haiku-4-5")
+    const model = modelOf(
+      AIProvider.Claude,
+      Option.getOrElse(yield* text("ANTHROPIC_MODEL"), () => "claude-haiku-4-5")
+    )
     const described = { id: AIProvider.Claude, model }
     if (Option.isNone(apiKey)) {
       return Configured.make(described, origin, Configured.off("ANTHROPIC_API_KEY isn't set"))
@@ -107,8 +128,7 @@ export const claude: Effect.Effect<Configured.Provider, never, HttpClient.HttpCl
       origin,
       yield* Configured.server(described, reached, blame("ANTHROPIC"))
     )
-  }
-)
+  })
 
 /** OLLAMA_HOST as Ollama reads it: a host, a host and port, or a URL; where it binds to all, ask this one. */
 const ollamaUrl = (host: string): string => {
@@ -123,20 +143,23 @@ const ollamaUrl = (host: string): string => {
  * @since 0.1.0
  * @category constructors
  */
-export const findOllama: Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> = Effect.gen(
-  function* () {
+export const findOllama = (
+  modelOf: ModelOf
+): Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> =>
+  Effect.gen(function* () {
     const host = Option.getOrElse(yield* text("OLLAMA_HOST"), () => "127.0.0.1:11434")
     const baseUrl = ollamaUrl(host)
     const found = `found at ${baseUrl}`
     const answer = yield* Server.models({ baseUrl, limit: "300 millis" })
-    const model = answer._tag === "Models" ? answer.models[0] : undefined
-    if (model === undefined) {
+    const first = answer._tag === "Models" ? answer.models[0] : undefined
+    if (first === undefined) {
       const why =
         answer._tag === "Absent"
           ? `no server answers at ${baseUrl}`
           : `the server at ${baseUrl} has no model: ollama pull one`
       return Configured.make({ id: ollama }, "looked for", Configured.off(why))
     }
+    const model = modelOf(ollama, first)
     // What runs on one's own machine charges nothing.
     const described = { id: ollama, model, price: { input: 0, output: 0 } }
     return Configured.make(
@@ -148,5 +171,4 @@ export const findOllama: Effect.Effect<Configured.Provider, never, HttpClient.Ht
         ({ reason }) => Configured.broken(origin, "OLLAMA_HOST", reason)
       )
     )
-  }
-)
+  })

@@ -24,6 +24,18 @@ export const config: Options.Options<Option.Option<string>> = Options.text("conf
 )
 
 /**
+ * `--provider ID`.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const provider: Options.Options<Option.Option<string>> = Options.text("provider").pipe(
+  Options.withPseudoName("ID"),
+  Options.withDescription("The provider to ask first, whatever the strategy says"),
+  Options.optional
+)
+
+/**
  * A flag whose value is parsed from its text; what is wrong with it is told with the flag's name.
  *
  * @since 0.1.0
@@ -46,6 +58,19 @@ export const parsed = <A>(
       )
     )
   )
+
+/**
+ * `--model NAME`.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const model: Options.Options<Option.Option<string>> = parsed(
+  "model",
+  "NAME",
+  "The model that this provider is asked for, instead of the configured one",
+  (name) => (name.trim() === "" ? Either.left("the name of a model") : Either.right(name))
+).pipe(Options.optional)
 
 /**
  * `--strategy NAME`.

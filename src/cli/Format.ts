@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Either from "effect/Either"
 import type * as TokenUsage from "../TokenUsage.js"
@@ -20,6 +21,15 @@ export const duration = (ms: number): string => {
   const seconds = Math.round(ms / 1000)
   return `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, "0")} s`
 }
+
+/**
+ * An instant in milliseconds of the Clock: `2026-11-22 15:04 UTC`.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const instant = (ms: number): string =>
+  `${DateTime.formatIso(DateTime.unsafeMake(ms)).slice(0, 16).replace("T", " ")} UTC`
 
 /**
  * A cost in USD; one of estimated tokens is marked with `~`.

@@ -47,6 +47,17 @@ const columns: ReadonlyArray<Format.Column> = [
 const or = <A>(value: Option.Option<A>, render: (value: A) => string): string =>
   Option.match(value, { onNone: () => "?", onSome: render })
 
+/** Who is signed in, and until when. */
+const signInOf = ({ status }: Configured.Provider): Option.Option<Configured.SignIn> =>
+  status._tag === "Ready" ? Option.fromNullable(status.signIn) : Option.none()
+
+const available = (provider: Configured.Provider): string =>
+  Option.match(signInOf(provider), {
+    onNone: () => "yes",
+    onSome: ({ expiresAt, renewable, user }) =>
+      `yes: ${user} is signed in until ${Format.instant(expiresAt)}${renewable ? ", renewed by itself" : ""}`
+  })
+
 const cells = ({ problem, provider }: Row): ReadonlyArray<string> => [
   provider.id,
   or(provider.model, (model) => model),
@@ -54,7 +65,7 @@ const cells = ({ problem, provider }: Row): ReadonlyArray<string> => [
   or(provider.price, ({ output }) => String(output)),
   or(provider.p50LatencyMs, Format.duration),
   or(provider.quality, String),
-  Option.match(problem, { onNone: () => "yes", onSome: (why) => `no: ${Format.plain(why)}` }),
+  Option.match(problem, { onNone: () => available(provider), onSome: (why) => `no: ${Format.plain(why)}` }),
   provider.origin
 ]
 
@@ -67,6 +78,7 @@ const toJson = ({ problem, provider }: Row) => ({
   quality: Option.getOrNull(provider.quality),
   available: Option.isNone(problem),
   reason: Option.getOrNull(problem),
+  signIn: Option.getOrNull(signInOf(provider)),
   configuredIn: provider.origin
 })
 

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import type { AccessTokenError } from "../auth/AccessTokens.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type { OrchestratorError, SoleOrchestratorError } from "../MultiLLMOrchestrator.js"
 import type { StreamInterruptedError } from "../StreamEvent.js"
@@ -56,6 +57,7 @@ export type CommandError =
   | SoleOrchestratorError
   | StreamInterruptedError
   | InvalidArgumentError
+  | AccessTokenError
   | ConfigurationError
   | ResultsMismatchError
   | FileError
@@ -91,6 +93,7 @@ export const codeOf = (error: CommandError): number => {
     case "ConfigurationError":
     case "ResultsMismatchError":
     case "FileError":
+    case "SignInSettingError":
     case "UsageError":
     case "EngineNotRegisteredError":
       return exitCode.wrongUse

@@ -13,7 +13,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as AIProvider from "../AIProvider.js"
+import type * as AITask from "../AITask.js"
 import { MultiLLMOrchestrator } from "../MultiLLMOrchestrator.js"
+import * as Chosen from "./Chosen.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
@@ -44,18 +47,27 @@ const options = {
       )
   ).pipe(Options.withDefault(4)),
   strategy: Flags.strategy,
+  provider: Flags.provider,
+  model: Flags.model,
   config: Flags.config
 }
+
+/** A task that names no provider is for the chosen one. */
+const pinned = (task: AITask.AITask, chosen: AIProvider.AIProvider | undefined): AITask.AITask =>
+  chosen === undefined || task.provider !== undefined ? task : { ...task, provider: chosen, pinned: true }
 
 /** How far results may be ahead of the one that is written next: what a slow task holds back is bounded. */
 const windowOf = (concurrency: number): number => Math.max(64, 4 * concurrency)
 
-const serve = (task: TaskFile.TaskLine): Effect.Effect<ResultFile.ResultLine, never, MultiLLMOrchestrator> =>
+const serve = (
+  task: TaskFile.TaskLine,
+  chosen: AIProvider.AIProvider | undefined
+): Effect.Effect<ResultFile.ResultLine, never, MultiLLMOrchestrator> =>
   Either.match(task.task, {
     onLeft: (error) => Effect.succeed(ResultFile.rejected(task, error)),
     onRight: (valid) =>
       Effect.flatMap(MultiLLMOrchestrator, (orchestrator) =>
-        Effect.match(orchestrator.complete(valid), {
+        Effect.match(orchestrator.complete(pinned(valid, chosen)), {
           onSuccess: (result) => ResultFile.answered(task, result),
           onFailure: (error) => ResultFile.failed(task, valid.id, error)
         })
@@ -101,6 +113,7 @@ const work = (given: {
   readonly tasks: string
   readonly out: string
   readonly concurrency: number
+  readonly provider: AIProvider.AIProvider | undefined
 }): Effect.Effect<
   Tally.Tally,
   FileError | ResultFile.ResultsMismatchError,
@@ -151,7 +164,7 @@ const work = (given: {
       const tell = yield* Progress.show(state)
       yield* TaskFile.lines(given.tasks).pipe(
         Stream.drop(before.done),
-        Stream.mapEffect((line) => permits.withPermits(1)(serve(TaskFile.parse(line))), {
+        Stream.mapEffect((line) => permits.withPermits(1)(serve(TaskFile.parse(line), given.provider)), {
           concurrency: windowOf(given.concurrency)
         }),
         Stream.runForEachChunk(save(tell))
@@ -179,9 +192,9 @@ export const command = Command.make("run", options, (given) =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams
     yield* checkFiles(given.tasks, given.out)
-    const configuration = yield* Configuration.load(given.config)
+    const configuration = yield* Chosen.load(given)
     if (configuration.simulated) yield* streams.writeError(`${Configuration.simulatedNotice}\n`)
-    const tally = yield* Effect.scoped(work(given)).pipe(
+    const tally = yield* Effect.scoped(work({ ...given, provider: configuration.chosen })).pipe(
       Effect.provide(Configuration.layer(configuration, given.strategy))
     )
     const { answered, bad, failed } = tally

@@ -27,6 +27,14 @@ const number = (what: string, passes: (n: number) => boolean) =>
   Schema.Number.pipe(Schema.filter(passes, { description: what }))
 
 /**
+ * The name of a model that has none.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const defaultModel = "simulated"
+
+/**
  * What a simulated provider is like.
  *
  * @since 0.1.0
@@ -34,7 +42,7 @@ const number = (what: string, passes: (n: number) => boolean) =>
  */
 export const Options = Schema.Struct({
   provider: AIProvider.AIProvider,
-  /** The model's name; `simulated` when absent. */
+  /** The model's name; {@link defaultModel} when absent. */
   model: Schema.optionalWith(Schema.NonEmptyString, exact),
   /** What answers and failures are drawn from; 1 when absent. */
   seed: Schema.optionalWith(Schema.Int, exact),
@@ -96,7 +104,7 @@ const chunkStarts = (text: string): ReadonlyArray<number> =>
 
 const fromDecoded = (options: typeof Options.Type, price?: Price.Price): ReasoningEngine.ReasoningEngine => {
   const { provider } = options
-  const model = options.model ?? "simulated"
+  const model = options.model ?? defaultModel
   const seed = options.seed ?? 1
   const firstTokenMs = options.firstTokenMs ?? 200
   const msPerToken = 1000 / (options.tokensPerSecond ?? 60)

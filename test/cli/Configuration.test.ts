@@ -255,6 +255,7 @@ describe("Configuration", () => {
         quality: 7,
         available: true,
         reason: null,
+        signIn: null,
         configuredIn: file("c.json")
       })
       assert.deepInclude(row("off"), { available: false, reason: `disabled in ${file("c.json")}` })
@@ -262,7 +263,8 @@ describe("Configuration", () => {
       assert.deepInclude(row("s"), { available: true, model: "simulated" })
       assert.deepInclude(row("gpt4"), { available: false, reason: "OPENAI_API_KEY isn't set" })
       assert.deepInclude(row("claude"), { available: false, reason: "ANTHROPIC_API_KEY isn't set" })
-      assert.strictEqual(rows.length, 6)
+      assert.deepInclude(row("copilot_chat"), { available: false, reason: "COPILOT_CLIENT_ID isn't set" })
+      assert.strictEqual(rows.length, 7)
 
       const table = yield* harness.run(["providers"], world)
       assert.match(
@@ -337,8 +339,8 @@ describe("Configuration", () => {
       const config = JSON.stringify({ ollama: false, providers: [{ ...groq, enabled: false }] })
       const file = yield* harness.directory({ "c.json": config })
       const { code, err } = yield* harness.run(["ask", "Hi", "--config", file("c.json")])
-      assert.strictEqual(code, 1)
-      assert.match(err, /^NoAvailableProviderError: /)
+      assert.strictEqual(code, 2)
+      assert.match(err, /^UsageError: No provider can be asked\. \w+: disabled in \S+\n$/)
     }).pipe(Effect.provide(harness.platform))
   )
 

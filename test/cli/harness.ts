@@ -23,6 +23,8 @@ export interface World {
   readonly input?: Stream.Stream<Uint8Array, StandardStreams.FileError>
   readonly env?: Readonly<Record<string, string>>
   readonly respond?: Respond
+  /** Real requests in place of `respond`. */
+  readonly http?: Layer.Layer<HttpClient.HttpClient>
   readonly errorIsTerminal?: boolean
   /** What writing to standard output does; it is taken when absent. */
   readonly write?: StandardStreams.Service["write"]
@@ -87,21 +89,26 @@ export const command = (args: ReadonlyArray<string>, world: World = {}) => {
   const printed: Printed = { out: [], err: [] }
   const effect = Cli.run(["node", "arc-saga", ...args]).pipe(
     Effect.provideService(StandardStreams.StandardStreams, streams(world, printed)),
-    Effect.provide(Layer.merge(platform, http(world.respond))),
+    Effect.provide(Layer.merge(platform, world.http ?? http(world.respond))),
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(world.env ?? {}))))
   )
   return { printed, effect }
 }
 
-/** Runs a command line to its end. */
+/** Runs a command line to its end, in virtual time. */
 export const run = (args: ReadonlyArray<string>, world: World = {}): Effect.Effect<Ran> => {
   const { effect, printed } = command(args, world)
-  return Effect.map(settle(effect), (code) => ({
-    code,
-    out: printed.out.join(""),
-    err: printed.err.join("")
-  }))
+  return ran(printed, settle(effect))
 }
+
+/** Runs a command line to its end, in real time. */
+export const runLive = (args: ReadonlyArray<string>, world: World = {}): Effect.Effect<Ran> => {
+  const { effect, printed } = command(args, world)
+  return ran(printed, effect)
+}
+
+const ran = (printed: Printed, effect: Effect.Effect<number>): Effect.Effect<Ran> =>
+  Effect.map(effect, (code) => ({ code, out: printed.out.join(""), err: printed.err.join("") }))
 
 /** A directory of a test's own with the given files; gives the path of a file in it. */
 export const directory = (files: Readonly<Record<string, string>> = {}) =>

@@ -1,0 +1,83 @@
+/**
+ * What is configured, with the provider and the model that the command line chooses.
+ *
+ * @since 0.1.0
+ */
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as Path from "@effect/platform/Path"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as AIProvider from "../AIProvider.js"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import { EngineNotRegisteredError } from "../ReasoningEngineRegistry.js"
+import * as Configuration from "./Configuration.js"
+import { UsageError } from "./Report.js"
+
+/**
+ * What is configured, and who is asked first, if that is chosen.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Chosen extends Configuration.Configuration {
+  readonly chosen: AIProvider.AIProvider | undefined
+}
+
+/** Fails when all that is configured is away. */
+const usable = (
+  configuration: Configuration.Configuration
+): Effect.Effect<Configuration.Configuration, UsageError> => {
+  const { providers } = configuration
+  if (providers.some(({ status }) => status._tag !== "Off")) return Effect.succeed(configuration)
+  const why = providers.flatMap(({ id, status }) =>
+    status._tag === "Off" && status.isConfigured ? [`${id}: ${status.why}`] : []
+  )
+  return new UsageError({ reason: `No provider can be asked. ${why.join("; ")}` })
+}
+
+/**
+ * Loads the configuration for the flags `--config`, `--provider` and `--model`. Fails when the provider
+ * can't be asked, or when there is a model without a provider.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const load = (flags: {
+  readonly config: Option.Option<string>
+  readonly provider: Option.Option<string>
+  readonly model: Option.Option<string>
+}): Effect.Effect<
+  Chosen,
+  Configuration.LoadError | EngineNotRegisteredError | InvalidArgumentError | UsageError,
+  FileSystem.FileSystem | HttpClient.HttpClient | Path.Path | Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const { config, model, provider } = flags
+    if (Option.isNone(provider)) {
+      if (Option.isSome(model)) {
+        return yield* new UsageError({
+          reason: "--model: Expected its provider, too (--provider ID), actual none"
+        })
+      }
+      return { ...(yield* usable(yield* Configuration.load(config))), chosen: undefined }
+    }
+    const chosen = yield* AIProvider.make(provider.value)
+    const configuration = yield* Configuration.load(config, (id, configured) =>
+      id === chosen ? Option.getOrElse(model, () => configured) : configured
+    )
+    const asked = configuration.providers.find(({ id }) => id === chosen)
+    if (asked === undefined) {
+      const ready = configuration.providers.filter(({ status }) => status._tag === "Ready")
+      return yield* new EngineNotRegisteredError({ provider: chosen, registered: ready.map(({ id }) => id) })
+    }
+    if (asked.status._tag === "Off") {
+      return yield* new UsageError({ reason: `--provider: ${chosen} can't be asked: ${asked.status.why}` })
+    }
+    // Not every provider is asked for a model by name.
+    if (Option.isSome(model) && Option.isNone(asked.model)) {
+      return yield* new UsageError({ reason: `--model: ${chosen} has no models to choose from` })
+    }
+    return { ...configuration, chosen }
+  })

@@ -1,0 +1,162 @@
+/**
+ * Copilot on the command line: the application that users sign in to, where their tokens are kept, and the
+ * provider.
+ *
+ * @since 0.1.0
+ */
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Path from "@effect/platform/Path"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as AIProvider from "../AIProvider.js"
+import { AccessTokens } from "../auth/AccessTokens.js"
+import * as EntraId from "../auth/EntraId.js"
+import * as TokenStore from "../auth/TokenStore.js"
+import * as Copilot from "../engines/Copilot.js"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import * as ConfigFile from "./ConfigFile.js"
+import * as Configured from "./ConfiguredProvider.js"
+import * as Environment from "./Environment.js"
+
+/**
+ * Whose sign-in it is where nobody else is named.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const user: Effect.Effect<string> = Effect.map(
+  Environment.text("COPILOT_USER"),
+  Option.getOrElse(() => "default")
+)
+
+/**
+ * What signing in and out fails with before anybody is asked.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type SetupError = ConfigFile.ConfigurationError | TokenStore.TokenStoreError
+
+type Platform = FileSystem.FileSystem | HttpClient.HttpClient | Path.Path | Scope.Scope
+
+const unusable = (field: string, reason: string): ConfigFile.ConfigurationError =>
+  new ConfigFile.ConfigurationError({ file: Environment.origin, field, reason })
+
+/** Blames the variable that an option comes from. */
+const blame = ({ field, reason }: InvalidArgumentError, of: "application" | "engine" = "engine") =>
+  unusable(
+    of === "application" && field === "baseUrl"
+      ? "COPILOT_AUTHORITY"
+      : Environment.variableOf("COPILOT", field.replace(/\[\d+\]$/, "")),
+    reason
+  )
+
+/** A list in a variable, its parts set apart by spaces. */
+const words = (name: string): Effect.Effect<Option.Option<ReadonlyArray<string>>> =>
+  Effect.map(
+    Environment.text(name),
+    Option.map((list) => list.trim().split(/\s+/))
+  )
+
+const optional = <K extends string, A>(key: K, value: Option.Option<A>): { readonly [P in K]?: A } | {} =>
+  Option.match(value, { onNone: () => ({}), onSome: (given) => ({ [key]: given }) })
+
+/** Where tokens are kept: in the directory for such things, unless a variable says where. */
+const directory: Effect.Effect<string, ConfigFile.ConfigurationError, Path.Path> = Effect.gen(function* () {
+  const named = yield* Environment.text("ARC_SAGA_TOKENS")
+  if (Option.isSome(named)) return named.value
+  const path = yield* Path.Path
+  const above = Option.firstSomeOf([
+    yield* Environment.text("XDG_CONFIG_HOME"),
+    yield* Environment.text("APPDATA"),
+    Option.map(yield* Environment.text("HOME"), (home) => path.join(home, ".config"))
+  ])
+  return Option.isSome(above)
+    ? path.join(above.value, "arc-saga", "tokens")
+    : yield* unusable("ARC_SAGA_TOKENS", "Expected a directory to keep sign-ins in, actual none")
+})
+
+const store: Effect.Effect<TokenStore.Service, SetupError, FileSystem.FileSystem | Path.Path> = Effect.gen(
+  function* () {
+    const key = yield* Environment.variable("ARC_SAGA_TOKEN_KEY")
+    return yield* TokenStore.makeDirectory({ directory: yield* directory, ...optional("key", key) })
+  }
+)
+
+/**
+ * Signs users in to the application of COPILOT_CLIENT_ID; none where that isn't set.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const entraId: Effect.Effect<Option.Option<EntraId.Service>, SetupError, Platform> = Effect.gen(
+  function* () {
+    const clientId = yield* Environment.text("COPILOT_CLIENT_ID")
+    if (Option.isNone(clientId)) return Option.none()
+    const options: EntraId.Options = {
+      clientId: clientId.value,
+      ...optional("clientSecret", yield* Environment.variable("COPILOT_CLIENT_SECRET")),
+      ...optional("tenantId", yield* Environment.text("COPILOT_TENANT_ID")),
+      ...optional("baseUrl", yield* Environment.text("COPILOT_AUTHORITY")),
+      ...optional("scopes", yield* words("COPILOT_SCOPES"))
+    }
+    const made = EntraId.make(options).pipe(
+      Effect.catchTag("InvalidArgumentError", (error) => blame(error, "application")),
+      Effect.provideService(TokenStore.TokenStore, yield* store)
+    )
+    return Option.some(yield* made)
+  }
+)
+
+const engine = (tokens: EntraId.Service) =>
+  Effect.gen(function* () {
+    const timeZone = Option.getOrElse(yield* Environment.text("COPILOT_TIME_ZONE"), () =>
+      DateTime.zoneToString(DateTime.zoneMakeLocal())
+    )
+    return yield* Copilot.make({
+      user: yield* user,
+      timeZone,
+      ...optional("baseUrl", yield* Environment.text("COPILOT_BASE_URL")),
+      ...optional("pathPrefix", yield* Environment.text("COPILOT_PATH_PREFIX"))
+    })
+  }).pipe(
+    Effect.provideService(AccessTokens, tokens),
+    Effect.mapError((error) => blame(error))
+  )
+
+const status: Effect.Effect<Configured.Status, SetupError, Platform> = Effect.gen(function* () {
+  const application = yield* entraId
+  if (Option.isNone(application)) return Configured.off("COPILOT_CLIENT_ID isn't set")
+  const signIn = yield* application.value.status(yield* user)
+  return Option.isNone(signIn)
+    ? Configured.away("nobody is signed in: arc-saga login copilot")
+    : {
+        _tag: "Ready",
+        engine: yield* engine(application.value),
+        signIn: { user: yield* user, ...signIn.value }
+      }
+})
+
+/**
+ * Microsoft 365 Copilot, for whoever is signed in.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const provider: Effect.Effect<Configured.Provider, never, Platform> = status.pipe(
+  Effect.catchTags({
+    ConfigurationError: (error) => Effect.succeed({ _tag: "Broken", error } as const),
+    TokenStoreError: ({ message }) =>
+      Effect.succeed(
+        Configured.broken(
+          Environment.origin,
+          "ARC_SAGA_TOKENS",
+          `${message}. Sign in again (arc-saga login copilot) or forget it (arc-saga logout copilot)`
+        )
+      )
+  }),
+  Effect.map((status) => Configured.make({ id: AIProvider.CopilotChat }, Environment.origin, status))
+)
