@@ -260,6 +260,16 @@ describe("Copilot's rewritten snapshots", () => {
     })
   )
 
+  it.effect("give a citation mark whole or not at all", () =>
+    Effect.gen(function* () {
+      const seen = yield* given(
+        answers("Hello [", "Hello [^1", "Hello world", "Hello world [1", "Hello world [1]!")
+      )
+      assert.deepStrictEqual(texts(seen), ["Hello", " world", " [1]!"])
+      assert.deepStrictEqual(warnings(seen), [])
+    })
+  )
+
   it.effect("may lose white space at their end", () =>
     Effect.gen(function* () {
       const seen = yield* given(answers("Hello \n", "Hello", "Hello\n\nYou\n"))
