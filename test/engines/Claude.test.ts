@@ -7,16 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Tracer from "effect/Tracer"
 import * as AIProvider from "../../src/AIProvider.js"
 import * as Claude from "../../src/engines/Claude.js"
 import * as Price from "../../src/Price.js"
 import * as ReasoningEngine from "../../src/ReasoningEngine.js"
 import * as Registry from "../../src/ReasoningEngineRegistry.js"
 import * as attempts from "../utils/attempts.js"
-import { streaming } from "../utils/chatCompletions.js"
-import { engine, whole } from "../utils/messages.js"
-import * as RawServer from "../utils/RawServer.js"
+import { engine } from "../utils/messages.js"
 
 describe("Claude.make", () => {
   it.effect("says what the engine is and can", () =>
@@ -141,35 +138,5 @@ describe("Claude layers", () => {
       })
       assert.deepStrictEqual(yield* configured(another, [["KEY", "sk-ant-test"]]), ["claude/b b"])
     })
-  )
-})
-
-describe("Claude spans", () => {
-  it.scopedLive("hold no key, no header of the caller's and no prompt", () =>
-    Effect.gen(function* () {
-      const spans: Array<Tracer.Span> = []
-      const native = yield* Effect.tracer
-      const tracer = Tracer.make({
-        span: (...args) => {
-          const span = native.span(...args)
-          spans.push(span)
-          return span
-        },
-        context: native.context
-      })
-      const server = yield* RawServer.make(whole)
-      const made = yield* engine(server.url, {
-        apiKey: Redacted.make("sk-ant-s3cret"),
-        headers: { "x-proxy": "proxy-s3cret" }
-      })
-      yield* Effect.withTracer(attempts.events(made, yield* streaming), tracer)
-      assert.strictEqual(spans.length, 1)
-      const attributes = JSON.stringify(spans.map((span) => [...span.attributes]))
-      assert.include(attributes, "x-api-key")
-      assert.notInclude(attributes, "s3cret")
-      assert.notInclude(attributes, "Say hi")
-      assert.notProperty(server.requests[0]?.headers, "traceparent")
-      assert.strictEqual(server.requests[0]?.headers["x-proxy"], "proxy-s3cret")
-    }).pipe(Effect.provide(FetchHttpClient.layer))
   )
 })

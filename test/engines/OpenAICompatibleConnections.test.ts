@@ -1,4 +1,6 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -46,29 +48,6 @@ describe.each(clients)("OpenAICompatible over %s", (_, client) => {
     }).pipe(Effect.provide(client))
   )
 
-  it.scopedLive("closes the connection at once when the scope closes in the middle of an answer", () =>
-    Effect.gen(function* () {
-      const server = yield* RawServer.make([RawServer.send(eventStream + RawServer.chunk(hi))])
-      const made = yield* engine(server.url)
-      const scope = yield* Scope.make()
-      const pull = yield* Scope.extend(made.attempt({ task: yield* streaming, mode: "streaming" }), scope)
-      assert.deepStrictEqual(yield* pull, [ReasoningEngine.textDelta("Hi")])
-      yield* Scope.close(scope, Exit.void)
-      assert.isTrue(Option.isSome(yield* Effect.timeoutOption(server.closed(0), "100 millis")))
-    }).pipe(Effect.provide(client))
-  )
-
-  it.scopedLive("closes the connection at once when it is interrupted while it waits for more", () =>
-    Effect.gen(function* () {
-      const server = yield* RawServer.make([RawServer.send(eventStream + RawServer.chunk(hi))])
-      const fiber = yield* Effect.fork(attempts.events(yield* engine(server.url), yield* streaming))
-      yield* server.received(0)
-      yield* Effect.sleep("30 millis")
-      yield* Fiber.interrupt(fiber)
-      assert.isTrue(Option.isSome(yield* Effect.timeoutOption(server.closed(0), "100 millis")))
-    }).pipe(Effect.provide(client))
-  )
-
   it.scopedLive("closes the connection at once when it is interrupted before the headers come", () =>
     Effect.gen(function* () {
       const server = yield* RawServer.make([])
@@ -90,23 +69,6 @@ describe.each(clients)("OpenAICompatible over %s", (_, client) => {
       })
       assert.match(error.description, /ECONNRESET|other side closed|socket hang up/)
       assert.strictEqual(server.requests.length, 1)
-    }).pipe(Effect.provide(client))
-  )
-
-  it.scopedLive("fails with TransientError (network) when the connection breaks in the middle", () =>
-    Effect.gen(function* () {
-      const server = yield* RawServer.make([
-        RawServer.send(eventStream + RawServer.chunk(hi)),
-        RawServer.pause(20),
-        RawServer.reset
-      ])
-      const made = yield* engine(server.url)
-      const scope = yield* Scope.make()
-      const pull = yield* Scope.extend(made.attempt({ task: yield* streaming, mode: "streaming" }), scope)
-      assert.deepStrictEqual(yield* pull, [ReasoningEngine.textDelta("Hi")])
-      const error = yield* Effect.flip(pull)
-      assert.deepInclude(attempts.fields(error), { _tag: "TransientError", reason: "network" })
-      assert.isTrue(Exit.isSuccess(yield* Effect.exit(Scope.close(scope, Exit.void))))
     }).pipe(Effect.provide(client))
   )
 
@@ -186,35 +148,6 @@ describe("OpenAICompatible connections", () => {
         seen.map((events) => events.map(({ _tag }) => _tag)),
         [["TextDelta", "TextDelta"], ["TextDelta"], ["Usage", "Finish"]]
       )
-    }).pipe(Effect.provide(FetchHttpClient.layer))
-  )
-
-  it.scopedLive("decodes a character whose bytes come apart", () =>
-    Effect.gen(function* () {
-      const bytes = new TextEncoder().encode(
-        'data: {"choices":[{"delta":{"content":"é🚀"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
-      )
-      const cut = bytes.indexOf(0xf0) + 2
-      const server = yield* RawServer.make([
-        RawServer.send(RawServer.head(200, "text/event-stream")),
-        RawServer.send(bytes.slice(0, cut)),
-        RawServer.pause(30),
-        RawServer.send(bytes.slice(cut)),
-        RawServer.end
-      ])
-      const seen = yield* attempts.events(yield* engine(server.url), yield* streaming)
-      assert.strictEqual(attempts.text(seen), "é🚀")
-    }).pipe(Effect.provide(FetchHttpClient.layer))
-  )
-
-  it.scopedLive("waits through a stall, and can be left in it", () =>
-    Effect.gen(function* () {
-      const server = yield* RawServer.make([RawServer.send(eventStream + RawServer.chunk(hi))])
-      const outcome = yield* attempts
-        .events(yield* engine(server.url), yield* streaming)
-        .pipe(Effect.timeoutOption("80 millis"))
-      assert.isTrue(Option.isNone(outcome))
-      assert.isTrue(Option.isSome(yield* Effect.timeoutOption(server.closed(0), "100 millis")))
     }).pipe(Effect.provide(FetchHttpClient.layer))
   )
 
@@ -347,5 +280,64 @@ describe("OpenAICompatible connections", () => {
       })
       assert.strictEqual((yield* failing("nothing matches this"))._tag, "ModelNotFoundError")
     }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+})
+
+describe("OpenAICompatible over a failing client", () => {
+  const failing = (cause: unknown) =>
+    HttpClient.make((request) =>
+      Effect.fail(new HttpClientError.RequestError({ request, reason: "Transport", cause }))
+    )
+
+  const outcome = (cause: unknown) =>
+    Effect.gen(function* () {
+      const made = yield* engine("http://127.0.0.1")
+      return yield* Effect.flip(attempts.events(made, yield* task()))
+    }).pipe(Effect.provideService(HttpClient.HttpClient, failing(cause)))
+
+  const failed = (code: string, message: string, cause?: unknown) =>
+    Object.assign(new Error(message, { cause }), { code })
+
+  it.effect("tells the code and the words of the deepest cause", () =>
+    Effect.gen(function* () {
+      const refused = failed("ECONNREFUSED", "connect ECONNREFUSED ::1:80")
+      for (const [cause, description] of [
+        [new TypeError("fetch failed", { cause: refused }), "connect ECONNREFUSED ::1:80"],
+        [
+          failed("ENOTFOUND", "getaddrinfo for nowhere", new Error("below")),
+          "ENOTFOUND: getaddrinfo for nowhere"
+        ],
+        [failed("ECONNREFUSED", ""), "ECONNREFUSED:"],
+        [new Error("fetch failed", { cause: new Error("other side closed") }), "other side closed"],
+        [new Error("outer", { cause: {} }), "outer"],
+        [undefined, "the connection failed"],
+        ["a string", "the connection failed"]
+      ] as const) {
+        assert.deepInclude(attempts.fields(yield* outcome(cause)), {
+          _tag: "TransientError",
+          reason: "network",
+          description
+        })
+      }
+      const circular = new Error("round and round")
+      circular.cause = circular
+      assert.strictEqual((yield* outcome(circular)).description, "round and round")
+    })
+  )
+
+  it.effect("takes the client's own limits for timeouts", () =>
+    Effect.gen(function* () {
+      for (const [code, phase] of [
+        ["ETIMEDOUT", "connect"],
+        ["UND_ERR_CONNECT_TIMEOUT", "connect"],
+        ["UND_ERR_HEADERS_TIMEOUT", "first-token"],
+        ["UND_ERR_BODY_TIMEOUT", "idle"]
+      ] as const) {
+        assert.deepInclude(attempts.fields(yield* outcome(failed(code, "took too long"))), {
+          _tag: "TimeoutError",
+          phase
+        })
+      }
+    })
   )
 })
