@@ -4,6 +4,8 @@ import * as decoding from "../../src/internal/decoding.js"
 import { Answer } from "../../src/internal/messages/answer.js"
 import * as ReasoningEngine from "../../src/ReasoningEngine.js"
 import * as attempts from "../utils/attempts.js"
+import * as bodies from "../utils/decoding.js"
+import { lengths } from "../utils/decoding.js"
 import {
   block,
   blockStop,
@@ -21,19 +23,12 @@ import {
 const encoder = new TextEncoder()
 
 /** Decodes a body that comes in pieces of the given lengths. */
-const decode = (bytes: Uint8Array, lengths: ReadonlyArray<number>) => {
-  const decoder = decoding.streamDecoder(new Answer({ model: "claude-test-1", unsent: "" }), true)
-  const events: Array<ReasoningEngine.EngineEvent> = []
-  let at = 0
-  for (const length of lengths) {
-    events.push(...decoder.feed([bytes.subarray(at, at + length)]))
-    at += length
-  }
-  events.push(...decoder.feed([bytes.subarray(at)]), ...decoder.end())
-  return { events, answer: decoder.answer }
-}
-
-const lengths = FastCheck.array(FastCheck.integer({ min: 0, max: 40 }), { maxLength: 60 })
+const decode = (bytes: Uint8Array, lengths: ReadonlyArray<number>) =>
+  bodies.decode(
+    decoding.streamDecoder(new Answer({ model: "claude-test-1", unsent: "" }), true),
+    bytes,
+    lengths
+  )
 
 /** Usage comes with every network chunk that has some: only the last counts. */
 const withLastUsage = (events: ReadonlyArray<ReasoningEngine.EngineEvent>) => {
@@ -80,49 +75,17 @@ describe("Claude decoding", () => {
   })
 
   it("never throws, never loses a good event, and always ends, whatever bytes are between", () => {
-    const noise = FastCheck.oneof(
-      FastCheck.uint8Array({ maxLength: 30 }),
-      FastCheck.array(
-        FastCheck.constantFrom(
-          "data:",
-          "data",
-          ": ",
-          "event: x",
-          "event: content_block_delta",
-          "id:",
-          "retry: 1",
-          "\r",
-          "\n",
-          "\r\n",
-          "{",
-          '"type":"ping"',
-          '"delta":{',
-          "[]",
-          "}",
-          "\u0000",
-          "🚀",
-          "\uFEFF"
-        ),
-        { maxLength: 12 }
-      ).map((parts) => encoder.encode(parts.join("")))
+    const body = bodies.disturbed(["event: content_block_delta", '"type":"ping"', '"delta":{'], (piece) =>
+      wire(text(piece))
     )
     FastCheck.assert(
-      FastCheck.property(
-        FastCheck.array(noise, { maxLength: 8 }),
-        lengths,
-        FastCheck.boolean(),
-        (noises, lengths, ends) => {
-          const parts = noises.flatMap((bytes, index) => [
-            ...bytes,
-            ...encoder.encode(`\n\n${wire(text(`<${index}>`))}`)
-          ])
-          if (ends) parts.push(...encoder.encode(`\n\n${wire(stopped(), end).trimEnd()}`))
-          const { answer, events } = decode(Uint8Array.from(parts), lengths)
-          assert.strictEqual(attempts.text(events), noises.map((_, index) => `<${index}>`).join(""))
-          assert.strictEqual(answer.finished, ends)
-          assert.isTrue(answer.ended)
-        }
-      ),
+      FastCheck.property(body, lengths, FastCheck.boolean(), ({ bytes, text }, lengths, ends) => {
+        const last = ends ? encoder.encode(`\n\n${wire(stopped(), end).trimEnd()}`) : []
+        const { answer, events } = decode(Uint8Array.from([...bytes, ...last]), lengths)
+        assert.strictEqual(attempts.text(events), text)
+        assert.strictEqual(answer.finished, ends)
+        assert.isTrue(answer.ended)
+      }),
       { numRuns: 2000 }
     )
   })

@@ -4,24 +4,15 @@ import * as answerPull from "../../src/internal/chatCompletions/pull.js"
 import * as sse from "../../src/internal/sse.js"
 import * as ReasoningEngine from "../../src/ReasoningEngine.js"
 import * as attempts from "../utils/attempts.js"
+import * as bodies from "../utils/decoding.js"
+import { lengths } from "../utils/decoding.js"
 import { counted, delta, finish } from "../utils/chatCompletions.js"
 
 const encoder = new TextEncoder()
 
 /** Decodes a body that comes in pieces of the given lengths. */
-const decode = (bytes: Uint8Array, lengths: ReadonlyArray<number>) => {
-  const decoder = answerPull.streamDecoder({ model: "gpt-4o", awaitUsage: true }, true)
-  const events: Array<ReasoningEngine.EngineEvent> = []
-  let at = 0
-  for (const length of lengths) {
-    events.push(...decoder.feed([bytes.subarray(at, at + length)]))
-    at += length
-  }
-  events.push(...decoder.feed([bytes.subarray(at)]), ...decoder.end())
-  return { events, answer: decoder.answer }
-}
-
-const lengths = FastCheck.array(FastCheck.integer({ min: 0, max: 40 }), { maxLength: 60 })
+const decode = (bytes: Uint8Array, lengths: ReadonlyArray<number>) =>
+  bodies.decode(answerPull.streamDecoder({ model: "gpt-4o", awaitUsage: true }, true), bytes, lengths)
 
 describe("OpenAICompatible decoding", () => {
   const whole = encoder.encode(
@@ -78,47 +69,18 @@ describe("OpenAICompatible decoding", () => {
   })
 
   it("never throws, never loses a good event, and always ends, whatever bytes are between", () => {
-    const noise = FastCheck.oneof(
-      FastCheck.uint8Array({ maxLength: 30 }),
-      FastCheck.array(
-        FastCheck.constantFrom(
-          "data:",
-          "data",
-          ": ",
-          "event: x",
-          "id:",
-          "retry: 1",
-          "\r",
-          "\n",
-          "\r\n",
-          "{",
-          '"choices":[',
-          "[]",
-          "}",
-          "\u0000",
-          "🚀",
-          "\uFEFF"
-        ),
-        { maxLength: 12 }
-      ).map((parts) => encoder.encode(parts.join("")))
+    const body = bodies.disturbed(
+      ['"choices":['],
+      (content) => `data: ${JSON.stringify(delta({ content }))}\n\n`
     )
     FastCheck.assert(
-      FastCheck.property(
-        FastCheck.array(noise, { maxLength: 8 }),
-        lengths,
-        FastCheck.boolean(),
-        (noises, lengths, ends) => {
-          const parts = noises.flatMap((bytes, index) => [
-            ...bytes,
-            ...encoder.encode(`\n\ndata: ${JSON.stringify(delta({ content: `<${index}>` }))}\n\n`)
-          ])
-          if (ends) parts.push(...encoder.encode(`data: ${JSON.stringify(finish("stop"))}`))
-          const { answer, events } = decode(Uint8Array.from(parts), lengths)
-          assert.strictEqual(attempts.text(events), noises.map((_, index) => `<${index}>`).join(""))
-          assert.strictEqual(answer.finished, ends)
-          assert.isTrue(answer.ended)
-        }
-      ),
+      FastCheck.property(body, lengths, FastCheck.boolean(), ({ bytes, text }, lengths, ends) => {
+        const last = ends ? encoder.encode(`data: ${JSON.stringify(finish("stop"))}`) : []
+        const { answer, events } = decode(Uint8Array.from([...bytes, ...last]), lengths)
+        assert.strictEqual(attempts.text(events), text)
+        assert.strictEqual(answer.finished, ends)
+        assert.isTrue(answer.ended)
+      }),
       { numRuns: 2000 }
     )
   })

@@ -1,0 +1,59 @@
+/** Bodies for decoders: cut anywhere, with anything between their events. */
+import * as FastCheck from "effect/FastCheck"
+import type * as decoding from "../../src/internal/decoding.js"
+import type * as ReasoningEngine from "../../src/ReasoningEngine.js"
+
+/** Decodes a body that comes in pieces of the given lengths. */
+export const decode = <A extends decoding.Decoding>(
+  decoder: decoding.Decoder<A>,
+  bytes: Uint8Array,
+  lengths: ReadonlyArray<number>
+) => {
+  const events: Array<ReasoningEngine.EngineEvent> = []
+  let at = 0
+  for (const length of lengths) {
+    events.push(...decoder.feed([bytes.subarray(at, at + length)]))
+    at += length
+  }
+  events.push(...decoder.feed([bytes.subarray(at)]), ...decoder.end())
+  return { events, answer: decoder.answer }
+}
+
+/** The lengths of pieces; what is left comes in one. */
+export const lengths = FastCheck.array(FastCheck.integer({ min: 0, max: 40 }), { maxLength: 60 })
+
+const encoder = new TextEncoder()
+
+/** Bytes that are no event: any at all, and words that begin one, those of a wire among them. */
+export const noise = (...words: ReadonlyArray<string>) =>
+  FastCheck.oneof(
+    FastCheck.uint8Array({ maxLength: 30 }),
+    FastCheck.array(
+      FastCheck.constantFrom(
+        "data:",
+        "data",
+        ": ",
+        "event: x",
+        "id:",
+        "retry: 1",
+        "\r",
+        "\n",
+        "\r\n",
+        "{",
+        "[]",
+        "}",
+        "\u0000",
+        "🚀",
+        "\uFEFF",
+        ...words
+      ),
+      { maxLength: 12 }
+    ).map((parts) => encoder.encode(parts.join("")))
+  )
+
+/** Several of them, and the text that is whole though they stand before each of its pieces. */
+export const disturbed = (words: ReadonlyArray<string>, event: (text: string) => string) =>
+  FastCheck.array(noise(...words), { maxLength: 8 }).map((noises) => ({
+    bytes: noises.flatMap((bytes, index) => [...bytes, ...encoder.encode(`\n\n${event(`<${index}>`)}`)]),
+    text: noises.map((_, index) => `<${index}>`).join("")
+  }))
