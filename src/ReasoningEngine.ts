@@ -183,7 +183,9 @@ export interface Request {
 }
 
 /**
- * The next chunk of an attempt. It isn't pulled again once it failed or gave a Finish.
+ * The next chunk of an attempt. It isn't pulled again once it failed or gave a Finish. An empty chunk says
+ * that the provider is at work and has nothing to deliver yet (it thinks, or writes the arguments of a
+ * tool): it ends the wait for the first token, and from there silence is what the idle limit bounds.
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { AIProvider, Price, Usd } from "arc-saga"
+import { AIProvider, Price, ProviderRouter, ReasoningEngine, ReasoningEngineRegistry, Usd } from "arc-saga"
 import { Behaviour } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -514,6 +514,37 @@ describe("ProviderRouter", () => {
         })
         assert.strictEqual((yield* failed(router.complete(yield* task()))).ms, 7000)
         assert.strictEqual((yield* failed(router.complete(yield* task({ timeoutMs: 50 })))).ms, 50)
+      })
+    )
+
+    it.effect("is idle time, not that of a first token, once a provider shows that it is at work", () =>
+      Effect.gen(function* () {
+        const thinking = (silences: ReadonlyArray<number>) => {
+          const chunks = [
+            ...silences.map((ms) => Effect.as(Effect.sleep(ms), [])),
+            Effect.succeed([ReasoningEngine.textDelta(text), ReasoningEngine.finish("stop", "m")])
+          ]
+          return ReasoningEngine.make({
+            provider: Claude,
+            attempt: () => Effect.sync(() => Effect.suspend(() => chunks.shift() ?? Effect.never))
+          })
+        }
+        const other = ReasoningEngine.fromEffect({
+          provider: Gpt4,
+          answer: () => Effect.succeed({ text: "another" })
+        })
+        const ask = (silences: ReadonlyArray<number>) =>
+          Effect.gen(function* () {
+            const router = yield* ProviderRouter.ProviderRouter
+            const { value } = yield* answered(router.complete(yield* task({ provider: "claude" })))
+            return value.text
+          }).pipe(
+            Effect.provide(ProviderRouter.layer({ limits: { firstTokenMs: 1000, idleMs: 2000 } })),
+            Effect.provide(ReasoningEngineRegistry.layerEngines([thinking(silences), other]))
+          )
+        assert.strictEqual(yield* ask([900, 1900, 1900]), text)
+        assert.strictEqual(yield* ask([1100]), "another")
+        assert.strictEqual(yield* ask([900, 2100]), "another")
       })
     )
   })

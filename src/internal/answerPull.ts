@@ -41,7 +41,9 @@ export const make = (
   let warnings: Events = settings.warnings.map(ReasoningEngine.warning)
 
   const deliver = (events: Events): ReasoningEngine.Pull => {
-    if (events.length === 0) return pull
+    if (events.length === 0 && !answer.working) return pull
+    answer.working = false
+    if (events.length === 0) return Effect.succeed(events)
     const delivered = [...warnings, ...events]
     warnings = []
     return Effect.succeed(delivered)

@@ -51,6 +51,8 @@ export class Attempt {
   private usage: TokenUsage.TokenUsage | undefined = undefined
   private pending: Array<Content> = []
   private firstContentAt: number | undefined = undefined
+  /** Whether the provider has shown that it is at work, if only by thinking. */
+  private working = false
   private scope: Scope.CloseableScope | undefined = undefined
   private pull: ReasoningEngine.Pull | undefined = undefined
   /** That of the fiber that began the attempt: its engine keeps the context that it was asked in. */
@@ -182,6 +184,7 @@ export class Attempt {
 
   private absorb(events: ReadonlyArray<ReasoningEngine.EngineEvent>): void {
     this.waitingSince = this.clock.unsafeCurrentTimeMillis()
+    if (events.length === 0) this.working = true
     for (const event of events) {
       switch (event._tag) {
         case "TextDelta":
@@ -289,7 +292,7 @@ export class Attempt {
   } {
     const { deadline, firstTokenMs, idleMs } = this.bounds
     const limit =
-      this.firstContentAt === undefined
+      this.firstContentAt === undefined && !this.working
         ? ({ at: this.startedAt + firstTokenMs, phase: "first-token", ms: firstTokenMs } as const)
         : ({ at: this.waitingSince + idleMs, phase: "idle", ms: idleMs } as const)
     return deadline <= limit.at ? { at: deadline, phase: "total", ms: deadline - this.startedAt } : limit

@@ -18,6 +18,8 @@ export interface Decoding {
   readonly ended: boolean
   /** Whether it is whole but for its usage, which may never come. */
   readonly awaitsUsage: boolean
+  /** Whether something came that isn't delivered, or not yet: the provider is at work. */
+  working: boolean
   /** Takes one event of a stream. */
   event(event: sse.Event): void
   /** Takes an answer in one piece. */

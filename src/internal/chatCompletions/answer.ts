@@ -42,6 +42,7 @@ export class Answer implements Decoding {
   finished = false
   /** Whether some of it has come. */
   begun = false
+  working = false
 
   private events: Array<ReasoningEngine.EngineEvent> = []
   private usage: TokenUsage.TokenUsage | undefined = undefined
@@ -168,8 +169,10 @@ export class Answer implements Decoding {
       this.begun = true
       this.events.push(ReasoningEngine.textDelta(text))
     }
+    if (Boolean(delta.reasoning_content) || Boolean(delta.reasoning)) this.working = true
     if (delta.refusal) {
       this.begun = true
+      this.working = true
       this.refusal += delta.refusal
     }
     for (const [position, call] of (delta.tool_calls ?? []).entries()) this.toolCall(call, position)
@@ -178,6 +181,7 @@ export class Answer implements Decoding {
 
   private toolCall(delta: wire.ToolCallDelta, position: number): void {
     this.begun = true
+    this.working = true
     const id = delta.id ?? ""
     const name = delta.function?.name ?? ""
     const args = delta.function?.arguments ?? ""

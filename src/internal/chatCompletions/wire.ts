@@ -29,6 +29,9 @@ const Delta = Schema.Struct({
     )
   ),
   refusal: maybe(Schema.String),
+  // What a reasoning model thinks, by two names; it isn't part of the answer.
+  reasoning_content: Schema.optional(Schema.Unknown),
+  reasoning: Schema.optional(Schema.Unknown),
   tool_calls: maybe(Schema.Array(ToolCallDelta)),
   // The one tool call of before there were several.
   function_call: maybe(FunctionDelta)

@@ -22,6 +22,7 @@ export interface Options {
 export class Answer implements Decoding {
   failure: failure.Failure | undefined = undefined
   finished = false
+  working = false
   /** What there is of usage is known at once. */
   readonly awaitsUsage = false
 
@@ -122,6 +123,7 @@ export class Answer implements Decoding {
     if (answer?.text == null) return
     this.text = answer.text
     this.unread = true
+    this.working = true
   }
 
   /** The last message, unless it is the one that repeats the prompt: the first of a conversation. */

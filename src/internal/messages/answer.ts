@@ -46,6 +46,7 @@ export class Answer implements Decoding {
   failure: failure.Failure | undefined = undefined
   finished = false
   begun = false
+  working = false
   /** The last counts come with the stop reason, before the end. */
   readonly awaitsUsage = false
 
@@ -136,6 +137,7 @@ export class Answer implements Decoding {
       case "content_block_start":
         return this.block(event.index, event.content_block)
       case "content_block_delta":
+        this.working = true
         return event.delta.type === "text_delta"
           ? this.text(event.delta.text)
           : this.input(event.index, event.delta.type === "input_json_delta" ? event.delta.partial_json : "")
