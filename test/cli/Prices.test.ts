@@ -43,7 +43,7 @@ describe("Prices on the command line", () => {
   it.effect("are the list prices of what the environment configures", () =>
     Effect.gen(function* () {
       const { out } = yield* harness.run(["providers"], { env: keys, respond })
-      assert.deepStrictEqual(shown(out), { gpt4: ["0.15", "0.6"], claude: ["1", "5"], ollama: ["0", "0"] })
+      assert.deepInclude(shown(out), { gpt4: ["0.15", "0.6"], claude: ["1", "5"], ollama: ["0", "0"] })
       const { out: json } = yield* harness.run(["providers", "--json"], { env: keys, respond })
       assert.deepInclude(prices(json), { claude: haiku, ollama: { input: 0, output: 0 } })
     })
