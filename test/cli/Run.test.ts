@@ -360,14 +360,14 @@ describe("run", () => {
     }).pipe(Effect.provide(harness.platform))
   )
 
-  it.scoped("records that no provider could be chosen", () =>
+  it.scoped("is wrong use when no provider can be asked", () =>
     Effect.gen(function* () {
       const off = { id: "x", baseUrl: "http://127.0.0.1:1/v1", model: "m", enabled: false }
       const file = yield* harness.directory({
         "t.jsonl": tasks(1),
         "c.json": JSON.stringify({ ollama: false, providers: [off] })
       })
-      const { code } = yield* harness.run([
+      const { code, err } = yield* harness.run([
         "run",
         file("t.jsonl"),
         "--out",
@@ -375,10 +375,8 @@ describe("run", () => {
         "--config",
         file("c.json")
       ])
-      assert.strictEqual(code, 1)
-      const [line] = parsed(yield* harness.readFile(file("r.jsonl")))
-      assert.strictEqual(line?.error?.tag, "NoAvailableProviderError")
-      assert.notProperty(line?.error, "provider")
+      assert.strictEqual(code, 2)
+      assert.match(err, /^UsageError: No provider can be asked\. x: disabled in /)
     }).pipe(Effect.provide(harness.platform))
   )
 

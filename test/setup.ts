@@ -1,0 +1,34 @@
+/**
+ * Has `assert` compare Option, Either, Exit and yieldable errors by what they hold. They can be iterated
+ * over, for `yield*`, and chai compares what can by its iterator: it finds some and none equal.
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import { chai } from "vitest"
+
+/** What a value holds, as plain data; none where chai compares it well. */
+const held = (value: unknown): unknown => {
+  if (Option.isOption(value)) return Option.isSome(value) ? { some: value.value } : "none"
+  if (Either.isEither(value)) {
+    return Either.isRight(value) ? { right: value.right } : { left: value.left }
+  }
+  if (Exit.isExit(value)) return Exit.isSuccess(value) ? { success: value.value } : { failure: value.cause }
+  if (Predicate.isError(value)) {
+    const { stack: _, ...fields }: Record<string, unknown> = { ...value }
+    return { ...fields, name: value.name, message: value.message }
+  }
+  return value
+}
+
+const comparator = (left: unknown, right: unknown): boolean | null => {
+  if (!Effect.isEffect(left) && !Effect.isEffect(right)) return null
+  const [one, other] = [held(left), held(right)]
+  return one === left || other === right ? left === right : equal(one, other)
+}
+
+const equal = (left: unknown, right: unknown): boolean => chai.util.eql(left, right, { comparator })
+
+chai.config.deepEqual = equal
