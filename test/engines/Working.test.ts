@@ -1,6 +1,8 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { EngineError } from "../../src/EngineError.js"
+import type { InvalidArgumentError } from "../../src/InvalidArgument.js"
 import type * as ReasoningEngine from "../../src/ReasoningEngine.js"
 import * as attempts from "../utils/attempts.js"
 import * as chatCompletions from "../utils/chatCompletions.js"
@@ -27,7 +29,7 @@ const chatDelta = (delta: unknown): string => `data: ${JSON.stringify({ choices:
 const sorts = (
   engine: ReasoningEngine.ReasoningEngine,
   mode: "complete" | "streaming"
-): Effect.Effect<ReadonlyArray<string>, unknown> =>
+): Effect.Effect<ReadonlyArray<string>, EngineError | InvalidArgumentError> =>
   Effect.gen(function* () {
     const chunks = yield* attempts.chunks(engine, yield* chatCompletions.task({ mode }))
     const named = chunks.map((events) => events.map(({ _tag }) => _tag).join(" ") || "work")
