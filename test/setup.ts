@@ -7,6 +7,7 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import { isDeepStrictEqual } from "node:util"
 import { chai } from "vitest"
 
 /** What a value holds, as plain data; none where chai compares it well. */
@@ -29,6 +30,8 @@ const comparator = (left: unknown, right: unknown): boolean | null => {
   return one === left || other === right ? left === right : equal(one, other)
 }
 
-const equal = (left: unknown, right: unknown): boolean => chai.util.eql(left, right, { comparator })
+/** What Node finds equal is equal; asking it first is many times faster. */
+const equal = (left: unknown, right: unknown): boolean =>
+  isDeepStrictEqual(left, right) || chai.util.eql(left, right, { comparator })
 
 chai.config.deepEqual = equal
