@@ -224,6 +224,8 @@ export const Options = Schema.Struct({
   responseFormat: Schema.optionalWith(ResponseFormat, exact),
   /** On whose behalf: for accounting, budgets and per-user sign-in. */
   userId: Schema.optionalWith(Schema.NonEmptyString, exact),
+  /** With which of the caller's keys, by its name and never the key itself: for accounting and budgets. */
+  keyId: Schema.optionalWith(Schema.NonEmptyString, exact),
   /** Milliseconds for the whole call, above 0; the routing policy's default when absent. */
   timeoutMs: Schema.optionalWith(
     Schema.Number.pipe(

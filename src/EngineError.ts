@@ -180,12 +180,13 @@ export class RateLimitError extends Schema.TaggedError<RateLimitError>("arc-saga
 
 /**
  * Why a transient failure happened: the provider is `overloaded`; the `network` failed, or the answer was
- * cut before its end; the `server` failed; or what it sent was `malformed`.
+ * cut before its end; the `server` failed; what it sent was `malformed`; or it wasn't asked, because it
+ * failed too often lately (`circuit-open`).
  *
  * @since 0.1.0
  * @category transient
  */
-export const TransientReason = Schema.Literal("overloaded", "network", "server", "malformed")
+export const TransientReason = Schema.Literal("overloaded", "network", "server", "malformed", "circuit-open")
 
 /**
  * A failure that may be gone at the next try.
@@ -195,10 +196,18 @@ export const TransientReason = Schema.Literal("overloaded", "network", "server",
  */
 export class TransientError extends Schema.TaggedError<TransientError>("arc-saga/TransientError")(
   "TransientError",
-  { ...common, reason: TransientReason }
+  {
+    ...common,
+    reason: TransientReason,
+    /** Milliseconds to wait, 0 or more, as the provider states them; absent when it didn't say. */
+    retryAfterMs: Schema.optionalWith(Schema.NonNegative, exact)
+  }
 ) {
   override get message(): string {
-    return tell(this, `failed (${this.reason})`, "Retry later or use another provider")
+    const when =
+      this.retryAfterMs === undefined ? "Retry later" : `Retry after ${Math.ceil(this.retryAfterMs)} ms`
+    const what = this.reason === "circuit-open" ? "isn't asked" : "failed"
+    return tell(this, `${what} (${this.reason})`, `${when} or use another provider`)
   }
 }
 

@@ -61,6 +61,31 @@ export interface UsageEvent {
 }
 
 /**
+ * What a provider says of one of its limits.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export interface Quota {
+  /** How much the provider still takes, 0 or more. */
+  readonly remaining: number
+  /** When it takes all again, in milliseconds of the Clock. */
+  readonly resetAt: number
+}
+
+/**
+ * What the provider says of its rate limits, as of now: only what it said.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export interface RateLimitsEvent {
+  readonly _tag: "RateLimits"
+  readonly requests?: Quota
+  readonly tokens?: Quota
+}
+
+/**
  * Something that the caller should know and that is no failure: a parameter that was dropped, say.
  *
  * @since 0.1.0
@@ -90,7 +115,7 @@ export interface Finish {
  * @since 0.1.0
  * @category events
  */
-export type EngineEvent = TextDelta | ToolCallEvent | UsageEvent | WarningEvent | Finish
+export type EngineEvent = TextDelta | ToolCallEvent | UsageEvent | RateLimitsEvent | WarningEvent | Finish
 
 /**
  * @since 0.1.0
@@ -109,6 +134,15 @@ export const toolCall = (call: AITask.ToolCall): ToolCallEvent => ({ _tag: "Tool
  * @category events
  */
 export const usage = (usage: TokenUsage.TokenUsage): UsageEvent => ({ _tag: "Usage", usage })
+
+/**
+ * @since 0.1.0
+ * @category events
+ */
+export const rateLimits = (quotas: Omit<RateLimitsEvent, "_tag">): RateLimitsEvent => ({
+  _tag: "RateLimits",
+  ...quotas
+})
 
 /**
  * @since 0.1.0

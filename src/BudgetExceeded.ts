@@ -1,0 +1,59 @@
+/**
+ * What a call fails with that a budget doesn't allow.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * Whose a budget is: everybody's together, one user's, or that of one of the caller's keys.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Scope = Schema.Literal("overall", "user", "key")
+
+/**
+ * What a budget counts.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Unit = Schema.Literal("usd", "tokens")
+
+/**
+ * A budget has less left than the call may cost at worst, or what the call costs isn't known.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BudgetExceededError extends Schema.TaggedError<BudgetExceededError>(
+  "arc-saga/BudgetExceededError"
+)("BudgetExceededError", {
+  /** The name of the budget. */
+  budget: Schema.String,
+  scope: Scope,
+  /** The user or key whose budget it is; absent when it is everybody's. */
+  subject: Schema.optionalWith(Schema.String, { exact: true }),
+  unit: Unit,
+  /** What the budget allows in its period, in USD or tokens. */
+  limit: Schema.Number,
+  /** What is left of it, reservations of calls under way taken off, in USD or tokens. */
+  left: Schema.Number,
+  /** What the call may cost at worst, in USD or tokens; absent when its provider's price isn't known. */
+  needed: Schema.optionalWith(Schema.Number, { exact: true }),
+  /** When the next period begins, in milliseconds of the Clock. */
+  resetsAt: Schema.Number
+}) {
+  override get message(): string {
+    const amount = (value: number) =>
+      this.unit === "usd" ? `$${Number(value.toFixed(6))}` : `${Math.floor(value)} tokens`
+    const whose = this.subject === undefined ? "" : ` of ${this.scope} ${JSON.stringify(this.subject)}`
+    const resets = new Date(this.resetsAt).toISOString()
+    const why =
+      this.needed === undefined
+        ? "the price of the provider isn't known. Give the provider a price (0 if it is free)"
+        : `the call may need ${amount(this.needed)} and ${amount(this.left)} of ${amount(this.limit)} are left. Ask for less, or wait until ${resets}`
+    return `The budget ${JSON.stringify(this.budget)}${whose} doesn't allow the call: ${why}`
+  }
+}
