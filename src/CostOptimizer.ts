@@ -3,14 +3,18 @@
  *
  * @since 0.1.0
  */
+import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "./AIProvider.js"
 import type * as AITask from "./AITask.js"
+import * as guards from "./internal/guards.js"
 import * as InvalidArgument from "./InvalidArgument.js"
 import * as ProviderMetrics from "./ProviderMetrics.js"
 import type { Strategy } from "./Strategy.js"
@@ -64,9 +68,9 @@ export interface Service {
   readonly updateMetrics: (
     metrics: ProviderMetrics.Options
   ) => Effect.Effect<void, InvalidArgument.InvalidArgumentError>
-  /** The providers that can't be chosen now. */
+  /** The providers that were said to be unavailable. */
   readonly unavailable: Effect.Effect<ReadonlySet<AIProvider.AIProvider>>
-  /** What is known, in the order in which the providers were given. */
+  /** What is known and measured, in the order in which the providers were given. */
   readonly metrics: Effect.Effect<ReadonlyArray<ProviderMetrics.ProviderMetrics>>
 }
 
@@ -82,17 +86,21 @@ type Known = ReadonlyMap<AIProvider.AIProvider, ProviderMetrics.ProviderMetrics>
 
 interface State {
   readonly known: Known
+  readonly available: ReadonlyArray<ProviderMetrics.ProviderMetrics>
   readonly unavailable: ReadonlySet<AIProvider.AIProvider>
 }
 
-const stateOf = (known: Known): State => ({
-  known,
-  unavailable: new Set(
-    Array.from(known.values())
-      .filter(({ available }) => !available)
-      .map(({ provider }) => provider)
-  )
-})
+const stateOf = (known: Known): State => {
+  const [unavailable, available] = Arr.partition(known.values(), (metrics) => metrics.available)
+  return { known, available, unavailable: new Set(unavailable.map(({ provider }) => provider)) }
+}
+
+/** Who can be chosen: at once, and, when nobody can, who is asked after a wait. */
+interface Candidates {
+  readonly known: Known
+  readonly ready: ReadonlyArray<ProviderMetrics.ProviderMetrics>
+  readonly later: ReadonlyArray<ProviderMetrics.ProviderMetrics>
+}
 
 type Change = Effect.Effect<void, InvalidArgument.InvalidArgumentError>
 
@@ -107,6 +115,34 @@ const scoreOf = (strategy: Strategy, metrics: ProviderMetrics.ProviderMetrics): 
   const score = strategy.score(metrics)
   return Number.isNaN(score) ? Number.POSITIVE_INFINITY : score
 }
+
+/** The first of those with the least score. */
+const leastOf = (
+  strategy: Strategy,
+  candidates: ReadonlyArray<ProviderMetrics.ProviderMetrics>
+): ProviderMetrics.ProviderMetrics | undefined => {
+  let best: ProviderMetrics.ProviderMetrics | undefined
+  let least = Number.POSITIVE_INFINITY
+  for (const metrics of candidates) {
+    const score = scoreOf(strategy, metrics)
+    if (best === undefined || score < least) {
+      best = metrics
+      least = score
+    }
+  }
+  return best
+}
+
+/** The least score first; those that tie keep their order. */
+const ranked = (
+  strategy: Strategy,
+  candidates: ReadonlyArray<ProviderMetrics.ProviderMetrics>
+): ReadonlyArray<AIProvider.AIProvider> =>
+  candidates
+    .map((metrics) => ({ provider: metrics.provider, score: scoreOf(strategy, metrics) }))
+    // Compared without subtraction, so that infinities tie.
+    .sort((left, right) => (left.score < right.score ? -1 : left.score > right.score ? 1 : 0))
+    .map(({ provider }) => provider)
 
 /**
  * Makes an optimizer that knows the given providers. Fails with an InvalidArgumentError when the numbers
@@ -133,33 +169,28 @@ export const make = (
       initial.set(metrics.provider, metrics)
     }
     const state = yield* Ref.make(stateOf(initial))
+    const outlook = Option.getOrUndefined(yield* guards.outlookFromContext)
 
-    const select: Service["select"] = (_task, strategy) =>
-      Effect.flatMap(Ref.get(state), ({ known }) => {
-        let best: ProviderMetrics.ProviderMetrics | undefined
-        let least = Number.POSITIVE_INFINITY
-        for (const metrics of known.values()) {
-          if (!metrics.available) continue
-          const score = scoreOf(strategy, metrics)
-          if (best === undefined || score < least) {
-            best = metrics
-            least = score
-          }
-        }
+    /** The available providers as they are now: those that can be asked at once, and the others. */
+    const candidates = (task: AITask.AITask): Effect.Effect<Candidates> =>
+      outlook === undefined
+        ? Effect.map(Ref.get(state), ({ available, known }) => ({ known, ready: available, later: [] }))
+        : Effect.zipWith(Ref.get(state), Clock.currentTimeMillis, ({ available, known }, now) => {
+            const open = available.filter(({ provider }) => !outlook.closed(provider, task.userId, now))
+            const [ready, later] = Arr.partition(open, ({ provider }) => outlook.exhausted(provider, now))
+            const measured = (metrics: ProviderMetrics.ProviderMetrics) => outlook.measured(metrics, now)
+            return { known, ready: ready.map(measured), later: later.map(measured) }
+          })
+
+    const select: Service["select"] = (task, strategy) =>
+      Effect.flatMap(candidates(task), ({ known, later, ready }) => {
+        const best = leastOf(strategy, ready.length > 0 ? ready : later)
         return best === undefined ? none(strategy, known) : Effect.succeed(best.provider)
       })
 
-    const rank: Service["rank"] = (_task, strategy) =>
-      Effect.flatMap(Ref.get(state), ({ known }) => {
-        const scored: Array<{ readonly provider: AIProvider.AIProvider; readonly score: number }> = []
-        for (const metrics of known.values()) {
-          if (metrics.available) {
-            scored.push({ provider: metrics.provider, score: scoreOf(strategy, metrics) })
-          }
-        }
-        // The sort is stable and compares without subtraction, so infinities tie and ties keep their order.
-        scored.sort((left, right) => (left.score < right.score ? -1 : left.score > right.score ? 1 : 0))
-        const [first, ...rest] = scored.map((candidate) => candidate.provider)
+    const rank: Service["rank"] = (task, strategy) =>
+      Effect.flatMap(candidates(task), ({ known, later, ready }) => {
+        const [first, ...rest] = [...ranked(strategy, ready), ...ranked(strategy, later)]
         return first === undefined ? none(strategy, known) : Effect.succeed([first, ...rest] as const)
       })
 
@@ -175,12 +206,19 @@ export const make = (
         })
       )
 
+    const metrics = Effect.map(Ref.get(state), ({ known }) => [...known.values()])
+
     return {
       select,
       rank,
       updateMetrics,
       unavailable: Effect.map(Ref.get(state), ({ unavailable }) => unavailable),
-      metrics: Effect.map(Ref.get(state), ({ known }) => [...known.values()])
+      metrics:
+        outlook === undefined
+          ? metrics
+          : Effect.zipWith(metrics, Clock.currentTimeMillis, (known, now) =>
+              known.map((each) => outlook.measured(each, now))
+            )
     }
   })
 

@@ -308,3 +308,12 @@ export const isPermanent = (error: EngineError): error is PermanentEngineError =
  */
 export const belongsToUser = (error: EngineError): boolean =>
   error._tag === "AuthenticationError" && error.userId !== undefined
+
+/**
+ * The milliseconds that the provider itself wants to be left alone, where it said so.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const retryAfterMs = (error: EngineError): number | undefined =>
+  error._tag === "RateLimitError" || error._tag === "TransientError" ? error.retryAfterMs : undefined

@@ -13,12 +13,16 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import * as AIResult from "./AIResult.js"
+import type { AIProvider } from "./AIProvider.js"
 import type * as AITask from "./AITask.js"
-import { AttemptObserver } from "./AttemptObserver.js"
+import type { Refusal } from "./AttemptGuard.js"
+import { BudgetExceededError } from "./BudgetExceeded.js"
 import * as EngineError from "./EngineError.js"
 import type { InvalidArgumentError } from "./InvalidArgument.js"
 import * as call from "./internal/call.js"
 import * as delivery from "./internal/delivery.js"
+import * as guards from "./internal/guards.js"
+import * as hedge from "./internal/hedge.js"
 import * as log from "./internal/log.js"
 import { larger, type Plan, planOf } from "./internal/plan.js"
 import * as resume from "./internal/resume.js"
@@ -42,7 +46,9 @@ export class AllProvidersFailedError extends Schema.TaggedError<AllProvidersFail
 )("AllProvidersFailedError", {
   /** Why the first that was asked failed for good. */
   primary: EngineError.EngineError,
-  attempts: Schema.Array(AIResult.Attempt)
+  attempts: Schema.Array(AIResult.Attempt),
+  /** Why others weren't asked: an open circuit, a rate limit, a budget. */
+  refusals: Schema.Array(Schema.Union(EngineError.EngineError, BudgetExceededError))
 }) {
   override get message(): string {
     const others = this.attempts
@@ -50,9 +56,13 @@ export class AllProvidersFailedError extends Schema.TaggedError<AllProvidersFail
       .map(({ error, provider }) =>
         Option.match(error, { onNone: () => provider, onSome: ({ _tag }) => `${provider} (${_tag})` })
       )
+    const refused = this.refusals.map((error) =>
+      error._tag === "BudgetExceededError" ? error.message : `${error.provider} ${error.description}`
+    )
     const rest =
       others.length === 0 ? "No other provider could be asked" : `Then failed: ${others.join(", ")}`
-    return `No provider answered. ${this.primary.message}. ${rest}`
+    const skipped = refused.length === 0 ? "" : `. Not asked: ${[...new Set(refused)].join("; ")}`
+    return `No provider answered. ${this.primary.message}. ${rest}${skipped}`
   }
 }
 
@@ -62,7 +72,11 @@ export class AllProvidersFailedError extends Schema.TaggedError<AllProvidersFail
  * @since 0.1.0
  * @category errors
  */
-export type RouteError = EngineError.PermanentEngineError | AllProvidersFailedError | EngineNotRegisteredError
+export type RouteError =
+  | EngineError.PermanentEngineError
+  | AllProvidersFailedError
+  | BudgetExceededError
+  | EngineNotRegisteredError
 
 /**
  * What routing to one provider alone fails with.
@@ -70,7 +84,7 @@ export type RouteError = EngineError.PermanentEngineError | AllProvidersFailedEr
  * @since 0.1.0
  * @category errors
  */
-export type SoleRouteError = EngineError.EngineError | EngineNotRegisteredError
+export type SoleRouteError = EngineError.EngineError | BudgetExceededError | EngineNotRegisteredError
 
 type Sole = RoutingPolicy.RouteOptions & { readonly useFallback: false }
 type Chained = RoutingPolicy.RouteOptions & { readonly useFallback?: true }
@@ -118,8 +132,8 @@ export class ProviderRouter extends Context.Tag("arc-saga/ProviderRouter")<Provi
 
 type Engine = ReasoningEngine
 
-/** One try at one engine; `last` when no other can follow it. */
-type Open = (engine: Engine, last: boolean) => Effect.Effect<Attempt, EngineError.EngineError>
+/** One try at one engine, and whether no other can follow it. */
+type Open = (engine: Engine, last: boolean) => Effect.Effect<Attempt, Refusal>
 
 const allFailed = (
   current: call.Call,
@@ -132,46 +146,55 @@ const allFailed = (
       error: primary._tag,
       attempts: current.attempts.length
     })),
-    new AllProvidersFailedError({ primary, attempts: current.attempts }, trusted)
+    new AllProvidersFailedError(
+      {
+        primary,
+        attempts: current.attempts,
+        refusals: current.refusals.filter((refusal) => refusal !== primary)
+      },
+      trusted
+    )
   )
 
-const failedPermanently = <E extends EngineError.EngineError>(
+const failedPermanently = <E extends Refusal>(
   current: call.Call,
+  provider: AIProvider,
   error: E
 ): Effect.Effect<never, E> =>
   Effect.zipRight(
     log.event(LogLevel.Warning, "routing_failed_permanent", () => ({
       taskId: current.taskId,
-      provider: error.provider,
+      provider,
       error: error._tag
     })),
     Effect.fail(error)
   )
 
+/** Whether none of the engines that could follow would be asked now. */
+const nobodyLeft = (current: call.Call, engines: ReadonlyArray<Engine>): boolean =>
+  engines.every((engine) =>
+    current.guards.refuses(engine, current.task, current.clock.unsafeCurrentTimeMillis())
+  )
+
 /** Asks one after the other. Why each failed is in the call's books before the next is asked. */
-const firstThatAnswers = (
+const firstThatAnswers = <E>(
   current: call.Call,
   engines: ReadonlyArray<Engine>,
-  primary: EngineError.EngineError,
-  open: Open
-): Effect.Effect<Attempt, AllProvidersFailedError> =>
-  engines.reduceRight<Effect.Effect<Attempt, AllProvidersFailedError>>(
-    (next, engine, index) => {
-      const fields = () => ({ taskId: current.taskId, provider: engine.provider })
-      const tried = Effect.zipRight(
-        log.event(LogLevel.Debug, "routing_fallback_attempt", fields),
-        Effect.tapBoth(open(engine, index === engines.length - 1), {
-          onSuccess: () => log.event(LogLevel.Debug, "routing_fallback_success", fields),
-          onFailure: ({ _tag }) =>
-            log.event(LogLevel.Warning, "routing_fallback_failed", () => ({ ...fields(), error: _tag }))
-        })
-      )
-      return Effect.suspend(() =>
-        call.isOver(current) ? allFailed(current, primary) : Effect.orElse(tried, () => next)
-      )
-    },
-    Effect.suspend(() => allFailed(current, primary))
-  )
+  open: Open,
+  nobody: Effect.Effect<never, E>
+): Effect.Effect<Attempt, E> =>
+  engines.reduceRight<Effect.Effect<Attempt, E>>((next, engine, index) => {
+    const fields = () => ({ taskId: current.taskId, provider: engine.provider })
+    const tried = Effect.zipRight(
+      log.event(LogLevel.Debug, "routing_fallback_attempt", fields),
+      Effect.tapBoth(open(engine, nobodyLeft(current, engines.slice(index + 1))), {
+        onSuccess: () => log.event(LogLevel.Debug, "routing_fallback_success", fields),
+        onFailure: ({ _tag }) =>
+          log.event(LogLevel.Warning, "routing_fallback_failed", () => ({ ...fields(), error: _tag }))
+      })
+    )
+    return Effect.suspend(() => (call.isOver(current) ? nobody : Effect.orElse(tried, () => next)))
+  }, nobody)
 
 /**
  * Makes a router over the registered engines. Fails with an InvalidArgumentError when the policy
@@ -185,47 +208,81 @@ export const make = (
 ): Effect.Effect<Service, InvalidArgumentError, ReasoningEngineRegistry> =>
   Effect.gen(function* () {
     const registry = yield* ReasoningEngineRegistry
-    const observer = yield* Effect.serviceOption(AttemptObserver)
+    const around = yield* guards.fromContext
     const policy = yield* RoutingPolicy.make(policyOptions)
 
     /** Asks the primary, and again where its rule says so and the time allows it. */
     const withRetries = (
       current: call.Call,
-      open: Effect.Effect<Attempt, EngineError.EngineError>,
+      first: Effect.Effect<Attempt, Refusal>,
+      again: Effect.Effect<Attempt, Refusal>,
       states: retry.States = new Map()
-    ): Effect.Effect<Attempt, EngineError.EngineError> =>
-      Effect.catchAll(open, (error) =>
-        Effect.flatMap(
-          retry.plan(policy, current, error, states),
-          Option.match({
-            onNone: () => Effect.fail(error),
-            onSome: (next) =>
-              Effect.zipRight(
-                Effect.sleep(next.waitMs),
-                Effect.suspend(() => withRetries(current, open, next.states))
-              )
-          })
-        )
+    ): Effect.Effect<Attempt, Refusal> =>
+      Effect.catchAll(first, (error) =>
+        error._tag === "BudgetExceededError"
+          ? Effect.fail(error)
+          : Effect.flatMap(
+              retry.plan(policy, current, error, states),
+              Option.match({
+                onNone: () => Effect.fail(error),
+                onSome: (next) =>
+                  Effect.zipRight(
+                    Effect.sleep(next.waitMs),
+                    Effect.suspend(() => withRetries(current, again, again, next.states))
+                  )
+              })
+            )
       )
 
     /** What follows when the primary has failed for good. */
     const failOver = (
       current: call.Call,
       plan: Plan,
-      error: EngineError.EngineError,
+      error: Refusal,
       open: Open
-    ): Effect.Effect<Attempt, EngineError.PermanentEngineError | AllProvidersFailedError> => {
+    ): Effect.Effect<
+      Attempt,
+      EngineError.PermanentEngineError | AllProvidersFailedError | BudgetExceededError
+    > => {
+      const { provider } = plan.primary
+      const fallbacks = plan.fallbacks.filter((engine) => engine !== current.spent)
+      // Another provider may cost little enough.
+      if (error._tag === "BudgetExceededError") {
+        return firstThatAnswers(current, fallbacks, open, failedPermanently(current, provider, error))
+      }
       const reaction = policy.rules[error._tag]
       const candidates =
         reaction._tag === "fail"
           ? []
           : reaction._tag === "fail-over-to-larger"
-            ? plan.fallbacks.filter(larger(plan.primary))
-            : plan.fallbacks
+            ? fallbacks.filter(larger(plan.primary))
+            : fallbacks
       const owned = reaction._tag === "fail" || reaction._tag === "fail-over-to-larger"
       return owned && candidates.length === 0 && EngineError.isPermanent(error)
-        ? failedPermanently(current, error)
-        : firstThatAnswers(current, candidates, error, open)
+        ? failedPermanently(current, provider, error)
+        : firstThatAnswers(
+            current,
+            candidates,
+            open,
+            Effect.suspend(() => allFailed(current, error))
+          )
+    }
+
+    /** Asks the primary for the first time, and a fallback too where that is late. */
+    const openPrimary = (
+      current: call.Call,
+      plan: Plan,
+      goal: call.Goal,
+      open: (goal: call.Goal) => Open
+    ): Effect.Effect<Attempt, Refusal> => {
+      const last = nobodyLeft(current, plan.fallbacks)
+      const { hedging } = around
+      const [backup] = plan.fallbacks
+      if (hedging === undefined || backup === undefined) return open(goal)(plan.primary, last)
+      hedging.unsafeCall(current.startedAt)
+      return hedge.hedged(current, hedging, plan.primary, backup, goal, (engine, until) =>
+        open(until)(engine, engine === plan.primary && last)
+      )
     }
 
     /** Finds who answers a task. */
@@ -236,21 +293,26 @@ export const make = (
         afterPrimary: (
           current: call.Call,
           plan: Plan,
-          error: EngineError.EngineError,
+          error: Refusal,
           open: Open
         ) => Effect.Effect<Attempt, E>
       ): delivery.Route<E | EngineNotRegisteredError | EngineError.InputValidationError> =>
       (current, mode, goal) =>
         Effect.flatMap(planOf(registry, policy, task, options), (plan) => {
           current.engines = [plan.primary, ...plan.fallbacks]
-          const open: Open = (engine, last) =>
-            call.ask(current, engine, mode, call.boundsOf(current, last), goal)
+          around.retryBudget?.unsafeCall(current.startedAt)
+          const openUntil =
+            (until: call.Goal): Open =>
+            (engine, last) =>
+              call.ask(current, engine, { mode, goal: until, bounds: call.boundsOf(current, last) })
+          const open = openUntil(goal)
           const { provider } = plan.primary
+          const again = Effect.suspend(() => open(plan.primary, nobodyLeft(current, plan.fallbacks)))
           return Effect.zipRight(
             log.event(LogLevel.Debug, "routing_start", () => ({ taskId: current.taskId, provider })),
             Effect.tap(
               Effect.catchAll(
-                withRetries(current, open(plan.primary, plan.fallbacks.length === 0)),
+                withRetries(current, openPrimary(current, plan, goal, openUntil), again),
                 (error) => afterPrimary(current, plan, error, open)
               ),
               (attempt) =>
@@ -266,12 +328,14 @@ export const make = (
       task: AITask.AITask,
       options: RoutingPolicy.RouteOptions
     ): delivery.Route<SoleRouteError> =>
-      routing(task, options, (current, _plan, error) => failedPermanently(current, error))
+      routing(task, options, (current, plan, error) =>
+        failedPermanently(current, plan.primary.provider, error)
+      )
 
     const chained = (task: AITask.AITask, options: RoutingPolicy.RouteOptions): delivery.Route<RouteError> =>
       routing(task, options, failOver)
 
-    const begin = (task: AITask.AITask) => call.begin(task, policy.limits, observer)
+    const begin = (task: AITask.AITask) => call.begin(task, policy.limits, around)
 
     function complete(task: AITask.AITask, options: Sole): Effect.Effect<AIResult.AIResult, SoleRouteError>
     function complete(task: AITask.AITask, options?: Chained): Effect.Effect<AIResult.AIResult, RouteError>

@@ -11,11 +11,11 @@ import * as Option from "effect/Option"
 import type * as Stream from "effect/Stream"
 import type { AIResult } from "./AIResult.js"
 import type * as AITask from "./AITask.js"
-import { AttemptObserver } from "./AttemptObserver.js"
 import type { EngineError } from "./EngineError.js"
 import type { InvalidArgumentError } from "./InvalidArgument.js"
 import * as call from "./internal/call.js"
 import * as delivery from "./internal/delivery.js"
+import * as guards from "./internal/guards.js"
 import type { ReasoningEngine } from "./ReasoningEngine.js"
 import * as RoutingPolicy from "./RoutingPolicy.js"
 import type { StreamEvent, StreamInterruptedError } from "./StreamEvent.js"
@@ -62,10 +62,10 @@ export const make = (
 ): Effect.Effect<Service, InvalidArgumentError> =>
   Effect.gen(function* () {
     const policy = yield* RoutingPolicy.make({ limits })
-    const observer = yield* Effect.serviceOption(AttemptObserver)
-    const begin = (task: AITask.AITask) => call.begin(task, policy.limits, observer)
+    const around = yield* guards.fromContext
+    const begin = (task: AITask.AITask) => call.begin(task, policy.limits, around)
     const route: delivery.Route<EngineError> = (current, mode, goal) =>
-      call.ask(current, engine, mode, call.boundsOf(current, true), goal)
+      call.attempt(current, engine, { mode, goal, bounds: call.boundsOf(current, true) })
 
     const complete: Service["complete"] = (task) => delivery.complete(begin(task), route)
     const stream: Service["stream"] = (task) =>

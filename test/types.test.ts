@@ -2,6 +2,7 @@ import { describe, expectTypeOf, it } from "@effect/vitest"
 import type {
   AIProvider,
   AIResult,
+  BudgetExceeded,
   EngineError,
   InvalidArgument,
   Price,
@@ -35,8 +36,9 @@ type Interrupted = StreamEvent.StreamInterruptedError
 type NoProvider = CostOptimizer.NoAvailableProviderError
 type AllFailed = ProviderRouter.AllProvidersFailedError
 
-type Chained = EngineError.PermanentEngineError | AllFailed | NotRegistered
-type Sole = EngineError.EngineError | NotRegistered
+type Budget = BudgetExceeded.BudgetExceededError
+type Chained = EngineError.PermanentEngineError | AllFailed | Budget | NotRegistered
+type Sole = EngineError.EngineError | Budget | NotRegistered
 
 type Whole<E> = Effect.Effect<AIResult.AIResult, E>
 type Streamed<E> = Stream.Stream<StreamEvent.StreamEvent, E | Interrupted>

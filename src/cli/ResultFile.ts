@@ -79,9 +79,9 @@ type ServeError = Effect.Effect.Error<
 const providerOf = (error: ServeError): string | undefined =>
   error._tag === "AllProvidersFailedError"
     ? error.primary.provider
-    : error._tag === "NoAvailableProviderError"
-      ? undefined
-      : error.provider
+    : "provider" in error
+      ? error.provider
+      : undefined
 
 /**
  * The line of a task that was answered.

@@ -15,6 +15,7 @@ import * as Price from "../Price.js"
 import type * as ReasoningEngine from "../ReasoningEngine.js"
 import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
+import { noPermits, type Permits } from "./guards.js"
 
 /** The time limits of one attempt: `Infinity` where there is none. */
 export interface Bounds {
@@ -51,7 +52,6 @@ export class Attempt {
   private usage: TokenUsage.TokenUsage | undefined = undefined
   private pending: Array<Content> = []
   private firstContentAt: number | undefined = undefined
-  /** Whether the provider has shown that it is at work, if only by thinking. */
   private working = false
   private scope: Scope.CloseableScope | undefined = undefined
   private pull: ReasoningEngine.Pull | undefined = undefined
@@ -68,7 +68,9 @@ export class Attempt {
     readonly engine: ReasoningEngine.ReasoningEngine,
     readonly request: ReasoningEngine.Request,
     private readonly clock: Clock.Clock,
-    private bounds: Bounds
+    private bounds: Bounds,
+    /** What the guards gave that let it in. */
+    readonly permits: Permits = noPermits
   ) {
     this.startedAt = clock.unsafeCurrentTimeMillis()
     this.finish = { _tag: "Finish", reason: "other", model: engine.model }
@@ -165,6 +167,8 @@ export class Attempt {
     error: EngineError.EngineError | undefined
   ): TokenUsage.TokenUsage {
     if (outcome === "succeeded" && this.usage !== undefined) return this.usage
+    // The engine wasn't even asked.
+    if (this.scope === undefined) return TokenUsage.none
     const written = this.toolCalls.reduce((sum, call) => sum + call.arguments.length, this.text.length)
     const outputTokens = TokenUsage.estimateTokens(written)
     if (this.usage !== undefined) {
@@ -184,7 +188,7 @@ export class Attempt {
 
   private absorb(events: ReadonlyArray<ReasoningEngine.EngineEvent>): void {
     this.waitingSince = this.clock.unsafeCurrentTimeMillis()
-    if (events.length === 0) this.working = true
+    if (events.length === 0) this.works()
     for (const event of events) {
       switch (event._tag) {
         case "TextDelta":
@@ -199,6 +203,9 @@ export class Attempt {
         case "Usage":
           this.usage = event.usage
           break
+        case "RateLimits":
+          for (const { told } of this.permits) told?.(event)
+          break
         case "Warning":
           this.warnings.push(event.message)
           break
@@ -209,7 +216,17 @@ export class Attempt {
       }
       if (this.finished) break
     }
-    if (this.firstContentAt === undefined && this.pending.length > 0) this.firstContentAt = this.waitingSince
+    if (this.firstContentAt === undefined && this.pending.length > 0) {
+      this.firstContentAt = this.waitingSince
+      this.works()
+    }
+  }
+
+  /** The provider has shown that it is at work, if only by thinking. */
+  private works(): void {
+    if (this.working) return
+    this.working = true
+    for (const { began } of this.permits) began?.()
   }
 
   /** Runs the engine's effect in a fiber of its own, within the limits. */

@@ -6,16 +6,18 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as AIResult from "../AIResult.js"
 import type * as AITask from "../AITask.js"
-import type * as AttemptObserver from "../AttemptObserver.js"
+import type { Refusal } from "../AttemptGuard.js"
 import type { EngineError } from "../EngineError.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
 import type { Limits } from "../RoutingPolicy.js"
 import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
 import { Attempt, type Bounds } from "./attempt.js"
+import { admit, ended, type Guards, noPermits, type Permits } from "./guards.js"
 
 /** The state of one call. No other call sees it. */
 export interface Call {
+  /** The task; it has an id. */
   readonly task: AITask.AITask
   readonly taskId: string
   readonly clock: Clock.Clock
@@ -23,15 +25,21 @@ export interface Call {
   /** The instant at which a complete call has to be done, or a stream has to have its first content. */
   readonly deadline: number
   readonly limits: Limits
-  readonly observer: Option.Option<AttemptObserver.Service>
+  readonly guards: Guards
   /** Who may be asked, in order: those behind the one that answers may go on where it is cut. */
   engines: ReadonlyArray<ReasoningEngine>
-  /** Every attempt that has ended, in the order in which they ended, which is that in which they began. */
+  /** Every attempt that has ended, in the order in which they began. */
   readonly attempts: Array<AIResult.Attempt>
+  /** Why attempts weren't made, in the order in which they were to be. */
+  readonly refusals: Array<Refusal>
   /** What the attempts that the answer came from had to say. */
   readonly warnings: Array<string>
-  /** The attempt that was begun last: whoever abandons the call closes it. */
-  latest: Attempt | undefined
+  /** The attempts that haven't ended: whoever abandons the call closes them. */
+  readonly underWay: Set<Attempt>
+  /** While two attempts race: the one that had content first. */
+  winner: Attempt | undefined
+  /** The fallback that was asked early and failed: it isn't asked again. */
+  spent: ReasoningEngine | undefined
 }
 
 /** The task's own name, or one made up from the Random of the fiber. */
@@ -40,27 +48,26 @@ export const taskIdOf = (task: AITask.AITask): Effect.Effect<string> =>
     ? Effect.map(Random.next, (n) => `task-${Math.floor(n * Number.MAX_SAFE_INTEGER).toString(36)}`)
     : Effect.succeed(task.id)
 
-export const begin = (
-  task: AITask.AITask,
-  limits: Limits,
-  observer: Option.Option<AttemptObserver.Service>
-): Effect.Effect<Call> =>
+export const begin = (task: AITask.AITask, limits: Limits, guards: Guards): Effect.Effect<Call> =>
   Effect.flatMap(taskIdOf(task), (taskId) =>
     Effect.clockWith((clock) => {
       const startedAt = clock.unsafeCurrentTimeMillis()
       const deadline = startedAt + (task.timeoutMs ?? limits.timeoutMs)
       return Effect.succeed({
-        task,
+        task: task.id === undefined ? { ...task, id: taskId } : task,
         taskId,
         clock,
         startedAt,
         deadline,
         limits,
-        observer,
+        guards,
         engines: [],
         attempts: [],
+        refusals: [],
         warnings: [],
-        latest: undefined
+        underWay: new Set(),
+        winner: undefined,
+        spent: undefined
       })
     })
   )
@@ -79,13 +86,13 @@ export const settle = (
   error?: EngineError
 ): Effect.Effect<void> => {
   if (attempt.settled) return Effect.void
+  call.underWay.delete(attempt)
   const record = attempt.record(outcome, error)
-  call.attempts.push(record)
+  // Of two at once the one that ends first may have begun last.
+  const before = call.attempts.findLastIndex(({ startedAt }) => startedAt <= record.startedAt)
+  call.attempts.splice(before + 1, 0, record)
   if (used(record)) call.warnings.push(...attempt.warnings)
-  return Option.match(call.observer, {
-    onNone: () => Effect.void,
-    onSome: (observer) => observer.observe(record, call.task)
-  })
+  return ended(call.guards, attempt.permits, record, call.task)
 }
 
 /** The limits of one attempt: nothing but the deadline bounds the last that can be made. */
@@ -107,9 +114,18 @@ export const whole: Goal = { reached: () => false, accepts: () => true }
 
 export const firstContent: Goal = { reached: (attempt) => attempt.hasContent, accepts: () => true }
 
+type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+const asIs: Restore = (effect) => effect
+
 /** Asks on, and keeps the books whatever happens. */
-export const advance = (call: Call, attempt: Attempt, goal: Goal): Effect.Effect<void, EngineError> =>
-  Effect.onExit(attempt.advance(goal.reached), (exit) => {
+export const advance = (
+  call: Call,
+  attempt: Attempt,
+  goal: Goal,
+  restore: Restore = asIs
+): Effect.Effect<void, EngineError> =>
+  Effect.onExit(restore(attempt.advance(goal.reached)), (exit) => {
     if (Exit.isSuccess(exit)) {
       return attempt.finished
         ? settle(call, attempt, goal.accepts(attempt) ? "succeeded" : "discarded")
@@ -118,7 +134,8 @@ export const advance = (call: Call, attempt: Attempt, goal: Goal): Effect.Effect
     if (Cause.isInterrupted(exit.cause)) {
       // The engine may have been done with this chunk, and so not have been interrupted itself.
       const closed = Effect.zipRight(attempt.abandoned, attempt.close(exit))
-      return Effect.zipRight(closed, settle(call, attempt, "interrupted"))
+      const needed = call.winner === undefined || call.winner === attempt
+      return Effect.zipRight(closed, settle(call, attempt, needed ? "interrupted" : "discarded"))
     }
     return settle(
       call,
@@ -128,21 +145,59 @@ export const advance = (call: Call, attempt: Attempt, goal: Goal): Effect.Effect
     )
   })
 
-/** Makes one attempt. */
-export const ask = (
+/** What is wanted of an engine. */
+export interface Wanted {
+  readonly mode: AITask.Mode
+  readonly bounds: Bounds
+  readonly goal: Goal
+  /** The part of the answer that it has to go on from. */
+  readonly prefill?: string
+}
+
+/** Makes one attempt, whoever stands around it. */
+export const attempt = (
   call: Call,
   engine: ReasoningEngine,
-  mode: AITask.Mode,
-  bounds: Bounds,
-  goal: Goal,
-  prefill?: string
+  { bounds, goal, mode, prefill }: Wanted,
+  permits: Permits = noPermits,
+  restore?: Restore
 ): Effect.Effect<Attempt, EngineError> =>
   Effect.suspend(() => {
-    const request = { task: call.task, mode, ...(prefill === undefined ? {} : { prefill }) }
-    const attempt = new Attempt(engine, request, call.clock, bounds)
-    call.latest = attempt
-    return Effect.as(advance(call, attempt, goal), attempt)
+    const request = {
+      task: bounded(call.task, permits),
+      mode,
+      ...(prefill === undefined ? {} : { prefill })
+    }
+    const made = new Attempt(engine, request, call.clock, bounds, permits)
+    call.underWay.add(made)
+    return Effect.as(advance(call, made, goal, restore), made)
   })
+
+/** Makes one attempt if the guards let it in. */
+export const ask = (call: Call, engine: ReasoningEngine, wanted: Wanted): Effect.Effect<Attempt, Refusal> => {
+  const { guards } = call.guards
+  if (guards.length === 0) return attempt(call, engine, wanted)
+  const asked = { engine, task: call.task, prefill: wanted.prefill, deadline: wanted.bounds.deadline }
+  // Whoever was let in is settled: nothing may come between the two.
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.matchEffect(admit(guards, asked), {
+      onFailure: (refusal) => {
+        call.refusals.push(refusal)
+        return Effect.fail(refusal)
+      },
+      onSuccess: (permits) => attempt(call, engine, wanted, permits, restore)
+    })
+  )
+}
+
+/** The task with as many tokens to write as the guards allow at most. */
+const bounded = (task: AITask.AITask, permits: Permits): AITask.AITask => {
+  const least = permits.reduce(
+    (most, { maxTokens = Number.POSITIVE_INFINITY }) => Math.min(most, maxTokens),
+    task.maxTokens ?? Number.POSITIVE_INFINITY
+  )
+  return least === (task.maxTokens ?? Number.POSITIVE_INFINITY) ? task : { ...task, maxTokens: least }
+}
 
 /** The result of a call whose given attempt has finished. */
 export const resultOf = (call: Call, attempt: Attempt, text: string): AIResult.AIResult => {

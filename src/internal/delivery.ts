@@ -81,12 +81,13 @@ export const stream = <E>(
       }
 
       // Whoever stops listening ends the attempt, at the provider too.
-      yield* Effect.addFinalizer((exit) => {
-        const attempt = call.latest
-        return attempt === undefined || attempt.settled
-          ? Effect.void
-          : Effect.zipRight(settle(call, attempt, "interrupted"), attempt.close(exit))
-      })
+      yield* Effect.addFinalizer((exit) =>
+        Effect.forEach(
+          Array.from(call.underWay),
+          (attempt) => Effect.zipRight(settle(call, attempt, "interrupted"), attempt.close(exit)),
+          { discard: true }
+        )
+      )
 
       return Effect.suspend(() =>
         done

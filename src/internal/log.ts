@@ -15,6 +15,8 @@ export type Event =
   | "routing_fallback_success"
   | "routing_fallback_failed"
   | "routing_all_failed"
+  | "circuit_opened"
+  | "circuit_closed"
   | "orchestrator_provider_selected"
   | "orchestrator_task_complete"
   | "orchestrator_task_failed"

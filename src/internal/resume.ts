@@ -44,8 +44,8 @@ export const continuation =
       }
       const prefill = engine.capabilities.prefill
       const asked = prefill
-        ? ask(call, engine, "streaming", bounds, firstContent, delivered)
-        : ask(call, engine, "streaming", bounds, beyond(delivered))
+        ? ask(call, engine, { mode: "streaming", bounds, goal: firstContent, prefill: delivered })
+        : ask(call, engine, { mode: "streaming", bounds, goal: beyond(delivered) })
       return Effect.matchEffect(asked, {
         onFailure: () => from(others),
         onSuccess: (attempt) => {

@@ -3,12 +3,12 @@ import * as Intervals from "effect/ScheduleIntervals"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as ScheduleDecision from "effect/ScheduleDecision"
-import type { EngineError } from "../EngineError.js"
+import * as EngineError from "../EngineError.js"
 import type { RoutingPolicy } from "../RoutingPolicy.js"
 import type { Call } from "./call.js"
 
 /** How far each error's schedule has come in this call. */
-export type States = ReadonlyMap<EngineError["_tag"], unknown>
+export type States = ReadonlyMap<EngineError.EngineError["_tag"], unknown>
 
 export interface Retry {
   readonly waitMs: number
@@ -26,12 +26,14 @@ const statedWait = (retryAfterMs: number): Effect.Effect<number> =>
 export const plan = (
   policy: RoutingPolicy,
   call: Call,
-  error: EngineError,
+  error: EngineError.EngineError,
   states: States
 ): Effect.Effect<Option.Option<Retry>> => {
   const reaction = policy.rules[error._tag]
-  if (reaction._tag !== "retry") return Effect.succeedNone
-  const stated = error._tag === "RateLimitError" ? error.retryAfterMs : undefined
+  // An open circuit is what keeps others from retrying: it isn't waited for.
+  const closed = error._tag !== "TransientError" || error.reason !== "circuit-open"
+  if (reaction._tag !== "retry" || !closed) return Effect.succeedNone
+  const stated = EngineError.retryAfterMs(error)
   if (stated !== undefined && stated > policy.patienceMs) return Effect.succeedNone
   const now = call.clock.unsafeCurrentTimeMillis()
   const before: unknown = states.has(error._tag) ? states.get(error._tag) : reaction.schedule.initial
@@ -39,7 +41,7 @@ export const plan = (
     if (ScheduleDecision.isDone(decision)) return Effect.succeedNone
     const scheduled = Math.max(0, Math.round(Intervals.start(decision.intervals) - now))
     return Effect.map(stated === undefined ? Effect.succeed(scheduled) : statedWait(stated), (waitMs) =>
-      now + waitMs < call.deadline
+      now + waitMs < call.deadline && call.guards.retryBudget?.unsafeTake(now) !== false
         ? Option.some({ waitMs, states: new Map(states).set(error._tag, state) })
         : Option.none()
     )

@@ -1,0 +1,140 @@
+import { SlidingSum } from "./slidingSum.js"
+
+/** When a circuit opens, and for how long. */
+export interface Settings {
+  /** Failures in a row. */
+  readonly consecutiveFailures: number
+  /** The share of failures among the last calls, of which there have to be `minimumCalls`. */
+  readonly failureRate: number
+  readonly minimumCalls: number
+  readonly windowMs: number
+  /** Milliseconds of the first wait; each failed probe doubles it, up to `maxOpenMs`. */
+  readonly openMs: number
+  readonly maxOpenMs: number
+}
+
+/** One attempt that was let through. */
+export interface Trial {
+  readonly probe: boolean
+  /** Whether the provider has been seen to work. */
+  worked: boolean
+}
+
+/**
+ * Closed: all pass. Open: nobody does, until a time. Half-open from then on: one passes, the probe, and
+ * decides.
+ *
+ * Attempts end in another order than they began: of five hundred that begin at once the quick failures
+ * come first. Failures count for as much as they outnumber those that began earlier and are still waited
+ * for.
+ */
+export class Circuit {
+  private readonly successes: SlidingSum
+  private readonly failures: SlidingSum
+  private consecutive = 0
+  /** What is neither a success nor a failure yet, in the order in which it began. */
+  private readonly waiting = new Set<Trial>()
+  private open = false
+  private until = 0
+  private waitMs: number
+  private probing = false
+
+  constructor(private readonly settings: Settings) {
+    this.successes = new SlidingSum(settings.windowMs)
+    this.failures = new SlidingSum(settings.windowMs)
+    this.waitMs = settings.openMs
+  }
+
+  get isOpen(): boolean {
+    return this.open
+  }
+
+  /** From when a probe may pass; means nothing while the circuit is closed. */
+  get opensAt(): number {
+    return this.until
+  }
+
+  /** Whether an attempt would be refused now. */
+  refuses(now: number): boolean {
+    return this.open && (this.probing || now < this.until)
+  }
+
+  /** Lets an attempt through that isn't refused. */
+  enter(): Trial {
+    const trial: Trial = { probe: this.open, worked: false }
+    if (trial.probe) this.probing = true
+    else this.waiting.add(trial)
+    return trial
+  }
+
+  /** The provider works: its answer has begun or is whole. Whether that closed the circuit. */
+  succeed(trial: Trial, now: number): boolean {
+    if (trial.worked) return false
+    trial.worked = true
+    this.waiting.delete(trial)
+    if (trial.probe) {
+      this.close()
+      return true
+    }
+    // What began before the circuit opened says nothing of the time since.
+    if (this.open) return false
+    this.consecutive = 0
+    this.successes.add(now, 1)
+    return false
+  }
+
+  /** The provider failed, and may have said when to come back. Whether that opened the circuit. */
+  fail(trial: Trial, now: number, retryAfterMs = 0): boolean {
+    if (this.open) {
+      this.waiting.delete(trial)
+      if (trial.probe && !trial.worked) {
+        this.waitMs = Math.min(2 * this.waitMs, this.settings.maxOpenMs)
+        this.probing = false
+        this.until = now + this.waitMs
+      }
+      this.until = Math.max(this.until, now + retryAfterMs)
+      return false
+    }
+    // An answer that began and was cut is one call, not two.
+    if (trial.worked) this.successes.add(now, this.successes.total(now) > 0 ? -1 : 0)
+    this.failures.add(now, 1)
+    this.consecutive += 1
+    const failed = this.failures.total(now)
+    const earlier = this.earlierThan(trial, Math.max(this.consecutive, failed))
+    this.waiting.delete(trial)
+    const ended = failed + this.successes.total(now)
+    const { consecutiveFailures, failureRate, minimumCalls } = this.settings
+    const opens =
+      (this.consecutive >= consecutiveFailures && this.consecutive > earlier) ||
+      (ended >= minimumCalls && failed >= failureRate * ended && failed > earlier)
+    if (!opens) return false
+    this.open = true
+    this.until = now + Math.max(this.waitMs, retryAfterMs)
+    return true
+  }
+
+  /** The attempt ended and says nothing of the provider. */
+  leave(trial: Trial): void {
+    this.waiting.delete(trial)
+    if (trial.probe && !trial.worked) this.probing = false
+  }
+
+  private close(): void {
+    this.open = false
+    this.probing = false
+    this.consecutive = 0
+    this.waitMs = this.settings.openMs
+    this.successes.clear()
+    this.failures.clear()
+  }
+
+  /** How many began before and are waited for; counted no further than it matters. */
+  private earlierThan(trial: Trial, most: number): number {
+    let count = 0
+    for (const other of this.waiting) {
+      if (other === trial || count >= most) break
+      count++
+    }
+    return count
+  }
+}

@@ -1,0 +1,128 @@
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as AIResult from "../AIResult.js"
+import type { AIProvider } from "../AIProvider.js"
+import type * as AITask from "../AITask.js"
+import * as AttemptGuard from "../AttemptGuard.js"
+import * as AttemptObserver from "../AttemptObserver.js"
+import * as CircuitBreaker from "../CircuitBreaker.js"
+import * as Hedging from "../Hedging.js"
+import * as LiveMetrics from "../LiveMetrics.js"
+import * as RateLimits from "../RateLimits.js"
+import * as RetryBudget from "../RetryBudget.js"
+import type { ProviderMetrics } from "../ProviderMetrics.js"
+import type { ReasoningEngine } from "../ReasoningEngine.js"
+
+/** What stands around the attempts of a router, as far as it is there. */
+export interface Guards {
+  /** In the order in which they are asked: the cheap ones first. */
+  readonly guards: ReadonlyArray<AttemptGuard.Service>
+  readonly observers: ReadonlyArray<AttemptObserver.Service>
+  readonly retryBudget: RetryBudget.Service | undefined
+  readonly hedging: Hedging.Service | undefined
+  /** Whether an attempt would be refused by what is known already. */
+  readonly refuses: (engine: ReasoningEngine, task: AITask.AITask, now: number) => boolean
+}
+
+/** What an optimizer looks at besides the numbers that it was given, as far as it is there. */
+export interface Outlook {
+  /** The numbers with what is measured. */
+  readonly measured: (known: ProviderMetrics, now: number) => ProviderMetrics
+  /** Whether the provider isn't to be chosen now. */
+  readonly closed: (provider: AIProvider, userId: string | undefined, now: number) => boolean
+  /** Whether it could be asked only after a while: others are chosen before it. */
+  readonly exhausted: (provider: AIProvider, now: number) => boolean
+}
+
+/** Looks for the optional services of an optimizer, once; none when none is there. */
+export const outlookFromContext: Effect.Effect<Option.Option<Outlook>> = Effect.map(
+  Effect.all([
+    Effect.serviceOption(CircuitBreaker.CircuitBreaker),
+    Effect.serviceOption(RateLimits.RateLimits),
+    Effect.serviceOption(LiveMetrics.LiveMetrics)
+  ]),
+  ([breaker, limits, live]) => {
+    if (Option.isNone(breaker) && Option.isNone(limits) && Option.isNone(live)) return Option.none()
+    return Option.some({
+      measured: Option.match(live, {
+        onNone: () => (known: ProviderMetrics) => known,
+        onSome: ({ unsafeBlend }) => unsafeBlend
+      }),
+      closed: Option.match(breaker, {
+        onNone: () => () => false,
+        onSome: ({ unsafeRefuses }) => unsafeRefuses
+      }),
+      exhausted: Option.match(limits, {
+        onNone: () => () => false,
+        onSome:
+          ({ unsafeReadyAt }) =>
+          (provider: AIProvider, now: number) =>
+            unsafeReadyAt(provider, now) > now
+      })
+    })
+  }
+)
+
+/** Looks for the optional services, once. */
+export const fromContext: Effect.Effect<Guards> = Effect.map(
+  Effect.all([
+    Effect.serviceOption(CircuitBreaker.CircuitBreaker),
+    Effect.serviceOption(RateLimits.RateLimits),
+    Effect.serviceOption(AttemptGuard.AttemptGuard),
+    Effect.serviceOption(LiveMetrics.LiveMetrics),
+    Effect.serviceOption(AttemptObserver.AttemptObserver),
+    Effect.serviceOption(RetryBudget.RetryBudget),
+    Effect.serviceOption(Hedging.Hedging)
+  ]),
+  ([breaker, limits, own, live, observer, retryBudget, hedging]) => {
+    const circuits = Option.getOrUndefined(breaker)
+    const rates = Option.getOrUndefined(limits)
+    return {
+      guards: [breaker, limits, own].flatMap((guard) => Option.toArray<AttemptGuard.Service>(guard)),
+      observers: [live, observer].flatMap((each) => Option.toArray<AttemptObserver.Service>(each)),
+      retryBudget: Option.getOrUndefined(retryBudget),
+      hedging: Option.getOrUndefined(hedging),
+      refuses: ({ provider }, { userId }, now) =>
+        circuits?.unsafeRefuses(provider, userId, now) === true ||
+        (rates !== undefined && rates.unsafeReadyAt(provider, now) > now)
+    }
+  }
+)
+
+/** What all guards together gave: nothing where there are none. */
+export type Permits = ReadonlyArray<AttemptGuard.Permit>
+
+export const noPermits: Permits = []
+
+const withdraw = (permits: Permits): Effect.Effect<void> =>
+  Effect.forEach(permits, (permit) => permit.withdraw, { discard: true })
+
+/** Asks the guards one after the other; who has let the attempt in is told when another refuses it. */
+export const admit = (
+  guards: ReadonlyArray<AttemptGuard.Service>,
+  asked: AttemptGuard.Asked
+): Effect.Effect<Permits, AttemptGuard.Refusal> =>
+  guards.reduce<Effect.Effect<Permits, AttemptGuard.Refusal>>(
+    (before, guard) =>
+      Effect.flatMap(before, (permits) =>
+        Effect.tapErrorCause(
+          Effect.map(guard.admit(asked), (permit) => [...permits, permit]),
+          () => withdraw(permits)
+        )
+      ),
+    Effect.succeed(noPermits)
+  )
+
+/** Tells everybody that an attempt has ended. */
+export const ended = (
+  { observers }: Guards,
+  permits: Permits,
+  record: AIResult.Attempt,
+  task: AITask.AITask
+): Effect.Effect<void> =>
+  observers.length === 0 && permits.length === 0
+    ? Effect.void
+    : Effect.zipRight(
+        Effect.forEach(permits, (permit) => permit.settle(record), { discard: true }),
+        Effect.forEach(observers, (observer) => observer.observe(record, task), { discard: true })
+      )
