@@ -28,6 +28,7 @@ import * as httpEngine from "../internal/httpEngine.js"
 import { Answer } from "../internal/messages/answer.js"
 import { kindOf } from "../internal/messages/failure.js"
 import * as messagesRequest from "../internal/messages/request.js"
+import * as rateLimitHeaders from "../internal/rateLimitHeaders.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type * as Price from "../Price.js"
 import * as PriceCatalog from "../PriceCatalog.js"
@@ -140,7 +141,8 @@ const build = (
       body: ({ prefill, task }, stream) => messagesRequest.body(settings, { task, prefill, stream }),
       warnings: (task) => messagesRequest.dropped(settings, task),
       answer: ({ prefill = "" }) => new Answer({ model, unsent: prefill.slice(prefill.trimEnd().length) }),
-      kindOf
+      kindOf,
+      quotas: rateLimitHeaders.anthropic
     }
     return ReasoningEngine.make({
       ...options,

@@ -22,6 +22,7 @@ import { Answer } from "../internal/chatCompletions/answer.js"
 import { kindOf } from "../internal/chatCompletions/failure.js"
 import * as chatRequest from "../internal/chatCompletions/request.js"
 import * as httpEngine from "../internal/httpEngine.js"
+import * as rateLimitHeaders from "../internal/rateLimitHeaders.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as PriceCatalog from "../PriceCatalog.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
@@ -92,7 +93,8 @@ const engineOf = (
     body: ({ prefill, task }, stream) => Either.right(chatRequest.body(settings, { task, prefill, stream })),
     warnings: (task) => chatRequest.dropped(settings, task),
     answer: () => new Answer({ model, awaitUsage: settings.includeUsage }),
-    kindOf
+    kindOf,
+    quotas: rateLimitHeaders.openAI
   }
   return ReasoningEngine.make({ ...options, attempt: httpEngine.attempt(wire, client) })
 }

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as EngineError from "../EngineError.js"
-import * as ReasoningEngine from "../ReasoningEngine.js"
+import type * as ReasoningEngine from "../ReasoningEngine.js"
 import type * as decoding from "./decoding.js"
 import type * as failure from "./failure.js"
 import * as http from "./http.js"
@@ -12,8 +12,8 @@ type Events = ReadonlyArray<ReasoningEngine.EngineEvent>
 
 /** What the pull of an attempt has to know. */
 export interface Settings {
-  /** What the caller has to know besides the answer. */
-  readonly warnings: ReadonlyArray<string>
+  /** What there is to tell besides the answer: it comes with its first events. */
+  readonly besides: Events
   readonly onFailure: (said: failure.Failure, begun: boolean) => EngineError.EngineError
   readonly onNetwork: (error: HttpClientError.HttpClientError) => EngineError.EngineError
 }
@@ -38,14 +38,14 @@ export const make = (
 ): Effect.Effect<ReasoningEngine.Pull, never, Scope.Scope> => {
   let over = false
   let lost: EngineError.EngineError | undefined = undefined
-  let warnings: Events = settings.warnings.map(ReasoningEngine.warning)
+  let besides = settings.besides
 
   const deliver = (events: Events): ReasoningEngine.Pull => {
     if (events.length === 0 && !answer.working) return pull
     answer.working = false
     if (events.length === 0) return Effect.succeed(events)
-    const delivered = [...warnings, ...events]
-    warnings = []
+    const delivered = [...besides, ...events]
+    besides = []
     return Effect.succeed(delivered)
   }
 

@@ -127,13 +127,16 @@ export interface Context {
   readonly redact: httpError.Redact
   readonly requestId: string | undefined
   readonly retryAfterMs: number | undefined
+  /** When what is used up of the provider's limits is there again, where its headers say that. */
+  readonly usedUpForMs: number | undefined
   /** Whether some of the answer had come before. */
   readonly begun: boolean
 }
 
 /** The error of a failure. */
 export const toEngineError = (failure: Failure, context: Context): EngineError.EngineError => {
-  const { provider, requestId, retryAfterMs, userId } = context
+  const { provider, requestId, userId } = context
+  const stated = (ms: number | undefined) => (ms === undefined ? {} : { retryAfterMs: ms })
   const common = {
     provider,
     description: context.redact(failure.message) || "the server didn't say why",
@@ -159,10 +162,7 @@ export const toEngineError = (failure: Failure, context: Context): EngineError.E
       return new EngineError.ModelNotFoundError(common, EngineError.unchecked)
     case "rate":
       return new EngineError.RateLimitError(
-        {
-          ...common,
-          ...(retryAfterMs === undefined ? {} : { retryAfterMs })
-        },
+        { ...common, ...stated(context.retryAfterMs ?? context.usedUpForMs) },
         EngineError.unchecked
       )
     case "timeout":
@@ -174,6 +174,9 @@ export const toEngineError = (failure: Failure, context: Context): EngineError.E
     case "cut":
       return ReasoningEngine.cut(provider)
     default:
-      return new EngineError.TransientError({ ...common, reason: kind }, EngineError.unchecked)
+      return new EngineError.TransientError(
+        { ...common, reason: kind, ...stated(context.retryAfterMs) },
+        EngineError.unchecked
+      )
   }
 }

@@ -9,12 +9,13 @@ import type * as AIProvider from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
 import * as EngineError from "../EngineError.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
-import type * as ReasoningEngine from "../ReasoningEngine.js"
+import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as answerPull from "./answerPull.js"
 import * as decoding from "./decoding.js"
 import * as failure from "./failure.js"
 import * as http from "./http.js"
 import * as httpError from "./httpError.js"
+import * as rateLimitHeaders from "./rateLimitHeaders.js"
 
 /** Makes the error of an option of one engine. */
 export type Invalid = (field: string, reason: string) => Either.Either<never, InvalidArgumentError>
@@ -110,6 +111,8 @@ export interface Wire {
   readonly answer: (request: ReasoningEngine.Request) => decoding.Decoding
   /** What a failure is by what the server said. */
   readonly kindOf: (failure: failure.Failure) => failure.Kind
+  /** What a response says of the provider's limits. */
+  readonly quotas: rateLimitHeaders.Read
 }
 
 /** Whose errors a request's are, and what they mustn't repeat. */
@@ -119,12 +122,15 @@ export interface Telling {
   readonly userId?: string
   readonly redact: httpError.Redact
   readonly kindOf: (failure: failure.Failure) => failure.Kind
+  /** What a response says of the provider's limits, where it says something. */
+  readonly quotas?: rateLimitHeaders.Read
 }
 
 /** A server's answer to a request, its body unread; and the errors of what becomes of it. */
 export interface Reply {
   readonly status: number
   readonly contentType: string
+  readonly quotas: rateLimitHeaders.Quotas
   readonly body: http.Body
   readonly onFailure: answerPull.Settings["onFailure"]
   readonly onNetwork: answerPull.Settings["onNetwork"]
@@ -141,13 +147,18 @@ export const send = (
   return Effect.gen(function* () {
     const response = yield* Effect.mapError(client.execute(request), onNetwork)
     const body = yield* http.open(response)
-    const retryAfterMs = httpError.retryAfterMs(response.headers, yield* Clock.currentTimeMillis)
+    const now = yield* Clock.currentTimeMillis
+    const quotas = telling.quotas?.(response.headers, now) ?? {}
+    const usedUpForMs = rateLimitHeaders.waitMs(quotas, now)
+    const retryAfterMs = httpError.retryAfterMs(response.headers, now)
     const requestId = httpError.requestId(response.headers)
     return {
       status: response.status,
       contentType: response.headers["content-type"] ?? "",
+      quotas,
       body,
-      onFailure: (said, begun) => failure.toEngineError(said, { ...telling, requestId, retryAfterMs, begun }),
+      onFailure: (said, begun) =>
+        failure.toEngineError(said, { ...telling, requestId, retryAfterMs, usedUpForMs, begun }),
       onNetwork
     }
   })
@@ -163,13 +174,16 @@ export const granted = (reply: Reply): Effect.Effect<Reply, EngineError.EngineEr
 
 /** Pulls the answer of a reply. */
 export const pull = (
-  { body, contentType, onFailure, onNetwork }: Reply,
+  { body, contentType, onFailure, onNetwork, quotas }: Reply,
   answer: decoding.Decoding,
   streamAsked: boolean,
   warnings: ReadonlyArray<string>
 ): Effect.Effect<ReasoningEngine.Pull, never, Scope.Scope> =>
   answerPull.make(body, decoding.decoderFor(answer, streamAsked, contentType), {
-    warnings,
+    besides: [
+      ...(Object.keys(quotas).length === 0 ? [] : [ReasoningEngine.rateLimits(quotas)]),
+      ...warnings.map(ReasoningEngine.warning)
+    ],
     onFailure,
     onNetwork
   })
@@ -183,7 +197,7 @@ export const attempt = (
   wire: Wire,
   httpClient: HttpClient.HttpClient
 ): ReasoningEngine.ReasoningEngine["attempt"] => {
-  const { kindOf, provider } = wire
+  const { kindOf, provider, quotas } = wire
   const client = http.scoped(httpClient, Object.keys(wire.secretHeaders))
   const secrets = secretsOf(wire.secretHeaders)
 
@@ -209,7 +223,7 @@ export const attempt = (
     const stream = wire.streams(request.mode)
     const json = yield* Either.flatMap(Either.mapLeft(wire.body(request, stream), unfit), encode)
     const redact = httpError.redactor(secrets, () => wordsOf(request))
-    const reply = yield* send(client, httpRequest(json, stream), { provider, kindOf, redact })
+    const reply = yield* send(client, httpRequest(json, stream), { provider, kindOf, quotas, redact })
     return yield* pull(yield* granted(reply), wire.answer(request), stream, wire.warnings(request.task))
   })
 }

@@ -247,6 +247,19 @@ describe("Copilot without a token", () => {
           }
         ],
         [
+          new AccessTokens.SignInUnavailableError({
+            reason: "overloaded",
+            description: "busy",
+            retryAfterMs: 2000
+          }),
+          {
+            _tag: "TransientError",
+            reason: "overloaded",
+            retryAfterMs: 2000,
+            description: "the identity provider can't be asked: busy"
+          }
+        ],
+        [
           new AccessTokens.SignInUnavailableError({ reason: "limited", description: "slow down" }),
           { _tag: "RateLimitError", description: "the identity provider can't be asked: slow down" }
         ],

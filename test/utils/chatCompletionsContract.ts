@@ -78,15 +78,25 @@ const piece = ({ counts, finishReason, pieces, toolCalls, whole }: EngineContrac
   return whole ? json : json.slice(0, json.length / 2)
 }
 
+/** What it says of its limits, in every reply. */
+const limits = {
+  "x-ratelimit-limit-requests": "60",
+  "x-ratelimit-remaining-requests": "59",
+  "x-ratelimit-reset-requests": "1s",
+  "x-ratelimit-limit-tokens": "150000",
+  "x-ratelimit-remaining-tokens": "149984",
+  "x-ratelimit-reset-tokens": "6m0s"
+}
+
 const json = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}) => ({
   status,
-  headers: { "content-type": "application/json", "x-request-id": "req_7", ...headers },
+  headers: { "content-type": "application/json", "x-request-id": "req_7", ...limits, ...headers },
   body: [typeof body === "string" ? body : JSON.stringify(body)]
 })
 
 const sse = (events: ReadonlyArray<unknown>, ending: WireServer.Ending = "end"): WireServer.Reply => ({
   status: 200,
-  headers: { "content-type": "text/event-stream", "x-request-id": "req_7", "retry-after": "3" },
+  headers: { "content-type": "text/event-stream", "x-request-id": "req_7", "retry-after": "3", ...limits },
   body: events.map(data),
   ending
 })
@@ -128,6 +138,8 @@ const coded =
     chat.coded(code, `${words}${said}`, type)
 
 const limit = coded("rate_limit_exceeded")
+
+const usedUp = { "x-ratelimit-remaining-requests": "0" }
 const server = { _tag: "TransientError", reason: "server" } as const
 const overloaded = { _tag: "TransientError", reason: "overloaded" } as const
 const malformed = { _tag: "TransientError", reason: "malformed" } as const
@@ -211,6 +223,22 @@ const statuses: ReadonlyArray<EngineContract.ErrorRow> = [
     { ...limited, retryAfterMs: 0 },
     { "retry-after": "Wed, 01 Jan 2020 00:00:00 GMT" }
   ),
+  status("no requests left", 429, limit, { ...limited, retryAfterMs: 1000 }, usedUp),
+  status(
+    "no requests left and retry-after",
+    429,
+    limit,
+    { ...limited, retryAfterMs: 7000 },
+    { ...usedUp, "retry-after": "7" }
+  ),
+  status(
+    "retry-after, not the limits",
+    503,
+    coded(null),
+    { ...overloaded, retryAfterMs: 7000 },
+    { ...usedUp, "retry-after": "7" }
+  ),
+  status("no requests left, which is no wait", 503, coded(null), overloaded, usedUp),
   ...byCode(overloaded, [503, "server_is_overloaded"], [498, "capacity_exceeded"]),
   ...byStatus(overloaded, 498, 503, 529),
   ...byStatus(server, 409, 425, 500, 502),

@@ -119,6 +119,7 @@ const errors: ReadonlyArray<EngineContract.ErrorRow> = [
   ...status(429, "TooManyRequests", limited),
   ...status(429, "Throttled", { ...limited, retryAfterMs: 7000 }, "", { "retry-after": "7" }),
   ...status(503, "ServiceUnavailable", overloaded),
+  ...status(503, "Throttled", { ...overloaded, retryAfterMs: 7000 }, "", { "retry-after": "7" }),
   ...status(500, "InternalServerError", server),
   ...status(409, "Conflict", server),
   ...status(504, "GatewayTimeout", late),

@@ -54,9 +54,16 @@ const piece = (answer: EngineContract.Answer): string => {
   return answer.whole ? json : json.slice(0, json.length / 2)
 }
 
+/** What it says of its limits, in every reply. */
+const limits = {
+  "anthropic-ratelimit-requests-limit": "50",
+  "anthropic-ratelimit-requests-remaining": "49",
+  "anthropic-ratelimit-requests-reset": "2030-01-01T00:00:00Z"
+}
+
 const json = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}) => ({
   status,
-  headers: { "content-type": "application/json", "request-id": "req_7", ...headers },
+  headers: { "content-type": "application/json", "request-id": "req_7", ...limits, ...headers },
   body: [typeof body === "string" ? body : JSON.stringify(body)]
 })
 
@@ -65,7 +72,7 @@ const sse = (
   ending: WireServer.Ending = "end"
 ): WireServer.Reply => ({
   status: 200,
-  headers: { "content-type": "text/event-stream", "request-id": "req_7", "retry-after": "3" },
+  headers: { "content-type": "text/event-stream", "request-id": "req_7", "retry-after": "3", ...limits },
   body: events.map((event) => messages.wire(event)),
   ending
 })
@@ -187,6 +194,13 @@ const statuses: ReadonlyArray<EngineContract.ErrorRow> = [
     { "retry-after": "Wed, 01 Jan 2020 00:00:00 GMT" }
   ),
   status("overloaded_error", 529, typed("overloaded_error"), overloaded),
+  status(
+    "overloaded_error and retry-after",
+    529,
+    typed("overloaded_error"),
+    { ...overloaded, retryAfterMs: 7000 },
+    { "retry-after": "7" }
+  ),
   status("api_error", 503, typed("api_error"), overloaded),
   status("overloaded_error", 500, typed("overloaded_error"), overloaded),
   status("api_error", 500, typed("api_error"), server),

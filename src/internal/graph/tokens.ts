@@ -42,13 +42,11 @@ export const toEngineError = (
       const common = {
         provider,
         description: description("the identity provider can't be asked"),
-        ...(status === undefined ? {} : { status })
+        ...(status === undefined ? {} : { status }),
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs })
       }
       return reason === "limited"
-        ? new EngineError.RateLimitError({
-            ...common,
-            ...(retryAfterMs === undefined ? {} : { retryAfterMs })
-          })
+        ? new EngineError.RateLimitError(common)
         : new EngineError.TransientError({ ...common, reason })
     }
   }
