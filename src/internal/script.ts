@@ -85,6 +85,14 @@ const merged = (steps: ReadonlyArray<Step>): ReadonlyArray<Step> => {
   return result
 }
 
+/** What is said of limits comes with what is given first, and never alone. */
+const limited = ({ rateLimits }: Behaviour.Paced, steps: ReadonlyArray<Step>): ReadonlyArray<Step> =>
+  rateLimits === undefined
+    ? steps
+    : steps.map((step, index) =>
+        index === 0 ? { ...step, events: [ReasoningEngine.rateLimits(rateLimits), ...step.events] } : step
+      )
+
 const play = (steps: ReadonlyArray<Step>, end: ReasoningEngine.Pull): Attempt =>
   Effect.sync(() => {
     let next = 0
@@ -116,7 +124,7 @@ export const attempt = (
   const broken = (pace: Behaviour.Paced & { readonly after: number }, end: ReasoningEngine.Pull): Attempt => {
     const chunks = textOf(pace).slice(0, pace.after)
     return play(
-      merged([...written(pace, chunks), { waitMs: 0, events: usageAtEnd(pace) }]),
+      limited(pace, merged([...written(pace, chunks), { waitMs: 0, events: usageAtEnd(pace) }])),
       after(chunks.length === 0 ? pace.firstTokenMs : pace.msPerChunk, end)
     )
   }
@@ -131,7 +139,8 @@ export const attempt = (
         ReasoningEngine.finish(behaviour.finishReason, target.model)
       ]
       const waitMs = chunks.length === 0 ? behaviour.firstTokenMs : 0
-      return play(merged([...written(behaviour, chunks), { waitMs, events: last }]), pulledAgain)
+      const steps = merged([...written(behaviour, chunks), { waitMs, events: last }])
+      return play(limited(behaviour, steps), pulledAgain)
     }
     case "Fail": {
       const failing = after(behaviour.afterMs, failure(behaviour.error, target.provider))

@@ -108,6 +108,8 @@ const usage: FastCheck.Arbitrary<TokenUsage.TokenUsage> = FastCheck.record(
   ownFields
 ).map(TokenUsage.make)
 
+const quota = FastCheck.record({ remaining: FastCheck.nat(1000), resetAt: millis(60_000) }, ownFields)
+
 /**
  * A text and how fast it comes.
  *
@@ -121,7 +123,8 @@ export const pace: Arbitrary<Behaviour.PaceOptions> = FastCheck.record(
     firstTokenMs: millis(40_000),
     msPerChunk: millis(12_000),
     usage,
-    metered: FastCheck.constantFrom<"end" | "always">("end", "always")
+    metered: FastCheck.constantFrom<"end" | "always">("end", "always"),
+    rateLimits: optional({ requests: quota, tokens: quota })
   },
   { ...ownFields, requiredKeys: ["text", "chunkSize", "firstTokenMs", "msPerChunk"] }
 )

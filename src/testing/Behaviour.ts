@@ -7,7 +7,7 @@
 import type * as AIProvider from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
 import * as EngineError from "../EngineError.js"
-import type { FinishReason } from "../ReasoningEngine.js"
+import type { FinishReason, RateLimitsEvent } from "../ReasoningEngine.js"
 import type * as TokenUsage from "../TokenUsage.js"
 
 /**
@@ -21,7 +21,7 @@ export interface ErrorData {
   readonly description?: string
   readonly status?: number
   readonly requestId?: string
-  /** Of a RateLimitError: milliseconds to wait; absent when the provider doesn't say. */
+  /** Of a RateLimitError or TransientError: milliseconds to wait; absent when the provider doesn't say. */
   readonly retryAfterMs?: number
   /** Of a TransientError; `overloaded` when absent. */
   readonly reason?: typeof EngineError.TransientReason.Type
@@ -50,6 +50,14 @@ export type Failure =
 export type During = "begin" | "pull"
 
 /**
+ * What a provider says of its limits: what is left of them, and until which instant of the Clock.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RateLimits = Omit<RateLimitsEvent, "_tag">
+
+/**
  * The text of an attempt and how fast it comes. Without waits all of it comes in one pull.
  *
  * @since 0.1.0
@@ -69,6 +77,8 @@ export interface Paced {
    * once, and with each delta the share of the output that has been written.
    */
   readonly metered: "end" | "always"
+  /** What the provider says of its limits, with whatever the attempt gives first; nothing when absent. */
+  readonly rateLimits?: RateLimits
 }
 
 /**
@@ -199,6 +209,8 @@ export interface PaceOptions {
   readonly usage?: TokenUsage.TokenUsage
   /** Whether usage is told with the last delta (`end`, when absent) or as it grows (`always`). */
   readonly metered?: "end" | "always"
+  /** What the provider says of its limits; nothing when absent. */
+  readonly rateLimits?: RateLimits
 }
 
 /**
@@ -222,7 +234,8 @@ const paced = (options: PaceOptions): Paced => ({
   firstTokenMs: options.firstTokenMs ?? 0,
   msPerChunk: options.msPerChunk ?? 0,
   metered: options.metered ?? "end",
-  ...(options.usage === undefined ? {} : { usage: options.usage })
+  ...(options.usage === undefined ? {} : { usage: options.usage }),
+  ...(options.rateLimits === undefined ? {} : { rateLimits: options.rateLimits })
 })
 
 /**
@@ -342,6 +355,7 @@ const statuses = {
  */
 export const toError = (data: ErrorData, provider: AIProvider.AIProvider): EngineError.EngineError => {
   const status = data.status ?? statuses[data._tag]
+  const stated = data.retryAfterMs === undefined ? {} : { retryAfterMs: data.retryAfterMs }
   const common = {
     provider,
     description: data.description ?? "as scripted",
@@ -362,16 +376,10 @@ export const toError = (data: ErrorData, provider: AIProvider.AIProvider): Engin
     case "ModelNotFoundError":
       return new EngineError.ModelNotFoundError(common, EngineError.unchecked)
     case "RateLimitError":
-      return new EngineError.RateLimitError(
-        {
-          ...common,
-          ...(data.retryAfterMs === undefined ? {} : { retryAfterMs: data.retryAfterMs })
-        },
-        EngineError.unchecked
-      )
+      return new EngineError.RateLimitError({ ...common, ...stated }, EngineError.unchecked)
     case "TransientError":
       return new EngineError.TransientError(
-        { ...common, reason: data.reason ?? "overloaded" },
+        { ...common, reason: data.reason ?? "overloaded", ...stated },
         EngineError.unchecked
       )
     case "TimeoutError":

@@ -29,6 +29,8 @@ describe("Behaviour", () => {
       limited.message,
       "claude limits the rate of requests (420): calm [request r]. Retry after 7 ms"
     )
+    const overloaded = Behaviour.toError({ _tag: "TransientError", retryAfterMs: 7 }, provider)
+    assert.include(overloaded.message, "(overloaded) (503): as scripted. Retry after 7 ms")
     const timeout = Behaviour.toError({ _tag: "TimeoutError", phase: "idle" }, provider)
     assert.include(timeout.message, "(idle)")
   })

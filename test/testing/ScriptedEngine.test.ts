@@ -7,6 +7,7 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as AIProvider from "../../src/AIProvider.js"
 import * as AITask from "../../src/AITask.js"
+import * as ReasoningEngine from "../../src/ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "../../src/ReasoningEngineRegistry.js"
 import * as Behaviour from "../../src/testing/Behaviour.js"
 import * as ScriptedEngine from "../../src/testing/ScriptedEngine.js"
@@ -71,6 +72,35 @@ describe("ScriptedEngine", () => {
       const record = yield* only(engine)
       assert.deepStrictEqual(record.usage, Option.some(usage))
       assert.deepStrictEqual(record.firstTokenAt, Option.none())
+    })
+  )
+
+  it.effect("tells of limits with what it gives first, never alone", () =>
+    Effect.gen(function* () {
+      const rateLimits = { requests: { remaining: 3, resetAt: 60_000 } }
+      const usage = TokenUsage.make({ inputTokens: 3, outputTokens: 1 })
+      const paced = { chunks: ["a", "b"], firstTokenMs: 5, msPerChunk: 5, rateLimits }
+      const sorts = (behaviour: Behaviour.Behaviour) =>
+        Effect.gen(function* () {
+          const { engine } = yield* scripted([behaviour])
+          const fiber = yield* Effect.fork(collect(engine))
+          yield* TestClock.adjust(10)
+          const chunks = yield* Fiber.join(fiber)
+          assert.deepStrictEqual(chunks[0]?.[0], ReasoningEngine.rateLimits(rateLimits))
+          return chunks.map((events) => events.map(({ _tag }) => _tag).join(" "))
+        })
+      assert.deepStrictEqual(yield* sorts(Behaviour.answer(paced)), [
+        "RateLimits TextDelta",
+        "TextDelta Finish"
+      ])
+      assert.deepStrictEqual(yield* sorts(Behaviour.answer({ ...paced, usage, metered: "always" })), [
+        "RateLimits Usage",
+        "TextDelta Usage",
+        "TextDelta Usage Finish"
+      ])
+      assert.deepStrictEqual(yield* sorts(Behaviour.answer({ rateLimits })), ["RateLimits Finish"])
+      const { engine } = yield* scripted([Behaviour.cut({ chunks: [], rateLimits })])
+      assert.strictEqual((yield* Effect.flip(collect(engine)))._tag, "TransientError")
     })
   )
 
