@@ -18,8 +18,9 @@ import { InvalidArgumentError } from "./InvalidArgument.js"
  * - `fail-over-to-larger`: the next provider is asked whose context window is larger or unknown; when there
  *   is none, the call fails with the error.
  * - `retry`: the same provider is asked again after the wait of the schedule, or after exactly the
- *   retry-after that a RateLimitError states (plus jitter) if the policy's patience allows it. When the
- *   schedule ends or the wait doesn't fit the deadline, the next provider is asked.
+ *   retry-after that a RateLimitError or TransientError states (plus jitter) if the policy's patience
+ *   allows it. When the schedule ends, the wait doesn't fit the deadline, the circuit is open or the budget
+ *   of retries is spent, the next provider is asked.
  *
  * @since 0.1.0
  * @category models

@@ -243,6 +243,7 @@ describe("ProviderRouter", () => {
           { provider: Gpt4, script: [ok] }
         ])
         const asked = yield* task({
+          id: "t",
           provider: "claude",
           systemPrompt: "be brief",
           maxTokens: 7,
@@ -253,6 +254,7 @@ describe("ProviderRouter", () => {
           toolChoice: "auto",
           responseFormat: { type: "json" },
           userId: "u",
+          keyId: "k",
           metadata: { a: "b" }
         })
         yield* answered(router.complete(asked))

@@ -36,6 +36,9 @@ const millis = (max: number): FastCheck.Arbitrary<number> =>
 
 const errorFields = optional({ description: anyText, requestId: word })
 
+/** An open circuit is nothing that a provider says. */
+const providerReasons = EngineError.TransientReason.literals.filter((reason) => reason !== "circuit-open")
+
 /**
  * Engine errors as data: every tag, reason and phase.
  *
@@ -55,9 +58,10 @@ export const errorData: Arbitrary<Behaviour.ErrorData> = FastCheck.tuple(
     FastCheck.record(
       {
         _tag: FastCheck.constant("TransientError" as const),
-        reason: FastCheck.constantFrom(...EngineError.TransientReason.literals)
+        reason: FastCheck.constantFrom(...providerReasons),
+        retryAfterMs: millis(60_000)
       },
-      ownFields
+      { ...ownFields, requiredKeys: ["_tag", "reason"] }
     ),
     FastCheck.record(
       { _tag: FastCheck.constant("RateLimitError" as const), retryAfterMs: millis(60_000) },

@@ -30,7 +30,11 @@ export interface Fleet {
 }
 
 /** A router over scripted engines, with an observer that remembers. */
-export const fleet = (engines: ReadonlyArray<ScriptedEngine.Options>, policy: RoutingPolicy.Options = {}) =>
+export const fleet = <A = never, E = never>(
+  engines: ReadonlyArray<ScriptedEngine.Options>,
+  policy: RoutingPolicy.Options = {},
+  guards: Layer.Layer<A, E> = Layer.context<never>().pipe(Layer.map(() => Context.empty() as Context.Context<A>))
+) =>
   Effect.gen(function* () {
     const scripted = yield* ScriptedEngine.makeAll(engines)
     const observed: Array<AIResult.Attempt> = []

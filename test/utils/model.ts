@@ -120,7 +120,7 @@ export const expected = (fleet: Arbitraries.Fleet): Expected => {
     if (end === "finish") return result(primary.provider)
     error = end
     if (error._tag !== "RateLimitError" && error._tag !== "TransientError") break
-    const stated = error._tag === "RateLimitError" ? error.retryAfterMs : undefined
+    const stated = error.retryAfterMs
     if (stated !== undefined && stated > 5000) break
     const done = retries[error._tag]
     if (done === 2) break

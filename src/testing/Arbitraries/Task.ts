@@ -157,6 +157,7 @@ export const taskOptions = (constraints: TaskConstraints = {}): FastCheck.Arbitr
     topP: FastCheck.double({ min: 0, max: 1, noNaN: true }),
     stop: nonEmpty(word, 3),
     userId: word,
+    keyId: word,
     timeoutMs: FastCheck.integer({ min: 1, max: 120_000 }),
     metadata: FastCheck.dictionary(word, anyText, { ...ownFields, maxKeys: 3 })
   })
