@@ -45,10 +45,7 @@ export interface Options {
 export const layer = (
   options: Options = {}
 ): Layer.Layer<
-  | CircuitBreaker.CircuitBreaker
-  | LiveMetrics.LiveMetrics
-  | RateLimits.RateLimits
-  | RetryBudget.RetryBudget,
+  CircuitBreaker.CircuitBreaker | LiveMetrics.LiveMetrics | RateLimits.RateLimits | RetryBudget.RetryBudget,
   InvalidArgumentError
 > =>
   Layer.mergeAll(

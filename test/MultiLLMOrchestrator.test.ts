@@ -13,13 +13,12 @@ import { Behaviour, ScriptedEngine } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { answered, collected, failed, task } from "./utils/fleet.js"
+import { logged } from "./utils/logged.js"
 
 const { Claude, CopilotChat, Gpt4 } = AIProvider
 const { answer, cut, fail } = Behaviour
@@ -57,24 +56,6 @@ const both = {
   ],
   providers: [copilot, claude]
 } as const
-
-/** What is logged, as level, name and annotations. */
-const logged = <A, E, R>(effect: Effect.Effect<A, E, R>, minimum: LogLevel.LogLevel = LogLevel.All) => {
-  const lines: Array<{ readonly level: string; readonly name: unknown; readonly fields: unknown }> = []
-  const sink = Logger.make(({ annotations, logLevel, message }) => {
-    lines.push({
-      level: logLevel.label,
-      name: Array.isArray(message) ? message[0] : message,
-      fields: Object.fromEntries(HashMap.entries(annotations))
-    })
-  })
-  return Effect.exit(effect).pipe(
-    Logger.withMinimumLogLevel(minimum),
-    Effect.provide(Logger.replace(Logger.defaultLogger, sink)),
-    // Running a Stream logs lines of its own.
-    Effect.map((exit) => ({ exit, lines: lines.filter(({ name }) => /^[a-z_]+$/.test(String(name))) }))
-  )
-}
 
 describe("MultiLLMOrchestrator", () => {
   for (const [strategy, provider] of [

@@ -30,10 +30,11 @@ export interface Fleet {
 }
 
 /** A router over scripted engines, with an observer that remembers. */
-export const fleet = <A = never, E = never>(
+export const fleet = <E = never>(
   engines: ReadonlyArray<ScriptedEngine.Options>,
   policy: RoutingPolicy.Options = {},
-  guards: Layer.Layer<A, E> = Layer.context<never>().pipe(Layer.map(() => Context.empty() as Context.Context<A>))
+  /** What stands around the attempts besides. */
+  guards: Layer.Layer<never, E> = Layer.empty
 ) =>
   Effect.gen(function* () {
     const scripted = yield* ScriptedEngine.makeAll(engines)
@@ -46,7 +47,8 @@ export const fleet = <A = never, E = never>(
             Layer.succeed(AttemptObserver.AttemptObserver, {
               observe: (attempt) => Effect.sync(() => void observed.push(attempt))
             })
-          )
+          ),
+          Layer.provide(guards)
         )
       )
     )
