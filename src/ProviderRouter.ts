@@ -172,8 +172,8 @@ const failedPermanently = <E extends Refusal>(
 
 /** Whether none of the engines that could follow would be asked now. */
 const nobodyLeft = (current: call.Call, engines: ReadonlyArray<Engine>): boolean =>
-  engines.every((engine) =>
-    current.guards.refuses(engine, current.task, current.clock.unsafeCurrentTimeMillis())
+  engines.every(({ provider }) =>
+    current.guards.refuses(provider, current.task, current.clock.unsafeCurrentTimeMillis())
   )
 
 /** Asks one after the other. Why each failed is in the call's books before the next is asked. */

@@ -1,6 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { AIProvider, AttemptGuard, CircuitBreaker, CostOptimizer, EngineError, Strategy } from "arc-saga"
-import { Behaviour } from "arc-saga/testing"
+import {
+  AIProvider,
+  AttemptGuard,
+  CircuitBreaker,
+  CostOptimizer,
+  EngineError,
+  RoutingPolicy,
+  Strategy
+} from "arc-saga"
+import { Behaviour, VirtualTime } from "arc-saga/testing"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
@@ -407,6 +415,22 @@ describe("ProviderRouter with a CircuitBreaker", () => {
       )
       assert.isBelow(ms, 1000)
     })
+  )
+
+  it.effect("falls over without a wait, however soon the circuit may be closed again", () =>
+    VirtualTime.simulate(
+      Effect.gen(function* () {
+        const { router } = yield* fleet(
+          [primary, fallback],
+          { rules: { TransientError: { _tag: "retry", schedule: RoutingPolicy.backoff(200, 2) } } },
+          CircuitBreaker.layer({ consecutiveFailures: 1 })
+        )
+        const asks = yield* task({ provider: "claude" })
+        yield* router.complete(asks)
+        assert.strictEqual((yield* router.complete(asks)).provider, Gpt4)
+        assert.strictEqual(yield* Clock.currentTimeMillis, 0)
+      })
+    )
   )
 
   it.effect(

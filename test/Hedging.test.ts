@@ -1,6 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { AIProvider, CircuitBreaker, Hedging, LiveMetrics } from "arc-saga"
+import {
+  AIProvider,
+  CircuitBreaker,
+  Hedging,
+  LiveMetrics,
+  ProviderRouter,
+  ReasoningEngine,
+  ReasoningEngineRegistry
+} from "arc-saga"
 import { Behaviour, type ScriptedEngine, VirtualTime } from "arc-saga/testing"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
@@ -113,15 +123,77 @@ describe("Hedging", () => {
     )
   }
 
-  it.effect("decides for one when both have content in the same moment", () =>
-    Effect.gen(function* () {
-      const same = answer({ text, chunkSize: 5, firstTokenMs: 300, msPerChunk: 10 })
-      const { ended, exit } = yield* served(same, quick)
-      assert.strictEqual(exit._tag, "Success")
-      assert.strictEqual(ended.filter((each) => each.endsWith("succeeded")).length, 1)
-      assert.strictEqual(ended.filter((each) => each.endsWith("discarded")).length, 1)
-    })
-  )
+  for (const mode of ["complete", "streaming"] as const) {
+    for (const [first, second] of [
+      [0, 0],
+      [1, 0],
+      [2, 0],
+      [4, 0],
+      [8, 0],
+      [0, 1],
+      [0, 2],
+      [0, 4],
+      [0, 8]
+    ] as const) {
+      it.effect(
+        `decides for one when both have content at once (${mode}, ${first} and ${second} turns late)`,
+        () =>
+          VirtualTime.simulate(
+            Effect.gen(function* () {
+              const latch = yield* Deferred.make<void>()
+              let open = 0
+              const engine = (provider: AIProvider.AIProvider, turns: number) =>
+                ReasoningEngine.make({
+                  provider,
+                  attempt: () =>
+                    Effect.gen(function* () {
+                      yield* Effect.acquireRelease(
+                        Effect.sync(() => open++),
+                        () => Effect.sync(() => open--)
+                      )
+                      let pulls = 0
+                      const late = Effect.repeatN(Effect.yieldNow(), turns)
+                      return Effect.suspend((): ReasoningEngine.Pull =>
+                        pulls++ === 0
+                          ? Effect.as(Effect.zipRight(Deferred.await(latch), late), [
+                              ReasoningEngine.textDelta(provider)
+                            ])
+                          : Effect.succeed([ReasoningEngine.finish("stop", provider)])
+                      )
+                    })
+                })
+              const registry = ReasoningEngineRegistry.layerEngines([
+                engine(Claude, first),
+                engine(Gpt4, second)
+              ])
+              const router = yield* Effect.provide(
+                ProviderRouter.ProviderRouter,
+                ProviderRouter.layer().pipe(Layer.provide(registry), Layer.provide(hedging()))
+              )
+              const asks = yield* task({ provider: "claude" })
+              const fiber = yield* Effect.fork(
+                mode === "complete"
+                  ? router.complete(asks)
+                  : Effect.flatMap(collected(router.stream(asks)), ({ last }) =>
+                      last?._tag === "Completed"
+                        ? Effect.succeed(last.result)
+                        : Effect.dieMessage("not whole")
+                    )
+              )
+              yield* Effect.sleep(200)
+              yield* Deferred.succeed(latch, undefined)
+              const result = yield* Fiber.join(fiber)
+              assert.strictEqual(result.text, result.provider)
+              assert.sameMembers(
+                result.attempts.map(({ outcome }) => outcome),
+                ["succeeded", "discarded"]
+              )
+              assert.strictEqual(open, 0)
+            })
+          )
+      )
+    }
+  }
 
   it.effect("takes an answer that is empty", () =>
     Effect.gen(function* () {
@@ -259,6 +331,8 @@ describe("Hedging", () => {
           )
           yield* Effect.sleep(afterMs)
           yield* Fiber.interrupt(fiber)
+          // Nothing of the answer is waited for.
+          assert.strictEqual(yield* Clock.currentTimeMillis, afterMs)
           assert.strictEqual(yield* made.open, 0)
           const calls = yield* made.calls
           assert.strictEqual(made.observed.length, calls.length)

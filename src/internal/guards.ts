@@ -11,7 +11,6 @@ import * as LiveMetrics from "../LiveMetrics.js"
 import * as RateLimits from "../RateLimits.js"
 import * as RetryBudget from "../RetryBudget.js"
 import type { ProviderMetrics } from "../ProviderMetrics.js"
-import type { ReasoningEngine } from "../ReasoningEngine.js"
 
 /** What stands around the attempts of a router, as far as it is there. */
 export interface Guards {
@@ -20,8 +19,10 @@ export interface Guards {
   readonly observers: ReadonlyArray<AttemptObserver.Service>
   readonly retryBudget: RetryBudget.Service | undefined
   readonly hedging: Hedging.Service | undefined
-  /** Whether an attempt would be refused by what is known already. */
-  readonly refuses: (engine: ReasoningEngine, task: AITask.AITask, now: number) => boolean
+  /** Whether an attempt would find an open circuit at an instant, by what is known already. */
+  readonly closed: (provider: AIProvider, task: AITask.AITask, at: number) => boolean
+  /** Whether an attempt would be refused now, by what is known already. */
+  readonly refuses: (provider: AIProvider, task: AITask.AITask, now: number) => boolean
 }
 
 /** What an optimizer looks at besides the numbers that it was given, as far as it is there. */
@@ -77,14 +78,16 @@ export const fromContext: Effect.Effect<Guards> = Effect.map(
   ([breaker, limits, own, live, observer, retryBudget, hedging]) => {
     const circuits = Option.getOrUndefined(breaker)
     const rates = Option.getOrUndefined(limits)
+    const closed: Guards["closed"] = (provider, { userId }, at) =>
+      circuits?.unsafeRefuses(provider, userId, at) === true
     return {
       guards: [breaker, limits, own].flatMap((guard) => Option.toArray<AttemptGuard.Service>(guard)),
       observers: [live, observer].flatMap((each) => Option.toArray<AttemptObserver.Service>(each)),
       retryBudget: Option.getOrUndefined(retryBudget),
       hedging: Option.getOrUndefined(hedging),
-      refuses: ({ provider }, { userId }, now) =>
-        circuits?.unsafeRefuses(provider, userId, now) === true ||
-        (rates !== undefined && rates.unsafeReadyAt(provider, now) > now)
+      closed,
+      refuses: (provider, task, now) =>
+        closed(provider, task, now) || (rates !== undefined && rates.unsafeReadyAt(provider, now) > now)
     }
   }
 )

@@ -72,7 +72,8 @@ export const hedged = (
       Effect.sleep(delayMs),
       Effect.suspend(() => {
         const now = call.clock.unsafeCurrentTimeMillis()
-        if (call.guards.refuses(backup, call.task, now) || !hedging.unsafeTake(now)) return Effect.never
+        if (call.guards.refuses(backup.provider, call.task, now) || !hedging.unsafeTake(now))
+          return Effect.never
         begun = true
         return attempt(backup, first)
       })

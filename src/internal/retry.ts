@@ -41,7 +41,10 @@ export const plan = (
     if (ScheduleDecision.isDone(decision)) return Effect.succeedNone
     const scheduled = Math.max(0, Math.round(Intervals.start(decision.intervals) - now))
     return Effect.map(stated === undefined ? Effect.succeed(scheduled) : statedWait(stated), (waitMs) =>
-      now + waitMs < call.deadline && call.guards.retryBudget?.unsafeTake(now) !== false
+      now + waitMs < call.deadline &&
+      // This very failure may have opened the circuit.
+      !call.guards.closed(error.provider, call.task, now + waitMs) &&
+      call.guards.retryBudget?.unsafeTake(now) !== false
         ? Option.some({ waitMs, states: new Map(states).set(error._tag, state) })
         : Option.none()
     )
