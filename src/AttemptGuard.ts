@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as AIResult from "./AIResult.js"
 import type * as AITask from "./AITask.js"
-import type { BudgetExceededError } from "./BudgetExceeded.js"
+import type { BudgetError } from "./BudgetExceeded.js"
 import type { EngineError } from "./EngineError.js"
 import type * as ReasoningEngine from "./ReasoningEngine.js"
 
@@ -37,7 +37,7 @@ export interface Asked {
  * @since 0.1.0
  * @category errors
  */
-export type Refusal = EngineError | BudgetExceededError
+export type Refusal = EngineError | BudgetError
 
 /**
  * An attempt that was let in. Exactly one of `settle` and `withdraw` is run, once, and uninterruptibly.

@@ -1,5 +1,5 @@
 /**
- * What a call fails with that a budget doesn't allow.
+ * What a call fails with that a budget doesn't allow, or whose budgets can't be checked.
  *
  * @since 0.1.0
  */
@@ -57,3 +57,29 @@ export class BudgetExceededError extends Schema.TaggedError<BudgetExceededError>
     return `The budget ${JSON.stringify(this.budget)}${whose} doesn't allow the call: ${why}`
   }
 }
+
+/**
+ * The budgets can't be checked, so the call isn't made: their database doesn't answer, or not in time. No
+ * provider has been asked.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class BudgetUnavailableError extends Schema.TaggedError<BudgetUnavailableError>(
+  "arc-saga/BudgetUnavailableError"
+)("BudgetUnavailableError", {
+  /** What the database said. */
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `The call isn't made, because its budgets can't be checked: ${this.reason}. Try again when their database answers`
+  }
+}
+
+/**
+ * What budgets refuse an attempt with.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type BudgetError = BudgetExceededError | BudgetUnavailableError

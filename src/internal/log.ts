@@ -21,6 +21,11 @@ export type Event =
   | "orchestrator_task_complete"
   | "orchestrator_task_failed"
   | "orchestrator_strategy_updated"
+  | "ledger_write_failed"
+  | "ledger_rows_lost"
+  | "budget_write_failed"
+  | "budget_writes_lost"
+  | "budget_overrun"
 
 /** Annotations that an event may carry: ids, names and numbers, never text of a prompt or an answer. */
 export type Fields = Readonly<Record<string, string | number | boolean>>

@@ -1,0 +1,279 @@
+/**
+ * The accounts of budgets in a database, shared by all processes that use it: SQLite for one machine,
+ * PostgreSQL for many.
+ *
+ * Each process has a row of its own in an account, with what it has spent and what it has reserved; all rows
+ * together are the account. Only its process writes a row, always whole and with a rising version, so that a
+ * write can be repeated and can come late without counting anything twice. What is reserved in a row counts
+ * only until the row expires: a process extends its rows while it lives, and what one that crashed had
+ * reserved is free again once its rows have expired.
+ *
+ * Needs the package `@effect/sql` and a driver: `@effect/sql-libsql` for SQLite, `@effect/sql-pg` for
+ * PostgreSQL.
+ *
+ * @since 0.1.0
+ */
+import type * as SqlClient from "@effect/sql/SqlClient"
+import * as Array from "effect/Array"
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Mailbox from "effect/Mailbox"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Budgets from "../Budgets.js"
+import * as BudgetStore from "../BudgetStore.js"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import { Shares } from "../internal/budgets/shares.js"
+import * as table from "../internal/budgets/table.js"
+import * as id from "../internal/id.js"
+import * as validation from "../internal/validation.js"
+import * as writer from "../internal/writer.js"
+
+const milliseconds = Schema.Number.pipe(
+  Schema.filter((n) => n > 0 && Number.isFinite(n), { description: "milliseconds (a number above 0)" })
+)
+
+const exact = { exact: true } as const
+
+const Options = Schema.Struct({
+  leaseMs: Schema.optionalWith(milliseconds, exact),
+  reserveMs: Schema.optionalWith(milliseconds, exact),
+  patienceMs: Schema.optionalWith(milliseconds, exact),
+  drainMs: Schema.optionalWith(milliseconds, exact)
+})
+
+/**
+ * How accounts are shared.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /**
+   * Milliseconds after which what a crashed process had reserved is free again; 60,000 when absent. The
+   * clocks of the machines have to agree to well within it, and a process that can't reach the database for
+   * longer loses its reservations to the others.
+   */
+  readonly leaseMs?: number
+  /** Milliseconds that a call waits for its reservation, within its own deadline; 5,000 when absent. */
+  readonly reserveMs?: number
+  /** Milliseconds that a call waits for what it spent to be written; 1,000 when absent. */
+  readonly patienceMs?: number
+  /** Milliseconds that closing the Layer waits for what isn't written yet; 10,000 when absent. */
+  readonly drainMs?: number
+}
+
+const decode = validation.decoder("BudgetStore", Options)
+
+/** The charge that an account doesn't allow, by its place among the charges. */
+interface Lacking {
+  readonly index: number
+  readonly balance: BudgetStore.Balance
+}
+
+/** A reservation that is waited for. */
+interface Request {
+  readonly charges: ReadonlyArray<BudgetStore.Charge>
+  readonly outcome: Deferred.Deferred<Option.Option<Lacking>, BudgetStore.BudgetStoreError>
+  state: "waiting" | "granted" | "abandoned"
+}
+
+/** The first charge that its account doesn't allow; where meanwhile all do, the first of them. */
+const lacking = (
+  charges: ReadonlyArray<BudgetStore.Charge>,
+  balances: ReadonlyArray<BudgetStore.Balance>
+): Option.Option<Lacking> => {
+  const all = Array.zipWith(charges, balances, ({ account, amount }, balance) => ({
+    balance,
+    isMissing: balance.spent + balance.reserved + amount > account.limit
+  }))
+  const index = Math.max(
+    0,
+    all.findIndex(({ isMissing }) => isMissing)
+  )
+  return Option.map(Array.get(all, index), ({ balance }) => ({ index, balance }))
+}
+
+/** How many reservations are tried at once. */
+const batchSize = 100
+
+const accountsOf = (requests: ReadonlyArray<Request>): ReadonlyArray<BudgetStore.Account> =>
+  requests.flatMap(({ charges }) => charges.map(({ account }) => account))
+
+/**
+ * A store in the database of the context, whose table is made when it isn't there.
+ *
+ * Reservations that are asked for at once are written at once. What was spent is written while the call
+ * waits, for `patienceMs` at most; after that the call goes on, and it is written as soon as the database
+ * lets it (`budget_write_failed` tells of each failure). Until then others see it as reserved.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: Options = {}
+): Effect.Effect<
+  BudgetStore.Service,
+  BudgetStore.BudgetStoreError | InvalidArgumentError,
+  SqlClient.SqlClient | Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const { drainMs = 10_000, leaseMs = 60_000, patienceMs = 1000, reserveMs = 5000 } = yield* decode(options)
+    const owner = yield* Effect.flatMap(Clock.currentTimeMillis, id.make)
+    const shares = new Shares()
+    const accounts = yield* table.make({ owner, leaseMs, shares })
+    /** One write at a time, so that the latest numbers are written last. */
+    const turn = yield* Effect.makeSemaphore(1)
+
+    const write = yield* writer.make<BudgetStore.Account, BudgetStore.BudgetStoreError>({
+      store: (changed) => turn.withPermits(1)(accounts.save(changed)),
+      batchSize: 500,
+      capacity: Number.POSITIVE_INFINITY,
+      patienceMs,
+      drainMs,
+      events: { failed: "budget_write_failed", lost: "budget_writes_lost" },
+      describe: ({ id }) => ({ account: id })
+    })
+    const save = (changed: ReadonlyArray<BudgetStore.Account>): Effect.Effect<void> =>
+      Effect.forEach(changed, write, { concurrency: "unbounded", discard: true })
+
+    const grant = (request: Request): Effect.Effect<void> => {
+      if (request.state === "abandoned") return Effect.void
+      request.state = "granted"
+      for (const charge of request.charges) shares.reserve(charge)
+      return Effect.asVoid(Deferred.succeed(request.outcome, Option.none()))
+    }
+
+    /** Reserves for all of them at once where that is possible, else for each alone. */
+    const serve = (requests: ReadonlyArray<Request>): Effect.Effect<void, BudgetStore.BudgetStoreError> =>
+      Effect.flatMap(accounts.reserve(requests.flatMap(({ charges }) => charges)), (isGranted) => {
+        if (isGranted) return Effect.forEach(requests, grant, { discard: true })
+        if (requests.length > 1) {
+          return Effect.forEach(requests, (request) => serve([request]), { discard: true })
+        }
+        return Effect.flatMap(accounts.balances(accountsOf(requests)), (balances) =>
+          Effect.forEach(
+            requests,
+            ({ charges, outcome }) => Deferred.succeed(outcome, lacking(charges, balances)),
+            { discard: true }
+          )
+        )
+      })
+
+    const scope = yield* Effect.scope
+    const serveBatch = (requests: ReadonlyArray<Request>): Effect.Effect<void> =>
+      Effect.catchAll(turn.withPermits(1)(serve(requests)), (error) =>
+        Effect.forEach(requests, ({ outcome }) => Deferred.fail(outcome, error), { discard: true })
+      ).pipe(
+        // What nobody waits for any more, or what was written although it failed, is taken back.
+        Effect.zipRight(
+          Effect.suspend(() => {
+            const left = requests.filter(({ state }) => state !== "granted")
+            return left.length === 0 ? Effect.void : Effect.forkIn(save(accountsOf(left)), scope)
+          })
+        )
+      )
+
+    const requests = yield* Mailbox.make<Request>()
+    const serving: Effect.Effect<void> = Effect.flatMap(requests.takeAll, ([taken, isOver]) =>
+      Effect.zipRight(
+        Effect.forEach(
+          Chunk.chunksOf(taken, batchSize),
+          (batch) => serveBatch(Chunk.toReadonlyArray(batch)),
+          { discard: true }
+        ),
+        Effect.suspend(() => (isOver ? Effect.void : serving))
+      )
+    )
+    yield* Effect.forkScoped(Effect.interruptible(serving))
+    yield* Effect.addFinalizer(() => requests.end)
+
+    const live = Effect.suspend(() => save(shares.open))
+    yield* Effect.forkScoped(
+      Effect.interruptible(Effect.schedule(live, Schedule.spaced(Duration.millis(leaseMs / 3))))
+    )
+    yield* Effect.forkScoped(
+      Effect.interruptible(Effect.repeat(Effect.ignore(accounts.clean), Schedule.spaced("1 hour")))
+    )
+
+    return {
+      reserve: (charges, deadline) =>
+        Effect.gen(function* () {
+          const outcome = yield* Deferred.make<Option.Option<Lacking>, BudgetStore.BudgetStoreError>()
+          const request: Request = { charges, outcome, state: "waiting" }
+          if (!requests.unsafeOffer(request)) {
+            return yield* new BudgetStore.BudgetStoreError({ reason: "the store has been closed" })
+          }
+          const waitMs = Math.min(reserveMs, deadline - (yield* Clock.currentTimeMillis))
+          const answer = yield* Effect.timeoutOption(
+            // In a fiber of its own, so that the wait ends where the caller can't be interrupted.
+            Effect.interruptible(Deferred.await(outcome)),
+            Duration.millis(waitMs)
+          )
+          if (Option.isNone(answer)) {
+            // It may have been granted at this very moment.
+            if (isGranted(request)) return Option.none()
+            request.state = "abandoned"
+            return yield* new BudgetStore.BudgetStoreError({
+              reason: `the database didn't answer within ${Math.max(0, waitMs)} ms`
+            })
+          }
+          return Option.flatMap(answer.value, ({ balance, index }) =>
+            Option.map(Array.get(charges, index), (charge) => ({ charge, balance }))
+          )
+        }).pipe(Effect.uninterruptible),
+      settle: (charges) =>
+        Effect.suspend(() => {
+          for (const { charge, spent } of charges) shares.settle(charge, spent)
+          return save(charges.map(({ charge }) => charge.account))
+        }),
+      balances: accounts.balances
+    }
+  })
+
+const isGranted = ({ state }: Request): boolean => state === "granted"
+
+/**
+ * A store in the database of the context: see {@link make}.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerStore = (
+  options: Options = {}
+): Layer.Layer<
+  BudgetStore.BudgetStore,
+  BudgetStore.BudgetStoreError | InvalidArgumentError,
+  SqlClient.SqlClient
+> => Layer.scoped(BudgetStore.BudgetStore, make(options))
+
+/**
+ * Budgets whose accounts are in the database of the context.
+ *
+ * @since 0.1.0
+ * @category layers
+ * @example
+ * ```ts
+ * import { PgClient } from "@effect/sql-pg"
+ * import * as BudgetsSql from "arc-saga/Budgets/Sql"
+ * import { Config, Layer } from "effect"
+ *
+ * export const Limits = BudgetsSql.layer({
+ *   budgets: [
+ *     { name: "everybody", scope: "overall", period: "month", usd: 500 },
+ *     { name: "each user", scope: "user", period: "day", usd: 2 }
+ *   ]
+ * }).pipe(Layer.provide(PgClient.layerConfig({ url: Config.redacted("DATABASE_URL") })))
+ * ```
+ */
+export const layer = (
+  budgets: Budgets.Options,
+  options: Options = {}
+): Layer.Layer<Budgets.Budgets, BudgetStore.BudgetStoreError | InvalidArgumentError, SqlClient.SqlClient> =>
+  Layer.provide(Budgets.layerStore(budgets), layerStore(options))

@@ -1,0 +1,247 @@
+/**
+ * What was spent: one immutable row for every attempt, however it ended, and sums over them.
+ *
+ * A row has ids, names, numbers and times; prompts and answers are never part of it. The router records in
+ * the ledger that it finds in its context, and in none where there is none.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type * as AIProvider from "./AIProvider.js"
+import * as AIResult from "./AIResult.js"
+import type * as AITask from "./AITask.js"
+import type * as AttemptObserver from "./AttemptObserver.js"
+import type { InvalidArgumentError } from "./InvalidArgument.js"
+import * as id from "./internal/id.js"
+import * as books from "./internal/ledger/books.js"
+import * as validation from "./internal/validation.js"
+import * as TokenUsage from "./TokenUsage.js"
+import * as Usd from "./Usd.js"
+
+const { durationMs, firstTokenMs, model, outcome, provider, startedAt, usage, cost } = AIResult.Attempt.fields
+
+/**
+ * One attempt, as the ledger keeps it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Row = Schema.Struct({
+  /** 32 hexadecimal digits: when it began, and chance. No two attempts have the same. */
+  id: Schema.String,
+  taskId: Schema.String,
+  /** On whose behalf. */
+  userId: Schema.OptionFromNullOr(Schema.String),
+  /** With which of the caller's keys, by its name. */
+  keyId: Schema.OptionFromNullOr(Schema.String),
+  provider,
+  model,
+  outcome,
+  /** The tag of the error, where there was one. */
+  error: Schema.OptionFromNullOr(Schema.String),
+  usage,
+  cost,
+  startedAt,
+  durationMs,
+  firstTokenMs
+})
+
+/**
+ * One attempt, as the ledger keeps it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Row extends Schema.Schema.Type<typeof Row> {}
+
+/**
+ * Which rows are looked at: those for which all holds that is given.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Filter {
+  /** Begun at this instant or later, in milliseconds of the Clock. */
+  readonly since?: number
+  /** Begun before this instant. */
+  readonly until?: number
+  readonly provider?: AIProvider.AIProvider
+  readonly userId?: string
+  readonly keyId?: string
+  readonly taskId?: string
+}
+
+/**
+ * What rows can be summed by. A day is one of UTC, `2026-11-27`.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const By = Schema.Literal("provider", "user", "key", "model", "day")
+
+/**
+ * What rows can be summed by.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type By = typeof By.Type
+
+/**
+ * The sum of the rows that have a name in common.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Group = Schema.Struct({
+  /** None for attempts without a user or a key. */
+  name: Schema.OptionFromNullOr(Schema.String),
+  attempts: Schema.Int,
+  /** Attempts that gave an answer. */
+  succeeded: Schema.Int,
+  /** All tokens; estimated when those of one attempt are. */
+  usage: TokenUsage.TokenUsage,
+  /** Attempts whose tokens are estimated. */
+  estimated: Schema.Int,
+  /** The exact sum of the costs that are known. */
+  cost: Usd.Usd,
+  /** Attempts that used something at a price that isn't known: no part of `cost`. */
+  unpriced: Schema.Int
+})
+
+/**
+ * The sum of the rows that have a name in common.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Group extends Schema.Schema.Type<typeof Group> {}
+
+/**
+ * The ledger can't be read or set up.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class LedgerError extends Schema.TaggedError<LedgerError>("arc-saga/LedgerError")("LedgerError", {
+  /** What was tried: setting up its tables, writing to it, reading it. */
+  operation: Schema.Literal("set up", "write", "read"),
+  /** What the database said. */
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `The spend ledger can't be ${this.operation === "set up" ? "set up" : this.operation === "write" ? "written" : "read"}: ${this.reason}. Look whether its database can be reached and used`
+  }
+}
+
+/**
+ * Keeps the rows. `observe` never fails: what a ledger does with a row that it can't write yet is told by
+ * its Layer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service extends AttemptObserver.Service {
+  /** The rows, by the time at which their attempts began. */
+  readonly rows: (filter?: Filter) => Stream.Stream<Row, LedgerError>
+  /** The sums of the rows that have a name in common, by their names. */
+  readonly summary: (
+    options: Filter & { readonly by: By }
+  ) => Effect.Effect<ReadonlyArray<Group>, LedgerError>
+}
+
+/**
+ * Keeps the rows.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class SpendLedger extends Context.Tag("arc-saga/SpendLedger")<SpendLedger, Service>() {}
+
+/**
+ * The row of an attempt. Its id is drawn from Random, so the same attempt has another row every time.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const rowOf = (attempt: AIResult.Attempt, task: AITask.AITask): Effect.Effect<Row> =>
+  Effect.map(id.make(attempt.startedAt), (id) => ({
+    id,
+    taskId: task.id ?? "",
+    userId: Option.fromNullable(task.userId),
+    keyId: Option.fromNullable(task.keyId),
+    provider: attempt.provider,
+    model: attempt.model,
+    outcome: attempt.outcome,
+    error: Option.map(attempt.error, ({ _tag }) => _tag),
+    usage: attempt.usage,
+    cost: attempt.cost,
+    startedAt: attempt.startedAt,
+    durationMs: attempt.durationMs,
+    firstTokenMs: attempt.firstTokenMs
+  }))
+
+const Options = Schema.Struct({
+  capacity: Schema.optionalWith(
+    Schema.Number.pipe(
+      Schema.filter((n) => Number.isSafeInteger(n) && n >= 0, {
+        description: "a number of rows (a whole number from 0)"
+      })
+    ),
+    { exact: true }
+  )
+})
+
+/**
+ * How much is kept in memory.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface MemoryOptions {
+  /** The rows that are kept one by one; 100,000 when absent (some 60 MB). */
+  readonly capacity?: number
+}
+
+const decode = validation.decoder("SpendLedger", Options)
+
+/**
+ * A ledger in memory. Beyond `capacity` the oldest rows are folded into one total for each day, provider,
+ * user, key and model. Sums stay exact to the picodollar; lost are the single rows, with them the filter by
+ * task, and the time of day: a folded row counts as begun when its day began. The totals grow with the days
+ * and with who asks what on them.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeMemory = (options: MemoryOptions = {}): Effect.Effect<Service, InvalidArgumentError> =>
+  Effect.map(decode(options), ({ capacity = 100_000 }) => {
+    const kept = new books.Books(capacity)
+    return {
+      observe: (attempt, task) => Effect.map(rowOf(attempt, task), (row) => kept.add(row)),
+      rows: (filter = {}) => Stream.suspend(() => Stream.fromIterable(kept.rows(filter))),
+      summary: (options) => Effect.sync(() => kept.summary(options))
+    }
+  })
+
+/**
+ * A ledger in memory, of which nothing is left when the program ends: see {@link makeMemory}.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<SpendLedger, InvalidArgumentError> =>
+  Layer.effect(SpendLedger, makeMemory(options))
+
+/**
+ * The ledger in memory with its default capacity.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<SpendLedger> = Layer.orDie(layerMemory())

@@ -1,0 +1,49 @@
+import * as DateTime from "effect/DateTime"
+import type { Budget } from "../../Budgets.js"
+import type { Account } from "../../BudgetStore.js"
+import * as Usd from "../../Usd.js"
+
+/** A budget, ready to be applied. */
+export interface Rule {
+  readonly name: string
+  readonly scope: Budget["scope"]
+  readonly subject: string | undefined
+  readonly unit: "usd" | "tokens"
+  /** The account of a subject (empty for everybody's) in the period that an instant is in. */
+  readonly accountOf: (subject: string, now: number) => Account
+}
+
+interface Span {
+  readonly startsAt: number
+  readonly endsAt: number
+}
+
+const spanOf = (period: Budget["period"], now: number): Span => {
+  const start = DateTime.startOf(DateTime.unsafeMake(now), period)
+  return {
+    startsAt: DateTime.toEpochMillis(start),
+    endsAt: DateTime.toEpochMillis(DateTime.add(start, period === "day" ? { days: 1 } : { months: 1 }))
+  }
+}
+
+export const ruleOf = ({ name, period, scope, subject, tokens, usd }: Budget): Rule => {
+  const unit = usd === undefined ? "tokens" : "usd"
+  const limit = usd === undefined ? BigInt(tokens ?? 0) : Usd.fromNumber(usd).pico
+  let span: Span = { startsAt: 0, endsAt: 0 }
+  return {
+    name,
+    scope,
+    subject,
+    unit,
+    accountOf: (subject, now) => {
+      // The calendar is asked once a period.
+      if (now < span.startsAt || now >= span.endsAt) span = spanOf(period, now)
+      const { endsAt, startsAt } = span
+      return { id: JSON.stringify([name, scope, unit, period, startsAt, subject]), limit, endsAt }
+    }
+  }
+}
+
+/** An amount in USD or tokens, for people. */
+export const inUnit = ({ unit }: Rule, amount: bigint): number =>
+  unit === "usd" ? Usd.toNumber(Usd.fromPico(amount)) : Number(amount)

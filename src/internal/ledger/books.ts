@@ -1,0 +1,131 @@
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+import type * as SpendLedger from "../../SpendLedger.js"
+import * as TokenUsage from "../../TokenUsage.js"
+import * as Usd from "../../Usd.js"
+
+export const dayMs = 86_400_000
+
+/** The day of UTC that an instant is in. */
+export const dayOf = (instant: number): string => DateTime.formatIsoDateUtc(DateTime.unsafeMake(instant))
+
+/** What a row and a total of rows have in common. */
+interface Named {
+  readonly provider: string
+  readonly model: string
+  readonly userId: Option.Option<string>
+  readonly keyId: Option.Option<string>
+  readonly startedAt: number
+}
+
+type Sum = Omit<SpendLedger.Group, "name">
+
+const nothing: Sum = {
+  attempts: 0,
+  succeeded: 0,
+  usage: TokenUsage.none,
+  estimated: 0,
+  cost: Usd.zero,
+  unpriced: 0
+}
+
+const ofRow = (row: SpendLedger.Row): Sum => ({
+  attempts: 1,
+  succeeded: row.outcome === "succeeded" ? 1 : 0,
+  usage: row.usage,
+  estimated: row.usage.estimated ? 1 : 0,
+  cost: Option.getOrElse(row.cost, () => Usd.zero),
+  unpriced: Option.isNone(row.cost) ? 1 : 0
+})
+
+const add = (left: Sum, right: Sum): Sum => ({
+  attempts: left.attempts + right.attempts,
+  succeeded: left.succeeded + right.succeeded,
+  usage: TokenUsage.add(left.usage, right.usage),
+  estimated: left.estimated + right.estimated,
+  cost: Usd.add(left.cost, right.cost),
+  unpriced: left.unpriced + right.unpriced
+})
+
+/** The total of the folded rows of one day, provider, user, key and model. */
+interface Total extends Named {
+  readonly sum: Sum
+}
+
+const nameOf: Readonly<Record<SpendLedger.By, (of: Named) => Option.Option<string>>> = {
+  provider: ({ provider }) => Option.some(provider),
+  user: ({ userId }) => userId,
+  key: ({ keyId }) => keyId,
+  model: ({ model }) => Option.some(model),
+  day: ({ startedAt }) => Option.some(dayOf(startedAt))
+}
+
+const is = (wanted: string | undefined, actual: Option.Option<string>): boolean =>
+  wanted === undefined || Option.contains(actual, wanted)
+
+const passes = (filter: SpendLedger.Filter, of: Named, taskId: Option.Option<string>): boolean =>
+  of.startedAt >= (filter.since ?? Number.NEGATIVE_INFINITY) &&
+  of.startedAt < (filter.until ?? Number.POSITIVE_INFINITY) &&
+  (filter.provider === undefined || filter.provider === of.provider) &&
+  is(filter.userId, of.userId) &&
+  is(filter.keyId, of.keyId) &&
+  is(filter.taskId, taskId)
+
+/** Groups in the order of their names; the one without a name first, as both databases have it. */
+export const byName = (left: SpendLedger.Group, right: SpendLedger.Group): number => {
+  const [one, other] = [Option.getOrElse(left.name, () => ""), Option.getOrElse(right.name, () => "")]
+  return one < other ? -1 : one > other ? 1 : 0
+}
+
+/** Rows in memory: the newest one by one, the older ones as totals. */
+export class Books {
+  private recent: Array<SpendLedger.Row> = []
+  /** How many of the recent ones have been folded already. */
+  private folded = 0
+  private readonly totals = new Map<string, Total>()
+
+  constructor(private readonly capacity: number) {}
+
+  add(row: SpendLedger.Row): void {
+    this.recent.push(row)
+    if (this.recent.length - this.folded <= this.capacity) return
+    const oldest = this.recent[this.folded]
+    if (oldest === undefined) return
+    this.fold(oldest)
+    this.folded++
+    // Moving what is left costs as much as it frees, so it is done once for many.
+    if (this.folded * 4 > this.capacity) {
+      this.recent = this.recent.slice(this.folded)
+      this.folded = 0
+    }
+  }
+
+  rows(filter: SpendLedger.Filter): ReadonlyArray<SpendLedger.Row> {
+    return this.recent
+      .slice(this.folded)
+      .filter((row) => passes(filter, row, Option.some(row.taskId)))
+      .toSorted((left, right) => left.startedAt - right.startedAt)
+  }
+
+  summary(options: SpendLedger.Filter & { readonly by: SpendLedger.By }): ReadonlyArray<SpendLedger.Group> {
+    const groups = new Map<string | undefined, SpendLedger.Group>()
+    const count = (of: Named, sum: Sum): void => {
+      const name = nameOf[options.by](of)
+      const key = Option.getOrUndefined(name)
+      groups.set(key, { name, ...add(groups.get(key) ?? nothing, sum) })
+    }
+    for (const total of this.totals.values()) {
+      if (passes(options, total, Option.none())) count(total, total.sum)
+    }
+    for (const row of this.rows(options)) count(row, ofRow(row))
+    return Array.from(groups.values()).toSorted(byName)
+  }
+
+  private fold(row: SpendLedger.Row): void {
+    const { keyId, model, provider, userId } = row
+    const startedAt = Math.floor(row.startedAt / dayMs) * dayMs
+    const key = JSON.stringify([startedAt, provider, model, userId, keyId])
+    const sum = add(this.totals.get(key)?.sum ?? nothing, ofRow(row))
+    this.totals.set(key, { provider, model, userId, keyId, startedAt, sum })
+  }
+}

@@ -1,0 +1,81 @@
+import * as SqlClient from "@effect/sql/SqlClient"
+import { SqlError } from "@effect/sql/SqlError"
+import type * as Statement from "@effect/sql/Statement"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
+
+/** What a driver's error says of itself. */
+const detailOf = (cause: unknown): { readonly code: string; readonly message: string } => ({
+  code: Predicate.hasProperty(cause, "code") ? String(cause.code) : "",
+  message: Predicate.hasProperty(cause, "message") ? String(cause.message) : ""
+})
+
+const credentials = /\/\/[^/\s@]*@/g
+
+/** What the database said, on one line and without the credentials of an address. */
+export const reasonOf = (error: SqlError): string => {
+  const { code, message } = detailOf(error.cause)
+  return [error.message, code, message]
+    .filter((part) => part !== undefined && part !== "")
+    .join(": ")
+    .replaceAll(credentials, "//")
+    .replaceAll(/\s+/g, " ")
+}
+
+/** Another process holds the lock (SQLite), or two transactions crossed (PostgreSQL): worth another try. */
+const isBusy = (error: SqlError): boolean =>
+  /^(SQLITE_(BUSY|LOCKED)|40001|40P01)/.test(detailOf(error.cause).code)
+
+/** Waits for a lock without holding up everything else, as the driver's own wait would. */
+const lockWait = Schedule.spaced("5 millis").pipe(Schedule.jittered, Schedule.upTo(Duration.seconds(2)))
+
+/** Tries again while the database is locked, and has what a driver dies of fail. */
+export const patiently = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
+  effect.pipe(
+    // A transaction dies when its commit or its rollback fails.
+    Effect.catchAllDefect((cause) => Effect.fail(new SqlError({ cause, message: "The transaction failed" }))),
+    Effect.retry({ schedule: lockWait, while: isBusy })
+  )
+
+/** Statements that bring tables from one version to the next. Each can be run again. */
+export type Migration = (sql: SqlClient.SqlClient) => ReadonlyArray<Statement.Statement<unknown>>
+
+/** Any number, the same in every process. */
+const migrationLock = 4_702_953_821
+
+/**
+ * Brings the tables of a component up to date. Processes that start at once wait for each other on
+ * PostgreSQL; on SQLite each statement is one transaction, and they may all run it.
+ */
+export const migrate = (
+  component: string,
+  migrations: ReadonlyArray<Migration>
+): Effect.Effect<void, SqlError, SqlClient.SqlClient> =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) => {
+    const steps = Effect.gen(function* () {
+      yield* patiently(sql`CREATE TABLE IF NOT EXISTS arc_saga_migrations (
+        component TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (component, version))`)
+      const done = yield* patiently(
+        sql<{ version: number | null }>`SELECT MAX(version) AS version FROM arc_saga_migrations
+          WHERE component = ${component}`
+      )
+      for (const [index, migration] of migrations.entries()) {
+        const version = index + 1
+        if (version <= (done[0]?.version ?? 0)) continue
+        for (const statement of migration(sql)) yield* patiently(statement)
+        yield* patiently(sql`INSERT INTO arc_saga_migrations (component, version)
+          VALUES (${component}, ${version}) ON CONFLICT DO NOTHING`)
+      }
+    })
+    return sql.onDialectOrElse({
+      pg: () =>
+        patiently(
+          sql.withTransaction(
+            Effect.zipRight(sql`SELECT pg_advisory_xact_lock(${migrationLock}::bigint)`, steps)
+          )
+        ),
+      orElse: () => steps
+    })
+  })

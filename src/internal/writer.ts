@@ -1,0 +1,105 @@
+import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as LogLevel from "effect/LogLevel"
+import * as Mailbox from "effect/Mailbox"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as log from "./log.js"
+
+/** From 20 ms, doubling up to 5 s, each wait jittered, for as long as it takes. */
+export const backoff: Schedule.Schedule<unknown> = Schedule.exponential("20 millis").pipe(
+  Schedule.union(Schedule.spaced("5 seconds")),
+  Schedule.jittered
+)
+
+export interface Options<A, E> {
+  /** Stores a batch as a whole or not at all; the same batch may come again. */
+  readonly store: (batch: ReadonlyArray<A>) => Effect.Effect<void, E>
+  readonly batchSize: number
+  /** The items that may wait to be stored. */
+  readonly capacity: number
+  /** Milliseconds that whoever writes waits for its item to be stored. */
+  readonly patienceMs: number
+  /** Milliseconds that closing the scope waits for what is left to be stored. */
+  readonly drainMs: number
+  /** What is logged when storing fails (it is tried again), and when items are given up. */
+  readonly events: { readonly failed: log.Event; readonly lost: log.Event }
+  /** What the log may say of an item that is given up. */
+  readonly describe: (item: A) => log.Fields
+}
+
+interface Entry<A> {
+  readonly item: A
+  readonly stored: Deferred.Deferred<void>
+}
+
+/**
+ * Hands items to one fiber, which stores all that have come meanwhile at once and tries again until it
+ * succeeds. Writing waits until the item is stored, but never longer than the patience allows.
+ */
+export const make = <A, E extends { readonly message: string }>(
+  options: Options<A, E>
+): Effect.Effect<(item: A) => Effect.Effect<void>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const mailbox = yield* Mailbox.make<Entry<A>>()
+    let waiting = 0
+
+    const store = (batch: Chunk.Chunk<Entry<A>>): Effect.Effect<void> =>
+      options.store(Chunk.toReadonlyArray(batch).map(({ item }) => item)).pipe(
+        Effect.tapError(({ message }) =>
+          log.event(LogLevel.Warning, options.events.failed, () => ({ waiting, reason: message }))
+        ),
+        Effect.retry(backoff),
+        Effect.ignore,
+        Effect.zipRight(
+          Effect.suspend(() => {
+            waiting -= batch.length
+            return Effect.forEach(batch, ({ stored }) => Deferred.succeed(stored, undefined), {
+              discard: true
+            })
+          })
+        )
+      )
+
+    const pump: Effect.Effect<void> = Effect.flatMap(mailbox.takeAll, ([entries, isOver]) =>
+      Effect.zipRight(
+        Effect.forEach(Chunk.chunksOf(entries, options.batchSize), store, { discard: true }),
+        Effect.suspend(() => (isOver ? Effect.void : pump))
+      )
+    )
+    // Whoever makes the writer may be uninterruptible, and so would be its fiber.
+    const pumping = yield* Effect.forkDaemon(Effect.interruptible(pump))
+    yield* Effect.addFinalizer(() =>
+      Effect.gen(function* () {
+        yield* mailbox.end
+        yield* Effect.timeoutOption(
+          Effect.interruptible(Fiber.await(pumping)),
+          Duration.millis(options.drainMs)
+        )
+        yield* Fiber.interruptFork(pumping)
+        if (waiting === 0) return
+        yield* log.event(LogLevel.Error, options.events.lost, () => ({ lost: waiting }))
+      })
+    )
+
+    return (item) =>
+      Effect.flatMap(Deferred.make<void>(), (stored) => {
+        if (waiting >= options.capacity || !mailbox.unsafeOffer({ item, stored })) {
+          return log.event(LogLevel.Error, options.events.lost, () => ({
+            lost: 1,
+            ...options.describe(item)
+          }))
+        }
+        waiting++
+        return Effect.asVoid(
+          Effect.timeoutOption(
+            // In a fiber of its own, so that the patience ends where the caller can't be interrupted.
+            Effect.interruptible(Deferred.await(stored)),
+            Duration.millis(options.patienceMs)
+          )
+        )
+      })
+  })
