@@ -80,6 +80,25 @@ export class BudgetUnavailableError extends Schema.TaggedError<BudgetUnavailable
  * What budgets refuse an attempt with.
  *
  * @since 0.1.0
+ * @category schemas
+ */
+export const BudgetError = Schema.Union(BudgetExceededError, BudgetUnavailableError)
+
+/**
+ * What budgets refuse an attempt with.
+ *
+ * @since 0.1.0
  * @category errors
  */
-export type BudgetError = BudgetExceededError | BudgetUnavailableError
+export type BudgetError = typeof BudgetError.Type
+
+/**
+ * Whether it is a budget that refuses an attempt, and no provider that failed.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isBudgetError = <E extends { readonly _tag: string }>(
+  error: E
+): error is Extract<E, { readonly _tag: BudgetError["_tag"] }> =>
+  error._tag === "BudgetExceededError" || error._tag === "BudgetUnavailableError"

@@ -16,7 +16,7 @@ import * as AIResult from "./AIResult.js"
 import type { AIProvider } from "./AIProvider.js"
 import type * as AITask from "./AITask.js"
 import type { Refusal } from "./AttemptGuard.js"
-import { BudgetExceededError } from "./BudgetExceeded.js"
+import * as BudgetExceeded from "./BudgetExceeded.js"
 import * as EngineError from "./EngineError.js"
 import type { InvalidArgumentError } from "./InvalidArgument.js"
 import * as call from "./internal/call.js"
@@ -48,7 +48,7 @@ export class AllProvidersFailedError extends Schema.TaggedError<AllProvidersFail
   primary: EngineError.EngineError,
   attempts: Schema.Array(AIResult.Attempt),
   /** Why others weren't asked: an open circuit, a rate limit, a budget. */
-  refusals: Schema.Array(Schema.Union(EngineError.EngineError, BudgetExceededError))
+  refusals: Schema.Array(Schema.Union(EngineError.EngineError, BudgetExceeded.BudgetError))
 }) {
   override get message(): string {
     const others = this.attempts
@@ -57,7 +57,7 @@ export class AllProvidersFailedError extends Schema.TaggedError<AllProvidersFail
         Option.match(error, { onNone: () => provider, onSome: ({ _tag }) => `${provider} (${_tag})` })
       )
     const refused = this.refusals.map((error) =>
-      error._tag === "BudgetExceededError" ? error.message : `${error.provider} ${error.description}`
+      BudgetExceeded.isBudgetError(error) ? error.message : `${error.provider} ${error.description}`
     )
     const rest =
       others.length === 0 ? "No other provider could be asked" : `Then failed: ${others.join(", ")}`
@@ -75,7 +75,7 @@ export class AllProvidersFailedError extends Schema.TaggedError<AllProvidersFail
 export type RouteError =
   | EngineError.PermanentEngineError
   | AllProvidersFailedError
-  | BudgetExceededError
+  | BudgetExceeded.BudgetError
   | EngineNotRegisteredError
 
 /**
@@ -84,7 +84,7 @@ export type RouteError =
  * @since 0.1.0
  * @category errors
  */
-export type SoleRouteError = EngineError.EngineError | BudgetExceededError | EngineNotRegisteredError
+export type SoleRouteError = EngineError.EngineError | BudgetExceeded.BudgetError | EngineNotRegisteredError
 
 type Sole = RoutingPolicy.RouteOptions & { readonly useFallback: false }
 type Chained = RoutingPolicy.RouteOptions & { readonly useFallback?: true }
@@ -219,7 +219,7 @@ export const make = (
       states: retry.States = new Map()
     ): Effect.Effect<Attempt, Refusal> =>
       Effect.catchAll(first, (error) =>
-        error._tag === "BudgetExceededError"
+        BudgetExceeded.isBudgetError(error)
           ? Effect.fail(error)
           : Effect.flatMap(
               retry.plan(policy, current, error, states),
@@ -242,13 +242,14 @@ export const make = (
       open: Open
     ): Effect.Effect<
       Attempt,
-      EngineError.PermanentEngineError | AllProvidersFailedError | BudgetExceededError
+      EngineError.PermanentEngineError | AllProvidersFailedError | BudgetExceeded.BudgetError
     > => {
       const { provider } = plan.primary
       const fallbacks = plan.fallbacks.filter((engine) => engine !== current.spent)
-      // Another provider may cost little enough.
-      if (error._tag === "BudgetExceededError") {
-        return firstThatAnswers(current, fallbacks, open, failedPermanently(current, provider, error))
+      if (BudgetExceeded.isBudgetError(error)) {
+        // Another provider may cost little enough; where budgets can't be checked, none may be asked.
+        const affordable = error._tag === "BudgetExceededError" ? fallbacks : []
+        return firstThatAnswers(current, affordable, open, failedPermanently(current, provider, error))
       }
       const reaction = policy.rules[error._tag]
       const candidates =

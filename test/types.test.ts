@@ -36,7 +36,7 @@ type Interrupted = StreamEvent.StreamInterruptedError
 type NoProvider = CostOptimizer.NoAvailableProviderError
 type AllFailed = ProviderRouter.AllProvidersFailedError
 
-type Budget = BudgetExceeded.BudgetExceededError
+type Budget = BudgetExceeded.BudgetError
 type Chained = EngineError.PermanentEngineError | AllFailed | Budget | NotRegistered
 type Sole = EngineError.EngineError | Budget | NotRegistered
 

@@ -5,11 +5,13 @@ import type { AIProvider } from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
 import * as AttemptGuard from "../AttemptGuard.js"
 import * as AttemptObserver from "../AttemptObserver.js"
+import * as Budgets from "../Budgets.js"
 import * as CircuitBreaker from "../CircuitBreaker.js"
 import * as Hedging from "../Hedging.js"
 import * as LiveMetrics from "../LiveMetrics.js"
 import * as RateLimits from "../RateLimits.js"
 import * as RetryBudget from "../RetryBudget.js"
+import * as SpendLedger from "../SpendLedger.js"
 import type { ProviderMetrics } from "../ProviderMetrics.js"
 
 /** What stands around the attempts of a router, as far as it is there. */
@@ -69,20 +71,22 @@ export const fromContext: Effect.Effect<Guards> = Effect.map(
   Effect.all([
     Effect.serviceOption(CircuitBreaker.CircuitBreaker),
     Effect.serviceOption(RateLimits.RateLimits),
+    Effect.serviceOption(Budgets.Budgets),
     Effect.serviceOption(AttemptGuard.AttemptGuard),
     Effect.serviceOption(LiveMetrics.LiveMetrics),
+    Effect.serviceOption(SpendLedger.SpendLedger),
     Effect.serviceOption(AttemptObserver.AttemptObserver),
     Effect.serviceOption(RetryBudget.RetryBudget),
     Effect.serviceOption(Hedging.Hedging)
   ]),
-  ([breaker, limits, own, live, observer, retryBudget, hedging]) => {
+  ([breaker, limits, budgets, own, live, ledger, observer, retryBudget, hedging]) => {
     const circuits = Option.getOrUndefined(breaker)
     const rates = Option.getOrUndefined(limits)
     const closed: Guards["closed"] = (provider, { userId }, at) =>
       circuits?.unsafeRefuses(provider, userId, at) === true
     return {
-      guards: [breaker, limits, own].flatMap((guard) => Option.toArray<AttemptGuard.Service>(guard)),
-      observers: [live, observer].flatMap((each) => Option.toArray<AttemptObserver.Service>(each)),
+      guards: [breaker, limits, budgets, own].flatMap((guard) => Option.toArray<AttemptGuard.Service>(guard)),
+      observers: [live, ledger, observer].flatMap((each) => Option.toArray<AttemptObserver.Service>(each)),
       retryBudget: Option.getOrUndefined(retryBudget),
       hedging: Option.getOrUndefined(hedging),
       closed,
