@@ -4,5 +4,5 @@ import * as Effect from "effect/Effect"
 import { budgetStoreContract } from "./utils/budgetStoreContract.js"
 
 describe("BudgetStore in memory", () => {
-  budgetStoreContract(Effect.succeed([BudgetStore.layerMemory, BudgetStore.layerMemory]))
+  budgetStoreContract(Effect.succeed(BudgetStore.layerMemory))
 })

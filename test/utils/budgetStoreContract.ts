@@ -17,19 +17,15 @@ export const charge = (of: BudgetStore.Account, amount: bigint): BudgetStore.Cha
   amount
 })
 
-/** Two stores, which share their accounts where the kind of store can. */
-export type Made = Effect.Effect<
-  readonly [Layer.Layer<BudgetStore.BudgetStore>, Layer.Layer<BudgetStore.BudgetStore>],
-  never,
-  Scope.Scope
->
+/** A new store. */
+export type Made = Effect.Effect<Layer.Layer<BudgetStore.BudgetStore>, never, Scope.Scope>
 
 const never = Number.MAX_SAFE_INTEGER
 
 export const budgetStoreContract = (made: Made): void => {
   const test = (name: string, body: (store: BudgetStore.Service) => Effect.Effect<void, unknown>) =>
     it.scopedLive(name, () =>
-      Effect.flatMap(made, ([layer]) => Effect.provide(Effect.flatMap(BudgetStore.BudgetStore, body), layer))
+      Effect.flatMap(made, (layer) => Effect.provide(Effect.flatMap(BudgetStore.BudgetStore, body), layer))
     )
 
   test("reserves what is left and nothing more, and counts what was spent instead", (store) =>
