@@ -24,11 +24,19 @@ import * as Login from "./Login.js"
 import * as Providers from "./Providers.js"
 import * as Report from "./Report.js"
 import * as Run from "./Run.js"
+import * as Spend from "./Spend.js"
 import { StandardStreams } from "./StandardStreams.js"
 
 const root = Command.make("arc-saga").pipe(
   Command.withDescription("Asks the language model that serves a task best, and the next one when it fails"),
-  Command.withSubcommands([Ask.command, Run.command, Providers.command, Login.login, Login.logout])
+  Command.withSubcommands([
+    Ask.command,
+    Run.command,
+    Spend.command,
+    Providers.command,
+    Login.login,
+    Login.logout
+  ])
 )
 
 const execute = Command.run(root, {

@@ -1,13 +1,15 @@
 /**
- * The configuration file: a JSON object with providers, chains, limits and a strategy.
+ * The configuration file: a JSON object with providers, chains, limits, budgets, a ledger and a strategy.
  *
  * @since 0.1.0
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "../AIProvider.js"
+import * as Budgets from "../Budgets.js"
 import * as Simulated from "../engines/Simulated.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as validation from "../internal/validation.js"
@@ -143,6 +145,12 @@ export const ConfigFile = Schema.Struct({
   simulated: Schema.optionalWith(Schema.Array(SimulatedProvider), exact),
   /** Whether to look for a server of Ollama; true when absent. */
   ollama: Schema.optionalWith(Schema.Boolean, exact),
+  /** Where every attempt is recorded: `sqlite:PATH`, a path, or `postgres://…`; nowhere when absent. */
+  ledger: Schema.optionalWith(Schema.Redacted(Schema.NonEmptyString), exact),
+  /** What may be spent. */
+  budgets: Schema.optionalWith(Budgets.Options.fields.budgets, exact),
+  /** What becomes of attempts at providers whose price isn't known, under budgets in USD. */
+  unpriced: Budgets.Options.fields.unpriced,
   /** Whom to ask after a provider. */
   chains: Schema.optionalWith(
     Schema.Record({ key: Schema.String, value: Schema.Array(Schema.String) }),
@@ -173,8 +181,8 @@ const toConfigurationError =
     new ConfigurationError({
       file,
       field,
-      // A key of the wrong type is still a key.
-      reason: field.endsWith("apiKey") ? reason.replace(/, actual (?!both)[\s\S]*$/, "") : reason
+      // A key of the wrong type is still a key, and an address may hold a password.
+      reason: /(apiKey|ledger)$/.test(field) ? reason.replace(/, actual (?!both)[\s\S]*$/, "") : reason
     })
 
 const decode = validation.decoder("", ConfigFile)
@@ -260,6 +268,18 @@ export const policyOf = (config: ConfigFile): RoutingPolicy.Options => ({
   ...(config.chains === undefined ? {} : { chains: config.chains }),
   ...(config.limits === undefined ? {} : { limits: config.limits })
 })
+
+/**
+ * The budgets of the file.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const budgetsOf = ({ budgets, unpriced }: ConfigFile): Option.Option<Budgets.Options> =>
+  Option.map(Option.fromNullable(budgets), (budgets) => ({
+    budgets,
+    ...(unpriced === undefined ? {} : { unpriced })
+  }))
 
 /**
  * Reads a configuration file.

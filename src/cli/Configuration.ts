@@ -10,9 +10,10 @@ import type * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as AIProvider from "../AIProvider.js"
+import type * as Budgets from "../Budgets.js"
 import * as Simulated from "../engines/Simulated.js"
 import * as MultiLLMOrchestrator from "../MultiLLMOrchestrator.js"
 import * as PriceCatalog from "../PriceCatalog.js"
@@ -25,6 +26,7 @@ import * as ConfigFile from "./ConfigFile.js"
 import * as Configured from "./ConfiguredProvider.js"
 import * as Copilot from "./Copilot.js"
 import * as Environment from "./Environment.js"
+import * as Ledger from "./Ledger.js"
 import type { FileError } from "./StandardStreams.js"
 
 /**
@@ -37,6 +39,8 @@ export interface Configuration {
   readonly providers: ReadonlyArray<Configured.Provider>
   readonly strategy: Strategy.Strategy
   readonly policy: RoutingPolicy.Options
+  readonly ledger: Option.Option<Ledger.Ledger>
+  readonly budgets: Option.Option<Budgets.Options>
   /** Whether nothing is configured, so that the providers are simulated. */
   readonly simulated: boolean
 }
@@ -160,6 +164,49 @@ const prices: PriceCatalog.Service = {
     )
 }
 
+/** The configuration file, and what an error calls it; empty where there is none. */
+const read = (
+  file: Option.Option<string>
+): Effect.Effect<
+  { readonly origin: string; readonly config: ConfigFile.ConfigFile },
+  LoadError,
+  FileSystem.FileSystem
+> =>
+  Effect.gen(function* () {
+    const named = Option.isSome(file) ? file : yield* Environment.text("ARC_SAGA_CONFIG")
+    return Option.isSome(named)
+      ? { origin: named.value, config: yield* ConfigFile.read(named.value) }
+      : { origin: Environment.origin, config: {} }
+  })
+
+/** The ledger of ARC_SAGA_LEDGER, or else that of the file. */
+const ledgerOf = (
+  origin: string,
+  { ledger }: ConfigFile.ConfigFile
+): Effect.Effect<Option.Option<Ledger.Ledger>, ConfigFile.ConfigurationError> =>
+  Effect.gen(function* () {
+    const variable = "ARC_SAGA_LEDGER"
+    const inEnvironment = yield* Environment.text(variable)
+    if (Option.isSome(inEnvironment)) {
+      const from = { file: Environment.origin, field: variable }
+      return Option.some(yield* Ledger.parse(inEnvironment.value, from))
+    }
+    return ledger === undefined
+      ? Option.none()
+      : Option.some(yield* Ledger.parse(Redacted.value(ledger), { file: origin, field: "ledger" }))
+  })
+
+/**
+ * Finds out where the ledger is, and nothing else.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const loadLedger = (
+  file: Option.Option<string>
+): Effect.Effect<Option.Option<Ledger.Ledger>, LoadError, FileSystem.FileSystem> =>
+  Effect.flatMap(read(file), ({ config, origin }) => ledgerOf(origin, config))
+
 /**
  * Finds out what is configured. The file is the given one, or that of ARC_SAGA_CONFIG; `modelOf` may choose
  * other models than those that are configured. Fails when the file
@@ -177,9 +224,8 @@ export const load = (
   FileSystem.FileSystem | HttpClient.HttpClient | Path.Path | Scope.Scope
 > =>
   Effect.gen(function* () {
-    const named = Option.isSome(file) ? file : yield* Environment.text("ARC_SAGA_CONFIG")
-    const config: ConfigFile.ConfigFile = Option.isSome(named) ? yield* ConfigFile.read(named.value) : {}
-    const origin = Option.getOrElse(named, () => Environment.origin)
+    const { config, origin } = yield* read(file)
+    const ledger = yield* ledgerOf(origin, config)
 
     const listed = yield* Effect.forEach(config.providers ?? [], (entry, index) =>
       fromFile(origin, entry, index, modelOf)
@@ -210,6 +256,8 @@ export const load = (
       providers: [...madeUp, ...configured.filter(({ id }) => madeUp.every((other) => other.id !== id))],
       strategy: Strategy.named[config.strategy ?? "balanced"],
       policy: ConfigFile.policyOf(config),
+      ledger,
+      budgets: ConfigFile.budgetsOf(config),
       simulated
     }
   }).pipe(Effect.provideService(PriceCatalog.PriceCatalog, prices))
@@ -236,8 +284,8 @@ const metricsOf = (each: Configured.Provider): ProviderMetrics.Options => {
 }
 
 /**
- * An orchestrator over what is configured. Fails with the ConfigurationError of a provider that can't be
- * used.
+ * An orchestrator over what is configured. Fails with the ConfigurationError of a provider or a ledger
+ * that can't be used.
  *
  * @since 0.1.0
  * @category layers
@@ -261,6 +309,7 @@ export const layer = (
   }).pipe(
     Layer.provide(Registry.layerEngines(engines)),
     // The numbers were checked when they were read, and each id is there once.
-    Layer.orDie
+    Layer.orDie,
+    Layer.provide(Ledger.accounting(configuration.ledger, configuration.budgets))
   )
 }

@@ -44,6 +44,20 @@ export const cost = (amount: Option.Option<Usd.Usd>, estimated = false): string 
   })
 
 /**
+ * The sum of the costs that are known, of estimated tokens or not; `partial` when others aren't.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const costs = (
+  known: Usd.Usd,
+  { estimated, partial }: { readonly estimated: boolean; readonly partial: boolean }
+): string => {
+  if (!partial) return cost(Option.some(known), estimated)
+  return known.pico === 0n ? "unknown" : `${Usd.format(known)} + unknown`
+}
+
+/**
  * The tokens of an attempt; estimated ones are marked with `~`.
  *
  * @since 0.1.0
@@ -108,18 +122,18 @@ const controls = /\p{Cc}+/gu
  */
 export const plain = (text: string): string => text.replaceAll(controls, " ")
 
-const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
+const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 /**
- * The milliseconds of a duration such as `500ms`, `30s`, `1.5m` or `1h`, or what was expected instead.
+ * The milliseconds of a duration such as `500ms`, `30s`, `1.5m`, `1h` or `7d`, or what was expected instead.
  *
  * @since 0.1.0
  * @category parsers
  */
 export const parseDuration = (input: string): Either.Either<number, string> => {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(input.trim())
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(input.trim())
   const unit = match?.[2]
-  return unit === "ms" || unit === "s" || unit === "m" || unit === "h"
+  return unit === "ms" || unit === "s" || unit === "m" || unit === "h" || unit === "d"
     ? Either.right(Number(match?.[1]) * units[unit])
     : Either.left("a duration such as 500ms, 30s or 2m")
 }

@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 import type { AccessTokenError } from "../auth/AccessTokens.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type { OrchestratorError, SoleOrchestratorError } from "../MultiLLMOrchestrator.js"
+import type { LedgerError } from "../SpendLedger.js"
 import type { StreamInterruptedError } from "../StreamEvent.js"
 import type { ConfigurationError } from "./ConfigFile.js"
 import * as Format from "./Format.js"
@@ -59,6 +60,7 @@ export type CommandError =
   | InvalidArgumentError
   | AccessTokenError
   | ConfigurationError
+  | LedgerError
   | ResultsMismatchError
   | FileError
   | UnansweredError

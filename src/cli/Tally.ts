@@ -111,11 +111,6 @@ const columns: ReadonlyArray<Format.Column> = [
   { title: "p99", align: "right" }
 ]
 
-const cost = (row: Row): string => {
-  if (!row.costUnknown) return Format.cost(Option.some(row.cost), row.usage.estimated)
-  return row.cost.pico === 0n ? "unknown" : `${Usd.format(row.cost)} + unknown`
-}
-
 const percentile = (row: Row, share: number): string =>
   row.latencies.count === 0 ? "-" : Format.duration(Latencies.percentile(row.latencies, share))
 
@@ -128,7 +123,7 @@ const cells = (provider: string, row: Row): ReadonlyArray<string> => {
     String(row.fallbacks),
     `${mark}${row.usage.inputTokens}`,
     `${mark}${row.usage.outputTokens}`,
-    cost(row),
+    Format.costs(row.cost, { estimated: row.usage.estimated, partial: row.costUnknown }),
     percentile(row, 0.5),
     percentile(row, 0.99)
   ]

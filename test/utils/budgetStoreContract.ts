@@ -23,7 +23,10 @@ export type Made = Effect.Effect<Layer.Layer<BudgetStore.BudgetStore>, never, Sc
 const never = Number.MAX_SAFE_INTEGER
 
 export const budgetStoreContract = (made: Made): void => {
-  const test = (name: string, body: (store: BudgetStore.Service) => Effect.Effect<void, unknown>) =>
+  const test = (
+    name: string,
+    body: (store: BudgetStore.Service) => Effect.Effect<void, BudgetStore.BudgetStoreError>
+  ) =>
     it.scopedLive(name, () =>
       Effect.flatMap(made, (layer) => Effect.provide(Effect.flatMap(BudgetStore.BudgetStore, body), layer))
     )

@@ -12,7 +12,10 @@ const day = 86_400_000
 export type Made = Effect.Effect<Layer.Layer<SpendLedger.SpendLedger>, never, Scope.Scope>
 
 export const ledgerContract = (made: Made): void => {
-  const test = (name: string, body: (ledger: SpendLedger.Service) => Effect.Effect<void, unknown>) =>
+  const test = (
+    name: string,
+    body: (ledger: SpendLedger.Service) => Effect.Effect<void, SpendLedger.LedgerError>
+  ) =>
     it.scopedLive(name, () =>
       Effect.flatMap(made, (layer) => Effect.provide(Effect.flatMap(SpendLedger.SpendLedger, body), layer))
     )

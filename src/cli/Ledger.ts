@@ -1,0 +1,117 @@
+/**
+ * Where the command line keeps its ledger and the accounts of its budgets, if it keeps them.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import * as Budgets from "../Budgets.js"
+import * as BudgetStore from "../BudgetStore.js"
+import type * as SpendLedger from "../SpendLedger.js"
+import { ConfigurationError } from "./ConfigFile.js"
+import type { Stores } from "./Ledger/Stores.js"
+
+/**
+ * A file of SQLite, or a PostgreSQL server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Location =
+  | { readonly _tag: "Sqlite"; readonly path: string }
+  | { readonly _tag: "Postgres"; readonly url: Redacted.Redacted }
+
+/**
+ * Where something was configured: a file's path and field, or `environment` and the variable.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Origin {
+  readonly file: string
+  readonly field: string
+}
+
+/**
+ * A ledger that is configured.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Ledger {
+  readonly location: Location
+  readonly origin: Origin
+}
+
+/**
+ * Reads `sqlite:PATH`, a path, or `postgres://…`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const parse = (text: string, origin: Origin): Either.Either<Ledger, ConfigurationError> => {
+  if (/^postgres(ql)?:\/\//.test(text)) {
+    return Either.right({ location: { _tag: "Postgres", url: Redacted.make(text) }, origin })
+  }
+  const path = text.replace(/^sqlite:/, "")
+  // What it is instead may hold a password.
+  const reason = "Expected sqlite:PATH, a path, or postgres://USER:PASSWORD@HOST/DATABASE"
+  return path.trim() === "" || /^\w+:\/\//.test(path)
+    ? Either.left(new ConfigurationError({ ...origin, reason }))
+    : Either.right({ location: { _tag: "Sqlite", path }, origin })
+}
+
+/** Drivers take their time to load, and one of them may not be installed. */
+const load = ({ location }: Ledger): Promise<Stores> =>
+  location._tag === "Sqlite"
+    ? import("./Ledger/Sqlite.js").then(({ layer }) => layer(location.path))
+    : import("./Ledger/Postgres.js").then(({ layer }) => layer(location.url))
+
+const whyNot = (error: unknown): string =>
+  Predicate.hasProperty(error, "code") && String(error.code).endsWith("MODULE_NOT_FOUND")
+    ? "A ledger in a file of SQLite needs a package that isn't installed: npm install @libsql/client"
+    : `The driver can't be loaded: ${String(error)}`
+
+/**
+ * The ledger and the accounts of budgets at a location, which are made when they aren't there. Fails when
+ * the database or its driver can't be used.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  ledger: Ledger
+): Layer.Layer<SpendLedger.SpendLedger | BudgetStore.BudgetStore, ConfigurationError> => {
+  const unusable = (reason: string) => new ConfigurationError({ ...ledger.origin, reason })
+  return Layer.unwrapEffect(
+    Effect.tryPromise({ try: () => load(ledger), catch: (error) => unusable(whyNot(error)) }).pipe(
+      Effect.map(Layer.mapError(({ message }) => unusable(message)))
+    )
+  )
+}
+
+/**
+ * What a command records in and is held against. Where neither is configured, nothing; where there is no
+ * ledger, the accounts of budgets begin at nothing with each command.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const accounting = (
+  ledger: Option.Option<Ledger>,
+  budgets: Option.Option<Budgets.Options>
+): Layer.Layer<never, ConfigurationError> => {
+  const kept = Option.match(ledger, {
+    onNone: () => BudgetStore.layerMemory,
+    onSome: layer
+  })
+  return Option.match(budgets, {
+    onNone: () => (Option.isNone(ledger) ? Layer.empty : kept),
+    // They were checked when the file was read.
+    onSome: (options) => Layer.provideMerge(Layer.orDie(Budgets.layerStore(options)), kept)
+  })
+}
