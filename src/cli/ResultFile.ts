@@ -145,6 +145,15 @@ const decodeLine = Schema.decodeUnknownEither(Schema.parseJson(ResultLine))
 export const encode = (line: ResultLine): string => `${encodeLine(line)}\n`
 
 /**
+ * The result on a line of its file; none when there is another text.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const decode = (line: Lines.Line): Option.Option<ResultLine> =>
+  Option.getRight(Either.flatMap(Lines.text(line), decodeLine))
+
+/**
  * How far a file of results has come.
  *
  * @since 0.1.0
@@ -199,9 +208,7 @@ export const check = (
         if (!line.terminated) {
           return isTorn(line) ? { ...before, total } : yield* mismatch(line.number, "isn't a result")
         }
-        const decoded = yield* Either.mapLeft(Either.flatMap(Lines.text(line), decodeLine), () =>
-          mismatch(line.number, "isn't a result")
-        )
+        const decoded = yield* Either.fromOption(decode(line), () => mismatch(line.number, "isn't a result"))
         if (Option.isNone(task)) {
           return yield* mismatch(line.number, `is a result too many: ${options.tasks} has ${total} tasks`)
         }

@@ -11,6 +11,7 @@ import * as Path from "@effect/platform/Path"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as AIProvider from "../AIProvider.js"
@@ -20,6 +21,7 @@ import * as Chosen from "./Chosen.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
+import * as Pending from "./Pending.js"
 import * as Progress from "./Progress.js"
 import { UnansweredError, UsageError } from "./Report.js"
 import * as ResultFile from "./ResultFile.js"
@@ -59,32 +61,32 @@ const pinned = (task: AITask.AITask, chosen: AIProvider.AIProvider | undefined):
 /** How far results may be ahead of the one that is written next: what a slow task holds back is bounded. */
 const windowOf = (concurrency: number): number => Math.max(64, 4 * concurrency)
 
+/** The result of a task: that of an earlier run whose turn hadn't come, or else a new one. */
 const serve = (
   task: TaskFile.TaskLine,
-  chosen: AIProvider.AIProvider | undefined
-): Effect.Effect<ResultFile.ResultLine, never, MultiLLMOrchestrator> =>
-  Either.match(task.task, {
-    onLeft: (error) => Effect.succeed(ResultFile.rejected(task, error)),
-    onRight: (valid) =>
-      Effect.flatMap(MultiLLMOrchestrator, (orchestrator) =>
-        Effect.match(orchestrator.complete(pinned(valid, chosen)), {
-          onSuccess: (result) => ResultFile.answered(task, result),
-          onFailure: (error) => ResultFile.failed(task, valid.id, error)
-        })
+  chosen: AIProvider.AIProvider | undefined,
+  pending: Pending.Pending
+): Effect.Effect<ResultFile.ResultLine, FileError, MultiLLMOrchestrator> =>
+  Option.match(pending.find(task), {
+    onSome: Effect.succeed,
+    onNone: () =>
+      // An answer that has come is kept, whatever comes next.
+      Effect.uninterruptibleMask((restore) =>
+        Effect.tap(
+          Either.match(task.task, {
+            onLeft: (error) => Effect.succeed(ResultFile.rejected(task, error)),
+            onRight: (valid) =>
+              Effect.flatMap(MultiLLMOrchestrator, (orchestrator) =>
+                Effect.match(restore(orchestrator.complete(pinned(valid, chosen))), {
+                  onSuccess: (result) => ResultFile.answered(task, result),
+                  onFailure: (error) => ResultFile.failed(task, valid.id, error)
+                })
+              )
+          }),
+          pending.keep
+        )
       )
   })
-
-/** Opens the file of results behind its last whole line. */
-const openResults = (
-  out: string,
-  bytes: number
-): Effect.Effect<FileSystem.File, FileError, FileSystem.FileSystem | Scope.Scope> =>
-  Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const file = yield* fs.open(out, { flag: "a" })
-    if ((yield* file.stat).size > bytes) yield* fs.truncate(out, FileSystem.Size(bytes))
-    return file
-  }).pipe(Effect.mapError(TaskFile.fileError(out)))
 
 /** Fails unless the tasks are in a file that can be read twice, and the results go to another. */
 const checkFiles = (
@@ -123,7 +125,8 @@ const work = (given: {
     const streams = yield* StandardStreams
     const tally = Tally.make()
     const before = yield* ResultFile.check(given, (line) => Tally.record(tally, line))
-    const file = yield* openResults(given.out, before.bytes)
+    const file = yield* Pending.openBehind(given.out, before.bytes)
+    const pending = yield* Pending.open(given.out)
     if (before.done > 0) {
       const some = `${before.done} of ${Format.count(before.total, "task")}`
       yield* streams.writeError(
@@ -146,6 +149,7 @@ const work = (given: {
         Effect.gen(function* () {
           const text = Chunk.toReadonlyArray(lines).map(ResultFile.encode).join("")
           yield* Effect.mapError(file.writeAll(new TextEncoder().encode(text)), TaskFile.fileError(given.out))
+          yield* pending.written(lines.length)
           for (const line of lines) {
             Tally.record(tally, line)
             state.done += 1
@@ -164,9 +168,12 @@ const work = (given: {
       const tell = yield* Progress.show(state)
       yield* TaskFile.lines(given.tasks).pipe(
         Stream.drop(before.done),
-        Stream.mapEffect((line) => permits.withPermits(1)(serve(TaskFile.parse(line), given.provider)), {
-          concurrency: windowOf(given.concurrency)
-        }),
+        Stream.mapEffect(
+          (line) => permits.withPermits(1)(serve(TaskFile.parse(line), given.provider, pending)),
+          {
+            concurrency: windowOf(given.concurrency)
+          }
+        ),
         Stream.runForEachChunk(save(tell))
       )
       if (bad > badLinesTold) yield* tell(`${given.tasks}: ${bad - badLinesTold} more lines hold no task`)
@@ -179,6 +186,7 @@ const work = (given: {
       )
     )
     yield* Effect.mapError(file.sync, TaskFile.fileError(given.out))
+    yield* pending.remove
     return tally
   })
 

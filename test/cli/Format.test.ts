@@ -61,7 +61,7 @@ describe("Format", () => {
       Either.getOrNull(Format.parseDuration(text))
     )
     assert.deepStrictEqual(parsed, [500, 30_000, 90_000, 3_600_000, 2000])
-    for (const text of ["", "30", "s", "-5s", "5 s", "5d", "1e3s"]) {
+    for (const text of ["", "30", "s", "-5s", "5 s", "5w", "1e3s"]) {
       assert.isTrue(Either.isLeft(Format.parseDuration(text)), text)
     }
   })

@@ -4,26 +4,13 @@ import * as http from "node:http"
 import * as os from "node:os"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
-import { build } from "esbuild"
-import { afterAll, assert, beforeAll, describe, it, vi } from "vitest"
+import { afterAll, assert, describe, it, vi } from "vitest"
+import { bundle } from "../utils/program.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "arc-saga-cli-"))
-const bin = path.join(directory, "bin.mjs")
+const bin = bundle(directory, false)
 const inDirectory = (name: string): string => path.join(directory, name)
-
-beforeAll(async () => {
-  await build({
-    absWorkingDir: root,
-    entryPoints: ["src/cli/main.ts"],
-    bundle: true,
-    platform: "node",
-    target: "node20",
-    format: "esm",
-    outfile: bin,
-    logLevel: "error"
-  })
-})
 
 afterAll(() => fs.rmSync(directory, { recursive: true, force: true }))
 
@@ -238,6 +225,16 @@ describe("the bundled program", () => {
     assert.deepStrictEqual(
       lines("results.jsonl").map((line): unknown => JSON.parse(line).line),
       tasks.map((_, index) => index + 1)
+    )
+  })
+
+  it("says which package a ledger needs, and needs none for anything else", async () => {
+    const { code, err, out } = await run(["ask", "Hi"], { env: { ARC_SAGA_LEDGER: "spend.db" } })
+    assert.strictEqual(code, 2)
+    assert.strictEqual(out, "")
+    assert.strictEqual(
+      err.split("\n").at(-2),
+      "ConfigurationError: environment: ARC_SAGA_LEDGER: A ledger in a file of SQLite needs a package that isn't installed: npm install @libsql/client"
     )
   })
 
