@@ -123,19 +123,19 @@ export const Group = Schema.Struct({
 export interface Group extends Schema.Schema.Type<typeof Group> {}
 
 /**
- * The ledger can't be read or set up.
+ * The ledger can't be set up, written or read.
  *
  * @since 0.1.0
  * @category errors
  */
 export class LedgerError extends Schema.TaggedError<LedgerError>("arc-saga/LedgerError")("LedgerError", {
-  /** What was tried: setting up its tables, writing to it, reading it. */
-  operation: Schema.Literal("set up", "write", "read"),
+  /** What can't be done with it. */
+  operation: Schema.Literal("set up", "written", "read"),
   /** What the database said. */
   reason: Schema.String
 }) {
   override get message(): string {
-    return `The spend ledger can't be ${this.operation === "set up" ? "set up" : this.operation === "write" ? "written" : "read"}: ${this.reason}. Look whether its database can be reached and used`
+    return `The spend ledger can't be ${this.operation}: ${this.reason}. Look whether its database can be reached and used`
   }
 }
 

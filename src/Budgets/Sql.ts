@@ -132,6 +132,7 @@ export const make = (
     const turn = yield* Effect.makeSemaphore(1)
 
     const write = yield* writer.make<BudgetStore.Account, BudgetStore.BudgetStoreError>({
+      key: ({ id }) => id,
       store: (changed) => turn.withPermits(1)(accounts.save(changed)),
       batchSize: 500,
       capacity: Number.POSITIVE_INFINITY,

@@ -264,13 +264,14 @@ export const make = (
     yield* Effect.mapError(database.migrate("spend", migrations), failedTo("set up"))
 
     const write = yield* writer.make<SpendLedger.Row, SpendLedger.LedgerError>({
+      key: ({ id }) => id,
       store: (rows) =>
         // One statement is one transaction.
         database
           .patiently(
             sql`INSERT INTO arc_saga_spend ${sql.insert(rows.map(toColumns))} ON CONFLICT DO NOTHING`
           )
-          .pipe(Effect.mapError(failedTo("write"))),
+          .pipe(Effect.mapError(failedTo("written"))),
       batchSize: pageSize,
       capacity: maxWaiting,
       patienceMs,

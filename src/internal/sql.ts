@@ -47,7 +47,8 @@ const migrationLock = 4_702_953_821
 
 /**
  * Brings the tables of a component up to date. Processes that start at once wait for each other on
- * PostgreSQL; on SQLite each statement is one transaction, and they may all run it.
+ * PostgreSQL. On SQLite they may all run the same statement: each is a transaction of its own, here as
+ * everywhere, because a client of libsql is never heard of again when it can't begin one.
  */
 export const migrate = (
   component: string,

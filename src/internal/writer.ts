@@ -16,6 +16,8 @@ export const backoff: Schedule.Schedule<unknown> = Schedule.exponential("20 mill
 )
 
 export interface Options<A, E> {
+  /** Items of one key that wait are stored as one. */
+  readonly key: (item: A) => string
   /** Stores a batch as a whole or not at all; the same batch may come again. */
   readonly store: (batch: ReadonlyArray<A>) => Effect.Effect<void, E>
   readonly batchSize: number
@@ -45,10 +47,16 @@ export const make = <A, E extends { readonly message: string }>(
 ): Effect.Effect<(item: A) => Effect.Effect<void>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const mailbox = yield* Mailbox.make<Entry<A>>()
+    /** What waits and hasn't been tried yet. */
+    const untried = new Map<string, Entry<A>>()
     let waiting = 0
 
     const store = (batch: Chunk.Chunk<Entry<A>>): Effect.Effect<void> =>
-      options.store(Chunk.toReadonlyArray(batch).map(({ item }) => item)).pipe(
+      Effect.suspend(() => {
+        const items = Chunk.toReadonlyArray(batch).map(({ item }) => item)
+        for (const item of items) untried.delete(options.key(item))
+        return options.store(items)
+      }).pipe(
         Effect.tapError(({ message }) =>
           log.event(LogLevel.Warning, options.events.failed, () => ({ waiting, reason: message }))
         ),
@@ -85,21 +93,29 @@ export const make = <A, E extends { readonly message: string }>(
       })
     )
 
+    /** In a fiber of its own, so that the patience ends where the caller can't be interrupted. */
+    const patiently = ({ stored }: Entry<A>): Effect.Effect<void> =>
+      Effect.asVoid(
+        Effect.timeoutOption(
+          Effect.interruptible(Deferred.await(stored)),
+          Duration.millis(options.patienceMs)
+        )
+      )
+
     return (item) =>
       Effect.flatMap(Deferred.make<void>(), (stored) => {
-        if (waiting >= options.capacity || !mailbox.unsafeOffer({ item, stored })) {
+        const key = options.key(item)
+        const same = untried.get(key)
+        if (same !== undefined) return patiently(same)
+        const entry = { item, stored }
+        if (waiting >= options.capacity || !mailbox.unsafeOffer(entry)) {
           return log.event(LogLevel.Error, options.events.lost, () => ({
             lost: 1,
             ...options.describe(item)
           }))
         }
         waiting++
-        return Effect.asVoid(
-          Effect.timeoutOption(
-            // In a fiber of its own, so that the patience ends where the caller can't be interrupted.
-            Effect.interruptible(Deferred.await(stored)),
-            Duration.millis(options.patienceMs)
-          )
-        )
+        untried.set(key, entry)
+        return patiently(entry)
       })
   })

@@ -204,6 +204,19 @@ describe("Budgets/Sql, when its database is away", () => {
     })
   )
 
+  it.scoped("keeps one write waiting for an account, however often it is refused meanwhile", () =>
+    Effect.gen(function* () {
+      const { end, endOther, logged, sql, store } = yield* unsteady({ drainMs: 1 })
+      const a = account("a", 100n)
+      sql.before = refused
+      yield* Effect.repeatN(Effect.flip(store.reserve([charge(a, 1n)], never)), 50)
+      yield* passing(5000)
+      assert.isTrue(logged.every(({ fields }) => Number(fields["waiting"]) <= 2))
+      yield* Effect.all([end, endOther, passing(100)], { concurrency: "unbounded" })
+      assert.isAtMost(Number(logged.find(({ event }) => event === "budget_writes_lost")?.fields["lost"]), 2)
+    })
+  )
+
   it.scoped("extends the reservations of calls under way for as long as they take", () =>
     Effect.gen(function* () {
       const { end, endOther, other, store } = yield* unsteady({ leaseMs: 9000 })

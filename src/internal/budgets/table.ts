@@ -94,16 +94,22 @@ export const make = (options: {
         SELECT COALESCE(SUM(s.spent + CASE WHEN s.expires_at > ${now} THEN s.reserved ELSE 0 END), 0)
         FROM arc_saga_budget_shares AS s WHERE s.account = m.account AND s.owner <> m.owner))`
 
-    /** On PostgreSQL two processes would else look at once, and both find enough. */
+    /**
+     * On PostgreSQL two processes would else look at once, and both find enough. Whoever has waited for the
+     * lock has to see what was written meanwhile. SQLite lets one statement write at a time.
+     */
     const locked = <A>(mine: ReadonlyArray<Mine>, effect: Effect.Effect<A, SqlError>) =>
       sql.onDialectOrElse({
         pg: () =>
           sql.withTransaction(
             Effect.zipRight(
-              Effect.forEach(
-                mine.map(({ account }) => account.id).toSorted(),
-                (account) => sql`SELECT pg_advisory_xact_lock(hashtextextended(${account}, 0))`,
-                { discard: true }
+              Effect.zipRight(
+                sql`SET TRANSACTION ISOLATION LEVEL READ COMMITTED`,
+                Effect.forEach(
+                  mine.map(({ account }) => account.id).toSorted(),
+                  (account) => sql`SELECT pg_advisory_xact_lock(hashtextextended(${account}, 0))`,
+                  { discard: true }
+                )
               ),
               effect
             )
