@@ -15,7 +15,6 @@
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import * as Array from "effect/Array"
-import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -29,6 +28,7 @@ import type * as Scope from "effect/Scope"
 import * as Budgets from "../Budgets.js"
 import * as BudgetStore from "../BudgetStore.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
+import { forEachBatch } from "../internal/batches.js"
 import { Shares } from "../internal/budgets/shares.js"
 import * as table from "../internal/budgets/table.js"
 import * as id from "../internal/id.js"
@@ -182,17 +182,7 @@ export const make = (
       )
 
     const requests = yield* Mailbox.make<Request>()
-    const serving: Effect.Effect<void> = Effect.flatMap(requests.takeAll, ([taken, isOver]) =>
-      Effect.zipRight(
-        Effect.forEach(
-          Chunk.chunksOf(taken, batchSize),
-          (batch) => serveBatch(Chunk.toReadonlyArray(batch)),
-          { discard: true }
-        ),
-        Effect.suspend(() => (isOver ? Effect.void : serving))
-      )
-    )
-    yield* Effect.forkScoped(Effect.interruptible(serving))
+    yield* Effect.forkScoped(Effect.interruptible(forEachBatch(requests, batchSize, serveBatch)))
     yield* Effect.addFinalizer(() => requests.end)
 
     const live = Effect.suspend(() => save(shares.open))

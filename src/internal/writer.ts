@@ -1,4 +1,3 @@
-import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -7,6 +6,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Mailbox from "effect/Mailbox"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { forEachBatch } from "./batches.js"
 import * as log from "./log.js"
 
 /** From 20 ms, doubling up to 5 s, each wait jittered, for as long as it takes. */
@@ -51,11 +51,10 @@ export const make = <A, E extends { readonly message: string }>(
     const untried = new Map<string, Entry<A>>()
     let waiting = 0
 
-    const store = (batch: Chunk.Chunk<Entry<A>>): Effect.Effect<void> =>
+    const store = (batch: ReadonlyArray<Entry<A>>): Effect.Effect<void> =>
       Effect.suspend(() => {
-        const items = Chunk.toReadonlyArray(batch).map(({ item }) => item)
-        for (const item of items) untried.delete(options.key(item))
-        return options.store(items)
+        for (const { item } of batch) untried.delete(options.key(item))
+        return options.store(batch.map(({ item }) => item))
       }).pipe(
         Effect.tapError(({ message }) =>
           log.event(LogLevel.Warning, options.events.failed, () => ({ waiting, reason: message }))
@@ -72,14 +71,10 @@ export const make = <A, E extends { readonly message: string }>(
         )
       )
 
-    const pump: Effect.Effect<void> = Effect.flatMap(mailbox.takeAll, ([entries, isOver]) =>
-      Effect.zipRight(
-        Effect.forEach(Chunk.chunksOf(entries, options.batchSize), store, { discard: true }),
-        Effect.suspend(() => (isOver ? Effect.void : pump))
-      )
-    )
     // Whoever makes the writer may be uninterruptible, and so would be its fiber.
-    const pumping = yield* Effect.forkDaemon(Effect.interruptible(pump))
+    const pumping = yield* Effect.forkDaemon(
+      Effect.interruptible(forEachBatch(mailbox, options.batchSize, store))
+    )
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         yield* mailbox.end
