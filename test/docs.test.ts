@@ -90,9 +90,10 @@ describe("the documentation", () => {
   })
 
   it("names tests of the repository by what they say", () => {
-    const quotes = docs.read("docs/architecture.md").matchAll(/`(test\/[\w./-]+\.ts)`, “([^”]+)”/g)
+    const promises = docs.read("docs/architecture.md") + docs.read("docs/spend.md")
+    const quotes = promises.matchAll(/`(test\/[\w./-]+\.ts)`, “([^”]+)”/g)
     const named = Array.from(quotes, ([, file = "", sentence = ""]) => ({ file, sentence }))
-    assert.isAtLeast(named.length, 8)
+    assert.isAtLeast(named.length, 22)
     for (const { file, sentence } of named) assert.include(docs.read(file), sentence, file)
   })
 })
@@ -136,6 +137,7 @@ describe("the documentation of the command line", () => {
   const sections = [
     ["ask", "ask"],
     ["run", "run"],
+    ["spend", "spend"],
     ["providers", "providers"],
     ["login", "login and logout"],
     ["logout", "login and logout"]

@@ -20,11 +20,9 @@ const withConfig = (json: string) =>
 
 const test = (
   name: string,
-  body: Effect.Effect<void, unknown, Effect.Effect.Context<ReturnType<typeof withConfig>>>
+  body: Effect.Effect<void, never, Effect.Effect.Context<ReturnType<typeof withConfig>>>
 ) =>
-  it.scoped(name, () =>
-    Effect.zipRight(TestClock.setTime(now), body).pipe(Effect.provide(harness.platform), Effect.orDie)
-  )
+  it.scoped(name, () => Effect.zipRight(TestClock.setTime(now), body).pipe(Effect.provide(harness.platform)))
 
 describe("spend", () => {
   test(
