@@ -1,11 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
-import { BudgetExceeded, Budgets, BudgetStore, TokenUsage, Usd } from "arc-saga"
+import {
+  AIProvider,
+  type AITask,
+  BudgetExceeded,
+  Budgets,
+  BudgetStore,
+  type InvalidArgument,
+  Price,
+  TokenUsage,
+  Usd
+} from "arc-saga"
+import { Behaviour } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
-import { asked, costing, engine, statusOf } from "./utils/budgets.js"
-import { attempt, provider } from "./utils/ledger.js"
+import { asked, costing, engine, price, statusOf } from "./utils/budgets.js"
+import { fleet, task as fleetTask } from "./utils/fleet.js"
+import { attempt } from "./utils/ledger.js"
 import { logs } from "./utils/logs.js"
 
 const hour = 3_600_000
@@ -289,7 +303,67 @@ describe("Budgets", () => {
       yield* permit.settle(attempt({ cost: Option.some(Usd.fromPico(999_999_999_999_999_999n)) }))
       const error = yield* Effect.flip(budgets.admit(asked()))
       assert.strictEqual(error._tag === "BudgetExceededError" && error.left, 1e-12)
-      assert.strictEqual(provider("claude"), "claude")
+    })
+  )
+})
+
+describe("a router under budgets", () => {
+  const dear = Either.getOrThrow(Price.make({ input: 1, output: 1000 }))
+  const routed = (
+    layer: Layer.Layer<Budgets.Budgets, InvalidArgument.InvalidArgumentError>,
+    options: Partial<AITask.Options> = {}
+  ) =>
+    Effect.gen(function* () {
+      const made = yield* fleet(
+        [
+          { provider: AIProvider.Claude, price: dear, script: [Behaviour.answer({ text: "dear" })] },
+          { provider: AIProvider.Gpt4, price, script: [Behaviour.answer({ text: "cheap" })] }
+        ],
+        {},
+        Layer.orDie(layer)
+      )
+      const asked = yield* fleetTask({ provider: "claude", ...options })
+      return { ...made, exit: yield* Effect.exit(made.router.complete(asked)) }
+    })
+
+  it.effect("asks another provider, which is cheap enough, and tells it how much it may write", () =>
+    Effect.gen(function* () {
+      const { calls, exit } = yield* routed(Budgets.layer({ budgets: [everybody] }))
+      assert(Exit.isSuccess(exit))
+      assert.strictEqual(exit.value.text, "cheap")
+      const [call, ...others] = yield* calls
+      assert.deepStrictEqual(others, [])
+      assert.strictEqual(call?.request.task.maxTokens, 4096)
+    })
+  )
+
+  it.effect("fails with what the budget says when nobody is cheap enough, and has asked nobody", () =>
+    Effect.gen(function* () {
+      const { calls, exit } = yield* routed(Budgets.layer({ budgets: [{ ...everybody, usd: 0.1 }] }))
+      assert(Exit.isFailure(exit) && exit.cause._tag === "Fail")
+      assert.strictEqual(exit.cause.error._tag, "BudgetExceededError")
+      assert.deepStrictEqual(yield* calls, [])
+    })
+  )
+
+  it.effect("asks nobody when budgets can't be checked", () =>
+    Effect.gen(function* () {
+      let checked = 0
+      const away = Layer.succeed(BudgetStore.BudgetStore, {
+        reserve: () =>
+          Effect.suspend(() => {
+            checked++
+            return new BudgetStore.BudgetStoreError({ reason: "ECONNREFUSED" })
+          }),
+        settle: () => Effect.void,
+        balances: () => new BudgetStore.BudgetStoreError({ reason: "ECONNREFUSED" })
+      })
+      const layer = Layer.provide(Budgets.layerStore({ budgets: [everybody] }), away)
+      const { calls, exit } = yield* routed(layer)
+      assert(Exit.isFailure(exit) && exit.cause._tag === "Fail")
+      assert.strictEqual(exit.cause.error._tag, "BudgetUnavailableError")
+      assert.deepStrictEqual(yield* calls, [])
+      assert.strictEqual(checked, 1)
     })
   )
 })

@@ -48,12 +48,15 @@ export const openBehind = (
   }).pipe(Effect.mapError(TaskFile.fileError(path)))
 
 /**
- * The results that belong to a file of results and aren't in it yet.
+ * The results that belong to a file of results and aren't in it yet. Fails with a ResultsMismatchError when
+ * the file beside it holds something else.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const open = (out: string): Effect.Effect<Pending, FileError, FileSystem.FileSystem | Scope.Scope> =>
+export const open = (
+  out: string
+): Effect.Effect<Pending, FileError | ResultFile.ResultsMismatchError, FileSystem.FileSystem | Scope.Scope> =>
   Effect.gen(function* () {
     const path = `${out}.pending`
     const fs = yield* FileSystem.FileSystem
@@ -62,13 +65,22 @@ export const open = (out: string): Effect.Effect<Pending, FileError, FileSystem.
     const keyOf = (line: number, input: string): string => `${line} ${input}`
 
     const exists = yield* Effect.mapError(fs.exists(path), failed)
-    const bytes = yield* Stream.runFold(exists ? TaskFile.lines(path) : Stream.empty, 0, (end, line) => {
-      if (!line.terminated) return end
-      // What can't be read is asked for again.
-      const result = Option.getOrUndefined(ResultFile.decode(line))
-      if (result !== undefined) earlier.set(keyOf(result.line, result.input), result)
-      return line.end
-    })
+    const mismatch = (line: number) =>
+      new ResultFile.ResultsMismatchError({ file: path, line, reason: "isn't a result" })
+    const bytes = yield* Stream.runFoldEffect(
+      exists ? TaskFile.lines(path) : Stream.empty,
+      0,
+      (end, line): Effect.Effect<number, ResultFile.ResultsMismatchError> => {
+        if (!line.terminated) return ResultFile.isTorn(line) ? Effect.succeed(end) : mismatch(line.number)
+        return Option.match(ResultFile.decode(line), {
+          onNone: () => mismatch(line.number),
+          onSome: (result) => {
+            earlier.set(keyOf(result.line, result.input), result)
+            return Effect.succeed(line.end)
+          }
+        })
+      }
+    )
     const file = yield* openBehind(path, bytes)
     const turn = yield* Effect.makeSemaphore(1)
     let kept = earlier.size

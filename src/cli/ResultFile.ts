@@ -170,8 +170,13 @@ export interface Done {
 
 const opening = '{"line":'
 
-/** Half a line of ours may be dropped; anything else is somebody's text. */
-const isTorn = (line: Lines.Line): boolean =>
+/**
+ * Whether a line that nothing ends is half a result: that may be dropped, anything else is somebody's text.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isTorn = (line: Lines.Line): boolean =>
   Either.match(Lines.text(line), {
     // Torn inside a character.
     onLeft: () => Buffer.from(line.bytes).subarray(0, opening.length).toString() === opening,

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
@@ -178,6 +179,40 @@ describe("run", () => {
       )
       assert.strictEqual(again.out, out)
       assert.strictEqual(yield* harness.readFile(file("r.jsonl")), after)
+    }).pipe(Effect.provide(harness.platform))
+  )
+
+  it.scoped("takes results that waited for their turn when it was killed, and asks for the rest", () =>
+    Effect.gen(function* () {
+      const file = yield* harness.directory({ "t.jsonl": tasks(4), "c.json": harness.instant() })
+      const args = ["run", file("t.jsonl"), "--out", file("r.jsonl"), "--config", file("c.json")]
+      yield* harness.run(args)
+      const lines = linesOf(yield* harness.readFile(file("r.jsonl")))
+      const [first = "", , third = ""] = lines
+      yield* harness.writeFile(file("r.jsonl"), `${first}\n`)
+      yield* harness.writeFile(file("r.jsonl.pending"), `${first}\n${third}\n{"line":4,"inp`)
+      assert.strictEqual((yield* harness.run(args)).code, 0)
+      const after = linesOf(yield* harness.readFile(file("r.jsonl")))
+      assert.deepStrictEqual(
+        after.map((line, index) => line === lines[index]),
+        [true, false, true, false]
+      )
+      const fs = yield* FileSystem.FileSystem
+      assert.isFalse(yield* fs.exists(file("r.jsonl.pending")))
+    }).pipe(Effect.provide(harness.platform))
+  )
+
+  it.scoped("leaves a file alone that only has the name of one for such results", () =>
+    Effect.gen(function* () {
+      const file = yield* harness.directory({ "t.jsonl": tasks(2), "c.json": harness.instant() })
+      const args = ["run", file("t.jsonl"), "--out", file("r.jsonl"), "--config", file("c.json")]
+      for (const notes of ["my notes", "my notes\n"]) {
+        yield* harness.writeFile(file("r.jsonl.pending"), notes)
+        const { code, err } = yield* harness.run(args)
+        assert.strictEqual(code, 2)
+        assert.match(err, /ResultsMismatchError: .*r\.jsonl\.pending: line 1 isn't a result/)
+        assert.strictEqual(yield* harness.readFile(file("r.jsonl.pending")), notes)
+      }
     }).pipe(Effect.provide(harness.platform))
   )
 
