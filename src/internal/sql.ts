@@ -31,11 +31,22 @@ const isBusy = (error: SqlError): boolean =>
 /** Waits for a lock without holding up everything else, as the driver's own wait would. */
 const lockWait = Schedule.spaced("5 millis").pipe(Schedule.jittered, Schedule.upTo(Duration.seconds(2)))
 
-/** Tries again while the database is locked, and has what a driver dies of fail. */
+/** How long a statement may take: a connection that was cut off may say nothing for much longer. */
+const limit = Duration.seconds(10)
+
+const late = (): SqlError => new SqlError({ message: "No answer within 10 s", cause: undefined })
+
+/**
+ * Tries again while the database is locked, has what a driver dies of fail, and doesn't wait for ever. What
+ * isn't waited for any more may still be done, later.
+ */
 export const patiently = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
   effect.pipe(
     // A transaction dies when its commit or its rollback fails.
     Effect.catchAllDefect((cause) => Effect.fail(new SqlError({ cause, message: "The transaction failed" }))),
+    Effect.interruptible,
+    Effect.disconnect,
+    Effect.timeoutFail({ duration: limit, onTimeout: () => late }),
     Effect.retry({ schedule: lockWait, while: isBusy })
   )
 

@@ -217,6 +217,30 @@ describe("Budgets/Sql, when its database is away", () => {
     })
   )
 
+  it.scoped("isn't misled by a write that comes later than one that was made after it", () =>
+    Effect.gen(function* () {
+      const { end, endOther, other, sql, store } = yield* unsteady()
+      const a = account("a", 100n)
+      yield* store.reserve([charge(a, 30n), charge(a, 20n)], never)
+      const back = yield* Deferred.make<void>()
+      sql.before = Effect.suspend(() => {
+        sql.before = Effect.void
+        return Effect.uninterruptible(Deferred.await(back))
+      })
+      const first = yield* Effect.fork(store.settle([{ charge: charge(a, 30n), spent: 10n }]))
+      yield* passing(1000)
+      yield* Fiber.join(first)
+      const second = yield* Effect.fork(store.settle([{ charge: charge(a, 20n), spent: 15n }]))
+      yield* passing(10_000, 1000)
+      yield* Fiber.join(second)
+      assert.deepStrictEqual(yield* other.balances([a]), [{ spent: 25n, reserved: 0n }])
+      yield* Deferred.succeed(back, undefined)
+      yield* working
+      assert.deepStrictEqual(yield* other.balances([a]), [{ spent: 25n, reserved: 0n }])
+      yield* Effect.all([end, endOther])
+    })
+  )
+
   it.scoped("extends the reservations of calls under way for as long as they take", () =>
     Effect.gen(function* () {
       const { end, endOther, other, store } = yield* unsteady({ leaseMs: 9000 })

@@ -99,6 +99,20 @@ describe("SpendLedger/Sql, when its database is away", () => {
     })
   )
 
+  it.scoped("doesn't wait for ever for an answer that was lost", () =>
+    Effect.gen(function* () {
+      const { ledger, logged, observe, sql } = yield* unsteady()
+      sql.before = Effect.never
+      const call = yield* Effect.fork(observe)
+      yield* passing(9999, 3333)
+      sql.before = Effect.void
+      yield* passing(1001, 143)
+      yield* Fiber.join(call)
+      assert.match(String(logged[0]?.fields["reason"]), /No answer within 10 s/)
+      assert.lengthOf(yield* rowsOf(ledger), 1)
+    })
+  )
+
   it.scoped("writes a row once, though the answer to its first try was lost", () =>
     Effect.gen(function* () {
       const { ledger, observe, sql } = yield* unsteady()
