@@ -46,7 +46,7 @@ export const patiently = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<
     Effect.catchAllDefect((cause) => Effect.fail(new SqlError({ cause, message: "The transaction failed" }))),
     Effect.interruptible,
     Effect.disconnect,
-    Effect.timeoutFail({ duration: limit, onTimeout: () => late }),
+    Effect.timeoutFail({ duration: limit, onTimeout: late }),
     Effect.retry({ schedule: lockWait, while: isBusy })
   )
 

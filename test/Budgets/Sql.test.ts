@@ -225,7 +225,7 @@ describe("Budgets/Sql, when its database is away", () => {
       const back = yield* Deferred.make<void>()
       sql.before = Effect.suspend(() => {
         sql.before = Effect.void
-        return Effect.uninterruptible(Deferred.await(back))
+        return Deferred.await(back)
       })
       const first = yield* Effect.fork(store.settle([{ charge: charge(a, 30n), spent: 10n }]))
       yield* passing(1000)

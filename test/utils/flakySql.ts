@@ -28,7 +28,9 @@ export const flaky = (client: Client): Flaky => {
   const around = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
     Effect.suspend(() => made.before).pipe(
       Effect.zipRight(effect),
-      Effect.zipLeft(Effect.suspend(() => made.after))
+      Effect.zipLeft(Effect.suspend(() => made.after)),
+      // What was sent to a database is done, whoever waits for it.
+      Effect.uninterruptible
     )
   const wrapped = (connection: SqlConnection.Connection): SqlConnection.Connection => ({
     execute: (...args) => around(connection.execute(...args)),
