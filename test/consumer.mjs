@@ -130,7 +130,7 @@ process.stdout.write(JSON.stringify(results))
 `
     )
     // Without the libraries that only they need.
-    const incomplete = ["arc-saga/auth"]
+    const incomplete = ["arc-saga/auth", "arc-saga/Budgets/Sql", "arc-saga/SpendLedger/Sql"]
     const { out } = run(process.execPath, ["--no-warnings", "imports.mjs", ...open, ...incomplete, ...closed])
     assert.deepEqual(
       JSON.parse(out),
@@ -143,9 +143,11 @@ process.stdout.write(JSON.stringify(results))
   })
 
   step("opens what needs a library that is optional, once that is installed", () => {
-    run("npm", ["install", "--silent", "--no-audit", "--no-fund", locked("oauth4webapi")])
-    const { out } = run(process.execPath, ["--no-warnings", "imports.mjs", "arc-saga/auth"])
-    assert.deepEqual(JSON.parse(out), { "arc-saga/auth": "open" })
+    const libraries = ["oauth4webapi", "@effect/sql", "@effect/experimental"].map(locked)
+    run("npm", ["install", "--silent", "--no-audit", "--no-fund", ...libraries])
+    const names = ["arc-saga/auth", "arc-saga/Budgets/Sql", "arc-saga/SpendLedger/Sql"]
+    const { out } = run(process.execPath, ["--no-warnings", "imports.mjs", ...names])
+    assert.deepEqual(JSON.parse(out), Object.fromEntries(names.map((name) => [name, "open"])))
   })
 
   step("installs a program that shows its help and answers", () => {
@@ -156,6 +158,8 @@ process.stdout.write(JSON.stringify(results))
     assert.match(out, /^This is a simulated answer of gpt4: .*“Hello there”/)
     assert.match(err, /^No provider is configured/)
     assert.match(run(program, ["ask", "Hi", "--bogus"], { env, code: 2 }).err, /bogus/)
+    const recorded = { ...env, ARC_SAGA_LEDGER: "spend.db" }
+    assert.match(run(program, ["spend"], { env: recorded, code: 2 }).err, /npm install @libsql\/client/)
   })
 } finally {
   if (process.argv.includes("--keep")) say(`kept: ${project}`)
