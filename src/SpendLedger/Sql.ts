@@ -88,13 +88,18 @@ const migrations: ReadonlyArray<database.Migration> = [
 
 const micro = 1_000_000n
 
+/** PostgreSQL takes no text with this character, and one row that it doesn't take would hold up all others. */
+const text = (value: string): string => value.replaceAll("\u0000", "\uFFFD")
+
+const textOrNull = (value: Option.Option<string>): string | null => Option.getOrNull(Option.map(value, text))
+
 const toColumns = (row: SpendLedger.Row) => ({
   id: row.id,
-  task_id: row.taskId,
-  user_id: Option.getOrNull(row.userId),
-  key_id: Option.getOrNull(row.keyId),
+  task_id: text(row.taskId),
+  user_id: textOrNull(row.userId),
+  key_id: textOrNull(row.keyId),
   provider: row.provider,
-  model: row.model,
+  model: text(row.model),
   outcome: row.outcome,
   error: Option.getOrNull(row.error),
   input_tokens: row.usage.inputTokens,

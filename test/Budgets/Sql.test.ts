@@ -95,6 +95,28 @@ describe.each(databases)("Budgets/Sql on $name", ({ fresh }) => {
     })
   )
 
+  it.scoped("keeps the accounts of users apart, whatever their ids are", () =>
+    Effect.gen(function* () {
+      const layer = BudgetsSql.layer({ budgets: [{ name: "ü", scope: "user", period: "day", usd: 1 }] })
+      const budgets = yield* Effect.provide(
+        Budgets.Budgets,
+        yield* Layer.build(Layer.provide(layer, yield* fresh))
+      )
+      // Nothing that repeats could be made shorter by the database.
+      const long = Array.from({ length: 5000 }, (_, index) =>
+        String.fromCodePoint(0x4e00 + ((index * 7919) % 20_000))
+      ).join("")
+      const users = ["a\u0000", "a\uFFFD", "'", long, `${long}b`]
+      for (const [index, userId] of users.entries()) {
+        const permit = yield* budgets.admit(asked({ userId }))
+        yield* permit.settle(costing(index / 16))
+      }
+      for (const [index, userId] of users.entries()) {
+        assert.strictEqual((yield* statusOf(budgets, { userId })).spent, index / 16)
+      }
+    })
+  )
+
   it.scoped("is cleaned of periods that ended more than a day ago", () =>
     Effect.gen(function* () {
       const client = yield* fresh

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as SpendLedgerSql from "../../src/SpendLedger/Sql.js"
 import { databases } from "../utils/databases.js"
@@ -38,6 +39,28 @@ const unsteady = (options: SpendLedgerSql.Options = {}) =>
 
 describe.each(databases)("SpendLedger/Sql on $name", ({ fresh }) => {
   ledgerContract(Effect.map(fresh, (client) => Layer.orDie(Layer.provide(SpendLedgerSql.layer(), client))))
+
+  it.scopedLive("takes whatever characters ids and models have", () =>
+    Effect.gen(function* () {
+      const ledger = Layer.provide(SpendLedgerSql.layer(), yield* fresh)
+      const rows = yield* Effect.provide(
+        Effect.flatMap(SpendLedger.SpendLedger, (ledger) =>
+          Effect.zipRight(
+            ledger.observe(
+              attempt({ model: "m\u0000'; --" }),
+              task({ id: "a\u0000", userId: "ü\n€😀\u0000" })
+            ),
+            rowsOf(ledger)
+          )
+        ),
+        ledger
+      )
+      assert.deepStrictEqual(
+        rows.map(({ model, taskId, userId }) => [model, taskId, userId]),
+        [["m\uFFFD'; --", "a\uFFFD", Option.some("ü\n€😀\uFFFD")]]
+      )
+    })
+  )
 
   it.scopedLive("is set up by processes that begin at once, and again, and keeps what is there", () =>
     Effect.gen(function* () {

@@ -1,4 +1,5 @@
 import * as DateTime from "effect/DateTime"
+import * as Hash from "effect/Hash"
 import type { Budget } from "../../Budgets.js"
 import type { Account } from "../../BudgetStore.js"
 import * as Usd from "../../Usd.js"
@@ -26,6 +27,14 @@ const spanOf = (period: Budget["period"], now: number): Span => {
   }
 }
 
+const longest = 200
+
+/** Databases don't take keys of any length; what is too long is cut, and told from others by its hashes. */
+const keyOf = (subject: string): string =>
+  subject.length <= longest
+    ? subject
+    : `${subject.slice(0, longest)}… ${subject.length} ${Hash.string(subject)} ${Hash.string(subject.slice(longest))}`
+
 export const ruleOf = ({ name, period, scope, subject, tokens, usd }: Budget): Rule => {
   const unit = usd === undefined ? "tokens" : "usd"
   const limit = usd === undefined ? BigInt(tokens ?? 0) : Usd.fromNumber(usd).pico
@@ -39,7 +48,7 @@ export const ruleOf = ({ name, period, scope, subject, tokens, usd }: Budget): R
       // The calendar is asked once a period.
       if (now < span.startsAt || now >= span.endsAt) span = spanOf(period, now)
       const { endsAt, startsAt } = span
-      return { id: JSON.stringify([name, scope, unit, period, startsAt, subject]), limit, endsAt }
+      return { id: JSON.stringify([name, scope, unit, period, startsAt, keyOf(subject)]), limit, endsAt }
     }
   }
 }
