@@ -5,7 +5,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
@@ -76,6 +79,13 @@ const whyNot = (error: unknown): string =>
     ? "A ledger in a file of SQLite needs a package that isn't installed: npm install @libsql/client"
     : `The driver can't be loaded: ${String(error)}`
 
+/** Rows that are lost are told even where nothing else is logged. */
+const errorsAreTold = Layer.unwrapEffect(
+  Effect.map(FiberRef.get(FiberRef.currentMinimumLogLevel), (level) =>
+    Logger.minimumLogLevel(LogLevel.lessThan(level, LogLevel.Error) ? level : LogLevel.Error)
+  )
+)
+
 /**
  * The ledger and the accounts of budgets at a location, which are made when they aren't there. Fails when
  * the database or its driver can't be used.
@@ -91,7 +101,7 @@ export const layer = (
     Effect.tryPromise({ try: () => load(ledger), catch: (error) => unusable(whyNot(error)) }).pipe(
       Effect.map(Layer.mapError(({ message }) => unusable(message)))
     )
-  )
+  ).pipe(Layer.provide(errorsAreTold))
 }
 
 /**

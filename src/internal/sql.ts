@@ -28,8 +28,12 @@ export const reasonOf = (error: SqlError): string => {
 const isBusy = (error: SqlError): boolean =>
   /^(SQLITE_(BUSY|LOCKED)|40001|40P01)/.test(detailOf(error.cause).code)
 
-/** Waits for a lock without holding up everything else, as the driver's own wait would. */
-const lockWait = Schedule.spaced("5 millis").pipe(Schedule.jittered, Schedule.upTo(Duration.seconds(2)))
+/** From 5 ms up to 100 ms, for 2 s; the driver's own wait would hold up everything else. */
+const lockWait = Schedule.exponential("5 millis").pipe(
+  Schedule.union(Schedule.spaced("100 millis")),
+  Schedule.jittered,
+  Schedule.upTo(Duration.seconds(2))
+)
 
 /** How long a statement may take: a connection that was cut off may say nothing for much longer. */
 const limit = Duration.seconds(10)

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { createClient } from "@libsql/client"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import * as harness from "./harness.js"
@@ -118,6 +119,26 @@ describe("spend", () => {
         Effect.map(run(["spend", "--json"], env), ({ out }) => JSON.parse(out).length)
       assert.strictEqual(yield* attempts(), 1)
       assert.strictEqual(yield* attempts({ ARC_SAGA_LEDGER: inDirectory("other.db") }), 0)
+    })
+  )
+
+  test(
+    "tells of rows that couldn't be written, and the answer all the same",
+    Effect.gen(function* () {
+      const { ledger, recorded, run } = yield* withConfig(config)
+      yield* run(["ask", "Hi"], recorded)
+      const other = yield* Effect.acquireRelease(
+        Effect.sync(() => createClient({ url: `file:${ledger}` })),
+        (client) => Effect.sync(() => client.close())
+      )
+      const lock = yield* Effect.promise(() => other.transaction("write"))
+      const { code, err, out } = yield* run(["ask", "Hi", "--complete"], recorded)
+      yield* Effect.promise(() => lock.rollback())
+      assert.strictEqual(code, 0)
+      assert.match(out, /^This is a simulated answer/)
+      assert.match(err, /level=ERROR .*message=ledger_rows_lost lost=1\n/)
+      const { out: rows } = yield* run(["spend", "--json"], recorded)
+      assert.strictEqual(JSON.parse(rows)[0].attempts, 1)
     })
   )
 
