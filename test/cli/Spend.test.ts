@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { createClient } from "@libsql/client"
+import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as harness from "./harness.js"
 
@@ -19,10 +21,7 @@ const withConfig = (json: string) =>
     return { inDirectory, ledger, run, recorded: { ARC_SAGA_LEDGER: ledger } }
   })
 
-const test = (
-  name: string,
-  body: Effect.Effect<void, never, Effect.Effect.Context<ReturnType<typeof withConfig>>>
-) =>
+const test = (name: string, body: Effect.Effect<void, never, FileSystem.FileSystem | Scope.Scope>) =>
   it.scoped(name, () => Effect.zipRight(TestClock.setTime(now), body).pipe(Effect.provide(harness.platform)))
 
 describe("spend", () => {
@@ -105,6 +104,18 @@ describe("spend", () => {
         assert.strictEqual(code, 2)
         assert.match(err, message)
       }
+    })
+  )
+
+  test(
+    "keeps a ledger in a file of whatever name",
+    Effect.gen(function* () {
+      const { inDirectory, run } = yield* withConfig(config)
+      const env = { ARC_SAGA_LEDGER: inDirectory("ü 100% #1?.db") }
+      yield* run(["ask", "Hi"], env)
+      const fs = yield* FileSystem.FileSystem
+      assert.isTrue(yield* Effect.orDie(fs.exists(env.ARC_SAGA_LEDGER)))
+      assert.strictEqual(JSON.parse((yield* run(["spend", "--json"], env)).out).length, 1)
     })
   )
 

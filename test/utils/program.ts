@@ -15,7 +15,9 @@ export const bundle = (directory: string, drivers: boolean): string => {
   )
   if (status !== 0) throw new Error(`${stdout}${stderr}`)
   fs.writeFileSync(path.join(directory, "package.json"), '{"type":"module"}')
-  if (drivers)
-    fs.symlinkSync(path.join(root, "node_modules"), path.join(directory, "node_modules"), "junction")
+  const packages = path.join(directory, "node_modules")
+  if (drivers) fs.symlinkSync(path.join(root, "node_modules"), packages, "junction")
+  // Node looks no further than where a folder has the package's name: it finds none in a folder above.
+  else fs.mkdirSync(path.join(packages, "@libsql/client"), { recursive: true })
   return path.join(directory, "bin.js")
 }

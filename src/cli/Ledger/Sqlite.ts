@@ -11,6 +11,10 @@ import * as Layer from "effect/Layer"
 import { patiently } from "../../internal/sql.js"
 import * as Stores from "./Stores.js"
 
+/** What means something in an address means nothing in a path. */
+const urlOf = (path: string): string =>
+  `file:${encodeURI(path).replaceAll("#", "%23").replaceAll("?", "%3F")}`
+
 /**
  * Ledger and budgets in the file at a path, which is made when it isn't there.
  *
@@ -18,7 +22,7 @@ import * as Stores from "./Stores.js"
  * @category layers
  */
 export const layer = (path: string): Stores.Stores => {
-  const client = LibsqlClient.layer({ url: `file:${path}` })
+  const client = LibsqlClient.layer({ url: urlOf(path) })
   // With a write-ahead log readers don't hold up the writer.
   const logged = Layer.effectDiscard(
     Effect.flatMap(SqlClient.SqlClient, (sql) => patiently(sql`PRAGMA journal_mode = WAL`))
