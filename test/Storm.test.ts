@@ -38,9 +38,9 @@ const printed = async (guards: "on" | "off", size: number, seed: number): Promis
   return stdout
 }
 
-const run = async (guards: "on" | "off", size: number, seed: number): Promise<Simulation.Report> =>
-  // What the process prints is the report as JSON, which it is all of.
-  JSON.parse(await printed(guards, size, seed)) as Simulation.Report
+const run = async (guards: "on" | "off", size: number, seed: number): Promise<storm.Weathered> =>
+  // The process prints just that, as JSON: all of it is plain data.
+  JSON.parse(await printed(guards, size, seed)) as storm.Weathered
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
 const ms = (value: number | null | undefined): string =>
@@ -53,6 +53,17 @@ const dead = ({ providers: [first] }: Simulation.Report): Simulation.Report["pro
   if (first === undefined) throw new Error("no provider")
   return first
 }
+
+/** What the providers have in their books, as the ledger has it. */
+const booked = (report: Simulation.Report): Array<storm.Weathered["ledger"][number]> =>
+  report.providers.map(({ books: { attempts, costUsd, inputTokens, outputTokens, unpriced }, provider }) => ({
+    provider,
+    attempts,
+    inputTokens,
+    outputTokens,
+    costUsd,
+    unpriced
+  }))
 
 const rows: ReadonlyArray<readonly [string, (report: Simulation.Report) => string]> = [
   ["tasks", ({ tasks }) => `${tasks}`],
@@ -96,10 +107,11 @@ const tags = [
 
 describe("a storm", () => {
   it("keeps answering through two hours of outages", async () => {
-    const [off, on] = await Promise.all([run("off", storm.tasks, 1), run("on", storm.tasks, 1)])
+    const [without, guarded] = await Promise.all([run("off", storm.tasks, 1), run("on", storm.tasks, 1)])
+    const [off, on] = [without.report, guarded.report]
     process.stdout.write(`\n${table(off, on)}\n`)
 
-    for (const report of [off, on]) {
+    for (const { ledger, report } of [without, guarded]) {
       assert.closeTo(report.tasks, storm.tasks, storm.tasks / 50)
       // An answer or a typed error, in time.
       assert.strictEqual(report.answered + failed(report), report.tasks)
@@ -109,6 +121,7 @@ describe("a storm", () => {
       assert.isAtMost(report.longestPauseMs, 30_000)
       // Every attempt, token and picodollar is in the books of both sides, and every attempt is closed.
       assert.deepStrictEqual(Simulation.discrepancies(report), [])
+      assert.sameDeepMembers([...ledger], booked(report))
       assert.isAbove(report.resumed + (report.errors["StreamInterruptedError"] ?? 0), 0)
     }
 

@@ -15,6 +15,18 @@ export const shares = { retries: 0.2, hedges: 0.05 }
 
 export const breaker = { consecutiveFailures: 5, openMs: 5000, maxOpenMs: 60_000 }
 
+/** What came of a storm. */
+export interface Weathered {
+  readonly report: Simulation.Report
+  /** What the ledger has of each provider that was asked. */
+  readonly ledger: ReadonlyArray<
+    Pick<
+      Simulation.Report["providers"][number]["books"],
+      "attempts" | "inputTokens" | "outputTokens" | "costUsd" | "unpriced"
+    > & { readonly provider: string | null }
+  >
+}
+
 /** Everything that keeps providers healthy, at its default numbers. */
 export const reliability = Layer.provideMerge(
   Hedging.layer({ share: shares.hedges }),
