@@ -1,7 +1,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
+import * as Utils from "effect/Utils"
 import type { EngineError } from "../EngineError.js"
 import * as Price from "../Price.js"
 import type * as ProviderMetrics from "../ProviderMetrics.js"
@@ -21,21 +22,23 @@ export interface World {
 /** The 0.99 quantile of the normal distribution. */
 const z99 = 2.326347874
 
+/** What Random draws from the same seed; without an Effect for each of millions of draws. */
+const chance = (seed: string): Utils.PCGRandom => new Utils.PCGRandom(Hash.hash(seed))
+
 /** Draws a quantity. */
-export const draw = (spread: Spread, random: Random.Random): Effect.Effect<number> =>
-  typeof spread === "number"
-    ? Effect.succeed(spread)
-    : Effect.zipWith(random.next, random.next, (radius, angle) => {
-        const normal = Math.sqrt(-2 * Math.log(1 - radius)) * Math.cos(2 * Math.PI * angle)
-        return spread.p50 * Math.exp((normal * Math.log(spread.p99 / spread.p50)) / z99)
-      })
+const draw = (spread: Spread, random: Utils.PCGRandom): number => {
+  if (typeof spread === "number") return spread
+  const radius = random.number()
+  const angle = random.number()
+  const normal = Math.sqrt(-2 * Math.log(1 - radius)) * Math.cos(2 * Math.PI * angle)
+  return spread.p50 * Math.exp((normal * Math.log(spread.p99 / spread.p50)) / z99)
+}
 
 /** How much a task reads and its answer writes: the same for whoever is asked. */
 const sizeOf = (world: World, request: ReasoningEngine.Request) => {
-  const random = Random.make(`${world.seed}/${request.task.id}`)
-  const tokens = (spread: Spread) =>
-    Effect.map(draw(spread, random), (drawn) => Math.max(1, Math.round(drawn)))
-  return Effect.zip(tokens(world.inputTokens), tokens(world.outputTokens))
+  const random = chance(`${world.seed}/${request.task.id}`)
+  const tokens = (spread: Spread) => Math.max(1, Math.round(draw(spread, random)))
+  return { inputTokens: tokens(world.inputTokens), outputTokens: tokens(world.outputTokens) }
 }
 
 const quantile = (spread: Spread, of: "p50" | "p99"): number =>
@@ -100,22 +103,35 @@ const answer = (
 
 const minute = 60_000
 
+/** By how much a provider is slower at an instant. */
+const slownessOf = ({ slowdowns }: Provider, now: number): number =>
+  slowdowns.find(({ fromMs, toMs }) => now >= fromMs && now < toMs)?.factor ?? 1
+
 /** What a provider does: every attempt from its own seed, so that no provider's luck moves another's. */
 export const behaviourOf = (world: World, provider: Provider, index: number): ScriptedEngine.Decide => {
   let window = -1
   let accepted = 0
 
   /** Milliseconds until the next attempt is allowed; 0 when this one is. */
-  const limited = (now: number): number => {
-    if (provider.requestsPerMinute === undefined) return 0
+  const limited = (now: number, limit: number): number => {
     if (Math.floor(now / minute) !== window) {
       window = Math.floor(now / minute)
       accepted = 0
     }
-    if (accepted >= provider.requestsPerMinute) return (window + 1) * minute - now
+    if (accepted >= limit) return (window + 1) * minute - now
     accepted++
     return 0
   }
+
+  /** What is said of a limit, in the minute of the attempt that was accepted last. */
+  const stated = (limit: number): Pick<Behaviour.Paced, "rateLimits"> =>
+    provider.statesRateLimits && Number.isFinite(limit)
+      ? {
+          rateLimits: {
+            requests: { remaining: Math.max(0, Math.floor(limit - accepted)), resetAt: (window + 1) * minute }
+          }
+        }
+      : {}
 
   const errorOf = (luck: number): EngineError["_tag"] | "cut" | undefined => {
     let sum = 0
@@ -127,16 +143,16 @@ export const behaviourOf = (world: World, provider: Provider, index: number): Sc
   }
 
   return (request, call) =>
-    Effect.gen(function* () {
-      const now = yield* Clock.currentTimeMillis
-      const random = Random.make(`${world.seed}/${provider.provider}/${call}`)
-      const firstTokenMs = Math.ceil(yield* draw(provider.firstTokenMs, random))
-      const luck = yield* random.next
-      const progress = yield* random.next
-      const [inputTokens, outputTokens] = yield* sizeOf(world, request)
+    Effect.map(Clock.currentTimeMillis, (now): Behaviour.Behaviour => {
+      const random = chance(`${world.seed}/${provider.provider}/${call}`)
+      const slowness = slownessOf(provider, now)
+      const firstTokenMs = Math.ceil(slowness * draw(provider.firstTokenMs, random))
+      const luck = random.number()
+      const progress = random.number()
+      const { inputTokens, outputTokens } = sizeOf(world, request)
       const chunks = answer(provider, index, outputTokens, request.prefill ?? "")
-      const msPerChunk = Math.ceil((1000 * tokensPerChunk(provider)) / provider.tokensPerSecond)
-      const paced = {
+      const msPerChunk = Math.ceil((slowness * 1000 * tokensPerChunk(provider)) / provider.tokensPerSecond)
+      const unlimited = {
         chunks,
         firstTokenMs,
         msPerChunk,
@@ -148,17 +164,19 @@ export const behaviourOf = (world: World, provider: Provider, index: number): Sc
       } as const
 
       const outage = provider.outages.find(({ fromMs, toMs }) => now >= fromMs && now < toMs)
-      if (outage?.kind === "silent") return Behaviour.stall({ ...paced, after: 0 })
+      if (outage?.kind === "silent") return Behaviour.stall({ ...unlimited, after: 0 })
       if (outage !== undefined) {
         return Behaviour.fail({ _tag: "TransientError", reason: "network", description: "an outage" })
       }
-      const retryAfterMs = limited(now)
+      const limit = provider.requestsPerMinute ?? Number.POSITIVE_INFINITY
+      const retryAfterMs = limited(now, limit)
       if (retryAfterMs > 0) {
         return Behaviour.fail({
           _tag: "RateLimitError",
           ...(provider.statesRetryAfter ? { retryAfterMs } : {})
         })
       }
+      const paced = { ...unlimited, ...stated(limit) }
       const failure = errorOf(luck)
       if (failure === "cut") {
         return Behaviour.cut({ ...paced, after: Math.floor(progress * chunks.length) })
@@ -167,7 +185,10 @@ export const behaviourOf = (world: World, provider: Provider, index: number): Sc
       if (failure === "TimeoutError") {
         return Behaviour.failAfter({ ...paced, after: 0, error: { _tag: failure } })
       }
-      if (failure !== undefined) return Behaviour.fail({ _tag: failure }, { afterMs: firstTokenMs })
+      // Who fails says so far that nothing was used, for those who don't wait for it.
+      if (failure !== undefined) {
+        return Behaviour.failAfter({ ...paced, usage: TokenUsage.none, after: 0, error: { _tag: failure } })
+      }
       // What it would still be writing when an outage begins is cut then.
       const begins = provider.outages.map(({ fromMs }) => fromMs).filter((fromMs) => fromMs > now)
       const until = Math.min(...begins) - now

@@ -47,9 +47,10 @@ export interface Options extends ReasoningEngine.Options {
   readonly script: Script
   /**
    * Whether calls are recorded; true when absent. Without it `calls` is empty and `open` is 0, and an
-   * attempt registers no finalizer: for measuring what is built on top of an engine.
+   * attempt registers no finalizer: for measuring what is built on top of an engine. A function gets each
+   * call when its scope has been closed, and only those that are open are kept: for long runs.
    */
-  readonly record?: boolean
+  readonly record?: boolean | ((call: Call) => void)
 }
 
 /**
@@ -100,7 +101,7 @@ export interface ScriptedEngine {
   readonly provider: AIProvider.AIProvider
   /** The engine itself: register this. */
   readonly engine: ReasoningEngine.ReasoningEngine
-  /** All calls until now, in the order in which they began. */
+  /** The calls that are kept, usually all until now, in the order in which they began. */
   readonly calls: Effect.Effect<ReadonlyArray<Call>>
   /** Attempts whose scope isn't closed yet. */
   readonly open: Effect.Effect<number>
@@ -156,9 +157,17 @@ const observe = <A, R>(
     }
   })
 
+/** What is kept of the calls of an engine. */
+interface Records {
+  readonly provider: AIProvider.AIProvider
+  readonly entries: Set<Entry>
+  begun: number
+  /** Gets what isn't kept any more. */
+  readonly onClosed: ((call: Call) => void) | undefined
+}
+
 const recorded = (
-  entries: Array<Entry>,
-  provider: AIProvider.AIProvider,
+  records: Records,
   request: ReasoningEngine.Request,
   { attempt, behaviour }: Chosen
 ): Effect.Effect<ReasoningEngine.Pull, EngineError, Scope.Scope> =>
@@ -167,8 +176,8 @@ const recorded = (
       Effect.acquireRelease(
         Effect.sync(() => {
           const entry: Entry = {
-            provider,
-            index: entries.length,
+            provider: records.provider,
+            index: records.begun++,
             request,
             behaviour,
             outcome: "running",
@@ -180,7 +189,7 @@ const recorded = (
             endedAt: Option.none(),
             closedAt: Option.none()
           }
-          entries.push(entry)
+          records.entries.add(entry)
           return entry
         }),
         (entry) =>
@@ -188,6 +197,9 @@ const recorded = (
             const now = clock.unsafeCurrentTimeMillis()
             if (entry.outcome === "running") end(entry, now, "interrupted")
             entry.closedAt = Option.some(now)
+            if (records.onClosed === undefined) return
+            records.entries.delete(entry)
+            records.onClosed(entry)
           })
       ),
       (entry) =>
@@ -226,7 +238,13 @@ export const make = (options: Options): Effect.Effect<ScriptedEngine> =>
   Effect.sync(() => {
     const { provider, script } = options
     const record = options.record ?? true
-    const entries: Array<Entry> = []
+    const entries = new Set<Entry>()
+    const records: Records = {
+      provider,
+      entries,
+      begun: 0,
+      onClosed: typeof record === "function" ? record : undefined
+    }
     const target: plan.Target = {
       provider,
       model: options.model ?? provider,
@@ -238,7 +256,7 @@ export const make = (options: Options): Effect.Effect<ScriptedEngine> =>
     })
 
     const run = (request: ReasoningEngine.Request, chosen: Chosen) =>
-      record ? recorded(entries, provider, request, chosen) : chosen.attempt
+      record === false ? chosen.attempt : recorded(records, request, chosen)
 
     const fromFunction = (decide: Decide): ReasoningEngine.ReasoningEngine["attempt"] => {
       let begun = 0
@@ -267,8 +285,8 @@ export const make = (options: Options): Effect.Effect<ScriptedEngine> =>
         ...options,
         attempt: typeof script === "function" ? fromFunction(script) : fromList(script)
       }),
-      calls: Effect.sync(() => entries.map((entry) => ({ ...entry }))),
-      open: Effect.sync(() => entries.filter((entry) => Option.isNone(entry.closedAt)).length)
+      calls: Effect.sync(() => Array.from(entries, (entry) => ({ ...entry }))),
+      open: Effect.sync(() => Array.from(entries).filter(({ closedAt }) => Option.isNone(closedAt)).length)
     }
   })
 

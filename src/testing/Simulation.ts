@@ -9,25 +9,23 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import * as Stream from "effect/Stream"
 import type * as AIResult from "../AIResult.js"
 import * as AITask from "../AITask.js"
 import * as AttemptObserver from "../AttemptObserver.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
+import { Callers, serve, type Served } from "../internal/simulatedCaller.js"
 import * as simulated from "../internal/simulatedProvider.js"
 import * as tally from "../internal/tally.js"
 import * as MultiLLMOrchestrator from "../MultiLLMOrchestrator.js"
 import * as Price from "../Price.js"
-import type * as RoutingPolicy from "../RoutingPolicy.js"
+import * as RoutingPolicy from "../RoutingPolicy.js"
 import * as Strategy from "../Strategy.js"
-import type { StreamInterruptedError } from "../StreamEvent.js"
 import * as ScriptedEngine from "./ScriptedEngine.js"
 import * as Options from "./Simulation/Options.js"
 import type * as Report from "./Simulation/Report.js"
@@ -36,71 +34,84 @@ import * as VirtualTime from "./VirtualTime.js"
 export { discrepancies, type Report } from "./Simulation/Report.js"
 export type { Options } from "./Simulation/Options.js"
 
-type Outcome = Either.Either<
-  AIResult.AIResult,
-  MultiLLMOrchestrator.OrchestratorError | StreamInterruptedError
->
-
-/** Serves one task as a caller does: whole, or to the end of its stream. */
-const serve = (orchestrator: MultiLLMOrchestrator.Service, task: AITask.AITask): Effect.Effect<Outcome> =>
-  Effect.either(
-    task.mode === "complete"
-      ? orchestrator.complete(task)
-      : orchestrator.stream(task).pipe(
-          Stream.filterMap((event) =>
-            event._tag === "Completed" ? Option.some(event.result) : Option.none()
-          ),
-          Stream.runLast,
-          // A stream that succeeds ends with Completed: without it the router has a bug.
-          Effect.flatMap((result) => Effect.orDie(result))
-        )
-  )
-
 /** Lets the tasks come, and waits until the last is done. */
 const drive = (
-  options: Options.Decoded
-): Effect.Effect<ReadonlyArray<Outcome>, InvalidArgumentError, MultiLLMOrchestrator.MultiLLMOrchestrator> =>
+  options: Options.Decoded,
+  served: (task: AITask.AITask, served: Served) => void
+): Effect.Effect<void, InvalidArgumentError, MultiLLMOrchestrator.MultiLLMOrchestrator> =>
   Effect.gen(function* () {
     const orchestrator = yield* MultiLLMOrchestrator.MultiLLMOrchestrator
     const arrivals = Random.make(`${options.seed}/arrivals`)
     const meanMs = 60_000 / options.arrivals.perMinute
-    const fibers: Array<Fiber.RuntimeFiber<Outcome>> = []
+    const underWay = new Map<string, Fiber.RuntimeFiber<void>>()
+    const template = yield* AITask.make({
+      prompt: "A task of a simulation",
+      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs })
+    })
     let at = 0
-    for (;;) {
+    for (let number = 1; ; number++) {
       at += options.arrivals.kind === "fixed" ? meanMs : -Math.log(1 - (yield* arrivals.next)) * meanMs
       if (at >= options.durationMs) break
       yield* Effect.sleep(at - (yield* Clock.currentTimeMillis))
-      const id = `task-${fibers.length + 1}`
-      const task = yield* AITask.make({
-        id,
-        prompt: id,
-        mode: (yield* arrivals.next) < options.streamingShare ? "streaming" : "complete",
-        ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs })
+      const id = `task-${number}`
+      const mode = (yield* arrivals.next) < options.streamingShare ? "streaming" : "complete"
+      const task: AITask.AITask = { ...template, id, mode }
+      const serving = Effect.map(serve(orchestrator, task), (got) => {
+        served(task, got)
+        underWay.delete(id)
       })
-      fibers.push(yield* Effect.fork(serve(orchestrator, task)))
+      underWay.set(id, yield* Effect.fork(serving))
     }
-    return yield* Effect.forEach(fibers, Fiber.join)
+    // One that has died is still there: joining it tells why.
+    yield* Effect.forEach([...underWay.values()], Fiber.join, { discard: true })
   })
+
+/** Sees every attempt, besides whoever of the options does. */
+const layerObserver = (
+  seen: (attempt: AIResult.Attempt, task: AITask.AITask) => void
+): Layer.Layer<AttemptObserver.AttemptObserver> =>
+  Layer.effect(
+    AttemptObserver.AttemptObserver,
+    Effect.map(Effect.serviceOption(AttemptObserver.AttemptObserver), (other) => ({
+      observe: (attempt, task) => {
+        seen(attempt, task)
+        return Option.match(other, {
+          onNone: () => Effect.void,
+          onSome: ({ observe }) => observe(attempt, task)
+        })
+      }
+    }))
+  )
 
 const simulate = (
   options: Options.Decoded,
-  policy: RoutingPolicy.Options
+  policy: RoutingPolicy.Options,
+  around: Layer.Layer<never, InvalidArgumentError>
 ): Effect.Effect<Report.Report, InvalidArgumentError> =>
   Effect.gen(function* () {
     const providers = yield* Effect.forEach(options.providers, (provider, index) =>
       Effect.gen(function* () {
         const price =
           provider.price === undefined ? Option.none() : Option.some(yield* Price.make(provider.price))
+        const books = new tally.Books(price, provider.outages)
         const scripted = yield* ScriptedEngine.make({
           provider: provider.provider,
           capabilities: { prefill: provider.prefill },
           ...Option.match(price, { onNone: () => ({}), onSome: (known) => ({ price: known }) }),
-          script: simulated.behaviourOf(options, provider, index)
+          script: simulated.behaviourOf(options, provider, index),
+          record: (call) => books.add(call)
         })
-        return { provider, price, scripted }
+        return { provider, price, books, scripted, accounts: new tally.Tally() }
       })
     )
-    const attempts: Array<AIResult.Attempt> = []
+    const accounts = new Map<string, tally.Tally>(
+      providers.map(({ accounts, provider }) => [provider.provider, accounts])
+    )
+    const all = new tally.Tally()
+    const attempts = new Map<string | undefined, Array<AIResult.Attempt>>()
+    const callers = new Callers(
+      options.timeoutMs ?? policy.limits?.timeoutMs ?? RoutingPolicy.defaultLimits.timeoutMs
+    )
     const layer = MultiLLMOrchestrator.layerFor({
       providers: providers.map(({ price, provider }) =>
         simulated.metricsOf(provider, price, options.outputTokens)
@@ -111,33 +122,31 @@ const simulate = (
       // The names of the providers are distinct: the options were checked.
       Layer.provide(Layer.orDie(ScriptedEngine.layerRegistry(providers.map(({ scripted }) => scripted)))),
       Layer.provide(
-        Layer.succeed(AttemptObserver.AttemptObserver, {
-          observe: (attempt) => Effect.sync(() => attempts.push(attempt))
+        layerObserver((attempt, { id }) => {
+          all.add(attempt)
+          accounts.get(attempt.provider)?.add(attempt)
+          attempts.set(id, [...(attempts.get(id) ?? []), attempt])
         })
-      )
+      ),
+      Layer.provide(around)
     )
-    const outcomes = yield* Effect.provide(drive(options), layer)
-    const endedAtMs = yield* Clock.currentTimeMillis
-    const all = tally.accountsOf(attempts)
-    const results = outcomes.flatMap((outcome) => (Either.isRight(outcome) ? [outcome.right] : []))
+    const served = ({ id }: AITask.AITask, got: Served): void => {
+      callers.add(got, attempts.get(id) ?? [])
+      attempts.delete(id)
+    }
+    yield* Effect.provide(drive(options, served), layer)
+    const { costUsd, unpriced } = all.totals
     return {
       seed: options.seed,
-      endedAtMs,
-      tasks: outcomes.length,
-      answered: results.length,
-      errors: tally.count(outcomes.flatMap((outcome) => (Either.isLeft(outcome) ? [outcome.left._tag] : []))),
-      latencyMs: tally.latencyOf(results.map(({ durationMs }) => durationMs)),
-      firstTokenMs: tally.latencyOf(results.flatMap(({ firstTokenMs }) => Option.toArray(firstTokenMs))),
-      retried: results.filter(({ attempts: [first, second] }) => second?.provider === first?.provider).length,
-      fellOver: results.filter(({ attempts: [first], provider }) => provider !== first?.provider).length,
-      resumed: results.filter((result) => result.attempts.some(({ outcome }) => outcome === "cut")).length,
-      spendUsd: all.costUsd,
-      unpriced: all.unpriced,
-      providers: yield* Effect.forEach(providers, ({ price, provider: { provider }, scripted }) =>
-        Effect.zipWith(scripted.calls, scripted.open, (calls, open) => ({
+      endedAtMs: yield* Clock.currentTimeMillis,
+      ...callers.report,
+      spendUsd: costUsd,
+      unpriced,
+      providers: yield* Effect.forEach(providers, ({ accounts, books, provider: { provider }, scripted }) =>
+        Effect.map(scripted.open, (open) => ({
           provider,
-          accounts: tally.accountsOf(attempts.filter((attempt) => attempt.provider === provider)),
-          books: tally.booksOf(calls, price),
+          accounts: accounts.totals,
+          ...books.report,
           open
         }))
       )
@@ -167,9 +176,9 @@ const simulate = (
 export const run = (
   options: Options.Options
 ): Effect.Effect<Report.Report, InvalidArgumentError | VirtualTime.VirtualTimeError> => {
-  const { policy, ...data } = options
+  const { layer = Layer.empty, policy, ...data } = options
   return Effect.flatMap(Options.decode(data), (decoded) =>
-    simulate(decoded, policy ?? {}).pipe(
+    simulate(decoded, policy ?? {}, layer).pipe(
       // Thousands of failures are what is wanted here, not news.
       Logger.withMinimumLogLevel(LogLevel.None),
       VirtualTime.simulate({ seed: decoded.seed, limitMs: decoded.durationMs + 24 * 3_600_000 })

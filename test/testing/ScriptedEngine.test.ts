@@ -75,6 +75,31 @@ describe("ScriptedEngine", () => {
     })
   )
 
+  it.effect("hands over each call when it is closed, and keeps those that are open", () =>
+    Effect.gen(function* () {
+      const closed: Array<ScriptedEngine.Call> = []
+      const engine = yield* scripted([Behaviour.answer({ text: "a" }), Behaviour.never()], {
+        record: (call) => void closed.push(call)
+      })
+      yield* collect(engine.engine)
+      const waiting = yield* Effect.fork(collect(engine.engine))
+      yield* TestClock.adjust(5)
+      assert.deepStrictEqual(
+        closed.map(({ closedAt, index, outcome, text }) => [index, outcome, text, closedAt]),
+        [[0, "succeeded", "a", Option.some(0)]]
+      )
+      assert.deepInclude(yield* only(engine), { index: 1, outcome: "running" })
+      assert.strictEqual(yield* engine.open, 1)
+      yield* Fiber.interrupt(waiting)
+      assert.deepStrictEqual(
+        closed.map(({ outcome }) => outcome),
+        ["succeeded", "interrupted"]
+      )
+      assert.deepStrictEqual(yield* engine.calls, [])
+      assert.strictEqual(yield* engine.open, 0)
+    })
+  )
+
   it.effect("tells of limits with what it gives first, never alone", () =>
     Effect.gen(function* () {
       const rateLimits = { requests: { remaining: 3, resetAt: 60_000 } }

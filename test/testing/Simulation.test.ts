@@ -1,7 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
+import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
+import * as AIProvider from "../../src/AIProvider.js"
+import * as AttemptGuard from "../../src/AttemptGuard.js"
+import * as AttemptObserver from "../../src/AttemptObserver.js"
+import * as EngineError from "../../src/EngineError.js"
+import * as Hedging from "../../src/Hedging.js"
+import * as LiveMetrics from "../../src/LiveMetrics.js"
+import * as RateLimits from "../../src/RateLimits.js"
 import * as RoutingPolicy from "../../src/RoutingPolicy.js"
 import * as Simulation from "../../src/testing/Simulation.js"
 
@@ -252,6 +262,142 @@ describe("Simulation", () => {
     })
   )
 
+  it.effect("tells what was tried while a provider was down, and when it was used again", () =>
+    Effect.gen(function* () {
+      const report = yield* Simulation.run({
+        ...small,
+        outputTokens: 30,
+        providers: [
+          {
+            provider: "claude",
+            firstTokenMs: 100,
+            outages: [
+              { fromMs: 15_000, toMs: 35_000 },
+              { fromMs: 200_000, toMs: 211_000 },
+              { fromMs: 295_000, toMs: 400_000 }
+            ]
+          }
+        ]
+      })
+      // A task every 10 s: at 20 s and 30 s, and at 200 s and 210 s, each tried thrice.
+      const claude = of(report, "claude")
+      assert.strictEqual(claude.duringOutages, 12)
+      assert.deepStrictEqual(claude.recoveredAfterMs, [5000, 9000, null])
+      assert.strictEqual(report.retries, 8)
+      assert.deepStrictEqual(report.errors, { AllProvidersFailedError: 4 })
+    })
+  )
+
+  it.effect("slows what begins while a provider is slow", () =>
+    Effect.gen(function* () {
+      const slow = { fromMs: 100_000, toMs: 200_000, factor: 3 }
+      const report = yield* Simulation.run({
+        ...small,
+        streamingShare: 1,
+        providers: [{ provider: "claude", firstTokenMs: 100, slowdowns: [slow] }]
+      })
+      assert.deepStrictEqual(report.latencyMs, { p50: 600, p99: 1800, max: 1800 })
+      assert.deepStrictEqual(report.firstTokenMs, { p50: 100, p99: 300, max: 300 })
+      assert.strictEqual(report.longestPauseMs, 1500)
+    })
+  )
+
+  it.effect("finds tasks that end after their time", () =>
+    Effect.gen(function* () {
+      // A limit that the simulation isn't told of: that of the policy.
+      const policy = { limits: { timeoutMs: 550 } }
+      const inTime = yield* Simulation.run({ ...small, policy, streamingShare: 0 })
+      assert.deepStrictEqual(inTime.errors, { AllProvidersFailedError: 29 })
+      assert.strictEqual(inTime.late, 0)
+      // Somebody who holds up every attempt, whatever the time.
+      const slack = Layer.succeed(AttemptGuard.AttemptGuard, {
+        admit: () => Effect.as(Effect.sleep(700), { settle: () => Effect.void, withdraw: Effect.void })
+      })
+      for (const streamingShare of [0, 1]) {
+        const held = yield* Simulation.run({ ...small, policy, streamingShare, layer: slack })
+        assert.strictEqual(held.late, 29)
+      }
+    })
+  )
+
+  it.effect("runs with services around the orchestrator, which see what the providers say", () =>
+    Effect.gen(function* () {
+      const limited: Simulation.Options = {
+        ...small,
+        arrivals: { kind: "fixed", perMinute: 60 },
+        providers: [
+          { provider: "claude", firstTokenMs: 100, requestsPerMinute: 20.5 },
+          { provider: "gpt4", firstTokenMs: 300 }
+        ]
+      }
+      const told = { ...limited, layer: RateLimits.layer() }
+      const blind = yield* Simulation.run(limited)
+      const kept = yield* Simulation.run(told)
+      const [first] = limited.providers
+      const silent = yield* Simulation.run({
+        ...told,
+        providers: [
+          { ...first, statesRateLimits: false, statesRetryAfter: false },
+          limited.providers[1] ?? first
+        ]
+      })
+      const refused = (report: Simulation.Report) => of(report, "claude").books.errors["RateLimitError"] ?? 0
+      assert.isAbove(refused(blind), 100)
+      assert.strictEqual(refused(kept), 0)
+      assert.isAbove(refused(silent), 100)
+      assert.strictEqual(of(kept, "claude").books.attempts, 100)
+    })
+  )
+
+  it.effect("counts tasks that nobody was asked for", () =>
+    Effect.gen(function* () {
+      const refusal = new EngineError.QuotaExhaustedError({ provider: AIProvider.Claude, description: "no" })
+      const refusing = Layer.succeed(AttemptGuard.AttemptGuard, { admit: () => Effect.fail(refusal) })
+      const report = yield* Simulation.run({ ...small, layer: refusing })
+      assert.deepStrictEqual(report.errors, { AllProvidersFailedError: 29 })
+      assert.strictEqual(of(report, "claude").accounts.attempts, 0)
+      assert.strictEqual(report.retries, 0)
+    })
+  )
+
+  it.effect("counts what is asked besides", () =>
+    Effect.gen(function* () {
+      const report = yield* Simulation.run({
+        ...small,
+        durationMs: hour,
+        strategy: "quality",
+        providers: [
+          {
+            provider: "claude",
+            qualityScore: 9,
+            firstTokenMs: { p50: 300, p99: 3000 },
+            price: { input: 1, output: 2 }
+          },
+          { provider: "gpt4", firstTokenMs: 200, price: { input: 1, output: 2 } }
+        ],
+        layer: Layer.provideMerge(Hedging.layer({ share: 0.5, quantile: 0.8 }), LiveMetrics.layer())
+      })
+      assert.isAbove(report.hedges, 30)
+      assert.strictEqual(report.retries, 0)
+      assert.strictEqual(report.hedges, of(report, "gpt4").books.attempts)
+      assert.deepStrictEqual(Simulation.discrepancies(report), [])
+    })
+  )
+
+  it.effect("lets others observe the attempts too, and dies as a task does", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const observer = Layer.succeed(AttemptObserver.AttemptObserver, {
+        observe: ({ provider }) => Effect.sync(() => void seen.push(provider))
+      })
+      const report = yield* Simulation.run({ ...small, layer: observer })
+      assert.strictEqual(seen.length, of(report, "claude").accounts.attempts)
+      const broken = Layer.succeed(AttemptObserver.AttemptObserver, { observe: () => Effect.die("a bug") })
+      const exit = yield* Effect.exit(Simulation.run({ ...small, layer: broken }))
+      assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+    })
+  )
+
   it.effect("reconciles whatever the fleet", () =>
     Effect.gen(function* () {
       const shares = FastCheck.record(
@@ -338,6 +484,12 @@ describe("Simulation", () => {
       assert.include(
         yield* rejected({ providers: [{ provider: "claude", outages: [{ fromMs: 5, toMs: 5 }] }] }),
         "Expected more than fromMs, actual 5"
+      )
+      assert.include(
+        yield* rejected({
+          providers: [{ provider: "claude", slowdowns: [{ fromMs: 0, toMs: 5, factor: 0 }] }]
+        }),
+        "Simulation.providers[0].slowdowns[0].factor"
       )
       assert.include(
         yield* rejected({

@@ -100,20 +100,19 @@ const parse = (text: string, connection: number): Received | undefined => {
   return { method, path, headers, body: Buffer.from(body, "latin1").toString("utf8"), connection }
 }
 
-/** Starts a server that plays one script for each request; the last one again for all that follow. */
-export const make = (
-  ...scripts: ReadonlyArray<ReadonlyArray<Step>>
-): Effect.Effect<RawServer, never, Scope.Scope> =>
+/** A server that is listening. */
+export interface Listening {
+  readonly url: string
+  /** Connections that are open. */
+  readonly connections: () => number
+}
+
+/** Starts a server that plays for each request what it is told to. */
+export const listen = (
+  script: (request: Received, socket: Net.Socket) => ReadonlyArray<Step>
+): Effect.Effect<Listening, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const requests: Array<Received> = []
     const sockets = new Set<Net.Socket>()
-    const fiberId = yield* Effect.fiberId
-    const signals = () => {
-      const all: Array<Deferred.Deferred<void>> = []
-      return (request: number): Deferred.Deferred<void> => (all[request] ??= Deferred.unsafeMake(fiberId))
-    }
-    const arrival = signals()
-    const closing = signals()
     let connections = 0
 
     const play = (socket: Net.Socket, [step, ...rest]: ReadonlyArray<Step>): void => {
@@ -144,10 +143,7 @@ export const make = (
         const request = parse(received, connection)
         if (request === undefined) return
         received = ""
-        const number = requests.push(request) - 1
-        Deferred.unsafeDone(arrival(number), Effect.void)
-        socket.once("close", () => Deferred.unsafeDone(closing(number), Effect.void))
-        play(socket, scripts[number] ?? scripts.at(-1) ?? [])
+        play(socket, script(request, socket))
       })
       socket.once("close", () => sockets.delete(socket))
     })
@@ -163,8 +159,30 @@ export const make = (
     )
     const address = server.address()
     const port = typeof address === "object" && address !== null ? address.port : 0
+    return { url: `http://127.0.0.1:${port}`, connections: () => sockets.size }
+  })
+
+/** Starts a server that plays one script for each request; the last one again for all that follow. */
+export const make = (
+  ...scripts: ReadonlyArray<ReadonlyArray<Step>>
+): Effect.Effect<RawServer, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const requests: Array<Received> = []
+    const fiberId = yield* Effect.fiberId
+    const signals = () => {
+      const all: Array<Deferred.Deferred<void>> = []
+      return (request: number): Deferred.Deferred<void> => (all[request] ??= Deferred.unsafeMake(fiberId))
+    }
+    const arrival = signals()
+    const closing = signals()
+    const { url } = yield* listen((request, socket) => {
+      const number = requests.push(request) - 1
+      Deferred.unsafeDone(arrival(number), Effect.void)
+      socket.once("close", () => Deferred.unsafeDone(closing(number), Effect.void))
+      return scripts[number] ?? scripts.at(-1) ?? []
+    })
     return {
-      url: `http://127.0.0.1:${port}`,
+      url,
       requests,
       received: (request) => Deferred.await(arrival(request)),
       closed: (request) => Deferred.await(closing(request))

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Either from "effect/Either"
+import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "../../AIProvider.js"
 import type * as EngineError from "../../EngineError.js"
@@ -61,6 +62,15 @@ const byTag = <A, I>(value: Schema.Schema<A, I>) => {
   } satisfies { readonly [Tag in EngineError.EngineError["_tag"]]: unknown })
 }
 
+/** A time, in milliseconds from the start of the simulation, and what is special in it. */
+const period = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
+  Schema.Struct({ fromMs: millis, toMs: millis }).pipe(
+    Schema.filter(({ fromMs, toMs }) =>
+      toMs > fromMs ? undefined : { path: ["toMs"], message: `Expected more than fromMs, actual ${toMs}` }
+    ),
+    Schema.extend(Schema.Struct(fields))
+  )
+
 /**
  * A time in which a provider is down: it refuses what begins in it (`refuse`), or takes it and says
  * nothing (`silent`); what it is writing when the time begins is cut.
@@ -68,16 +78,15 @@ const byTag = <A, I>(value: Schema.Schema<A, I>) => {
  * @since 0.1.0
  * @category schemas
  */
-export const Outage = Schema.Struct({
-  /** Milliseconds from the start of the simulation. */
-  fromMs: millis,
-  toMs: millis,
-  kind: withDefault(Schema.Literal("refuse", "silent"), "refuse")
-}).pipe(
-  Schema.filter(({ fromMs, toMs }) =>
-    toMs > fromMs ? undefined : { path: ["toMs"], message: `Expected more than fromMs, actual ${toMs}` }
-  )
-)
+export const Outage = period({ kind: withDefault(Schema.Literal("refuse", "silent"), "refuse") })
+
+/**
+ * A time in which a provider is slow: what begins in it takes so many times as long.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Slowdown = period({ factor: positive("a factor") })
 
 /**
  * What a simulated provider is like.
@@ -99,7 +108,10 @@ export const Provider = Schema.Struct({
   requestsPerMinute: Schema.optionalWith(positive("requests per minute"), { exact: true }),
   /** Whether its RateLimitError says when to come back; true when absent. */
   statesRetryAfter: withDefault(Schema.Boolean, true),
+  /** Whether its answers say how many requests are left in the minute; true when absent. */
+  statesRateLimits: withDefault(Schema.Boolean, true),
   outages: withDefault(Schema.Array(Outage), []),
+  slowdowns: withDefault(Schema.Array(Slowdown), []),
   /** USD per million tokens; unknown when absent, which isn't 0. */
   price: Schema.optionalWith(Price.Options, { exact: true }),
   /** How good its answers are, 0 to 10; 5 when absent. */
@@ -167,7 +179,7 @@ const Data = Schema.Struct({
 export type Provider = typeof Provider.Type
 
 /**
- * What is simulated: plain data, and the policy by which tasks are routed.
+ * What is simulated: plain data, the policy by which tasks are routed, and what stands around it.
  *
  * @since 0.1.0
  * @category models
@@ -175,6 +187,8 @@ export type Provider = typeof Provider.Type
 export interface Options extends Schema.Schema.Encoded<typeof Data> {
   /** How tasks are routed; the default policy when absent. */
   readonly policy?: RoutingPolicy.Options
+  /** Services around the orchestrator, such as a circuit breaker, rate limits or budgets; none when absent. */
+  readonly layer?: Layer.Layer<never, InvalidArgumentError>
 }
 
 /**

@@ -59,6 +59,13 @@ export interface ProviderReport {
   readonly accounts: Totals
   /** What the provider says of the same attempts. */
   readonly books: Totals
+  /** Attempts that began while it was down. */
+  readonly duringOutages: number
+  /**
+   * For each outage, milliseconds from its end until the first attempt began that it answered; null where
+   * there was none.
+   */
+  readonly recoveredAfterMs: ReadonlyArray<number | null>
   /** Attempts that were never closed at the provider. */
   readonly open: number
 }
@@ -75,6 +82,10 @@ export interface Report {
   readonly endedAtMs: number
   readonly tasks: number
   readonly answered: number
+  /** Tasks that ended after their timeout; of a stream, those whose first content, or failure without any, did. */
+  readonly late: number
+  /** The longest that a stream paused between two pieces, in milliseconds. */
+  readonly longestPauseMs: number
   /** Why the others failed, by the tag of the error that the caller got. */
   readonly errors: Counts
   /** Of the answered: how long the whole answer took; null when there is none. */
@@ -87,6 +98,10 @@ export interface Report {
   readonly fellOver: number
   /** Answered although the answer was cut, by going on with it. */
   readonly resumed: number
+  /** Attempts at a provider that the same task had asked before. */
+  readonly retries: number
+  /** Attempts that began while another one of the same task was under way. */
+  readonly hedges: number
   /** What all attempts together cost, as an exact decimal; without those of unknown price. */
   readonly spendUsd: string
   /** Attempts that used something whose price is unknown. */

@@ -1,0 +1,79 @@
+/** Two hours in which everything goes wrong that goes wrong with providers. */
+import { Hedging, Reliability } from "arc-saga"
+import type { Simulation } from "arc-saga/testing"
+import * as Layer from "effect/Layer"
+
+const minute = 60_000
+
+/** Tasks of a whole storm; STORM_TASKS makes it smaller, and its providers with it. */
+export const tasks = Number(process.env["STORM_TASKS"] ?? 200_000)
+
+export const outage = { fromMs: 30 * minute, toMs: 50 * minute }
+
+/** The share of calls that may be retries or hedges: the defaults. */
+export const shares = { retries: 0.2, hedges: 0.05 }
+
+export const breaker = { consecutiveFailures: 5, openMs: 5000, maxOpenMs: 60_000 }
+
+/** What came of a storm. */
+export interface Weathered {
+  readonly report: Simulation.Report
+  /** What the ledger has of each provider that was asked. */
+  readonly ledger: ReadonlyArray<
+    Pick<
+      Simulation.Report["providers"][number]["books"],
+      "attempts" | "inputTokens" | "outputTokens" | "costUsd" | "unpriced"
+    > & { readonly provider: string | null }
+  >
+}
+
+/** Everything that keeps providers healthy, at its default numbers. */
+export const reliability = Layer.provideMerge(
+  Hedging.layer({ share: shares.hedges }),
+  Reliability.layer({ circuitBreaker: breaker, retryBudget: { share: shares.retries } })
+)
+
+/**
+ * The favourite bursts with 429s whenever its requests of a minute are used up, and is down for 20 minutes;
+ * the second is 10 times as slow for a quarter of an hour; the third cuts one answer in twenty.
+ */
+export const options = (size: number, seed: number): Simulation.Options => {
+  const perMinute = size / 120
+  return {
+    seed,
+    durationMs: 120 * minute,
+    arrivals: { perMinute },
+    streamingShare: 0.1,
+    timeoutMs: 20_000,
+    strategy: "fastest",
+    outputTokens: { p50: 80, p99: 500 },
+    providers: [
+      {
+        provider: "copilot_chat",
+        price: { input: 2.5, output: 10 },
+        firstTokenMs: { p50: 300, p99: 1500 },
+        tokensPerSecond: 200,
+        requestsPerMinute: 0.6 * perMinute,
+        prefill: true,
+        outages: [outage]
+      },
+      {
+        provider: "claude",
+        price: { input: 3, output: 15 },
+        firstTokenMs: { p50: 400, p99: 2000 },
+        tokensPerSecond: 180,
+        requestsPerMinute: 0.6 * perMinute,
+        prefill: true,
+        slowdowns: [{ fromMs: 75 * minute, toMs: 90 * minute, factor: 10 }]
+      },
+      {
+        provider: "gpt4",
+        price: { input: 1, output: 4 },
+        firstTokenMs: { p50: 500, p99: 2500 },
+        tokensPerSecond: 160,
+        prefill: true,
+        cutShare: 0.05
+      }
+    ]
+  }
+}
