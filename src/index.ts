@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export * as Acceptance from "./Acceptance.js"
 export * as AIProvider from "./AIProvider.js"
 export * as AIResult from "./AIResult.js"
 export * as AITask from "./AITask.js"
@@ -11,7 +12,9 @@ export * as AttemptObserver from "./AttemptObserver.js"
 export * as BudgetExceeded from "./BudgetExceeded.js"
 export * as Budgets from "./Budgets.js"
 export * as BudgetStore from "./BudgetStore.js"
+export * as Cascade from "./Cascade.js"
 export * as CircuitBreaker from "./CircuitBreaker.js"
+export * as Comparison from "./Comparison.js"
 export * as CostOptimizer from "./CostOptimizer.js"
 export * as EngineError from "./EngineError.js"
 export * as Hedging from "./Hedging.js"
