@@ -103,7 +103,7 @@ const solve = (matrix: ReadonlyArray<Float64Array>, right: Float64Array): Array<
       right[below] = at(right, below) - factor * at(right, pivot)
     }
   }
-  const solution = new Array<number>(size).fill(0)
+  const solution = Array.from({ length: size }, () => 0)
   for (let pivot = size - 1; pivot >= 0; pivot--) {
     solution[pivot] = (at(right, pivot) - inner(solution, Array.from(row(pivot)))) / at(row(pivot), pivot)
   }
@@ -152,7 +152,7 @@ export const leastSquares = (samples: ReadonlyArray<Sample>, size: number, penal
 
 /** Logistic regression of a few numbers, by Newton's steps, with a penalty on the weights. */
 export const logistic = (samples: ReadonlyArray<Sample>, size: number, penalty = 1): Array<number> => {
-  let weights = new Array<number>(size).fill(0)
+  let weights = Array.from({ length: size }, () => 0)
   for (let step = 0; step < 20; step++) {
     const weighted = samples.map(({ inputs, target }) => {
       const score = inner(inputs, weights)
