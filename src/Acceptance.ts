@@ -122,7 +122,7 @@ const decodeKeep = validation.decoder(
 
 /**
  * Takes an answer when the model has learned that, with such answers, what the last provider would better
- * isn't worth its cost. It is for the cascade that the model was trained for: `asks` and `last` say whom to
+ * isn't worth its cost, and nothing once a provider that is asked has failed. It is for the cascade that the model was trained for: `asks` and `last` say whom to
  * ask. Fails with an InvalidArgumentError when the model has none or the share isn't from 0 to 1.
  *
  * @since 0.1.0
@@ -158,13 +158,15 @@ export const learned = (options: {
       const reached = cascade.asks.findLastIndex((provider) => asked.includes(provider))
       const stage = cascade.stages[reached]
       if (stage === undefined || last === undefined || worth === undefined) return Option.none()
-      const said = cascade.asks.slice(0, reached + 1).map((provider) => {
+      const said = cascade.asks.slice(0, reached + 1).flatMap((provider) => {
         const answer = answers.find((each) => each.provider === provider)
-        return {
-          answer: answer === undefined ? "" : Comparison.keyOf(options.comparison, answer),
-          score: estimates.find((estimate) => estimate.provider === provider)?.score ?? 0
-        }
+        const score = estimates.find((estimate) => estimate.provider === provider)?.score
+        return answer === undefined || score === undefined
+          ? []
+          : [{ answer: Comparison.keyOf(options.comparison, answer), score }]
       })
+      // Who failed wasn't part of what was learned: nothing is known of the answers without.
+      if (said.length <= reached) return Option.none()
       const accepted = acceptedAt(stage, said, last, worth)
       const provider = accepted === undefined ? undefined : cascade.asks[accepted]
       return Option.fromNullable(answers.find((answer) => answer.provider === provider))

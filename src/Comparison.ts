@@ -57,7 +57,7 @@ const lastNumber = (text: string): Option.Option<number> => {
 }
 
 /**
- * Numbers: the last one behind the last announcement of an answer, or else the last one at all. `1,250.0`
+ * Numbers: the last one of the sentence that announces the answer at last, or else the last one at all. `1,250.0`
  * is `1250`; units and currencies don't count.
  *
  * @since 0.1.0
@@ -67,8 +67,14 @@ export const number: Comparison = {
   name: "number",
   normalize: (text) => {
     const plain = unwrapped(text).replaceAll("$", "")
+    // The sentence of the announcement: what is said about the answer afterwards isn't the answer.
+    const [sentence = ""] = announced(plain)
+      .trimStart()
+      .split(/[.!?](?:\s|$)|\n/)
     return Option.match(
-      Option.orElse(lastNumber(announced(plain)), () => lastNumber(plain)),
+      Option.orElse(announced(plain) === plain ? Option.none() : lastNumber(sentence), () =>
+        lastNumber(plain)
+      ),
       // Zero has one form, whatever its sign.
       { onNone: () => "", onSome: (value) => String(value === 0 ? 0 : value) }
     )
