@@ -51,7 +51,7 @@ mkdirSync("results", { recursive: true })
 const measured = Object.fromEntries(
   sets.map((set) => {
     const outcomes = read(set)
-    const result = evaluate(outcomes)
+    const result = Either.getOrThrowWith(evaluate(outcomes), (error) => error)
     report.print(`\n${set}: ${EvaluationReport.tables(result)}`)
     writeFileSync(`results/${set}.svg`, EvaluationPicture.svg(result, set))
     return [set, { outcomes, result }] as const

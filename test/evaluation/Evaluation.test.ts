@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Outcomes } from "arc-saga"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import { PCGRandom } from "effect/Utils"
-import { evaluate } from "../../src/internal/evaluation/evaluate.js"
+import * as evaluation from "../../src/internal/evaluation/evaluate.js"
 import * as measures from "../../src/internal/evaluation/measures.js"
 import * as policies from "../../src/internal/evaluation/policies.js"
 import { play, type Policy } from "../../src/internal/evaluation/policy.js"
@@ -12,6 +13,9 @@ import * as data from "../utils/outcomes.js"
 import { runs } from "../utils/property.js"
 
 const { cheap, middle, strong } = data
+
+const evaluate = (...args: Parameters<typeof evaluation.evaluate>) =>
+  Either.getOrThrow(evaluation.evaluate(...args))
 
 const recorded = data.make(1200)
 
@@ -42,7 +46,7 @@ const shuffledLabels = (
 }
 
 const apgrOf = (trained: Parameters<Policy["fit"]>[0], test: ReadonlyArray<Outcomes.Outcome>): number => {
-  const { gain } = policies.prediction(policies.trainer()).fit(trained)
+  const { gain } = Either.getOrThrow(policies.prediction(policies.trainer()).fit(trained))
   const recovery = measures.recovery(
     seen(test).map(({ features, outcome }) => ({
       expected: gain?.(features, strong, cheap) ?? 0,
@@ -57,7 +61,7 @@ describe("the evaluation", () => {
   it("reproduces the mean of a policy that always picks one model, to the digit", () => {
     const { test, ...parts } = Outcomes.split(recorded, "s0")
     for (const provider of [cheap, middle, strong]) {
-      const results = play(policies.single(provider).fit(parts).at(0.99), seen(test))
+      const results = play(Either.getOrThrow(policies.single(provider).fit(parts)).at(0.99), seen(test))
       const own = test.map((outcome) => Outcomes.answered(outcome, provider))
       assert.strictEqual(
         mean(results.map(({ quality }) => quality)),
@@ -132,7 +136,10 @@ describe("the evaluation", () => {
       const { test, ...parts } = Outcomes.split(recorded, "s0")
       const policy = policies.all(recorded).find(({ name }) => name === row.policy)
       if (policy === undefined || row.keep !== 0.99 || !/only|mixture|single/.test(row.policy)) continue
-      const { kept, saved } = measures.figures(play(policy.fit(parts).at(0.99), seen(test)), strong)
+      const { kept, saved } = measures.figures(
+        play(Either.getOrThrow(policy.fit(parts)).at(0.99), seen(test)),
+        strong
+      )
       assert.isAtLeast(measures.oracle(test, strong)(kept).saved, saved - 1e-9, row.policy)
     }
     for (const keep of [0.98, 0.99, 1]) {
@@ -217,6 +224,13 @@ describe("the evaluation", () => {
     )
     assert.strictEqual(evaluate(half, { salts: ["s0"] }).tasks, 600)
   })
+
+  it.effect("says what is missing where there is too little to learn from", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(evaluation.evaluate(recorded.slice(0, 30)))
+      assert.match(error.message, /^QualityModel\.validation: Expected 20 outcomes at least/)
+    })
+  )
 
   it("has nothing to say of families that are too small", () => {
     const few = evaluate(recorded.slice(0, 300), { salts: ["s0"], policies: [policies.cheapest] })

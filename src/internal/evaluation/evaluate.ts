@@ -1,11 +1,13 @@
+import * as Either from "effect/Either"
 import type { AIProvider } from "../../AIProvider.js"
+import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import { answered, type Outcome, providers, split } from "../../Outcomes.js"
 import type { Model } from "../../QualityModel.js"
 import type { Features } from "../quality/features.js"
 import { seen } from "../quality/train.js"
 import * as measures from "./measures.js"
 import { all, bestOf } from "./policies.js"
-import { play, type Policy } from "./policy.js"
+import { type Fitted, play, type Policy } from "./policy.js"
 
 /** The salts of the splits: fixed, so that figures can be compared. */
 export const salts = ["s0", "s1", "s2", "s3", "s4"] as const
@@ -82,7 +84,7 @@ const floorOf = (trials: ReadonlyArray<Trial>): Row["floor"] => {
     : rest.reduce((least, next) => (next.kept < least.kept ? next : least), first)
 }
 
-const points = (policy: ReturnType<Policy["fit"]>, tested: Tested): ReadonlyArray<Point> =>
+const points = (policy: Fitted, tested: Tested): ReadonlyArray<Point> =>
   policy.curve.map((decide) => {
     const results = play(decide, tested)
     return {
@@ -122,21 +124,33 @@ export const evaluate = (
     readonly policies?: ReadonlyArray<Policy>
     readonly model?: Model
   } = {}
-): Report => {
+): Either.Either<Report, InvalidArgumentError> => {
   const rows = measurable(outcomes)
   const looked = new Map(seen(rows).map((row) => [row.outcome, row]))
   const policies = options.policies ?? all(rows, options.model)
-  const splits = (options.salts ?? salts).map((salt) => {
+  const fitted = (options.salts ?? salts).map((salt) => {
     const { test, ...parts } = split(rows, salt)
     const tested: Tested = test.flatMap((outcome) => looked.get(outcome) ?? [])
-    return {
-      test,
-      tested,
-      best: bestOf(parts),
-      fitted: policies.map((policy) => ({ name: policy.name, policy: policy.fit(parts) }))
-    }
+    const fits = policies.map(({ fit, name }) => Either.map(fit(parts), (policy) => ({ name, policy })))
+    return Either.map(Either.all(fits), (fitted) => ({ test, tested, best: bestOf(parts), fitted }))
   })
+  return Either.map(Either.all(fitted), (splits) => report(rows, policies, splits))
+}
 
+/** One split: what policies learned of two parts of it, and the third. */
+interface Split {
+  readonly test: ReadonlyArray<Outcome>
+  readonly tested: Tested
+  /** The best single provider, by what policies may see. */
+  readonly best: AIProvider
+  readonly fitted: ReadonlyArray<{ readonly name: string; readonly policy: Fitted }>
+}
+
+const report = (
+  rows: ReadonlyArray<Outcome>,
+  policies: ReadonlyArray<Policy>,
+  splits: ReadonlyArray<Split>
+): Report => {
   const measured = keeps.flatMap((keep) =>
     policies.map(({ name }): Row => {
       const played = splits.flatMap(({ best, fitted, tested }) => {

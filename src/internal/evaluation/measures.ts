@@ -81,12 +81,24 @@ export interface Interval {
 
 const draws = 400
 
+/** The figures of as many tasks as there are, each drawn from all. */
+const drawn = (set: ReadonlyArray<Totals>, random: PCGRandom): Figures => {
+  let [quality, cost, bestQuality, bestCost] = [0, 0, 0, 0]
+  for (let count = 0; count < set.length; count++) {
+    const one = set[random.integer(set.length)]
+    if (one === undefined) continue
+    quality += one.quality
+    cost += one.cost
+    bestQuality += one.bestQuality
+    bestCost += one.bestCost
+  }
+  return { kept: quality / bestQuality, saved: 1 - cost / bestCost }
+}
+
 export const bootstrap = (sets: ReadonlyArray<ReadonlyArray<Totals>>, seed: number): Interval => {
   const random = new PCGRandom(seed)
-  const drawn = Array.from({ length: draws }, () => {
-    const each = sets.map((set) =>
-      figuresOf(Array.from(set, () => set[random.integer(set.length)]).filter((one) => one !== undefined))
-    )
+  const means = Array.from({ length: draws }, () => {
+    const each = sets.map((set) => drawn(set, random))
     return {
       kept: sum(each.map(({ kept }) => kept)) / sets.length,
       saved: sum(each.map(({ saved }) => saved)) / sets.length
@@ -97,7 +109,7 @@ export const bootstrap = (sets: ReadonlyArray<ReadonlyArray<Totals>>, seed: numb
     const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))] ?? Number.NaN
     return [at(0.025), at(0.975)]
   }
-  return { kept: between(drawn.map(({ kept }) => kept)), saved: between(drawn.map(({ saved }) => saved)) }
+  return { kept: between(means.map(({ kept }) => kept)), saved: between(means.map(({ saved }) => saved)) }
 }
 
 /** What a strong provider betters over a weak one on a task, and how much that was expected to be. */

@@ -1,5 +1,6 @@
 import * as Either from "effect/Either"
 import type { AIProvider } from "../../AIProvider.js"
+import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import { answered, type Outcome, type Parts, providers } from "../../Outcomes.js"
 import { type Model, train } from "../../QualityModel.js"
 import { run } from "../quality/cascades.js"
@@ -36,14 +37,17 @@ const constant = (provider: AIProvider): Fitted => {
 }
 
 /** Always the same provider. */
-export const single = (provider: AIProvider): Policy => ({ name: provider, fit: () => constant(provider) })
+export const single = (provider: AIProvider): Policy => ({
+  name: provider,
+  fit: () => Either.right(constant(provider))
+})
 
 /** Always the provider that costs least. */
 export const cheapest: Policy = {
   name: "cheapest only",
   fit: (parts) => {
     const { best, byCost } = standing(parts)
-    return constant(byCost[0] ?? best)
+    return Either.right(constant(byCost[0] ?? best))
   }
 }
 
@@ -69,10 +73,10 @@ export const randomMixture: Policy = {
       (1 - partOf(other, keep)) * (1 - costOf(held, other) / costOf(held, best))
     const otherFor = (keep: number): AIProvider =>
       byCost.reduce((most, next) => (savedWith(next, keep) > savedWith(most, keep) ? next : most), best)
-    return {
+    return Either.right({
       at: (keep) => mixed(otherFor(keep), partOf(otherFor(keep), keep)),
       curve: shares.map((part) => mixed(otherFor(0.98), 1 - part))
-    }
+    })
   }
 }
 
@@ -107,7 +111,7 @@ export const familyLabel: Policy = {
       })),
       costOf(parts.validation, best)
     )
-    return {
+    return Either.right({
       at:
         (keep) =>
         ({ family }) => {
@@ -119,7 +123,7 @@ export const familyLabel: Policy = {
           ({ family }) =>
             chosen(family, worth)
       )
-    }
+    })
   }
 }
 
@@ -130,14 +134,18 @@ interface Trained {
 }
 
 /** Trains one model for all policies that are fitted on the same outcomes, or gives the one that there is. */
-export const trainer = (given?: Model): ((parts: Omit<Parts, "test">) => Trained) => {
-  const known = new WeakMap<ReadonlyArray<Outcome>, Trained>()
+export const trainer = (
+  given?: Model
+): ((parts: Omit<Parts, "test">) => Either.Either<Trained, InvalidArgumentError>) => {
+  const known = new WeakMap<ReadonlyArray<Outcome>, Either.Either<Trained, InvalidArgumentError>>()
   return (parts) => {
     const before = known.get(parts.train)
     if (before !== undefined) return before
     // What is measured is what a file of it holds: weights in steps.
-    const model = given ?? Either.getOrThrowWith(train(parts), (error) => error)
-    const trained = { model, predictor: unpack(model) }
+    const trained = Either.map(given === undefined ? train(parts) : Either.right(given), (model) => ({
+      model,
+      predictor: unpack(model)
+    }))
     known.set(parts.train, trained)
     return trained
   }
@@ -145,50 +153,52 @@ export const trainer = (given?: Model): ((parts: Omit<Parts, "test">) => Trained
 
 type Trainer = ReturnType<typeof trainer>
 
+const predicting = ({ model, predictor }: Trained): Fitted => {
+  const decide =
+    (worthFor: (family: string) => number | undefined): Decide =>
+    ({ features }) => {
+      const { estimates, family } = predict(predictor, features)
+      const worth = worthFor(family)
+      return worth === undefined ? model.best : (choose(estimates, worth)?.provider ?? model.best)
+    }
+  return {
+    at: (keep) => decide((family) => worthOf(model.thresholds, keep, family)),
+    curve: curveOf(model.thresholds).map((worth) => decide(() => worth)),
+    gain: (features, stronger, weaker) => {
+      const { estimates } = predict(predictor, features)
+      const of = (provider: AIProvider) =>
+        estimates.find((estimate) => estimate.provider === provider)?.quality ?? 0
+      return of(stronger) - of(weaker)
+    }
+  }
+}
+
 /** Chooses one provider by what a model predicts. */
 export const prediction = (trained: Trainer): Policy => ({
   name: "prediction",
-  fit: (parts) => {
-    const { model, predictor } = trained(parts)
-    const decide =
-      (worthFor: (family: string) => number | undefined): Decide =>
-      ({ features }) => {
-        const { estimates, family } = predict(predictor, features)
-        const worth = worthFor(family)
-        return worth === undefined ? model.best : (choose(estimates, worth)?.provider ?? model.best)
-      }
-    return {
-      at: (keep) => decide((family) => worthOf(model.thresholds, keep, family)),
-      curve: curveOf(model.thresholds).map((worth) => decide(() => worth)),
-      gain: (features, stronger, weaker) => {
-        const { estimates } = predict(predictor, features)
-        const of = (provider: AIProvider) =>
-          estimates.find((estimate) => estimate.provider === provider)?.quality ?? 0
-        return of(stronger) - of(weaker)
-      }
-    }
-  }
+  fit: (parts) => Either.map(trained(parts), predicting)
 })
+
+const cascading = ({ model, predictor }: Trained): Fitted => {
+  const learned = model.cascade
+  if (learned === undefined) return constant(model.best)
+  const decide =
+    (worthFor: (family: string) => number | undefined): Decide =>
+    ({ ask, features }) => {
+      const { estimates, family } = predict(predictor, features)
+      const worth = worthFor(family)
+      return worth === undefined ? model.best : run(learned, { ask, estimates }, worth)
+    }
+  return {
+    at: (keep) => decide((family) => worthOf(learned.thresholds, keep, family)),
+    curve: curveOf(learned.thresholds).map((worth) => decide(() => worth))
+  }
+}
 
 /** Asks cheap providers first and accepts what their answers are evidence enough for. */
 export const cascade = (trained: Trainer): Policy => ({
   name: "cascade, learned",
-  fit: (parts) => {
-    const { model, predictor } = trained(parts)
-    const learned = model.cascade
-    if (learned === undefined) return constant(model.best)
-    const decide =
-      (worthFor: (family: string) => number | undefined): Decide =>
-      ({ ask, features }) => {
-        const { estimates, family } = predict(predictor, features)
-        const worth = worthFor(family)
-        return worth === undefined ? model.best : run(learned, { ask, estimates }, worth)
-      }
-    return {
-      at: (keep) => decide((family) => worthOf(learned.thresholds, keep, family)),
-      curve: curveOf(learned.thresholds).map((worth) => decide(() => worth))
-    }
-  }
+  fit: (parts) => Either.map(trained(parts), cascading)
 })
 
 /**
@@ -205,7 +215,7 @@ export const agreement: Policy = {
       const answer = ask(first)
       return answer !== "" && others.some((other) => ask(other) === answer) ? first : best
     }
-    return { at: () => decide, curve: [decide] }
+    return Either.right({ at: () => decide, curve: [decide] })
   }
 }
 

@@ -1,4 +1,6 @@
+import type * as Either from "effect/Either"
 import type { AIProvider } from "../../AIProvider.js"
+import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import { answered, type Outcome, type Parts } from "../../Outcomes.js"
 import type { Features } from "../quality/features.js"
 
@@ -27,7 +29,7 @@ export interface Fitted {
 /** A policy learns from outcomes that aren't those it is measured by: it isn't given them. */
 export interface Policy {
   readonly name: string
-  readonly fit: (parts: Omit<Parts, "test">) => Fitted
+  readonly fit: (parts: Omit<Parts, "test">) => Either.Either<Fitted, InvalidArgumentError>
 }
 
 /** What came of one task. */
