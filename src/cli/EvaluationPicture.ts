@@ -7,7 +7,22 @@ import type { Point, Report } from "../internal/evaluation/evaluate.js"
 
 const size = { width: 760, height: 460, left: 60, right: 220, top: 30, bottom: 50 } as const
 
-const colours = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555", "#999933"]
+/** Enough for every policy and a handful of providers; then they begin again. */
+const colours = [
+  "#0072b2",
+  "#d55e00",
+  "#009e73",
+  "#cc79a7",
+  "#e69f00",
+  "#56b4e9",
+  "#555555",
+  "#999933",
+  "#882255",
+  "#117733",
+  "#aa4499",
+  "#dc143c",
+  "#332288"
+]
 
 const escaped = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
