@@ -17,12 +17,12 @@ const { cheap, middle, strong } = data
 const evaluate = (...args: Parameters<typeof evaluation.evaluate>) =>
   Either.getOrThrow(evaluation.evaluate(...args))
 
-const recorded = data.make(1200)
+const recorded = data.make(800)
 
 const mean = (numbers: ReadonlyArray<number>): number =>
   numbers.reduce((sum, n) => sum + n, 0) / numbers.length
 
-const report = evaluate(recorded, { salts: ["s0", "s1"] })
+const report = evaluate(recorded, { salts: ["s0"] })
 
 const rowOf = (policy: string, keep: number) => {
   const row = report.rows.find((each) => each.policy === policy && each.keep === keep)
@@ -149,14 +149,14 @@ describe("the evaluation", () => {
   })
 
   it("finds what can be learned, and nothing where labels are shuffled", () => {
-    const two = data.make(900, { providers: [cheap, strong], answers: false })
+    const two = data.make(600, { providers: [cheap, strong], answers: false })
     const { test, train, validation } = Outcomes.split(two, "s0")
     assert.isAbove(apgrOf({ train, validation }, test), 0.65)
     // What is believed of a word by chance is as often wrong as right: one deal alone may be lucky.
-    const deals = Array.from({ length: 40 }, (_, seed) =>
+    const deals = Array.from({ length: 24 }, (_, seed) =>
       apgrOf({ train: shuffledLabels(train, seed), validation: shuffledLabels(validation, seed) }, test)
     )
-    assert.closeTo(mean(deals), 0.5, 0.06)
+    assert.closeTo(mean(deals), 0.5, 0.08)
   })
 
   it("gives policies nothing of the test part: other test outcomes change no decision", () => {
@@ -175,9 +175,8 @@ describe("the evaluation", () => {
       recorded.map((outcome) => inverted.get(outcome.id) ?? outcome),
       { salts: ["s0"] }
     )
-    const before = evaluate(recorded, { salts: ["s0"] })
     assert.isAbove(parts.train.length, 0)
-    for (const [index, row] of before.rows.entries()) {
+    for (const [index, row] of report.rows.entries()) {
       assert.strictEqual(changed.rows[index]?.saved.mean, row.saved.mean, row.policy)
     }
   })
@@ -185,7 +184,7 @@ describe("the evaluation", () => {
   it("saves by prediction where words tell, and by a cascade where they don't", () => {
     const saved = (policy: string) => rowOf(policy, 0.98).saved.mean
     assert.isAbove(saved("prediction"), saved("random mixture") + 0.2)
-    const silent = evaluate(data.make(1200, { telling: false }), { salts: ["s0", "s1"] })
+    const silent = evaluate(data.make(800, { telling: false }), { salts: ["s0"] })
     const of = (policy: string) => silent.rows.find((row) => row.policy === policy && row.keep === 0.98)
     assert.isBelow(of("prediction")?.saved.mean ?? 1, 0.2)
     assert.isAbove(of("cascade, learned")?.saved.mean ?? 0, 0.3)
@@ -202,7 +201,7 @@ describe("the evaluation", () => {
   })
 
   it("tells how well the stronger of two is asked when it is needed, over all and within families", () => {
-    const two = evaluate(data.make(1200, { providers: [cheap, strong], answers: false }), { salts: ["s0"] })
+    const two = evaluate(data.make(600, { providers: [cheap, strong], answers: false }), { salts: ["s0"] })
     assert.deepStrictEqual(
       two.recovery.map(({ within }) => within),
       ["all", "facts", "sums"]
@@ -222,7 +221,7 @@ describe("the evaluation", () => {
     const half = recorded.map((outcome, index): Outcomes.Outcome =>
       index % 2 === 0 ? outcome : { ...outcome, outcomes: {} }
     )
-    assert.strictEqual(evaluate(half, { salts: ["s0"] }).tasks, 600)
+    assert.strictEqual(evaluate(half, { salts: ["s0"] }).tasks, 400)
   })
 
   it.effect("says what is missing where there is too little to learn from", () =>
