@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -15,6 +16,7 @@ import type * as AITask from "./AITask.js"
 import * as Comparison from "./Comparison.js"
 import { InvalidArgumentError } from "./InvalidArgument.js"
 import { acceptedAt } from "./internal/quality/cascades.js"
+import { estimateOf } from "./internal/quality/predictor.js"
 import { worthOf } from "./internal/quality/thresholds.js"
 import * as validation from "./internal/validation.js"
 import { QualityModel } from "./QualityModel.js"
@@ -153,27 +155,25 @@ export const learned = (options: {
     const worthFor = (family: string) => worthOf(cascade.thresholds, keep, family)
     const accept = ({ answers, asked, task }: Evidence): Option.Option<AIResult> => {
       const { estimates, family } = model.predict(task)
-      const last = estimates.find(({ provider }) => provider === cascade.last)
       const worth = worthFor(family)
-      const reached = cascade.asks.findLastIndex((provider) => asked.includes(provider))
+      const reached = cascade.stages.findLastIndex(({ provider }) => asked.includes(provider))
       const stage = cascade.stages[reached]
-      if (stage === undefined || last === undefined || worth === undefined) return Option.none()
-      const said = cascade.asks.slice(0, reached + 1).flatMap((provider) => {
+      if (stage === undefined || worth === undefined) return Option.none()
+      const said = cascade.stages.slice(0, reached + 1).flatMap(({ provider }) => {
         const answer = answers.find((each) => each.provider === provider)
-        const score = estimates.find((estimate) => estimate.provider === provider)?.score
-        return answer === undefined || score === undefined
+        const { score } = estimateOf(estimates, provider)
+        return answer === undefined
           ? []
-          : [{ answer: Comparison.keyOf(options.comparison, answer), score }]
+          : [{ provider, answer: Comparison.keyOf(options.comparison, answer), score }]
       })
       // Who failed wasn't part of what was learned: nothing is known of the answers without.
       if (said.length <= reached) return Option.none()
-      const accepted = acceptedAt(stage, said, last, worth)
-      const provider = accepted === undefined ? undefined : cascade.asks[accepted]
-      return Option.fromNullable(answers.find((answer) => answer.provider === provider))
+      const accepted = acceptedAt(stage, said, estimateOf(estimates, cascade.last), worth)
+      return Option.fromNullable(answers.find(({ provider }) => provider === accepted))
     }
     return {
       name: `learned (keep ${keep})`,
-      asks: cascade.asks,
+      asks: Arr.map(cascade.stages, ({ provider }) => provider),
       last: cascade.last,
       applies: (task) => worthFor(model.predict(task).family) !== undefined,
       accept: (evidence) => Effect.sync(() => accept(evidence))

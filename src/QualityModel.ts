@@ -9,6 +9,7 @@
  */
 import * as FileSystem from "@effect/platform/FileSystem"
 import type { PlatformError } from "@effect/platform/Error"
+import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -24,6 +25,7 @@ import { type Features, ofTask } from "./internal/quality/features.js"
 import * as file from "./internal/quality/file.js"
 import { nudge, sigmoid } from "./internal/quality/linear.js"
 import { predict, scoreBy } from "./internal/quality/predictor.js"
+import { bestOf, complete } from "./internal/quality/recorded.js"
 import { worthOf } from "./internal/quality/thresholds.js"
 import * as training from "./internal/quality/train.js"
 import * as validation from "./internal/validation.js"
@@ -74,7 +76,7 @@ export interface Prediction {
   /** The family that the task most likely belongs to. */
   readonly family: string
   /** What is expected of each provider that the model knows. */
-  readonly estimates: ReadonlyArray<Estimate>
+  readonly estimates: Arr.NonEmptyReadonlyArray<Estimate>
 }
 
 /**
@@ -182,9 +184,6 @@ export interface TrainOptions {
 /** Fewer held-back outcomes than this say nothing about a threshold. */
 const fewestHeld = 20
 
-const mean = (numbers: ReadonlyArray<number>): number =>
-  numbers.reduce((sum, n) => sum + n, 0) / Math.max(1, numbers.length)
-
 /**
  * Trains a model on some outcomes, and calibrates it and its thresholds on others that are held back. The
  * same outcomes and seed give the same model. Fails with an InvalidArgumentError when there is nothing to
@@ -199,31 +198,30 @@ export const train = (
 ): Either.Either<Model, InvalidArgumentError> => {
   const { keep = 0.99, seed = 1 } = options
   const providers = Outcomes.providers(parts.train)
-  const [rows, held] = [training.seen(parts.train), training.seen(parts.validation)]
-  if (providers.length < 2) {
+  const rows = parts.train.map(training.seen)
+  if (!Arr.isNonEmptyReadonlyArray(rows) || !Arr.isNonEmptyReadonlyArray(providers) || providers.length < 2) {
     return Either.left(
       invalid("train", `Expected outcomes of two providers at least, actual ${providers.length}`)
     )
   }
-  const whole = training.complete(held, providers)
-  if (whole.length < fewestHeld) {
+  const held = complete(parts.validation, providers)
+  if (held.length < fewestHeld) {
     return Either.left(
       invalid(
         "validation",
-        `Expected ${fewestHeld} outcomes at least with an answer of every provider, actual ${whole.length}`
+        `Expected ${fewestHeld} outcomes at least with an answer of every provider, actual ${held.length}`
       )
     )
   }
-  const known = [...training.complete(rows, providers), ...whole].map(({ outcome }) => outcome)
-  const qualityOf = (provider: AIProvider.AIProvider) =>
-    mean(known.map((outcome) => Outcomes.answered(outcome, provider)?.quality ?? 0))
-  const best = providers.reduce((most, next) => (qualityOf(next) > qualityOf(most) ? next : most))
-  const predictor = training.trainPredictor(rows, held, providers, seed)
+  const known = complete(parts.train, providers)
+  const best = bestOf([...known, ...held], providers)
+  const predictor = training.trainPredictor(rows, parts.validation.map(training.seen), providers, seed)
+  const [whole, checked] = [known.map(training.seen), held.map(training.seen)]
   return Either.right(
     file.pack(predictor, {
       best,
-      thresholds: trainChoice(held, predictor, best),
-      cascade: cascades.trainCascade(rows, held, predictor, { last: best, keep, seed })
+      thresholds: trainChoice(checked, predictor, best),
+      cascade: cascades.trainCascade(whole, checked, predictor, { last: best, keep, seed })
     })
   )
 }

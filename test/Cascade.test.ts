@@ -326,7 +326,10 @@ describe("Cascade", () => {
     Effect.gen(function* () {
       const remembered: Array<string> = []
       const model: QualityModel.Service = {
-        predict: () => ({ family: "a", estimates: [] }),
+        predict: () => ({
+          family: "a",
+          estimates: [{ provider: large, quality: 1, costUsd: 0, outputTokens: undefined, score: 0 }]
+        }),
         gain: () => Option.none(),
         worth: () => Option.none(),
         best: large,

@@ -52,22 +52,25 @@ const ranked = (
 
 const first = (...args: Parameters<typeof ranked>) => Effect.map(ranked(...args), ([provider]) => provider)
 
-/** What is known of a task, and right: how good each provider's answer is, and what it costs. */
-const known = FastCheck.array(
-  FastCheck.record({
-    quality: FastCheck.constantFrom(0, 1),
-    costUsd: FastCheck.constantFrom(1, 2, 5, 10, 50)
-  }),
-  { minLength: 3, maxLength: 3 }
-)
+const one = FastCheck.record({
+  quality: FastCheck.constantFrom(0, 1),
+  costUsd: FastCheck.constantFrom(1, 2, 5, 10, 50)
+})
 
-const estimatesOf = (row: ReadonlyArray<{ readonly quality: number; readonly costUsd: number }>) =>
-  row.map((each, index) => ({
+/** What is known of a task, and right: how good each provider's answer is, and what it costs. */
+const known = FastCheck.tuple(one, one, one)
+
+type One = { readonly quality: number; readonly costUsd: number }
+
+const estimatesOf = ([first, second, third]: readonly [One, One, One]) => {
+  const of = (provider: AIProvider.AIProvider, each: One) => ({
     ...each,
-    provider: [cheap, middle, strong][index] ?? strong,
+    provider,
     score: 0,
     outputTokens: undefined
-  }))
+  })
+  return [of(cheap, first), of(middle, second), of(strong, third)] as const
+}
 
 const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((total, n) => total + n, 0)
 
@@ -171,12 +174,12 @@ describe("Savings", () => {
         const tasks = rows.map(estimatesOf)
         const trials = tasks.map((estimates) => ({
           family: "a",
-          best: estimates[2]?.quality ?? 0,
-          quality: (worth: number) => choose(estimates, worth)?.quality ?? 0
+          best: estimates[2].quality,
+          quality: (worth: number) => choose(estimates, worth).quality
         }))
         const worth = worthOf(find(trials, 10), 1, "a")
         const kept = tasks.map((estimates) =>
-          worth === undefined ? (estimates[2]?.quality ?? 0) : (choose(estimates, worth)?.quality ?? 0)
+          worth === undefined ? estimates[2].quality : choose(estimates, worth).quality
         )
         assert.isAtLeast(sum(kept), sum(trials.map(({ best }) => best)))
       }),
@@ -199,8 +202,8 @@ describe("Savings", () => {
         const thresholds = find(
           tasks.map((estimates) => ({
             family: "a",
-            best: estimates[2]?.quality ?? 0,
-            quality: (worth) => choose(estimates, worth)?.quality ?? 0
+            best: estimates[2].quality,
+            quality: (worth) => choose(estimates, worth).quality
           })),
           10
         )
@@ -210,8 +213,8 @@ describe("Savings", () => {
           const chosen = tasks.map((estimates) => choose(estimates, worth))
           return {
             worth,
-            quality: sum(chosen.map((each) => each?.quality ?? 0)),
-            cost: sum(chosen.map((each) => each?.costUsd ?? 0))
+            quality: sum(chosen.map((each) => each.quality)),
+            cost: sum(chosen.map((each) => each.costUsd))
           }
         }
         const [lax, strict] = [at(less), at(more)]

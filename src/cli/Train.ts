@@ -58,7 +58,7 @@ const summary = (model: QualityModel.Model): string => {
   const cascade =
     model.cascade === undefined
       ? "no cascade: no answers were recorded that could be compared"
-      : `cascade: ${[...model.cascade.asks, model.cascade.last].join(" → ")}`
+      : `cascade: ${[...model.cascade.stages.map(({ provider }) => provider), model.cascade.last].join(" → ")}`
   const best = Math.max(...model.thresholds.kept.map(({ share }) => share))
   return [
     `best provider: ${model.best}`,

@@ -7,7 +7,7 @@ import { PCGRandom } from "effect/Utils"
 import * as evaluation from "../../src/internal/evaluation/evaluate.js"
 import * as measures from "../../src/internal/evaluation/measures.js"
 import * as policies from "../../src/internal/evaluation/policies.js"
-import { play, type Policy } from "../../src/internal/evaluation/policy.js"
+import { know, play } from "../../src/internal/evaluation/policy.js"
 import { seen } from "../../src/internal/quality/train.js"
 import * as data from "../utils/outcomes.js"
 import { runs } from "../utils/property.js"
@@ -45,10 +45,12 @@ const shuffledLabels = (
   }))
 }
 
-const apgrOf = (trained: Parameters<Policy["fit"]>[0], test: ReadonlyArray<Outcomes.Outcome>): number => {
-  const { gain } = Either.getOrThrow(policies.prediction(policies.trainer()).fit(trained))
+const apgrOf = (trained: Omit<Outcomes.Parts, "test">, test: ReadonlyArray<Outcomes.Outcome>): number => {
+  const { gain } = Either.getOrThrow(
+    Either.flatMap(know(trained), policies.prediction(policies.trainer()).fit)
+  )
   const recovery = measures.recovery(
-    seen(test).map(({ features, outcome }) => ({
+    test.map(seen).map(({ features, outcome }) => ({
       expected: gain?.(features, strong, cheap) ?? 0,
       actual:
         (Outcomes.answered(outcome, strong)?.quality ?? 0) - (Outcomes.answered(outcome, cheap)?.quality ?? 0)
@@ -61,7 +63,10 @@ describe("the evaluation", () => {
   it("reproduces the mean of a policy that always picks one model, to the digit", () => {
     const { test, ...parts } = Outcomes.split(recorded, "s0")
     for (const provider of [cheap, middle, strong]) {
-      const results = play(Either.getOrThrow(policies.single(provider).fit(parts)).at(0.99), seen(test))
+      const results = play(
+        Either.getOrThrow(Either.flatMap(know(parts), policies.single(provider).fit)).at(0.99),
+        test.map(seen)
+      )
       const own = test.map((outcome) => Outcomes.answered(outcome, provider))
       assert.strictEqual(
         mean(results.map(({ quality }) => quality)),
@@ -77,7 +82,7 @@ describe("the evaluation", () => {
   })
 
   it("charges every provider that is asked, once, and whose answer is taken", () => {
-    const [row] = seen(recorded.slice(0, 1))
+    const [row] = recorded.slice(0, 1).map(seen)
     if (row === undefined) throw new Error("no outcome")
     const cost = (provider: typeof cheap) => Outcomes.answered(row.outcome, provider)?.costUsd ?? Number.NaN
     const [result] = play(
@@ -122,7 +127,7 @@ describe("the evaluation", () => {
         }))
         // What is shared out must be something.
         if (rows.every((row) => row[2]?.quality === 0)) return
-        const results = play(({ id }) => names[choices[Number(id)] ?? 0] ?? cheap, seen(outcomes))
+        const results = play(({ id }) => names[choices[Number(id)] ?? 0] ?? cheap, outcomes.map(seen))
         const { kept, saved } = measures.figures(results, strong)
         const bound = measures.oracle(outcomes, strong)(kept)
         assert.isAtLeast(bound.kept, kept - 1e-9)
@@ -137,7 +142,7 @@ describe("the evaluation", () => {
       const policy = policies.all(recorded).find(({ name }) => name === row.policy)
       if (policy === undefined || row.keep !== 0.99 || !/only|mixture|single/.test(row.policy)) continue
       const { kept, saved } = measures.figures(
-        play(Either.getOrThrow(policy.fit(parts)).at(0.99), seen(test)),
+        play(Either.getOrThrow(Either.flatMap(know(parts), policy.fit)).at(0.99), test.map(seen)),
         strong
       )
       assert.isAtLeast(measures.oracle(test, strong)(kept).saved, saved - 1e-9, row.policy)
@@ -226,8 +231,13 @@ describe("the evaluation", () => {
 
   it.effect("says what is missing where there is too little to learn from", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(evaluation.evaluate(recorded.slice(0, 30)))
-      assert.match(error.message, /^QualityModel\.validation: Expected 20 outcomes at least/)
+      const few = yield* Effect.flip(evaluation.evaluate(recorded.slice(0, 30)))
+      assert.match(few.message, /^QualityModel\.validation: Expected 20 outcomes at least/)
+      const none = yield* Effect.flip(evaluation.evaluate([]))
+      assert.strictEqual(
+        none.message,
+        "Outcomes: Expected outcomes with an answer of every provider, actual too few to split"
+      )
     })
   )
 

@@ -1,13 +1,13 @@
 import * as Either from "effect/Either"
 import type { AIProvider } from "../../AIProvider.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
-import { answered, type Outcome, providers, split } from "../../Outcomes.js"
+import { type Outcome, providers, split } from "../../Outcomes.js"
 import type { Model } from "../../QualityModel.js"
-import type { Features } from "../quality/features.js"
-import { seen } from "../quality/train.js"
+import { complete, mean, meanCost, meanQuality, qualityOf, sum } from "../quality/recorded.js"
+import { type Seen, seen } from "../quality/train.js"
 import * as measures from "./measures.js"
-import { all, bestOf } from "./policies.js"
-import { type Fitted, play, type Policy } from "./policy.js"
+import { all } from "./policies.js"
+import { type Fitted, know, play, type Policy } from "./policy.js"
 
 /** The salts of the splits: fixed, so that figures can be compared. */
 export const salts = ["s0", "s1", "s2", "s3", "s4"] as const
@@ -64,19 +64,17 @@ export interface Report {
 }
 
 const spread = (numbers: ReadonlyArray<number>): Spread => {
-  const mean = numbers.reduce((sum, n) => sum + n, 0) / numbers.length
-  const squares = numbers.reduce((sum, n) => sum + (n - mean) ** 2, 0)
-  return { mean, deviation: Math.sqrt(squares / Math.max(1, numbers.length - 1)) }
+  const middle = mean(numbers)
+  const squares = sum(numbers.map((n) => (n - middle) ** 2))
+  return { mean: middle, deviation: Math.sqrt(squares / Math.max(1, numbers.length - 1)) }
 }
-
-type Tested = ReadonlyArray<{ readonly outcome: Outcome; readonly features: Features }>
 
 const floorOf = (trials: ReadonlyArray<Trial>): Row["floor"] => {
   const names = Array.from(new Set(trials.flatMap(({ families }) => families.map(({ family }) => family))))
   const broken = trials.filter(({ families }) => families.some(({ kept }) => kept < 0.95)).length
   const means = names.map((family) => {
     const kept = trials.flatMap((trial) => trial.families.filter((each) => each.family === family))
-    return { family, kept: spread(kept.map((each) => each.kept)).mean, broken }
+    return { family, kept: mean(kept.map((each) => each.kept)), broken }
   })
   const [first, ...rest] = means
   return first === undefined
@@ -84,22 +82,20 @@ const floorOf = (trials: ReadonlyArray<Trial>): Row["floor"] => {
     : rest.reduce((least, next) => (next.kept < least.kept ? next : least), first)
 }
 
-const points = (policy: Fitted, tested: Tested): ReadonlyArray<Point> =>
+const points = (policy: Fitted, tested: ReadonlyArray<Seen>): ReadonlyArray<Point> =>
   policy.curve.map((decide) => {
     const results = play(decide, tested)
     return {
-      costUsd: spread(results.map(({ costUsd }) => costUsd)).mean,
-      quality: spread(results.map(({ quality }) => quality)).mean
+      costUsd: mean(results.map(({ costUsd }) => costUsd)),
+      quality: mean(results.map(({ quality }) => quality))
     }
   })
 
 const oracleCurve = (tested: ReadonlyArray<Outcome>, best: AIProvider): ReadonlyArray<Point> => {
   const bound = measures.oracle(tested, best)
-  const bestQuality = spread(tested.map((outcome) => answered(outcome, best)?.quality ?? 0)).mean
-  const bestCost = spread(tested.map((outcome) => answered(outcome, best)?.costUsd ?? 0)).mean
   return Array.from({ length: 41 }, (_, step) => bound(step / 20)).map(({ kept, saved }) => ({
-    costUsd: (1 - saved) * bestCost,
-    quality: kept * bestQuality
+    costUsd: (1 - saved) * meanCost(tested, best),
+    quality: kept * meanQuality(tested, best)
   }))
 }
 
@@ -108,12 +104,6 @@ const pairOf = (outcomes: ReadonlyArray<Outcome>, best: AIProvider) => {
   const known = providers(outcomes)
   const weaker = known.find((provider) => provider !== best)
   return known.length === 2 && weaker !== undefined ? { stronger: best, weaker } : undefined
-}
-
-/** Only tasks that every provider answered can be measured: nobody knows what the others would have said. */
-const measurable = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<Outcome> => {
-  const known = providers(outcomes)
-  return outcomes.filter((outcome) => known.every((provider) => answered(outcome, provider) !== undefined))
 }
 
 /** Fits policies on two parts of each split and measures them on the third. */
@@ -125,22 +115,26 @@ export const evaluate = (
     readonly model?: Model
   } = {}
 ): Either.Either<Report, InvalidArgumentError> => {
-  const rows = measurable(outcomes)
-  const looked = new Map(seen(rows).map((row) => [row.outcome, row]))
+  // Nobody knows what those who weren't asked would have said.
+  const rows = complete(outcomes, providers(outcomes))
   const policies = options.policies ?? all(rows, options.model)
   const fitted = (options.salts ?? salts).map((salt) => {
     const { test, ...parts } = split(rows, salt)
-    const tested: Tested = test.flatMap((outcome) => looked.get(outcome) ?? [])
-    const fits = policies.map(({ fit, name }) => Either.map(fit(parts), (policy) => ({ name, policy })))
-    return Either.map(Either.all(fits), (fitted) => ({ test, tested, best: bestOf(parts), fitted }))
+    return Either.flatMap(know(parts), (known) => {
+      const fits = policies.map(({ fit, name }) => Either.map(fit(known), (policy) => ({ name, policy })))
+      return Either.map(Either.all(fits), (fitted): Split => ({
+        tested: test.map(seen),
+        best: known.best,
+        fitted
+      }))
+    })
   })
   return Either.map(Either.all(fitted), (splits) => report(rows, policies, splits))
 }
 
 /** One split: what policies learned of two parts of it, and the third. */
 interface Split {
-  readonly test: ReadonlyArray<Outcome>
-  readonly tested: Tested
+  readonly tested: ReadonlyArray<Seen>
   /** The best single provider, by what policies may see. */
   readonly best: AIProvider
   readonly fitted: ReadonlyArray<{ readonly name: string; readonly policy: Fitted }>
@@ -176,7 +170,12 @@ const report = (
   )
 
   const bounds = keeps.map((keep) => {
-    const each = splits.map(({ best, test }) => measures.oracle(test, best)(keep))
+    const each = splits.map(({ best, tested }) =>
+      measures.oracle(
+        tested.map(({ outcome }) => outcome),
+        best
+      )(keep)
+    )
     return { keep, saved: spread(each.map(({ saved }) => saved)), kept: spread(each.map(({ kept }) => kept)) }
   })
 
@@ -192,9 +191,7 @@ const report = (
         measures.recovery(
           own.map(({ features, outcome }) => ({
             expected: gain(features, pair.stronger, pair.weaker),
-            actual:
-              (answered(outcome, pair.stronger)?.quality ?? 0) -
-              (answered(outcome, pair.weaker)?.quality ?? 0)
+            actual: qualityOf(outcome, pair.stronger) - qualityOf(outcome, pair.weaker)
           }))
         ) ?? []
       )
@@ -213,7 +210,7 @@ const report = (
 
   return {
     tasks: rows.length,
-    tested: splits.reduce((sum, { test }) => sum + test.length, 0),
+    tested: sum(splits.map(({ tested }) => tested.length)),
     splits: splits.length,
     best: first?.best,
     rows: measured,
@@ -224,7 +221,13 @@ const report = (
         ? []
         : [
             ...first.fitted.map(({ name, policy }) => ({ name, points: points(policy, first.tested) })),
-            { name: "oracle", points: oracleCurve(first.test, first.best) }
+            {
+              name: "oracle",
+              points: oracleCurve(
+                first.tested.map(({ outcome }) => outcome),
+                first.best
+              )
+            }
           ]
   }
 }

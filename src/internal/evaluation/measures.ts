@@ -1,6 +1,7 @@
 import { PCGRandom } from "effect/Utils"
 import type { AIProvider } from "../../AIProvider.js"
-import { answered, type Outcome } from "../../Outcomes.js"
+import type { Outcome } from "../../Outcomes.js"
+import { costOf, qualityOf, sum } from "../quality/recorded.js"
 import type { Result } from "./policy.js"
 
 /** A family with fewer tasks than this says nothing of its floor. */
@@ -13,8 +14,6 @@ export interface Figures {
   /** The share of that provider's cost that was saved. */
   readonly saved: number
 }
-
-const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((total, n) => total + n, 0)
 
 /** The totals that figures are made of, so that they can be drawn again. */
 export interface Totals {
@@ -33,8 +32,8 @@ const totalsOf = (results: ReadonlyArray<Result>, best: AIProvider): ReadonlyArr
   results.map(({ costUsd, outcome, quality }) => ({
     quality,
     cost: costUsd,
-    bestQuality: answered(outcome, best)?.quality ?? 0,
-    bestCost: answered(outcome, best)?.costUsd ?? 0
+    bestQuality: qualityOf(outcome, best),
+    bestCost: costOf(outcome, best)
   }))
 
 export const figures = (results: ReadonlyArray<Result>, best: AIProvider): Figures =>
@@ -178,8 +177,8 @@ const upgradesOf = (outcome: Outcome): { readonly from: Upgrade; readonly steps:
  */
 export const oracle = (outcomes: ReadonlyArray<Outcome>, best: AIProvider): ((keep: number) => Figures) => {
   const tasks = outcomes.map(upgradesOf)
-  const bestQuality = sum(outcomes.map((outcome) => answered(outcome, best)?.quality ?? 0))
-  const bestCost = sum(outcomes.map((outcome) => answered(outcome, best)?.costUsd ?? 0))
+  const bestQuality = sum(outcomes.map((outcome) => qualityOf(outcome, best)))
+  const bestCost = sum(outcomes.map((outcome) => costOf(outcome, best)))
   const startQuality = sum(tasks.map(({ from }) => from.quality))
   const startCost = sum(tasks.map(({ from }) => from.cost))
   const steps = tasks

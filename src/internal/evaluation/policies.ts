@@ -1,35 +1,17 @@
+import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import type { AIProvider } from "../../AIProvider.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
-import { answered, type Outcome, type Parts, providers } from "../../Outcomes.js"
+import { type Outcome, type Parts, providers } from "../../Outcomes.js"
 import { type Model, train } from "../../QualityModel.js"
 import { run } from "../quality/cascades.js"
 import { choose } from "../quality/choice.js"
 import { unpack } from "../quality/file.js"
 import { share } from "../quality/hash.js"
-import { type Estimate, predict, type Predictor } from "../quality/predictor.js"
+import { type Estimate, estimateOf, predict, type Predictor } from "../quality/predictor.js"
+import { answerOf, meanCost, meanQuality, qualityOf } from "../quality/recorded.js"
 import { find, type Thresholds, worthOf } from "../quality/thresholds.js"
 import type { Decide, Fitted, Policy } from "./policy.js"
-
-const mean = (numbers: ReadonlyArray<number>): number =>
-  numbers.reduce((sum, n) => sum + n, 0) / Math.max(1, numbers.length)
-
-const qualityOf = (outcomes: ReadonlyArray<Outcome>, provider: AIProvider): number =>
-  mean(outcomes.map((outcome) => answered(outcome, provider)?.quality ?? 0))
-
-const costOf = (outcomes: ReadonlyArray<Outcome>, provider: AIProvider): number =>
-  mean(outcomes.map((outcome) => answered(outcome, provider)?.costUsd ?? 0))
-
-/** The provider that is the best on the whole, and all by rising cost. */
-const standing = ({ train: seen, validation }: Omit<Parts, "test">) => {
-  const known = [...seen, ...validation]
-  const all = providers(known)
-  const best = all.reduce((most, next) => (qualityOf(known, next) > qualityOf(known, most) ? next : most))
-  return { best, byCost: all.toSorted((left, right) => costOf(known, left) - costOf(known, right)) }
-}
-
-/** The best single provider of what a policy may see: that with which all policies are compared. */
-export const bestOf = (parts: Omit<Parts, "test">): AIProvider => standing(parts).best
 
 const constant = (provider: AIProvider): Fitted => {
   const decide: Decide = () => provider
@@ -45,10 +27,7 @@ export const single = (provider: AIProvider): Policy => ({
 /** Always the provider that costs least. */
 export const cheapest: Policy = {
   name: "cheapest only",
-  fit: (parts) => {
-    const { best, byCost } = standing(parts)
-    return Either.right(constant(byCost[0] ?? best))
-  }
+  fit: ({ byCost: [first] }) => Either.right(constant(first))
 }
 
 const curveSteps = 20
@@ -57,20 +36,18 @@ const shares = Array.from({ length: curveSteps + 1 }, (_, step) => step / curveS
 /** The best provider for a share of the tasks, the one with which that saves most for the rest. */
 export const randomMixture: Policy = {
   name: "random mixture",
-  fit: (parts) => {
-    const { best, byCost } = standing(parts)
-    const held = parts.validation
-    const full = qualityOf(held, best)
+  fit: ({ best, byCost, validation: held }) => {
+    const full = meanQuality(held, best)
     const mixed =
       (other: AIProvider, part: number): Decide =>
       ({ id }) =>
         share(`mixture/${id}`) < part ? best : other
     const partOf = (other: AIProvider, keep: number): number => {
-      const lost = full - qualityOf(held, other)
+      const lost = full - meanQuality(held, other)
       return lost <= 0 ? 0 : Math.max(0, 1 - ((1 - keep) * full) / lost)
     }
     const savedWith = (other: AIProvider, keep: number): number =>
-      (1 - partOf(other, keep)) * (1 - costOf(held, other) / costOf(held, best))
+      (1 - partOf(other, keep)) * (1 - meanCost(held, other) / meanCost(held, best))
     const otherFor = (keep: number): AIProvider =>
       byCost.reduce((most, next) => (savedWith(next, keep) > savedWith(most, keep) ? next : most), best)
     return Either.right({
@@ -87,29 +64,30 @@ const curveOf = ({ kept }: Thresholds): ReadonlyArray<number> =>
 /** Knows nothing of a task but its family: what merely recognizing benchmarks is worth. */
 export const familyLabel: Policy = {
   name: "family label only",
-  fit: (parts) => {
-    const { best, byCost } = standing(parts)
-    const families = new Map<string, ReadonlyArray<Estimate>>()
-    for (const family of new Set(parts.train.map((outcome) => outcome.family))) {
-      const own = parts.train.filter((outcome) => outcome.family === family)
-      const estimates = byCost.map((provider) => ({
+  fit: ({ best, byCost, train, validation }) => {
+    const estimatesOf = (family: string): Arr.NonEmptyReadonlyArray<Estimate> => {
+      const own = train.filter((outcome) => outcome.family === family)
+      return Arr.map(byCost, (provider) => ({
         provider,
         score: 0,
-        quality: qualityOf(own, provider),
-        costUsd: costOf(own, provider),
+        quality: meanQuality(own, provider),
+        costUsd: meanCost(own, provider),
         outputTokens: undefined
       }))
-      families.set(family, estimates)
     }
-    const chosen = (family: string, worth: number): AIProvider =>
-      choose(families.get(family) ?? [], worth)?.provider ?? best
+    const known = new Map<string, ReturnType<typeof estimatesOf>>()
+    const chosen = (family: string, worth: number): AIProvider => {
+      const estimates = known.get(family) ?? estimatesOf(family)
+      known.set(family, estimates)
+      return choose(estimates, worth).provider
+    }
     const thresholds = find(
-      parts.validation.map((outcome) => ({
+      validation.map((outcome) => ({
         family: outcome.family,
-        best: answered(outcome, best)?.quality ?? 0,
-        quality: (worth) => answered(outcome, chosen(outcome.family, worth))?.quality ?? 0
+        best: qualityOf(outcome, best),
+        quality: (worth) => qualityOf(outcome, chosen(outcome.family, worth))
       })),
-      costOf(parts.validation, best)
+      meanCost(validation, best)
     )
     return Either.right({
       at:
@@ -159,16 +137,14 @@ const predicting = ({ model, predictor }: Trained): Fitted => {
     ({ features }) => {
       const { estimates, family } = predict(predictor, features)
       const worth = worthFor(family)
-      return worth === undefined ? model.best : (choose(estimates, worth)?.provider ?? model.best)
+      return worth === undefined ? model.best : choose(estimates, worth).provider
     }
   return {
     at: (keep) => decide((family) => worthOf(model.thresholds, keep, family)),
     curve: curveOf(model.thresholds).map((worth) => decide(() => worth)),
     gain: (features, stronger, weaker) => {
       const { estimates } = predict(predictor, features)
-      const of = (provider: AIProvider) =>
-        estimates.find((estimate) => estimate.provider === provider)?.quality ?? 0
-      return of(stronger) - of(weaker)
+      return estimateOf(estimates, stronger).quality - estimateOf(estimates, weaker).quality
     }
   }
 }
@@ -207,11 +183,9 @@ export const cascade = (trained: Trainer): Policy => ({
  */
 export const agreement: Policy = {
   name: "cascade, agreement only",
-  fit: (parts) => {
-    const { best, byCost } = standing(parts)
-    const [first, ...others] = byCost.slice(0, byCost.indexOf(best)).slice(0, 3)
+  fit: ({ best, byCost }) => {
+    const [first = best, ...others] = byCost.slice(0, byCost.indexOf(best)).slice(0, 3)
     const decide: Decide = ({ ask }) => {
-      if (first === undefined) return best
       const answer = ask(first)
       return answer !== "" && others.some((other) => ask(other) === answer) ? first : best
     }
@@ -222,11 +196,10 @@ export const agreement: Policy = {
 /** All policies that can be compared on some outcomes. */
 export const all = (outcomes: ReadonlyArray<Outcome>, given?: Model): ReadonlyArray<Policy> => {
   const trained = trainer(given)
-  const comparable = outcomes.some((outcome) =>
-    Object.values(outcome.outcomes).some(({ answer = "" }) => answer !== "")
-  )
+  const known = providers(outcomes)
+  const comparable = outcomes.some((outcome) => known.some((provider) => answerOf(outcome, provider) !== ""))
   return [
-    ...providers(outcomes).map(single),
+    ...known.map(single),
     cheapest,
     randomMixture,
     familyLabel,

@@ -1,8 +1,12 @@
-import type * as Either from "effect/Either"
+import * as Arr from "effect/Array"
+import * as Either from "effect/Either"
+import * as Order from "effect/Order"
 import type { AIProvider } from "../../AIProvider.js"
-import type { InvalidArgumentError } from "../../InvalidArgument.js"
-import { answered, type Outcome, type Parts } from "../../Outcomes.js"
+import { InvalidArgumentError } from "../../InvalidArgument.js"
+import { type Outcome, type Parts, providers } from "../../Outcomes.js"
 import type { Features } from "../quality/features.js"
+import { answerOf, bestOf, costOf, meanCost, qualityOf, sum } from "../quality/recorded.js"
+import type { Seen } from "../quality/train.js"
 
 /** A task as a policy sees it: without what its answers were worth. */
 export interface Question {
@@ -26,10 +30,43 @@ export interface Fitted {
   readonly gain?: (features: Features, stronger: AIProvider, weaker: AIProvider) => number
 }
 
-/** A policy learns from outcomes that aren't those it is measured by: it isn't given them. */
+/** What a policy may know: outcomes that aren't those it is measured by. */
+export interface Known extends Omit<Parts, "test"> {
+  /** The provider that is the best on the whole, with which all policies are compared. */
+  readonly best: AIProvider
+  readonly byCost: Arr.NonEmptyReadonlyArray<AIProvider>
+}
+
+/** A policy is made by a function that isn't given what it will be measured by. */
 export interface Policy {
   readonly name: string
-  readonly fit: (parts: Omit<Parts, "test">) => Either.Either<Fitted, InvalidArgumentError>
+  readonly fit: (known: Known) => Either.Either<Fitted, InvalidArgumentError>
+}
+
+/** What policies may know of a split. Fails when a part of it is empty. */
+export const know = ({
+  train,
+  validation
+}: Omit<Parts, "test">): Either.Either<Known, InvalidArgumentError> => {
+  const outcomes = [...train, ...validation]
+  const all = providers(outcomes)
+  return Arr.isNonEmptyReadonlyArray(all)
+    ? Either.right({
+        train,
+        validation,
+        best: bestOf(outcomes, all),
+        byCost: Arr.sort(
+          all,
+          Order.mapInput(Order.number, (provider: AIProvider) => meanCost(outcomes, provider))
+        )
+      })
+    : Either.left(
+        new InvalidArgumentError({
+          subject: "Outcomes",
+          field: "",
+          reason: "Expected outcomes with an answer of every provider, actual too few to split"
+        })
+      )
 }
 
 /** What came of one task. */
@@ -40,11 +77,8 @@ export interface Result {
 }
 
 /** Plays a policy over outcomes: every provider that it asks is paid, once, and whose answer it takes. */
-export const play = (
-  decide: Decide,
-  outcomes: ReadonlyArray<{ readonly outcome: Outcome; readonly features: Features }>
-): ReadonlyArray<Result> =>
-  outcomes.map(({ features, outcome }) => {
+export const play = (decide: Decide, seen: ReadonlyArray<Seen>): ReadonlyArray<Result> =>
+  seen.map(({ features, outcome }) => {
     const asked = new Set<AIProvider>()
     const taken = decide({
       id: outcome.id,
@@ -52,13 +86,13 @@ export const play = (
       features,
       ask: (provider) => {
         asked.add(provider)
-        return answered(outcome, provider)?.answer ?? ""
+        return answerOf(outcome, provider)
       }
     })
     asked.add(taken)
     return {
       outcome,
-      quality: answered(outcome, taken)?.quality ?? 0,
-      costUsd: Array.from(asked).reduce((sum, each) => sum + (answered(outcome, each)?.costUsd ?? 0), 0)
+      quality: qualityOf(outcome, taken),
+      costUsd: sum(Array.from(asked, (provider) => costOf(outcome, provider)))
     }
   })

@@ -1,18 +1,21 @@
+import type * as Arr from "effect/Array"
 import type { AIProvider } from "../../AIProvider.js"
-import { answered, type Outcome } from "../../Outcomes.js"
-import { learn, type Record, type Said, type Stage, weigh } from "./evidence.js"
-import { type Estimate, predict, type Prediction, type Predictor } from "./predictor.js"
+import { learn, type Said, type Weights, weigh } from "./evidence.js"
+import { type Estimate, estimateOf, predict, type Prediction, type Predictor } from "./predictor.js"
+import { answerOf, costOf, mean, meanCost, qualityOf } from "./recorded.js"
 import { find, type Thresholds, worthOf } from "./thresholds.js"
-import { complete, type Seen, unseenScores } from "./train.js"
+import { type Seen, unseenScores } from "./train.js"
 
-/** A cascade as it was learned: whom to ask in turn, and what their answers are evidence of. */
+/** Who is asked next, and what the answers are evidence of then. */
+export interface Stage extends Weights {
+  readonly provider: AIProvider
+}
+
+/** A cascade as it was learned. */
 export interface Cascade {
-  /** Whose answers have to be accepted, in the order in which they are asked. */
-  readonly asks: readonly [AIProvider, ...ReadonlyArray<AIProvider>]
-  /** Whose answer is taken when none was. */
+  readonly stages: Arr.NonEmptyReadonlyArray<Stage>
+  /** Whose answer is taken when none was accepted. */
   readonly last: AIProvider
-  /** What is known after each was asked. */
-  readonly stages: ReadonlyArray<Stage>
   readonly thresholds: Thresholds
 }
 
@@ -24,84 +27,70 @@ export interface Before {
   readonly ask: (provider: AIProvider) => string
 }
 
-const estimateOf = (estimates: ReadonlyArray<Estimate>, provider: AIProvider): Estimate | undefined =>
-  estimates.find((estimate) => estimate.provider === provider)
-
 /**
- * Whose answer is taken after these stages when a dollar is worth so much: an answer is accepted when what
- * the last provider would better isn't worth what it costs. Undefined when none is accepted.
+ * Whose answer is accepted when a dollar is worth so much: that which speaks most for itself, when what the
+ * last provider would better isn't worth what it costs. Undefined when none is.
  */
 export const acceptedAt = (
   stage: Stage,
   said: ReadonlyArray<Said>,
   last: Estimate,
   worth: number
-): number | undefined => {
+): AIProvider | undefined => {
   const verdict = weigh(stage, said, last.score)
-  return verdict !== undefined && verdict.gain <= worth * last.costUsd ? verdict.index : undefined
+  return verdict !== undefined && verdict.gain <= worth * last.costUsd ? verdict.said.provider : undefined
 }
 
 /** Whose answer a cascade takes; asks no more providers than it needs. */
-export const run = (
-  { asks, last, stages }: Learned,
-  { ask, estimates }: Before,
-  worth: number
-): AIProvider => {
-  const final = estimateOf(estimates, last)
+export const run = ({ last, stages }: Learned, { ask, estimates }: Before, worth: number): AIProvider => {
   const said: Array<Said> = []
-  for (const [index, provider] of asks.entries()) {
-    const stage = stages[index]
-    if (stage === undefined || final === undefined) return last
-    said.push({ answer: ask(provider), score: estimateOf(estimates, provider)?.score ?? 0 })
-    const accepted = acceptedAt(stage, said, final, worth)
-    if (accepted !== undefined) return asks[accepted] ?? last
+  for (const stage of stages) {
+    const { provider } = stage
+    said.push({ provider, answer: ask(provider), score: estimateOf(estimates, provider).score })
+    const accepted = acceptedAt(stage, said, estimateOf(estimates, last), worth)
+    if (accepted !== undefined) return accepted
   }
   return last
 }
 
-const answerOf = (outcome: Outcome, provider: AIProvider): string => answered(outcome, provider)?.answer ?? ""
-const qualityOf = (outcome: Outcome, provider: AIProvider): number =>
-  answered(outcome, provider)?.quality ?? 0
-const costOf = (outcome: Outcome, provider: AIProvider): number => answered(outcome, provider)?.costUsd ?? 0
-
-const mean = (numbers: ReadonlyArray<number>): number =>
-  numbers.reduce((sum, n) => sum + n, 0) / Math.max(1, numbers.length)
-
 /** Whom it may pay to ask before the last: by rising cost, and no more than this many. */
 const mostAsked = 3
 
+type Order = Arr.NonEmptyReadonlyArray<AIProvider>
+
 /** Every order of asking some of the cheap providers by rising cost. */
-const orders = (
-  cheap: ReadonlyArray<AIProvider>
-): ReadonlyArray<readonly [AIProvider, ...ReadonlyArray<AIProvider>]> => {
-  const [first, ...rest] = cheap
+const orders = ([first, ...rest]: ReadonlyArray<AIProvider>): ReadonlyArray<Order> => {
   if (first === undefined) return []
   const others = orders(rest)
-  return [[first], ...others.map((order) => [first, ...order] as const), ...others]
+  return [[first], ...others.map((order): Order => [first, ...order]), ...others]
 }
 
 /** Learns what the answers of some providers in turn are evidence of. */
 const learnStages = (
-  rows: ReadonlyArray<Seen>,
-  scores: ReadonlyArray<ReadonlyMap<AIProvider, number>>,
-  asks: Cascade["asks"],
+  rows: ReadonlyArray<Seen & { readonly scoreOf: (provider: AIProvider) => number }>,
+  [first, ...others]: Order,
   last: AIProvider
-): ReadonlyArray<Stage> =>
-  asks.map((_, index) =>
-    learn(
-      rows.map(({ outcome }, row): Record => {
-        const scoreOf = (provider: AIProvider) => scores[row]?.get(provider) ?? 0
-        return {
-          said: asks.slice(0, index + 1).map((provider) => ({
-            answer: answerOf(outcome, provider),
-            quality: qualityOf(outcome, provider),
-            score: scoreOf(provider)
-          })),
-          last: { score: scoreOf(last), quality: qualityOf(outcome, last) }
-        }
-      })
+): Cascade["stages"] => {
+  const stageOf = (asked: ReadonlyArray<AIProvider>, provider: AIProvider): Stage => ({
+    provider,
+    ...learn(
+      rows.map(({ outcome, scoreOf }) => ({
+        said: asked.map((each) => ({
+          provider: each,
+          answer: answerOf(outcome, each),
+          quality: qualityOf(outcome, each),
+          score: scoreOf(each)
+        })),
+        last: { score: scoreOf(last), quality: qualityOf(outcome, last) }
+      })),
+      asked.length
     )
-  )
+  })
+  return [
+    stageOf([first], first),
+    ...others.map((provider, index) => stageOf([first, ...others.slice(0, index + 1)], provider))
+  ]
+}
 
 /** What a cascade does on a recorded task. */
 interface Game {
@@ -125,13 +114,17 @@ const play = (learned: Learned, { outcome }: Seen, { estimates, family }: Predic
   const best = qualityOf(outcome, learned.last)
   const said: Array<Said> = []
   let spent = 0
-  const steps = learned.stages.flatMap((stage, index) => {
-    const provider = learned.asks[index] ?? learned.last
+  const steps = learned.stages.flatMap((stage) => {
+    const { provider } = stage
     spent += costOf(outcome, provider)
-    said.push({ answer: answerOf(outcome, provider), score: estimateOf(estimates, provider)?.score ?? 0 })
-    const verdict = last === undefined ? undefined : weigh(stage, said, last.score)
-    if (last === undefined || verdict === undefined) return []
-    const recorded = qualityOf(outcome, learned.asks[verdict.index] ?? learned.last)
+    said.push({
+      provider,
+      answer: answerOf(outcome, provider),
+      score: estimateOf(estimates, provider).score
+    })
+    const verdict = weigh(stage, said, last.score)
+    if (verdict === undefined) return []
+    const recorded = qualityOf(outcome, verdict.said.provider)
     return [{ worth: verdict.gain / last.costUsd, quality: (recorded + best - verdict.gain) / 2, spent }]
   })
   return { family, best, steps, spentOnAll: spent + costOf(outcome, learned.last) }
@@ -141,53 +134,48 @@ const stepOf = ({ steps }: Game, worth: number): Game["steps"][number] | undefin
   steps.find((step) => step.worth <= worth)
 
 /**
- * Learns the cascade in front of a provider that costs least on the outcomes that were held back while it
- * keeps a share of that provider's quality; undefined when no answers were recorded that could be compared.
+ * Learns, of the cascades in front of a provider, the one that costs least on the outcomes that were held
+ * back while it keeps a share of that provider's quality; undefined when no answers were recorded that
+ * could be compared. All outcomes have an answer of every provider.
  */
 export const trainCascade = (
   train: ReadonlyArray<Seen>,
-  validation: ReadonlyArray<Seen>,
+  held: ReadonlyArray<Seen>,
   predictor: Predictor,
   options: { readonly last: AIProvider; readonly keep: number; readonly seed: number }
 ): Cascade | undefined => {
   const { keep, last, seed } = options
-  const providers = predictor.judges.map(({ provider }) => provider)
-  const rows = complete(train, providers)
-  const held = complete(validation, providers)
-  const meanCost = (provider: AIProvider) => mean(rows.map(({ outcome }) => costOf(outcome, provider)))
-  const cheap = providers
+  const outcomes = train.map(({ outcome }) => outcome)
+  const lastCost = meanCost(outcomes, last)
+  const cheap = predictor.judges
+    .map(({ provider }) => ({ provider, cost: meanCost(outcomes, provider) }))
     .filter(
-      (provider) =>
-        meanCost(provider) < meanCost(last) / 2 &&
-        rows.some(({ outcome }) => answerOf(outcome, provider) !== "")
+      ({ cost, provider }) =>
+        cost < lastCost / 2 && outcomes.some((outcome) => answerOf(outcome, provider) !== "")
     )
-    .toSorted((left, right) => meanCost(left) - meanCost(right))
+    .toSorted((left, right) => left.cost - right.cost)
     .slice(0, mostAsked)
-  const scores = unseenScores(rows, predictor, seed)
+  const rows = unseenScores(train, predictor, seed)
+  const predictions = held.map((row) => ({ row, prediction: predict(predictor, row.features) }))
 
-  const candidates = orders(cheap).map((asks) => {
-    const learned: Learned = { asks, last, stages: learnStages(rows, scores, asks, last) }
-    const games = held.map((row) => play(learned, row, predict(predictor, row.features)))
+  const candidates = orders(cheap.map(({ provider }) => provider)).map((order) => {
+    const learned: Learned = { stages: learnStages(rows, order, last), last }
+    const games = predictions.map(({ prediction, row }) => play(learned, row, prediction))
     const thresholds = find(
       games.map((game) => ({
         family: game.family,
         best: game.best,
         quality: (worth) => stepOf(game, worth)?.quality ?? game.best
       })),
-      meanCost(last)
+      lastCost
     )
-    const cost = mean(
-      games.map((game) => {
-        const worth = worthOf(thresholds, keep, game.family)
-        // What must not be traded isn't asked for: the last answers alone.
-        if (worth === undefined) return meanCost(last)
-        return stepOf(game, worth)?.spent ?? game.spentOnAll
-      })
-    )
-    return { cascade: { ...learned, thresholds }, cost }
+    const costs = games.map((game) => {
+      const worth = worthOf(thresholds, keep, game.family)
+      // What must not be traded isn't asked for: the last answers alone.
+      if (worth === undefined) return lastCost
+      return stepOf(game, worth)?.spent ?? game.spentOnAll
+    })
+    return { cascade: { ...learned, thresholds }, cost: mean(costs) }
   })
-  return candidates.reduce<(typeof candidates)[number] | undefined>(
-    (best, next) => (best === undefined || next.cost < best.cost ? next : best),
-    undefined
-  )?.cascade
+  return candidates.toSorted((left, right) => left.cost - right.cost).at(0)?.cascade
 }

@@ -1,3 +1,4 @@
+import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import * as Encoding from "effect/Encoding"
 import * as Schema from "effect/Schema"
@@ -36,17 +37,12 @@ const ThresholdsFile = Schema.Struct({
 })
 
 const CascadeFile = Schema.Struct({
-  asks: Schema.NonEmptyArray(AIProvider.AIProvider),
+  stages: Schema.NonEmptyArray(
+    Schema.Struct({ provider: AIProvider.AIProvider, accepted: Weights, escalated: Weights })
+  ),
   last: AIProvider.AIProvider,
-  stages: Schema.Array(Schema.Struct({ accepted: Weights, escalated: Weights })),
   thresholds: ThresholdsFile
-}).pipe(
-  Schema.filter(({ asks, stages }) =>
-    asks.length === stages.length
-      ? undefined
-      : { path: ["stages"], message: `Expected a stage for each of ${asks.length}, actual ${stages.length}` }
-  )
-)
+})
 
 export const ModelFile = Schema.Struct({
   format: Schema.Literal("arc-saga/quality-model").annotations({
@@ -55,8 +51,8 @@ export const ModelFile = Schema.Struct({
   version: Schema.Literal(version).annotations({
     description: `${version} (train the model again with this release)`
   }),
-  families: Schema.Array(Schema.Struct({ name: Schema.String, head: HeadFile })),
-  providers: Schema.Array(
+  families: Schema.NonEmptyArray(Schema.Struct({ name: Schema.String, head: HeadFile })),
+  providers: Schema.NonEmptyArray(
     Schema.Struct({
       provider: AIProvider.AIProvider,
       head: HeadFile,
@@ -98,8 +94,8 @@ export const pack = (
 ): ModelFile => ({
   format: "arc-saga/quality-model",
   version,
-  families: families.map(({ head, name }) => ({ name, head: packHead(head) })),
-  providers: judges.map(({ head, outputTokens, ...judge }) => ({
+  families: Arr.map(families, ({ head, name }) => ({ name, head: packHead(head) })),
+  providers: Arr.map(judges, ({ head, outputTokens, ...judge }) => ({
     ...judge,
     slope: rounded(judge.slope),
     offset: rounded(judge.offset),
@@ -113,7 +109,8 @@ export const pack = (
     : {
         cascade: {
           ...cascade,
-          stages: cascade.stages.map(({ accepted, escalated }) => ({
+          stages: Arr.map(cascade.stages, ({ accepted, escalated, provider }) => ({
+            provider,
             accepted: accepted.map(rounded),
             escalated: escalated.map(rounded)
           }))
@@ -122,8 +119,8 @@ export const pack = (
 })
 
 export const unpack = ({ families, providers }: ModelFile): Predictor => ({
-  families: families.map(({ head, name }) => ({ name, head: unpackHead(head) })),
-  judges: providers.map(({ head, outputTokens, ...judge }): Judge => ({
+  families: Arr.map(families, ({ head, name }) => ({ name, head: unpackHead(head) })),
+  judges: Arr.map(providers, ({ head, outputTokens, ...judge }): Judge => ({
     ...judge,
     head: unpackHead(head),
     outputTokens

@@ -1,3 +1,4 @@
+import * as Arr from "effect/Array"
 import type { AIProvider } from "../../AIProvider.js"
 import type { Features } from "./features.js"
 import { type Head, inner, scoreOf, sigmoid } from "./linear.js"
@@ -23,8 +24,8 @@ export interface Judge {
 
 /** A trained model as it is used. */
 export interface Predictor {
-  readonly families: ReadonlyArray<Family>
-  readonly judges: ReadonlyArray<Judge>
+  readonly families: Arr.NonEmptyReadonlyArray<Family>
+  readonly judges: Arr.NonEmptyReadonlyArray<Judge>
 }
 
 /** What is expected of a provider. */
@@ -41,15 +42,25 @@ export interface Estimate {
 /** What is expected of a task. */
 export interface Prediction {
   readonly family: string
-  readonly estimates: ReadonlyArray<Estimate>
+  readonly estimates: Arr.NonEmptyReadonlyArray<Estimate>
 }
 
+/** What is expected of a provider; of one that isn't known, nothing in particular. */
+export const estimateOf = (estimates: ReadonlyArray<Estimate>, provider: AIProvider): Estimate =>
+  estimates.find((estimate) => estimate.provider === provider) ?? {
+    provider,
+    score: 0,
+    quality: sigmoid(0),
+    costUsd: 0,
+    outputTokens: undefined
+  }
+
 /** The family that a task most likely belongs to. */
-const familyOf = (families: ReadonlyArray<Family>, features: Features): string => {
-  const [only] = families
-  if (families.length === 1 && only !== undefined) return only.name
-  const scored = families.map(({ head, name }) => ({ name, score: scoreOf(head, features) }))
-  return scored.reduce((best, next) => (next.score > best.score ? next : best)).name
+const familyOf = ([first, ...others]: Predictor["families"], features: Features): string => {
+  if (others.length === 0) return first.name
+  const scored = ({ head, name }: Family) => ({ name, score: scoreOf(head, features) })
+  return others.map(scored).reduce((best, next) => (next.score > best.score ? next : best), scored(first))
+    .name
 }
 
 /** The numbers that costs and lengths are predicted from. */
@@ -66,7 +77,7 @@ export const scoreBy = (judge: Pick<Judge, "head" | "slope" | "offset">, feature
 export const predict = (predictor: Predictor, features: Features, known?: string): Prediction => {
   const family = known ?? familyOf(predictor.families, features)
   const inputs = sizeInputs(features, family, predictor.families)
-  const estimates = predictor.judges.map((judge) => {
+  const estimates = Arr.map(predictor.judges, (judge) => {
     const score = scoreBy(judge, features)
     return {
       provider: judge.provider,

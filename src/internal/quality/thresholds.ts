@@ -3,6 +3,8 @@
  * it is, the more is saved. Here it is found how much that may be.
  */
 
+import { mean, sum } from "./recorded.js"
+
 /** How much a dollar may be worth. */
 export interface Thresholds {
   /** By rising worth: the share of the best provider's quality that at least was kept. */
@@ -34,12 +36,10 @@ const caution = { whole: 0.5, family: 1 } as const
 
 const steps = 120
 
-const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((total, n) => total + n, 0)
-
 /** The standard error of the sum of the differences. */
 const errorOf = (differences: ReadonlyArray<number>): number => {
-  const mean = sum(differences) / differences.length
-  return Math.sqrt(sum(differences.map((difference) => (difference - mean) ** 2)))
+  const middle = mean(differences)
+  return Math.sqrt(sum(differences.map((difference) => (difference - middle) ** 2)))
 }
 
 const shareOf = (
@@ -48,8 +48,7 @@ const shareOf = (
   errors: number
 ): number => {
   const best = sum(trials.map((trial) => trial.best))
-  const qualities = trials.map((trial) => trial.quality(worthOf(trial.family)))
-  const differences = qualities.map((quality, index) => quality - (trials[index]?.best ?? 0))
+  const differences = trials.map((trial) => trial.quality(worthOf(trial.family)) - trial.best)
   return best === 0 ? 1 : (best + sum(differences) - errors * errorOf(differences)) / best
 }
 
@@ -70,7 +69,7 @@ export const find = (trials: ReadonlyArray<Trial>, meanCost: number): Thresholds
     const own = trials.filter((trial) => trial.family === family)
     if (own.length < fewest) continue
     const broken = worths.findIndex((worth) => shareOf(own, () => worth, caution.family) < floor)
-    if (broken !== -1) floors[family] = worths[Math.max(0, broken - 1)] ?? 0
+    if (broken !== -1) floors[family] = worths[broken - 1] ?? 0
   }
   let least = Number.POSITIVE_INFINITY
   const kept = worths.map((worth) => {

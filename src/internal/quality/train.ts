@@ -1,9 +1,11 @@
+import * as Arr from "effect/Array"
+import * as Order from "effect/Order"
 import type { AIProvider } from "../../AIProvider.js"
 import { type Answered, answered, type Outcome } from "../../Outcomes.js"
 import { type Features, formSize, ofPrompt } from "./features.js"
 import { hash } from "./hash.js"
 import { type Example, fit, leastSquares, logistic, inner, scoreOf } from "./linear.js"
-import { type Family, type Judge, type Predictor, sizeInputs } from "./predictor.js"
+import { type Family, type Judge, type Predictor, scoreBy, sizeInputs } from "./predictor.js"
 
 /** An outcome and what a model sees of it. */
 export interface Seen {
@@ -11,15 +13,14 @@ export interface Seen {
   readonly features: Features
 }
 
-export const seen = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<Seen> =>
-  outcomes.map((outcome) => ({ outcome, features: ofPrompt(outcome.prompt) }))
+/** An outcome is looked at in many splits. */
+const looked = new WeakMap<Outcome, Seen>()
 
-/** The outcomes in which all of some providers were asked. */
-export const complete = (
-  rows: ReadonlyArray<Seen>,
-  providers: ReadonlyArray<AIProvider>
-): ReadonlyArray<Seen> =>
-  rows.filter(({ outcome }) => providers.every((provider) => answered(outcome, provider) !== undefined))
+export const seen = (outcome: Outcome): Seen => {
+  const known = looked.get(outcome) ?? { outcome, features: ofPrompt(outcome.prompt) }
+  looked.set(outcome, known)
+  return known
+}
 
 /** What a provider answered of the outcomes that it was asked for. */
 const of = (
@@ -49,16 +50,17 @@ const sizes = (
 }
 
 /** Recognizes families. */
-const trainFamilies = (rows: ReadonlyArray<Seen>, seed: number): ReadonlyArray<Family> =>
-  Array.from(new Set(rows.map(({ outcome }) => outcome.family)))
-    .toSorted()
-    .map((name) => ({
-      name,
-      head: fit(
-        rows.map(({ features, outcome }): Example => ({ features, target: outcome.family === name ? 1 : 0 })),
-        seed ^ hash(name)
-      )
-    }))
+const trainFamilies = (
+  rows: Arr.NonEmptyReadonlyArray<Seen>,
+  seed: number
+): Arr.NonEmptyReadonlyArray<Family> =>
+  Arr.map(Arr.sort(Arr.dedupe(Arr.map(rows, ({ outcome }) => outcome.family)), Order.string), (name) => ({
+    name,
+    head: fit(
+      rows.map(({ features, outcome }): Example => ({ features, target: outcome.family === name ? 1 : 0 })),
+      seed ^ hash(name)
+    )
+  }))
 
 const trainHead = (rows: ReadonlyArray<Seen>, provider: AIProvider, seed: number) =>
   fit(
@@ -68,13 +70,13 @@ const trainHead = (rows: ReadonlyArray<Seen>, provider: AIProvider, seed: number
 
 /** Trains on one part of the outcomes and calibrates on another. */
 export const trainPredictor = (
-  train: ReadonlyArray<Seen>,
+  train: Arr.NonEmptyReadonlyArray<Seen>,
   validation: ReadonlyArray<Seen>,
-  providers: ReadonlyArray<AIProvider>,
+  providers: Arr.NonEmptyReadonlyArray<AIProvider>,
   seed: number
 ): Predictor => {
   const families = trainFamilies(train, seed)
-  const judges = providers.map((provider): Judge => {
+  const judges = Arr.map(providers, (provider): Judge => {
     const head = trainHead(train, provider, seed)
     const [slope = 1, offset = 0] = logistic(
       of(validation, provider).map((row) => ({
@@ -105,23 +107,28 @@ export const trainPredictor = (
 const folds = 3
 
 /**
- * The scores of providers for outcomes that the heads which give them weren't trained on: what is learned
- * of scores must not believe those that a head has by heart.
+ * Outcomes with the scores of providers by heads that weren't trained on them: what is learned of scores
+ * must not believe those that a head has by heart.
  */
 export const unseenScores = (
   rows: ReadonlyArray<Seen>,
   { judges }: Predictor,
   seed: number
-): ReadonlyArray<ReadonlyMap<AIProvider, number>> => {
+): ReadonlyArray<Seen & { readonly scoreOf: (provider: AIProvider) => number }> => {
   const foldOf = ({ outcome }: Seen): number => hash(`${seed}/${outcome.group}`) % folds
-  const byFold = Array.from({ length: folds }, (_, fold) => {
+  return Array.from({ length: folds }, (_, fold) => {
     const others = rows.filter((row) => foldOf(row) !== fold)
-    return judges.map((judge) => ({ ...judge, head: trainHead(others, judge.provider, seed) }))
-  })
-  return rows.map((row) => {
-    const heads = byFold[foldOf(row)] ?? judges
-    return new Map(
-      heads.map((judge) => [judge.provider, judge.slope * scoreOf(judge.head, row.features) + judge.offset])
+    const known = new Map(
+      judges.map((judge) => [judge.provider, { ...judge, head: trainHead(others, judge.provider, seed) }])
     )
-  })
+    return rows
+      .filter((row) => foldOf(row) === fold)
+      .map((row) => ({
+        ...row,
+        scoreOf: (provider: AIProvider): number => {
+          const judge = known.get(provider)
+          return judge === undefined ? 0 : scoreBy(judge, row.features)
+        }
+      }))
+  }).flat()
 }
