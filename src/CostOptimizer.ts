@@ -111,20 +111,23 @@ const invalid = (field: string, reason: string): InvalidArgument.InvalidArgument
   new InvalidArgument.InvalidArgumentError({ subject: "CostOptimizer", field, reason })
 
 /** NaN compares as neither less nor greater: it must not decide an order. */
-const scoreOf = (strategy: Strategy, metrics: ProviderMetrics.ProviderMetrics): number => {
-  const score = strategy.score(metrics)
+const scoreOf = (scoring: Strategy["score"], metrics: ProviderMetrics.ProviderMetrics): number => {
+  const score = scoring(metrics)
   return Number.isNaN(score) ? Number.POSITIVE_INFINITY : score
 }
 
+const scoringOf = (strategy: Strategy, task: AITask.AITask): Strategy["score"] =>
+  strategy.scoreFor === undefined ? strategy.score : strategy.scoreFor(task)
+
 /** The first of those with the least score. */
 const leastOf = (
-  strategy: Strategy,
+  scoring: Strategy["score"],
   candidates: ReadonlyArray<ProviderMetrics.ProviderMetrics>
 ): ProviderMetrics.ProviderMetrics | undefined => {
   let best: ProviderMetrics.ProviderMetrics | undefined
   let least = Number.POSITIVE_INFINITY
   for (const metrics of candidates) {
-    const score = scoreOf(strategy, metrics)
+    const score = scoreOf(scoring, metrics)
     if (best === undefined || score < least) {
       best = metrics
       least = score
@@ -135,11 +138,11 @@ const leastOf = (
 
 /** The least score first; those that tie keep their order. */
 const ranked = (
-  strategy: Strategy,
+  scoring: Strategy["score"],
   candidates: ReadonlyArray<ProviderMetrics.ProviderMetrics>
 ): ReadonlyArray<AIProvider.AIProvider> =>
   candidates
-    .map((metrics) => ({ provider: metrics.provider, score: scoreOf(strategy, metrics) }))
+    .map((metrics) => ({ provider: metrics.provider, score: scoreOf(scoring, metrics) }))
     // Compared without subtraction, so that infinities tie.
     .sort((left, right) => (left.score < right.score ? -1 : left.score > right.score ? 1 : 0))
     .map(({ provider }) => provider)
@@ -184,13 +187,14 @@ export const make = (
 
     const select: Service["select"] = (task, strategy) =>
       Effect.flatMap(candidates(task), ({ known, later, ready }) => {
-        const best = leastOf(strategy, ready.length > 0 ? ready : later)
+        const best = leastOf(scoringOf(strategy, task), ready.length > 0 ? ready : later)
         return best === undefined ? none(strategy, known) : Effect.succeed(best.provider)
       })
 
     const rank: Service["rank"] = (task, strategy) =>
       Effect.flatMap(candidates(task), ({ known, later, ready }) => {
-        const [first, ...rest] = [...ranked(strategy, ready), ...ranked(strategy, later)]
+        const scoring = scoringOf(strategy, task)
+        const [first, ...rest] = [...ranked(scoring, ready), ...ranked(scoring, later)]
         return first === undefined ? none(strategy, known) : Effect.succeed([first, ...rest] as const)
       })
 

@@ -14,11 +14,12 @@ import type * as AIProvider from "./AIProvider.js"
 import type { AIResult } from "./AIResult.js"
 import type * as AITask from "./AITask.js"
 import * as CostOptimizer from "./CostOptimizer.js"
-import type { InvalidArgumentError } from "./InvalidArgument.js"
+import { InvalidArgumentError } from "./InvalidArgument.js"
 import { taskIdOf } from "./internal/call.js"
 import * as log from "./internal/log.js"
 import * as ProviderMetrics from "./ProviderMetrics.js"
 import * as ProviderRouter from "./ProviderRouter.js"
+import { QualityModel, type UnknownTaskError } from "./QualityModel.js"
 import type { ReasoningEngine } from "./ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "./ReasoningEngineRegistry.js"
 import type * as RoutingPolicy from "./RoutingPolicy.js"
@@ -85,6 +86,14 @@ export interface Service {
     (task: AITask.AITask<"streaming">): Streamed<OrchestratorError>
     (task: AITask.AITask): Whole<OrchestratorError> | Streamed<OrchestratorError>
   }
+  /**
+   * Tells the quality model how good the answer to a task was, 0 to 1. Fails with an UnknownTaskError when
+   * the task isn't remembered, and with an InvalidArgumentError when there is no model or no such score.
+   */
+  readonly feedback: (
+    taskId: string,
+    score: number
+  ) => Effect.Effect<void, UnknownTaskError | InvalidArgumentError>
   /** Changes the strategy from the next task on; tasks under way keep theirs. */
   readonly updateStrategy: (strategy: Strategy.Strategy) => Effect.Effect<void>
   /** The strategy of the next task. */
@@ -146,7 +155,14 @@ export const make = (
     const optimizer = yield* CostOptimizer.CostOptimizer
     const router = yield* ProviderRouter.ProviderRouter
     const registry = yield* ReasoningEngineRegistry
+    const model = Option.getOrUndefined(yield* Effect.serviceOption(QualityModel))
     const current = yield* Ref.make(options.strategy ?? Strategy.balanced)
+
+    /** What follows an answer. The model is to know whose it was when there is feedback. */
+    const answered = (task: AITask.AITask, choice: Choice, result: AIResult): Effect.Effect<void> =>
+      model === undefined
+        ? completed(choice)
+        : Effect.zipRight(model.remember(result.taskId, task, result.provider), completed(choice))
 
     const strategyOf = (serve: ServeOptions): Effect.Effect<Strategy.Strategy> =>
       serve.strategy === undefined ? Ref.get(current) : Effect.succeed(serve.strategy)
@@ -214,7 +230,7 @@ export const make = (
     ): Whole<OrchestratorError | SoleOrchestratorError> {
       return Effect.flatMap(choose(task, serve), (choice) =>
         Effect.tapBoth(router.complete(choice.task, choice.options), {
-          onSuccess: () => completed(choice),
+          onSuccess: (result) => answered(task, choice, result),
           onFailure: failed(choice)
         })
       )
@@ -231,11 +247,14 @@ export const make = (
       serve: ServeOptions = {}
     ): Streamed<OrchestratorError | SoleOrchestratorError> {
       return Stream.unwrap(
-        Effect.map(choose(task, serve), (choice) =>
-          router
-            .stream(choice.task, choice.options)
-            .pipe(Stream.tapError(failed(choice)), Stream.onEnd(completed(choice)))
-        )
+        Effect.map(choose(task, serve), (choice) => {
+          const events = Stream.tapError(router.stream(choice.task, choice.options), failed(choice))
+          return model === undefined
+            ? Stream.onEnd(events, completed(choice))
+            : Stream.tap(events, (event) =>
+                event._tag === "Completed" ? answered(task, choice, event.result) : Effect.void
+              )
+        })
       )
     }
 
@@ -250,6 +269,14 @@ export const make = (
       complete,
       stream,
       execute,
+      feedback: (taskId, score) =>
+        model === undefined
+          ? new InvalidArgumentError({
+              subject: "MultiLLMOrchestrator",
+              field: "feedback",
+              reason: "there is no QualityModel that could learn from it: provide one to the orchestrator"
+            })
+          : model.feedback(taskId, score),
       updateStrategy: (strategy) =>
         Effect.zipRight(
           Ref.set(current, strategy),

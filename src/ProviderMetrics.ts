@@ -34,6 +34,8 @@ export const ProviderMetrics = Schema.Struct({
   provider: AIProvider.AIProvider,
   /** USD per token; absent when unknown, which isn't 0: an unknown price ranks last. */
   costPerToken: Schema.optionalWith(atLeastZero("USD per token"), { exact: true }),
+  /** The price list, for strategies that reckon what a task costs; absent when unknown. */
+  price: Schema.optionalWith(Price.Options, { exact: true }),
   /** Milliseconds that half of the answers take at most. */
   p50LatencyMs: atLeastZero("milliseconds"),
   /** Milliseconds that 99 % of the answers take at most. */
@@ -88,8 +90,8 @@ export const make = (
 }
 
 /**
- * The numbers with the cost per token that a price means, where they don't say one: that of three input
- * tokens to one output token. Without a price it stays unknown.
+ * The numbers with a price, and the cost per token that it means, where they don't say one: that of three
+ * input tokens to one output token. Without a price both stay unknown.
  *
  * @since 0.1.0
  * @category combinators
@@ -100,6 +102,10 @@ export const withPrice: {
 } = Function.dual(2, (options: Options, price: Option.Option<Price.Price>): Options =>
   Option.match(price, {
     onNone: () => options,
-    onSome: (known) => ({ costPerToken: Price.blendedPerToken(known), ...options })
+    onSome: (known) => ({
+      costPerToken: Price.blendedPerToken(known),
+      price: Price.toOptions(known),
+      ...options
+    })
   })
 )

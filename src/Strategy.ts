@@ -5,6 +5,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import type { AITask } from "./AITask.js"
 import type * as InvalidArgument from "./InvalidArgument.js"
 import * as validation from "./internal/validation.js"
 import type { ProviderMetrics } from "./ProviderMetrics.js"
@@ -20,6 +21,8 @@ export interface Strategy {
   readonly name: string
   /** The least score is chosen; ties go to the provider that was given first. NaN ranks last. */
   readonly score: (metrics: ProviderMetrics) => number
+  /** For a strategy that looks at the task: what scores its providers, in place of `score`. */
+  readonly scoreFor?: (task: AITask) => Strategy["score"]
 }
 
 const weight = Schema.Number.pipe(

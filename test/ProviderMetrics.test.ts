@@ -87,13 +87,15 @@ describe("ProviderMetrics", () => {
     })
   )
 
-  it("takes the cost per token from a price where it isn't given, and leaves it unknown without one", () => {
-    const price = Option.getRight(Price.make({ input: 3, output: 15 }))
+  it("takes price and cost per token from a price where they aren't given, and leaves them unknown without one", () => {
+    const list = { input: 3, output: 15, cacheRead: 3, cacheWrite: 3, cacheWrite1h: 3 }
+    const price = Option.getRight(Price.make(list))
     const priced = ProviderMetrics.withPrice({ provider: "a", qualityScore: 8 }, price)
-    assert.deepStrictEqual(priced, { provider: "a", qualityScore: 8, costPerToken: 6e-6 })
+    assert.deepStrictEqual(priced, { provider: "a", qualityScore: 8, costPerToken: 6e-6, price: list })
     assert.deepStrictEqual(pipe({ provider: "a", costPerToken: 1 }, ProviderMetrics.withPrice(price)), {
       provider: "a",
-      costPerToken: 1
+      costPerToken: 1,
+      price: list
     })
     assert.deepStrictEqual(ProviderMetrics.withPrice({ provider: "a" }, Option.none()), { provider: "a" })
   })

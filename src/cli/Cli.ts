@@ -19,6 +19,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import packageJson from "../../package.json" with { type: "json" }
 import * as Ask from "./Ask.js"
+import * as Evaluate from "./Evaluate.js"
 import * as Format from "./Format.js"
 import * as Login from "./Login.js"
 import * as Providers from "./Providers.js"
@@ -26,6 +27,7 @@ import * as Report from "./Report.js"
 import * as Run from "./Run.js"
 import * as Spend from "./Spend.js"
 import { StandardStreams } from "./StandardStreams.js"
+import * as Train from "./Train.js"
 
 const root = Command.make("arc-saga").pipe(
   Command.withDescription("Asks the language model that serves a task best, and the next one when it fails"),
@@ -34,6 +36,8 @@ const root = Command.make("arc-saga").pipe(
     Run.command,
     Spend.command,
     Providers.command,
+    Train.command,
+    Evaluate.command,
     Login.login,
     Login.logout
   ])

@@ -17,6 +17,8 @@ export type Event =
   | "routing_all_failed"
   | "circuit_opened"
   | "circuit_closed"
+  | "cascade_accepted"
+  | "cascade_escalated"
   | "orchestrator_provider_selected"
   | "orchestrator_task_complete"
   | "orchestrator_task_failed"

@@ -1,0 +1,92 @@
+/**
+ * What an evaluation measured, as tables for people.
+ *
+ * @since 0.1.0
+ */
+import type { Report, Spread } from "../internal/evaluation/evaluate.js"
+import * as Format from "./Format.js"
+
+const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)} %`
+
+const spread = ({ deviation, mean }: Spread): string =>
+  deviation === 0 ? percent(mean) : `${percent(mean)} ± ${(100 * deviation).toFixed(1)}`
+
+const between = ([from, to]: readonly [number, number]): string =>
+  `${(100 * from).toFixed(1)} – ${(100 * to).toFixed(1)}`
+
+const columns: ReadonlyArray<Format.Column> = [
+  { title: "asked for", align: "right" },
+  { title: "policy", align: "left" },
+  { title: "cost saved", align: "right" },
+  { title: "95 %", align: "right" },
+  { title: "quality kept", align: "right" },
+  { title: "95 %", align: "right" },
+  { title: "worst family", align: "left" },
+  { title: "below 95 %", align: "right" }
+]
+
+/** Policies that don't depend on what is asked for are told once. */
+const rowsOf = (report: Report): ReadonlyArray<ReadonlyArray<string>> => {
+  const seen = new Set<string>()
+  const policies = report.rows.flatMap((row) => {
+    const same = report.rows.filter(
+      (other) =>
+        other.policy === row.policy &&
+        other.saved.mean === row.saved.mean &&
+        other.kept.mean === row.kept.mean
+    )
+    const fixed =
+      same.length > 1 && report.rows.filter(({ policy }) => policy === row.policy).length === same.length
+    if (seen.has(row.policy)) return []
+    if (fixed) seen.add(row.policy)
+    const { floor } = row
+    return [
+      {
+        keep: fixed ? 0 : row.keep,
+        cells: [
+          fixed ? "any" : percent(row.keep, 0),
+          row.policy,
+          spread(row.saved),
+          between(row.interval.saved),
+          spread(row.kept),
+          between(row.interval.kept),
+          floor === undefined ? "" : `${floor.family} ${percent(floor.kept)}`,
+          floor === undefined ? "" : `${floor.broken} of ${report.splits}`
+        ]
+      }
+    ]
+  })
+  const bounds = report.oracle.map(({ keep, kept, saved }) => ({
+    keep,
+    cells: [percent(keep, 0), "oracle", spread(saved), "", spread(kept), "", "", ""]
+  }))
+  return [...policies, ...bounds].toSorted((left, right) => left.keep - right.keep).map(({ cells }) => cells)
+}
+
+/**
+ * The tables of a report: what each policy saved and kept, and for two providers how well the stronger is
+ * asked when it is needed.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const tables = (report: Report): string => {
+  const head = `${Format.count(report.tasks, "task")}, ${Format.count(report.splits, "split")}, ${report.tested} tested; compared with ${report.best ?? "nobody"}`
+  const routing = Format.table(columns, rowsOf(report))
+  if (report.recovery.length === 0) return `${head}\n\n${routing}`
+  const recovery = Format.table(
+    [
+      { title: "within", align: "left" },
+      { title: "APGR", align: "right" },
+      { title: "CPT(50 %)", align: "right" },
+      { title: "CPT(80 %)", align: "right" }
+    ],
+    report.recovery.map(({ apgr, cpt50, cpt80, within }) => [
+      within,
+      `${apgr.mean.toFixed(3)} ± ${apgr.deviation.toFixed(3)}`,
+      spread(cpt50),
+      spread(cpt80)
+    ])
+  )
+  return `${head}\n\n${routing}\n\n${recovery}`
+}

@@ -1,0 +1,99 @@
+/**
+ * `train`: outcomes in, a quality model out.
+ *
+ * @since 0.1.0
+ */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Outcomes from "../Outcomes.js"
+import * as QualityModel from "../QualityModel.js"
+import * as Flags from "./Flags.js"
+import * as Format from "./Format.js"
+import * as ModelFile from "./ModelFile.js"
+import * as OutcomesFile from "./OutcomesFile.js"
+import { StandardStreams } from "./StandardStreams.js"
+
+/**
+ * The file that outcomes are read from.
+ *
+ * @since 0.1.0
+ * @category flags
+ */
+export const outcomes: Args.Args<string> = Args.text({ name: "OUTCOMES" }).pipe(
+  Args.withDescription("A file with what providers answered to one prompt as a JSON object on each line")
+)
+
+/**
+ * The salt of the split: what `train` leaves untouched, `evaluate` measures a model by.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const salt = "s0"
+
+const keep = Flags.parsed(
+  "keep",
+  "SHARE",
+  "The share of the best provider's quality that its cascade is to keep; 0.99 when it isn't given",
+  (text) =>
+    Either.filterOrLeft(
+      Format.parseNumber(text),
+      (n) => n >= 0 && n <= 1,
+      () => "a share from 0 to 1"
+    )
+).pipe(Options.withDefault(0.99))
+
+const seed = Flags.parsed("seed", "NUMBER", "What chance is drawn from; 1 when it isn't given", (text) =>
+  Either.filterOrLeft(Format.parseNumber(text), Number.isSafeInteger, () => "a whole number")
+).pipe(Options.withDefault(1))
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+
+/** What the model does, in words. */
+const summary = (model: QualityModel.Model): string => {
+  const families = model.families.map(({ name }) => name)
+  const cascade =
+    model.cascade === undefined
+      ? "no cascade: no answers were recorded that could be compared"
+      : `cascade: ${[...model.cascade.stages.map(({ provider }) => provider), model.cascade.last].join(" → ")}`
+  const best = Math.max(...model.thresholds.kept.map(({ share }) => share))
+  return [
+    `best provider: ${model.best}`,
+    `families: ${families.join(", ")}`,
+    cascade,
+    `prediction alone can be asked to keep up to ${percent(best)} of ${model.best}'s quality`
+  ].join("\n")
+}
+
+/**
+ * The command.
+ *
+ * @since 0.1.0
+ * @category commands
+ */
+export const command = Command.make(
+  "train",
+  {
+    outcomes,
+    out: Options.text("out").pipe(
+      Options.withPseudoName("MODEL"),
+      Options.withDescription("The file that the model is written to")
+    ),
+    keep,
+    seed
+  },
+  (given) =>
+    Effect.gen(function* () {
+      const streams = yield* StandardStreams
+      const { test, ...parts } = Outcomes.split(yield* OutcomesFile.read(given.outcomes), salt)
+      const model = yield* QualityModel.train(parts, given)
+      yield* ModelFile.write(given.out, model)
+      yield* streams.write(`${summary(model)}\n`)
+      yield* streams.writeError(
+        `Trained on ${Format.count(parts.train.length, "outcome")}, thresholds from ${parts.validation.length}; ${test.length} are left to evaluate ${given.out} by.\n`
+      )
+    })
+).pipe(Command.withDescription("Learn from outcomes which provider is good at what"))

@@ -1,0 +1,100 @@
+import type { AIProvider } from "../../AIProvider.js"
+import { inner, logistic, type Sample, sigmoid } from "./linear.js"
+
+/** An answer of a cascade, as far as others can be held against it. */
+export interface Said {
+  readonly provider: AIProvider
+  /** The answer in the form in which answers are compared; empty when there is none. */
+  readonly answer: string
+  /** The score that a model gives the provider for this task. */
+  readonly score: number
+}
+
+/** What was learned of so many answers. */
+export interface Weights {
+  /** That the answer which speaks most for itself is good. */
+  readonly accepted: ReadonlyArray<number>
+  /** That the last provider's answer would be good. */
+  readonly escalated: ReadonlyArray<number>
+}
+
+/** What the answers so far are evidence of. */
+export interface Verdict<S extends Said> {
+  /** The answer that speaks most for itself, as its first provider gave it. */
+  readonly said: S
+  /** How likely that answer is good, 0 to 1. */
+  readonly quality: number
+  /** How much likelier that of the last provider is good, −1 to 1. */
+  readonly gain: number
+}
+
+/** The different answers, each as its first provider gave it. */
+const different = <S extends Said>(said: ReadonlyArray<S>): ReadonlyArray<S> =>
+  said.filter(
+    ({ answer }, index) => answer !== "" && said.findIndex((other) => other.answer === answer) === index
+  )
+
+/** What speaks for and against one of the answers. */
+const inputsOf = (said: ReadonlyArray<Said>, claim: string, lastScore: number): ReadonlyArray<number> => [
+  1,
+  lastScore,
+  different(said).length,
+  ...said.flatMap(({ answer, score }) =>
+    answer === claim ? [1, score, 0] : [0, 0, answer === "" ? 0 : score]
+  )
+]
+
+const sizeOf = (answers: number): number => inputsOf([], "", 0).length + 3 * answers
+
+/** The answer that speaks most for itself; undefined when none can be compared. */
+const strongest = <S extends Said>(
+  accepted: Weights["accepted"],
+  said: ReadonlyArray<S>,
+  lastScore: number
+) =>
+  different(said)
+    .map((each) => ({ said: each, score: inner(inputsOf(said, each.answer, lastScore), accepted) }))
+    .toSorted((left, right) => right.score - left.score)
+    .at(0)
+
+/** What the answers are evidence of; undefined when none can be compared. */
+export const weigh = <S extends Said>(
+  { accepted, escalated }: Weights,
+  said: ReadonlyArray<S>,
+  lastScore: number
+): Verdict<S> | undefined => {
+  const best = strongest(accepted, said, lastScore)
+  if (best === undefined) return undefined
+  const quality = sigmoid(best.score)
+  const last = sigmoid(inner(inputsOf(said, best.said.answer, lastScore), escalated))
+  return { said: best.said, quality, gain: last - quality }
+}
+
+/** What was recorded of so many answers, and of the last provider's. */
+export interface Record {
+  readonly said: ReadonlyArray<Said & { readonly quality: number }>
+  readonly last: { readonly score: number; readonly quality: number }
+}
+
+/** Learns what so many answers are evidence of. */
+export const learn = (records: ReadonlyArray<Record>, answers: number): Weights => {
+  const accepted = logistic(
+    records.flatMap(({ last, said }) =>
+      different(said).map(({ answer, quality }): Sample => ({
+        inputs: inputsOf(said, answer, last.score),
+        target: quality
+      }))
+    ),
+    sizeOf(answers)
+  )
+  const escalated = logistic(
+    records.flatMap(({ last, said }): ReadonlyArray<Sample> => {
+      const best = strongest(accepted, said, last.score)
+      return best === undefined
+        ? []
+        : [{ inputs: inputsOf(said, best.said.answer, last.score), target: last.quality }]
+    }),
+    sizeOf(answers)
+  )
+  return { accepted, escalated }
+}

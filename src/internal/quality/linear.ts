@@ -1,0 +1,170 @@
+import { PCGRandom } from "effect/Utils"
+import { bucketCount, type Features, formSize } from "./features.js"
+
+/** A linear model: a weight for each bucket and each number of the form. */
+export interface Head {
+  readonly words: Float32Array
+  readonly form: Float64Array
+}
+
+/** For loops that keep to the length of what they read. */
+const at = (numbers: ArrayLike<number>, index: number): number => numbers[index] ?? 0
+
+/** The inner product; what the shorter list lacks counts as 0. */
+export const inner = (left: ReadonlyArray<number>, right: ReadonlyArray<number>): number =>
+  left.reduce((sum, value, index) => sum + value * (right[index] ?? 0), 0)
+
+export const sigmoid = (score: number): number => 1 / (1 + Math.exp(-score))
+
+export const scoreOf = (head: Head, { amounts, buckets, form }: Features): number => {
+  let score = 0
+  for (let index = 0; index < buckets.length; index++) {
+    score += at(head.words, at(buckets, index)) * at(amounts, index)
+  }
+  for (let index = 0; index < formSize; index++) score += at(head.form, index) * at(form, index)
+  return score
+}
+
+/** Moves a head so that what it says of a task rises, or falls where the step is below 0. */
+export const nudge = (head: Head, { amounts, buckets, form }: Features, step: number): void => {
+  for (let index = 0; index < buckets.length; index++) {
+    const bucket = at(buckets, index)
+    head.words[bucket] = at(head.words, bucket) + step * at(amounts, index)
+  }
+  for (let index = 0; index < formSize; index++) {
+    head.form[index] = at(head.form, index) + step * at(form, index)
+  }
+}
+
+/** What is learned from: what was seen, and what came of it, from 0 to 1. */
+export interface Example {
+  readonly features: Features
+  readonly target: number
+}
+
+/** How a head is trained; chosen by cross-validation within a training part. */
+export const training = { epochs: 3, rate: 0.05, penalty: 1e-4 } as const
+
+/**
+ * Trains a head by AdaGrad on the logistic loss with an L2 penalty on what an example shows. The same
+ * examples and seed give the same head.
+ */
+export const fit = (examples: ReadonlyArray<Example>, seed: number): Head => {
+  const head: Head = { words: new Float32Array(bucketCount), form: new Float64Array(formSize) }
+  const wordSquares = new Float64Array(bucketCount).fill(1e-6)
+  const formSquares = new Float64Array(formSize).fill(1e-6)
+  const random = new PCGRandom(seed)
+
+  const descend = (
+    weights: Float32Array | Float64Array,
+    squares: Float64Array,
+    index: number,
+    slope: number
+  ): void => {
+    const weight = at(weights, index)
+    const gradient = slope + training.penalty * weight
+    const square = at(squares, index) + gradient * gradient
+    squares[index] = square
+    weights[index] = weight - (training.rate * gradient) / Math.sqrt(square)
+  }
+
+  for (let epoch = 0; epoch < training.epochs; epoch++) {
+    for (const { features, target } of shuffled(examples, random)) {
+      const { amounts, buckets, form } = features
+      const error = sigmoid(scoreOf(head, features)) - target
+      for (let index = 0; index < buckets.length; index++) {
+        descend(head.words, wordSquares, at(buckets, index), error * at(amounts, index))
+      }
+      for (let index = 0; index < formSize; index++) {
+        descend(head.form, formSquares, index, error * at(form, index))
+      }
+    }
+  }
+  return head
+}
+
+/** A list in an order by chance. */
+export const shuffled = <A>(list: ReadonlyArray<A>, random: PCGRandom): ReadonlyArray<A> =>
+  list
+    .map((value) => ({ value, key: random.number() }))
+    .toSorted((left, right) => left.key - right.key)
+    .map(({ value }) => value)
+
+/** Solves the linear equations of a symmetric, positive definite matrix; its arguments are used up. */
+const solve = (matrix: ReadonlyArray<Float64Array>, right: Float64Array): Array<number> => {
+  const size = right.length
+  const row = (index: number): Float64Array => matrix[index] ?? right
+  for (let pivot = 0; pivot < size; pivot++) {
+    for (let below = pivot + 1; below < size; below++) {
+      const factor = at(row(below), pivot) / at(row(pivot), pivot)
+      for (let column = pivot; column < size; column++) {
+        row(below)[column] = at(row(below), column) - factor * at(row(pivot), column)
+      }
+      right[below] = at(right, below) - factor * at(right, pivot)
+    }
+  }
+  const solution = Array.from({ length: size }, () => 0)
+  for (let pivot = size - 1; pivot >= 0; pivot--) {
+    solution[pivot] = (at(right, pivot) - inner(solution, Array.from(row(pivot)))) / at(row(pivot), pivot)
+  }
+  return solution
+}
+
+/** What a few numbers say of another. */
+export interface Sample {
+  readonly inputs: ReadonlyArray<number>
+  readonly target: number
+}
+
+/** The normal equations of weighted samples, with a penalty on the weights. */
+const equations = (
+  samples: ReadonlyArray<Sample & { readonly weight: number }>,
+  size: number,
+  penalty: number
+): { readonly matrix: ReadonlyArray<Float64Array>; readonly right: Float64Array } => {
+  const matrix = Array.from({ length: size }, (_, index) => {
+    const row = new Float64Array(size)
+    row[index] = penalty
+    return row
+  })
+  const right = new Float64Array(size)
+  for (const { inputs, target, weight } of samples) {
+    for (const [index, row] of matrix.entries()) {
+      const scaled = weight * at(inputs, index)
+      right[index] = at(right, index) + scaled * target
+      for (let column = 0; column < size; column++) {
+        row[column] = at(row, column) + scaled * at(inputs, column)
+      }
+    }
+  }
+  return { matrix, right }
+}
+
+/** Least squares with a penalty on the weights. */
+export const leastSquares = (samples: ReadonlyArray<Sample>, size: number, penalty = 1): Array<number> => {
+  const { matrix, right } = equations(
+    samples.map((sample) => ({ ...sample, weight: 1 })),
+    size,
+    penalty
+  )
+  return solve(matrix, right)
+}
+
+/** Logistic regression of a few numbers, by Newton's steps, with a penalty on the weights. */
+export const logistic = (samples: ReadonlyArray<Sample>, size: number, penalty = 1): Array<number> => {
+  let weights = Array.from({ length: size }, () => 0)
+  for (let step = 0; step < 20; step++) {
+    const weighted = samples.map(({ inputs, target }) => {
+      const score = inner(inputs, weights)
+      const chance = sigmoid(score)
+      const weight = Math.max(chance * (1 - chance), 1e-4)
+      return { inputs, weight, target: score + (target - chance) / weight }
+    })
+    const { matrix, right } = equations(weighted, size, penalty)
+    const next = solve(matrix, right)
+    const moved = next.reduce((most, value, index) => Math.max(most, Math.abs(value - at(weights, index))), 0)
+    weights = next
+    if (moved < 1e-8) break
+  }
+  return weights
+}
