@@ -3,6 +3,7 @@ import {
   AIProvider,
   CircuitBreaker,
   Hedging,
+  type InvalidArgument,
   LiveMetrics,
   ProviderRouter,
   ReasoningEngine,
@@ -58,7 +59,7 @@ const once = { rules: { TransientError: { _tag: "fail-over" } } } as const
 const served = (
   claude: Behaviour.Behaviour,
   gpt4: Behaviour.Behaviour,
-  layer: Layer.Layer<never, unknown> = hedging(),
+  layer: Layer.Layer<never, InvalidArgument.InvalidArgumentError> = hedging(),
   mode: "complete" | "streaming" = "complete"
 ) =>
   VirtualTime.simulate(
