@@ -144,7 +144,7 @@ const ranked = (
   candidates
     .map((metrics) => ({ provider: metrics.provider, score: scoreOf(scoring, metrics) }))
     // Compared without subtraction, so that infinities tie.
-    .sort((left, right) => (left.score < right.score ? -1 : left.score > right.score ? 1 : 0))
+    .toSorted((left, right) => (left.score < right.score ? -1 : left.score > right.score ? 1 : 0))
     .map(({ provider }) => provider)
 
 /**

@@ -215,10 +215,9 @@ export const make = (
     const withRetries = (
       current: call.Call,
       first: Effect.Effect<Attempt, Refusal>,
-      again: Effect.Effect<Attempt, Refusal>,
-      states: retry.States = new Map()
-    ): Effect.Effect<Attempt, Refusal> =>
-      Effect.catchAll(first, (error) =>
+      again: Effect.Effect<Attempt, Refusal>
+    ): Effect.Effect<Attempt, Refusal> => {
+      const afterFailure = (error: Refusal, states: retry.States): Effect.Effect<Attempt, Refusal> =>
         BudgetExceeded.isBudgetError(error)
           ? Effect.fail(error)
           : Effect.flatMap(
@@ -228,11 +227,12 @@ export const make = (
                 onSome: (next) =>
                   Effect.zipRight(
                     Effect.sleep(next.waitMs),
-                    Effect.suspend(() => withRetries(current, again, again, next.states))
+                    Effect.catchAll(again, (failed) => afterFailure(failed, next.states))
                   )
               })
             )
-      )
+      return Effect.catchAll(first, (error) => afterFailure(error, new Map()))
+    }
 
     /** What follows when the primary has failed for good. */
     const failOver = (

@@ -42,7 +42,7 @@ export class Samples {
   quantile(now: number, of: number): Option.Option<number> {
     this.forget(now)
     if (this.size === 0) return Option.none()
-    this.sorted ??= this.current().sort()
+    this.sorted ??= this.current().toSorted()
     return Option.fromNullable(this.sorted[Math.max(0, Math.ceil(this.size * of) - 1)])
   }
 
