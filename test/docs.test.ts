@@ -139,6 +139,8 @@ describe("the documentation of the command line", () => {
     ["run", "run"],
     ["spend", "spend"],
     ["providers", "providers"],
+    ["train", "train"],
+    ["evaluate", "evaluate"],
     ["login", "login and logout"],
     ["logout", "login and logout"]
   ] as const
