@@ -137,6 +137,12 @@ describe("an engine of @effect/ai-openai", () => {
               ]
             },
             { role: "tool", toolCallId: "call_1", content: "mild" },
+            {
+              role: "assistant",
+              content: "",
+              toolCalls: [{ id: "call_3", name: "weather", arguments: "{}" }]
+            },
+            { role: "assistant", content: "Well" },
             { role: "tool", toolCallId: "call_9", content: "nobody's" },
             { role: "user", content: "And?" }
           ],
@@ -158,6 +164,8 @@ describe("an engine of @effect/ai-openai", () => {
         { type: "function_call", call_id: "call_1", name: "weather", arguments: '{"city":"Rome"}' },
         { type: "function_call", call_id: "call_2", name: "weather", arguments: '"no JSON"' },
         { type: "function_call_output", call_id: "call_1", output: '"mild"' },
+        { type: "function_call", call_id: "call_3", name: "weather", arguments: "{}" },
+        { role: "assistant", content: [{ type: "output_text", text: "Well" }] },
         { type: "function_call_output", call_id: "call_9", output: '"nobody\'s"' },
         { role: "user", content: [{ type: "input_text", text: "And?" }] }
       ])
@@ -214,6 +222,28 @@ describe("an engine of @effect/ai-anthropic", () => {
         ),
         ReasoningEngine.finish("stop", "claude-test-1")
       ])
+    })
+  )
+
+  it.scoped("gives an object in one piece, though it thought before", () =>
+    Effect.gen(function* () {
+      const body = {
+        ...messages.start().message,
+        content: [
+          { type: "thinking", thinking: "Hm", signature: "s" },
+          { type: "tool_use", id: "tu_1", name: "place", input: { city: "Rome" } }
+        ],
+        stop_reason: "tool_use",
+        container: null
+      }
+      const server = yield* RawServer.make(RawServer.answer(200, "application/json", JSON.stringify(body)))
+      const responseFormat = { type: "json_schema", name: "place", schema: { type: "object" } } as const
+      const events = yield* attempts.events(
+        yield* models.anthropicEngine(server.url),
+        yield* task({ mode: "streaming", responseFormat })
+      )
+      assert.strictEqual(attempts.text(events), '{"city":"Rome"}')
+      assert.deepInclude(events.at(-1), { reason: "stop" })
     })
   )
 
@@ -453,6 +483,7 @@ describe("an error of a language model", () => {
           new AiError.UnknownError({ ...where, description: "who knows" }),
           { _tag: "TransientError", reason: "server", description: "who knows" }
         ],
+        [new AiError.MalformedInput(where), { _tag: "InputValidationError" }],
         [new AiError.UnknownError(where), { _tag: "TransientError", reason: "server" }]
       ] as const) {
         const { model } = yield* models.scripted({ parts: [], error })
@@ -561,6 +592,16 @@ describe("LanguageModelEngine.make", () => {
       const events = yield* attempts.events(engine, yield* task({ temperature: 0.2, maxTokens: 9 }))
       assert.isFalse(events.some((event) => event._tag === "Warning"))
       assert.deepInclude(bodyOf(server), { temperature: 0.2, max_output_tokens: 9 })
+    })
+  )
+
+  it.effect("keeps the name that it was given where the provider tells none, and other reasons as such", () =>
+    Effect.gen(function* () {
+      const { model } = yield* models.scripted({
+        parts: [{ type: "response-metadata", id: "r" }, ...models.written("0", "Hi"), models.finish("pause")]
+      })
+      const events = yield* attempts.events(yield* models.scriptedEngine(model), yield* streaming)
+      assert.deepStrictEqual(events.at(-1), ReasoningEngine.finish("other", "scripted-1"))
     })
   )
 

@@ -107,9 +107,6 @@ export class Answer {
     this.waiting.push(part)
     if (work.has(part.type)) this.working = true
     switch (part.type) {
-      case "text-start":
-        this.refused(saidBy("openai", part.metadata)?.["refusal"])
-        break
       case "text-delta":
         if (part.delta !== "") this.content(ReasoningEngine.textDelta(part.delta))
         break
@@ -135,17 +132,13 @@ export class Answer {
   }
 
   private toolCall({ id, name, params }: Response.ToolCallPartEncoded): void {
-    this.content(ReasoningEngine.toolCall({ id, name, arguments: JSON.stringify(params) ?? "{}" }))
+    this.content(ReasoningEngine.toolCall({ id, name, arguments: JSON.stringify(params) }))
   }
 
   private content(content: ReasoningEngine.TextDelta | ReasoningEngine.ToolCallEvent): void {
     this.begun = true
     this.events.push(withParts(content, this.waiting))
     this.waiting = []
-  }
-
-  private refused(refusal: unknown): void {
-    if (typeof refusal === "string") this.failure = failure.ofKind("policy", refusal)
   }
 
   private finish(part: Response.FinishPartEncoded): void {
