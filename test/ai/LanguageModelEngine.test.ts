@@ -595,6 +595,24 @@ describe("LanguageModelEngine.make", () => {
     })
   )
 
+  it.effect("gives no call of a tool that the provider runs itself", () =>
+    Effect.gen(function* () {
+      const { model } = yield* models.scripted({
+        parts: [
+          { type: "tool-call", id: "c", name: "weather", params: { city: "Rome" }, providerExecuted: true },
+          ...models.written("0", "Mild"),
+          models.finish()
+        ]
+      })
+      const engine = yield* models.scriptedEngine(model)
+      const events = yield* attempts.events(engine, yield* task({ mode: "streaming", tools: [weather] }))
+      assert.deepStrictEqual(
+        events.map(({ _tag }) => _tag),
+        ["TextDelta", "Usage", "Finish"]
+      )
+    })
+  )
+
   it.effect("keeps the name that it was given where the provider tells none, and other reasons as such", () =>
     Effect.gen(function* () {
       const { model } = yield* models.scripted({

@@ -225,6 +225,26 @@ describe("a program of Effect AI, unchanged but for its Layer", () => {
       })
   )
 
+  it.scoped("is given by one vendor what the other can't give", () =>
+    Effect.gen(function* () {
+      const { serve } = yield* WireServer.WireServer
+      const broken = yield* serve(() => ({ status: 404, body: ["no such model"] }))
+      const alone = yield* run(anthropic, (url) => Effect.succeed(models.anthropic(url)), program)
+      const orchestrated = yield* run(
+        anthropic,
+        (url) =>
+          Effect.map(
+            Effect.orDie(Effect.all([models.openAiEngine(broken.url), models.anthropicEngine(url)])),
+            (engines) => over(engines)
+          ),
+        program
+      )
+      assert.deepStrictEqual(orchestrated.given, alone.given)
+      assert.deepStrictEqual(orchestrated.asked, alone.asked)
+      assert.strictEqual((yield* broken.requests).length, alone.asked.length)
+    }).pipe(Effect.provide(NodeWireServer.layer))
+  )
+
   it.scoped("keeps its provider's own tools and its settings", () =>
     Effect.gen(function* () {
       const own = LanguageModel.generateText({
