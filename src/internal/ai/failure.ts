@@ -8,6 +8,7 @@ import * as chatCompletions from "../chatCompletions/failure.js"
 import * as failure from "../failure.js"
 import * as httpEngine from "../httpEngine.js"
 import * as httpError from "../httpError.js"
+import * as rateLimitHeaders from "../rateLimitHeaders.js"
 import * as messages from "../messages/failure.js"
 
 /** What an error of a language model tells besides the failure itself. */
@@ -38,6 +39,7 @@ export const ofFailure = (
     redact: httpError.redactor([], words),
     requestId: undefined,
     retryAfterMs: undefined,
+    usedUpForMs: undefined,
     begun
   })
 
@@ -52,6 +54,8 @@ const ofResponse = (
   { begun, now, provider, words }: Context
 ): EngineError.EngineError => {
   const headers = Headers.unsafeFromRecord(response.headers)
+  // Whose headers they are isn't known; their names tell.
+  const quotas = { ...rateLimitHeaders.openAI(headers, now), ...rateLimitHeaders.anthropic(headers, now) }
   const said =
     reason === "StatusCode"
       ? failure.fromBody(body, response.status)
@@ -63,6 +67,7 @@ const ofResponse = (
     redact: httpError.redactor(secretsOf(request.headers), words),
     requestId: httpError.requestId(headers),
     retryAfterMs: httpError.retryAfterMs(headers, now),
+    usedUpForMs: rateLimitHeaders.waitMs(quotas, now),
     begun
   })
 }
