@@ -7,7 +7,7 @@ import type * as AIResult from "../../AIResult.js"
 import type * as CircuitBreaker from "../../CircuitBreaker.js"
 import type { ReasoningEngine } from "../../ReasoningEngine.js"
 import * as Usd from "../../Usd.js"
-import { errorType } from "./names.js"
+import { errorType, isCounted } from "./names.js"
 
 const powers = (first: number, factor: number, count: number) =>
   MetricBoundaries.fromIterable(Array.from({ length: count }, (_, power) => first * factor ** power))
@@ -97,7 +97,7 @@ export const attempt = (
   if (streamed && Option.isSome(record.firstTokenMs)) {
     timeToFirstChunk.unsafeUpdate(record.firstTokenMs.value / 1000, ofEngine)
   }
-  if (!record.usage.estimated) {
+  if (isCounted(record.usage)) {
     tokenUsage.unsafeUpdate(record.usage.inputTokens, [...ofEngine, ...input])
     tokenUsage.unsafeUpdate(record.usage.outputTokens, [...ofEngine, ...output])
   }

@@ -4,6 +4,7 @@ import type * as AIProvider from "../../AIProvider.js"
 import type * as AIResult from "../../AIResult.js"
 import * as AITask from "../../AITask.js"
 import type { ReasoningEngine } from "../../ReasoningEngine.js"
+import type * as TokenUsage from "../../TokenUsage.js"
 import * as Usd from "../../Usd.js"
 
 /** Attributes of a span. */
@@ -48,7 +49,11 @@ export const request = (engine: ReasoningEngine, task: AITask.AITask, vendor: st
     "arc_saga.provider": engine.provider
   })
 
-/** What is known of an attempt when it has ended. Counts that are estimates aren't told as the provider's. */
+/** Whether a provider counted what an attempt used: an estimate isn't told, and nothing is nothing to tell. */
+export const isCounted = ({ estimated, inputTokens, outputTokens }: TokenUsage.TokenUsage): boolean =>
+  !estimated && inputTokens + outputTokens > 0
+
+/** What is known of an attempt when it has ended. */
 export const response = ({
   cost,
   error,
@@ -60,7 +65,7 @@ export const response = ({
   defined({
     "gen_ai.response.model": outcome === "succeeded" ? model : undefined,
     "gen_ai.response.time_to_first_chunk": Option.getOrUndefined(Option.map(firstTokenMs, (ms) => ms / 1000)),
-    ...(usage.estimated
+    ...(!isCounted(usage)
       ? {}
       : {
           "gen_ai.usage.input_tokens": usage.inputTokens,
