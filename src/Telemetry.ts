@@ -134,6 +134,12 @@ export const make = ({ captureContent = false, vendorOf = names.vendorOf }: Opti
     call.span.end(call.now(), exit)
   }
 
+  const ended = (call: TracedCall, exit: Exit.Exit<unknown, Tagged>): Effect.Effect<void> =>
+    Effect.zipRight(
+      Effect.sync(() => close(call, exit)),
+      call.afterwards
+    )
+
   /** Whether a task is that of the call that is traced already. */
   const traced = (task: Named, current: Option.Option<TracedCall>): boolean =>
     Option.exists(current, ({ taskId }) => taskId === task.id)
@@ -157,12 +163,6 @@ export const make = ({ captureContent = false, vendorOf = names.vendorOf }: Opti
           )
       })
 
-      const ended = (call: TracedCall, exit: Exit.Exit<unknown, Tagged>): Effect.Effect<void> =>
-        Effect.zipRight(
-          Effect.sync(() => close(call, exit)),
-          lookAtCircuits
-        )
-
       return {
         guard: {
           admit: (attempt) => {
@@ -171,7 +171,10 @@ export const make = ({ captureContent = false, vendorOf = names.vendorOf }: Opti
               current,
               Option.match({
                 onNone: () => noPermit,
-                onSome: (call) => permit(call, attempt, vendorOf(attempt.engine.provider))
+                onSome: (call) => {
+                  call.afterwards = lookAtCircuits
+                  return permit(call, attempt, vendorOf(attempt.engine.provider))
+                }
               })
             )
           }
@@ -180,13 +183,15 @@ export const make = ({ captureContent = false, vendorOf = names.vendorOf }: Opti
           Effect.flatMap(current, (outer) =>
             traced(task, outer)
               ? whole
-              : Effect.flatMap(open(task, false), (call) =>
-                  whole.pipe(
-                    Effect.tap((result) => Effect.sync(() => (call.result = result))),
-                    Effect.provideService(CurrentCall, call),
-                    Effect.withParentSpan(call.span),
-                    Effect.onExit((exit) => ended(call, exit))
-                  )
+              : Effect.acquireUseRelease(
+                  open(task, false),
+                  (call) =>
+                    whole.pipe(
+                      Effect.tap((result) => Effect.sync(() => (call.result = result))),
+                      Effect.provideService(CurrentCall, call),
+                      Effect.withParentSpan(call.span)
+                    ),
+                  ended
                 )
           ),
         stream: (task, events) =>
@@ -227,10 +232,17 @@ export const make = ({ captureContent = false, vendorOf = names.vendorOf }: Opti
 }
 
 /**
- * Switches spans and metrics of tasks on.
+ * Switches spans and metrics of tasks on, for the routers and orchestrators that it is provided to.
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import { MultiLLMOrchestrator, Telemetry } from "arc-saga"
+ * import { Layer } from "effect"
+ *
+ * export const orchestrator = MultiLLMOrchestrator.layerFor({}).pipe(Layer.provide(Telemetry.layer()))
+ * ```
  */
 export const layer = (options: Options = {}): Layer.Layer<Telemetry> =>
   Layer.succeed(Telemetry, make(options))

@@ -5,6 +5,7 @@ import {
   AttemptGuard,
   AttemptObserver,
   CircuitBreaker,
+  CostOptimizer,
   Hedging,
   LiveMetrics,
   MultiLLMOrchestrator,
@@ -555,8 +556,19 @@ describe("the metrics", () => {
       yield* router.complete(asks)
       assert.deepStrictEqual([yield* circuit(a), yield* circuit(b)], [2, 0])
       yield* TestClock.adjust("11 seconds")
-      yield* router.complete(yield* task({ provider: b }))
-      assert.strictEqual(yield* circuit(a), 1)
+      // Over an orchestrator, whose call holds that of the router.
+      const telemetry = Telemetry.layer()
+      const orchestrator = yield* Effect.provide(
+        MultiLLMOrchestrator.MultiLLMOrchestrator,
+        MultiLLMOrchestrator.layer().pipe(
+          Layer.provide(CostOptimizer.layer([{ provider: b }])),
+          Layer.provide(Layer.succeed(ProviderRouter.ProviderRouter, router)),
+          Layer.provide(ReasoningEngineRegistry.layerEngines(engines)),
+          Layer.provide(telemetry)
+        )
+      )
+      yield* orchestrator.complete(asks)
+      assert.deepStrictEqual([yield* circuit(a), yield* circuit(b)], [1, 0])
     })
   )
 

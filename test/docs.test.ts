@@ -23,6 +23,7 @@ describe("the documentation", () => {
       "README.md",
       "docs/providers.md",
       "docs/effect-ai.md",
+      "docs/telemetry.md",
       "docs/testing.md",
       "src/AITask.ts"
     ]) {

@@ -21,6 +21,8 @@ export class TracedCall {
   readonly startedAt: bigint
   attempts = 0
   result: AIResult.AIResult | undefined = undefined
+  /** What there is to measure once it has ended: set by the router that asks for it. */
+  afterwards: Effect.Effect<void> = Effect.void
 
   private underWay = 0
   private since = 0n
