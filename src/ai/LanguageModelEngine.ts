@@ -20,6 +20,7 @@
 import * as LanguageModel from "@effect/ai/LanguageModel"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
 import type * as AITask from "../AITask.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import * as attempt from "../internal/ai/attempt.js"
@@ -39,6 +40,11 @@ export interface Options extends ReasoningEngine.Options {
   readonly model: string
   /** Where its API is, for a PriceCatalog: `https://api.anthropic.com`. */
   readonly baseUrl?: string
+  /**
+   * Keys of the model's client. They are kept out of errors, and so is every key that a request has in a
+   * header; only an error within a stream, which doesn't tell its request, needs them to be known.
+   */
+  readonly secrets?: ReadonlyArray<Redacted.Redacted>
   /**
    * Sets what of a task a `LanguageModel` has no place for, by the means of its own package. Without it
    * temperature, top-p, token limit and stop texts are dropped, with a warning in the result.

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as LanguageModelEngine from "../../src/ai/LanguageModelEngine.js"
 import * as AIProvider from "../../src/AIProvider.js"
 import * as AITask from "../../src/AITask.js"
@@ -512,6 +513,29 @@ describe("an error of a language model", () => {
         assert.notInclude(told, "Acme")
         assert.include(told, "<redacted>")
       }
+    })
+  )
+
+  it.scoped("shows no key within an answer either, where it is told the keys", () =>
+    Effect.gen(function* () {
+      const event = messages.error("overloaded_error", `bad key ${models.anthropicKey}`)
+      const server = yield* serving(messages.wire(messages.start(), event))
+      const secrets = [Redacted.make(models.anthropicKey)]
+      const error = yield* Effect.flip(
+        attempts.events(yield* models.anthropicEngine(server.url, { secrets }), yield* streaming)
+      )
+      assert.strictEqual(error.description, "bad key <redacted>")
+    })
+  )
+
+  it.scoped("is a refusal by the reason that it finishes for", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        anthropicEvents(
+          messages.wire(messages.start(), messages.block(), messages.stopped("refusal"), messages.end)
+        )
+      )
+      assert.strictEqual(error._tag, "ContentPolicyError")
     })
   )
 })

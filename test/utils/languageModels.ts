@@ -24,9 +24,9 @@ export const openAi = (url: string): Layer.Layer<LanguageModel.LanguageModel> =>
   )
 
 /** The model of `@effect/ai-anthropic` at a server. */
-export const anthropic = (url: string): Layer.Layer<LanguageModel.LanguageModel> =>
+export const anthropic = (url: string, key = anthropicKey): Layer.Layer<LanguageModel.LanguageModel> =>
   AnthropicLanguageModel.layer({ model: "claude-test" }).pipe(
-    Layer.provide(AnthropicClient.layer({ apiUrl: url, apiKey: Redacted.make(anthropicKey) })),
+    Layer.provide(AnthropicClient.layer({ apiUrl: url, apiKey: Redacted.make(key) })),
     Layer.provide(FetchHttpClient.layer)
   )
 
@@ -40,10 +40,10 @@ export const openAiEngine = (url: string, changes: Changes = {}) =>
   )
 
 /** An engine of the model of `@effect/ai-anthropic` at a server. */
-export const anthropicEngine = (url: string, changes: Changes = {}) =>
+export const anthropicEngine = (url: string, changes: Changes = {}, key = anthropicKey) =>
   Effect.provide(
     LanguageModelEngine.make({ provider: AIProvider.Claude, model: "claude-test", ...changes }),
-    anthropic(url)
+    anthropic(url, key)
   )
 
 /** What a scripted model gives: parts, and then maybe an error. */

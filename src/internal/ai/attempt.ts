@@ -7,6 +7,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { ParseError } from "effect/ParseResult"
+import * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -26,6 +27,7 @@ import { type Asked, of as modelCallOf, type Part } from "./modelCall.js"
 export interface Settings {
   readonly provider: AIProvider.AIProvider
   readonly model: string
+  readonly secrets?: ReadonlyArray<Redacted.Redacted>
   readonly configure?: (
     task: AITask.AITask
   ) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -98,8 +100,9 @@ const dropped = (settings: Settings, task: AITask.AITask): ReadonlyArray<string>
 export const make = (
   model: LanguageModel.Service,
   settings: Settings
-): ReasoningEngine.ReasoningEngine["attempt"] =>
-  Effect.fnUntraced(function* (
+): ReasoningEngine.ReasoningEngine["attempt"] => {
+  const secrets = (settings.secrets ?? []).map(Redacted.value)
+  return Effect.fnUntraced(function* (
     request: ReasoningEngine.Request
   ): Effect.fn.Return<ReasoningEngine.Pull, EngineError.EngineError, Scope.Scope> {
     const { provider } = settings
@@ -125,7 +128,7 @@ export const make = (
       errorOf: (context: failure.Context) => EngineError.EngineError
     ): Effect.Effect<never, EngineError.EngineError> =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        Effect.fail(errorOf({ provider, words: () => wordsOf(request), begun: answer.begun, now }))
+        Effect.fail(errorOf({ provider, words: () => wordsOf(request), secrets, begun: answer.begun, now }))
       )
 
     const deliver = (events: ReadonlyArray<ReasoningEngine.EngineEvent>): ReasoningEngine.Pull => {
@@ -156,3 +159,4 @@ export const make = (
     })
     return pull
   })
+}

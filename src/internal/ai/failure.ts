@@ -16,6 +16,8 @@ export interface Context {
   readonly provider: AIProvider.AIProvider
   /** What the caller and the model said, which no error repeats. */
   readonly words: () => ReadonlyArray<string>
+  /** Keys that no error repeats, as far as they are known. */
+  readonly secrets: ReadonlyArray<string>
   /** Whether some of the answer had come before. */
   readonly begun: boolean
   /** Milliseconds of the Clock. */
@@ -31,12 +33,12 @@ const kindOf = (said: failure.Failure): failure.Kind => {
 /** The error of a failure that is told within an answer, or by it. */
 export const ofFailure = (
   said: failure.Failure,
-  { begun, provider, words }: Context
+  { begun, provider, secrets, words }: Context
 ): EngineError.EngineError =>
   failure.toEngineError(said, {
     kindOf,
     provider,
-    redact: httpError.redactor([], words),
+    redact: httpError.redactor(secrets, words),
     requestId: undefined,
     retryAfterMs: undefined,
     usedUpForMs: undefined,
@@ -51,7 +53,7 @@ const secretsOf = (headers: Readonly<Record<string, string>>): ReadonlyArray<str
 
 const ofResponse = (
   { body = "", reason, request, response }: AiError.HttpResponseError,
-  { begun, now, provider, words }: Context
+  { begun, now, provider, secrets, words }: Context
 ): EngineError.EngineError => {
   const headers = Headers.unsafeFromRecord(response.headers)
   // Whose headers they are isn't known; their names tell.
@@ -64,7 +66,7 @@ const ofResponse = (
   return failure.toEngineError(said, {
     kindOf,
     provider,
-    redact: httpError.redactor(secretsOf(request.headers), words),
+    redact: httpError.redactor([...secrets, ...secretsOf(request.headers)], words),
     requestId: httpError.requestId(headers),
     retryAfterMs: httpError.retryAfterMs(headers, now),
     usedUpForMs: rateLimitHeaders.waitMs(quotas, now),
@@ -74,9 +76,9 @@ const ofResponse = (
 
 const ofRequest = (
   error: AiError.HttpRequestError,
-  { provider, words }: Context
+  { provider, secrets, words }: Context
 ): EngineError.EngineError => {
-  const redact = httpError.redactor(secretsOf(error.request.headers), words)
+  const redact = httpError.redactor([...secrets, ...secretsOf(error.request.headers)], words)
   return HttpClientError.isHttpClientError(error.cause) && error.reason === "Transport"
     ? httpError.networkError(provider, error.cause, redact)
     : new EngineError.InputValidationError(
