@@ -54,6 +54,8 @@ export interface Permit {
   readonly began?: () => void
   /** What the provider says of its limits. */
   readonly told?: (limits: ReasoningEngine.RateLimitsEvent) => void
+  /** The provider says that its answer is whole. */
+  readonly finished?: (finish: ReasoningEngine.Finish) => void
   /** The attempt has ended, however it did. */
   readonly settle: (attempt: AIResult.Attempt) => Effect.Effect<void>
   /** The attempt wasn't made after all: another guard refused it. */

@@ -132,6 +132,7 @@ export const permit = (
           }
         )
       ),
+    finished: ({ reason }) => span?.attribute("gen_ai.response.finish_reasons", [names.finishReason(reason)]),
     settle: (record) =>
       Effect.map(Effect.fiberId, (fiberId) => {
         const now = call.now()

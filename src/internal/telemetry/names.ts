@@ -3,7 +3,7 @@ import * as Predicate from "effect/Predicate"
 import type * as AIProvider from "../../AIProvider.js"
 import type * as AIResult from "../../AIResult.js"
 import * as AITask from "../../AITask.js"
-import type { ReasoningEngine } from "../../ReasoningEngine.js"
+import type { FinishReason, ReasoningEngine } from "../../ReasoningEngine.js"
 import type * as TokenUsage from "../../TokenUsage.js"
 import * as Usd from "../../Usd.js"
 
@@ -35,6 +35,9 @@ export const errorType = (error: { readonly _tag: string }): string => {
 
 const defined = (attributes: Attributes): Attributes =>
   Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined))
+
+/** Why a model stopped, by the name that the conventions have for it. */
+export const finishReason = (reason: FinishReason): string => (reason === "tool_calls" ? "tool_call" : reason)
 
 /** What is known of an attempt when it begins. */
 export const request = (engine: ReasoningEngine, task: AITask.AITask, vendor: string): Attributes =>
@@ -83,11 +86,11 @@ const costOf = (cost: Option.Option<Usd.Usd>): number | undefined =>
   Option.getOrUndefined(Option.map(cost, Usd.toNumber))
 
 /** What came of a task. */
-export const result = ({ cost, finishReason, provider, toolCalls }: AIResult.AIResult): Attributes =>
+export const result = ({ cost, finishReason: reason, provider, toolCalls }: AIResult.AIResult): Attributes =>
   defined({
     "arc_saga.provider": provider,
     "arc_saga.cost": costOf(cost),
-    "arc_saga.finish_reason": finishReason,
+    "arc_saga.finish_reason": finishReason(reason),
     "arc_saga.tool_calls": toolCalls.length
   })
 
@@ -128,12 +131,12 @@ export const input = (task: AITask.AITask): Attributes =>
   })
 
 /** What is answered, in the form that the conventions give it. */
-export const output = ({ finishReason, text: answer, toolCalls }: AIResult.AIResult): Attributes => ({
+export const output = ({ finishReason: reason, text: answer, toolCalls }: AIResult.AIResult): Attributes => ({
   "gen_ai.output.messages": JSON.stringify([
     {
       role: "assistant",
       parts: [...text(answer), ...toolCalls.map(toolCallPart)],
-      finish_reason: finishReason === "tool_calls" ? "tool_call" : finishReason
+      finish_reason: finishReason(reason)
     }
   ])
 })
