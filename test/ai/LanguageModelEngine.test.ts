@@ -583,13 +583,18 @@ describe("LanguageModelEngine.make", () => {
     })
   )
 
-  it.effect("refuses JSON without a schema, which a LanguageModel can't be asked for", () =>
-    Effect.gen(function* () {
-      const error = yield* Effect.flip(
-        attempts.events(yield* engineOf(), yield* task({ responseFormat: { type: "json" } }))
-      )
-      assert.strictEqual(error._tag, "InputValidationError")
-    })
+  it.effect(
+    "refuses what a LanguageModel can't be asked: JSON without a schema, an image without address",
+    () =>
+      Effect.gen(function* () {
+        for (const options of [
+          { responseFormat: { type: "json" } },
+          { messages: [{ role: "user", content: [{ type: "image", url: "https://" }] }] }
+        ] as const) {
+          const error = yield* Effect.flip(attempts.events(yield* engineOf(), yield* task(options)))
+          assert.strictEqual(error._tag, "InputValidationError")
+        }
+      })
   )
 
   it.effect("says which parameters it drops, having no words for them", () =>

@@ -6,11 +6,13 @@ import * as WireServer from "arc-saga/testing/WireServer"
 import * as NodeWireServer from "arc-saga/testing/WireServer/Node"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as models from "../utils/languageModels.js"
 import * as messages from "../utils/messages.js"
+import * as RawServer from "../utils/RawServer.js"
 import { over } from "../utils/sagaLanguageModel.js"
 
 const Weather = Tool.make("weather", {
@@ -243,6 +245,29 @@ describe("a program of Effect AI, unchanged but for its Layer", () => {
       assert.deepStrictEqual(orchestrated.asked, alone.asked)
       assert.strictEqual((yield* broken.requests).length, alone.asked.length)
     }).pipe(Effect.provide(NodeWireServer.layer))
+  )
+
+  it.scoped("ends the request at the provider when it stops listening, or is interrupted", () =>
+    Effect.gen(function* () {
+      const begun = models.events(models.created, models.messageAdded, models.delta("Hel"))
+      const server = yield* RawServer.make([
+        RawServer.send(RawServer.chunkedHead("text/event-stream") + RawServer.chunk(begun))
+      ])
+      const layer = over([yield* Effect.orDie(models.openAiEngine(server.url))])
+      const isText = ({ type }: { readonly type: string }) => type === "text-delta"
+      yield* LanguageModel.streamText({ prompt: "Hi" }).pipe(
+        Stream.takeUntil(isText),
+        Stream.runDrain,
+        Effect.provide(layer)
+      )
+      yield* server.closed(0)
+      const fiber = yield* Effect.fork(
+        LanguageModel.generateText({ prompt: "Hi" }).pipe(Effect.provide(layer))
+      )
+      yield* server.received(1)
+      yield* Fiber.interrupt(fiber)
+      yield* server.closed(1)
+    })
   )
 
   it.scoped("keeps its provider's own tools and its settings", () =>

@@ -5,6 +5,7 @@ import type * as Toolkit from "@effect/ai/Toolkit"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { ParseError } from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
@@ -108,13 +109,12 @@ export const make = (
     const { provider } = settings
     const { mode, task } = request
     const call = modelCallOf(task)
-    if (call === undefined && task.responseFormat?.type === "json") {
-      return yield* new EngineError.InputValidationError({
-        provider,
-        description: "a LanguageModel gives JSON of a schema only, and the task has none"
-      })
-    }
-    const asked = call?.asked ?? fromTask.asked(task)
+    const asked =
+      call?.asked ??
+      (yield* Either.mapLeft(
+        fromTask.asked(task),
+        (description) => new EngineError.InputValidationError({ provider, description })
+      ))
     const ambient = Effect.context<never>()
     const context = yield* settings.configure === undefined ? ambient : settings.configure(task)(ambient)
     const next =

@@ -3,6 +3,7 @@ import * as Tool from "@effect/ai/Tool"
 import * as Either from "effect/Either"
 import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type * as AITask from "../../AITask.js"
 import { parse } from "../decoding.js"
@@ -37,7 +38,8 @@ const assistantMessage = (message: Extract<AITask.Message, { role: "assistant" }
         Prompt.toolCallPart({
           id,
           name,
-          params: Option.getOrElse(parse(args), () => args),
+          // Arguments that are no object stay the text that they are.
+          params: Option.getOrElse(Option.filter(parse(args), Predicate.isRecord), () => args),
           providerExecuted: false
         })
       )
@@ -92,10 +94,20 @@ const responseFormatOf = (format: AITask.AITask["responseFormat"]): Asked["respo
     ? { type: "json", objectName: format.name, schema: schemaOf(format.schema) }
     : { type: "text" }
 
-/** What a language model is asked for a task. */
-export const asked = (task: AITask.AITask): Asked => ({
-  prompt: promptOf(task),
-  tools: (task.tools ?? []).map(toolOf),
-  toolChoice: toolChoiceOf(task),
-  responseFormat: responseFormatOf(task.responseFormat)
-})
+const isUnreadable = (message: AITask.Message): boolean =>
+  typeof message.content !== "string" &&
+  message.content.some((part) => part.type === "image" && !URL.canParse(part.url))
+
+/** What a language model is asked for a task; or why it can't be asked. */
+export const asked = (task: AITask.AITask): Either.Either<Asked, string> => {
+  if (task.responseFormat?.type === "json") {
+    return Either.left("a LanguageModel gives JSON of a schema only, and the task has none")
+  }
+  if (task.messages.some(isUnreadable)) return Either.left("the address of an image can't be read")
+  return Either.right({
+    prompt: promptOf(task),
+    tools: (task.tools ?? []).map(toolOf),
+    toolChoice: toolChoiceOf(task),
+    responseFormat: responseFormatOf(task.responseFormat)
+  })
+}

@@ -42,6 +42,9 @@ const userMessage = (message: Prompt.UserMessage, note: Note): ReadonlyArray<AIT
   return [{ role: "user", content: lone ? first.text : [first, ...rest] }]
 }
 
+/** A text as it is, any other value as JSON, and nothing for none. */
+const textOf = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
+
 /** What a model thought before is nobody's but that model's: it is left out, as between any two models. */
 const assistantMessage = (message: Prompt.AssistantMessage, note: Note): AITask.Message => {
   let content = ""
@@ -53,7 +56,7 @@ const assistantMessage = (message: Prompt.AssistantMessage, note: Note): AITask.
     else if (part.type === "tool-call" && part.providerExecuted)
       note(`a call of the tool ${part.name} of a provider`)
     else if (part.type === "tool-call") {
-      toolCalls.push({ id: part.id, name: part.name, arguments: JSON.stringify(part.params) })
+      toolCalls.push({ id: part.id, name: part.name, arguments: textOf(part.params) })
     }
   }
   return { role: "assistant", content, ...(toolCalls.length === 0 ? {} : { toolCalls }) }
@@ -63,7 +66,7 @@ const toolMessages = (message: Prompt.ToolMessage): ReadonlyArray<AITask.Message
   message.content.map((part) => ({
     role: "tool",
     toolCallId: part.id,
-    content: typeof part.result === "string" ? part.result : (JSON.stringify(part.result) ?? "")
+    content: textOf(part.result)
   }))
 
 const messagesOf = (prompt: Prompt.Prompt, note: Note) => {
