@@ -12,8 +12,9 @@
  * and provider options. Any other task is said in a prompt.
  *
  * A text is asked for as a stream in both modes, so that the limits for the first token and between tokens
- * mean something in both. An object (`generateObject`, a JSON schema) comes in one piece, which has to be
- * there within the policy's limit for the first token where another provider can follow.
+ * mean something in both; `completeOver` says otherwise. An object (`generateObject`, a JSON schema) comes in
+ * one piece, which has to be there within the policy's limit for the first token where another provider can
+ * follow.
  *
  * @since 0.1.0
  */
@@ -40,6 +41,12 @@ export interface Options extends ReasoningEngine.Options {
   readonly model: string
   /** Where its API is, for a PriceCatalog: `https://api.anthropic.com`. */
   readonly baseUrl?: string
+  /**
+   * What a text of a complete task is answered over: a `stream` (the default), or one `piece`, which costs
+   * less time of the machine and shows nothing until it is there. A model without the `streaming`
+   * capability is always asked for one piece.
+   */
+  readonly completeOver?: "stream" | "piece"
   /**
    * Keys of the model's client. They are kept out of errors, and so is every key that a request has in a
    * header; only an error within a stream, which doesn't tell its request, needs them to be known.
@@ -76,24 +83,24 @@ export const defaultCapabilities: ReasoningEngine.Capabilities = {
 export const make = (
   options: Options
 ): Effect.Effect<ReasoningEngine.ReasoningEngine, InvalidArgumentError, LanguageModel.LanguageModel> =>
-  Effect.flatMap(LanguageModel.LanguageModel, (model) =>
-    options.model.trim() === ""
-      ? new InvalidArgumentError({
-          subject: "LanguageModelEngine",
-          field: "model",
-          reason: 'Expected the name of a model, actual ""'
-        })
-      : PriceCatalog.resolve(
-          cargo.taking(
-            ReasoningEngine.make({
-              ...options,
-              capabilities: { ...defaultCapabilities, ...options.capabilities },
-              attempt: attempt.make(model, options)
-            })
-          ),
-          options.baseUrl ?? ""
-        )
-  )
+  Effect.flatMap(LanguageModel.LanguageModel, (model) => {
+    if (options.model.trim() === "") {
+      return new InvalidArgumentError({
+        subject: "LanguageModelEngine",
+        field: "model",
+        reason: 'Expected the name of a model, actual ""'
+      })
+    }
+    const capabilities = { ...defaultCapabilities, ...options.capabilities }
+    const streams = (mode: AITask.Mode) =>
+      capabilities.streaming && (mode === "streaming" || options.completeOver !== "piece")
+    const engine = ReasoningEngine.make({
+      ...options,
+      capabilities,
+      attempt: attempt.make(model, { ...options, streams })
+    })
+    return PriceCatalog.resolve(cargo.taking(engine), options.baseUrl ?? "")
+  })
 
 /**
  * Registers a `LanguageModel` as a provider for as long as the Layer lives.

@@ -597,6 +597,45 @@ describe("LanguageModelEngine.make", () => {
       })
   )
 
+  it.scoped("asks for a text in one piece where it is told to, or the model has no streams", () =>
+    Effect.gen(function* () {
+      const output = [
+        {
+          type: "message",
+          id: "msg_1",
+          status: "completed",
+          role: "assistant",
+          content: [{ type: "output_text", text: "Hello", annotations: [], logprobs: [] }]
+        }
+      ]
+      for (const [changes, mode] of [
+        [{ completeOver: "piece" }, "complete"],
+        [{ capabilities: { streaming: false } }, "streaming"]
+      ] as const) {
+        const server = yield* RawServer.make(
+          RawServer.answer(200, "application/json", JSON.stringify(models.response({ output })))
+        )
+        const engine = yield* models.openAiEngine(server.url, changes)
+        const events = yield* attempts.events(engine, yield* task({ mode }))
+        assert.strictEqual(attempts.text(events), "Hello")
+        assert.notProperty(bodyOf(server), "stream")
+      }
+    })
+  )
+
+  it.scoped("takes a refusal in one piece for one", () =>
+    Effect.gen(function* () {
+      const content = [{ type: "refusal", refusal: "I can't" }]
+      const output = [{ type: "message", id: "msg_1", status: "completed", role: "assistant", content }]
+      const server = yield* RawServer.make(
+        RawServer.answer(200, "application/json", JSON.stringify(models.response({ output })))
+      )
+      const engine = yield* models.openAiEngine(server.url, { completeOver: "piece" })
+      const error = yield* Effect.flip(attempts.events(engine, yield* task()))
+      assert.strictEqual(error._tag, "ContentPolicyError")
+    })
+  )
+
   it.effect("says which parameters it drops, having no words for them", () =>
     Effect.gen(function* () {
       const asked = yield* task({ temperature: 0.2, maxTokens: 9 })

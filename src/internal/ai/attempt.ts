@@ -28,6 +28,8 @@ import { type Asked, of as modelCallOf, type Part } from "./modelCall.js"
 export interface Settings {
   readonly provider: AIProvider.AIProvider
   readonly model: string
+  /** Whether a text is asked for as a stream. */
+  readonly streams: (mode: AITask.Mode) => boolean
   readonly secrets?: ReadonlyArray<Redacted.Redacted>
   readonly configure?: (
     task: AITask.AITask
@@ -65,21 +67,21 @@ const streamed = (
     }
   )
 
-/** An object comes in one piece, and checked: one that doesn't fit its schema is no answer. */
-const inOnePiece = (
-  model: LanguageModel.Service,
-  asked: Asked,
-  format: Extract<Asked["responseFormat"], { type: "json" }>,
-  context: Context.Context<never>
-): Next => {
-  const { objectName } = format
+/** The whole answer. An object is checked: one that doesn't fit its schema is no answer. */
+const whole = (model: LanguageModel.Service, asked: Asked) => {
+  const { responseFormat } = asked
+  if (responseFormat.type === "text") return model.generateText(optionsOf(asked))
   // What the schema requires is in the context of who asks; `LanguageModel` keeps it out of the types.
-  const schema = format.schema as Schema.Schema<unknown, Record<string, unknown>>
+  const schema = responseFormat.schema as Schema.Schema<unknown, Record<string, unknown>>
+  return model.generateObject({ ...optionsOf(asked), objectName: responseFormat.objectName, schema })
+}
+
+const inOnePiece = (model: LanguageModel.Service, asked: Asked, context: Context.Context<never>): Next => {
   let given = false
   return Effect.suspend(() => {
     if (given) return Effect.fail(Option.none())
     given = true
-    return model.generateObject({ ...optionsOf(asked), objectName, schema }).pipe(
+    return whole(model, asked).pipe(
       Effect.provide(context),
       Effect.flatMap(({ content }) => Effect.forEach(unfold(content), encode(asked.tools))),
       Effect.mapError(Option.some)
@@ -118,9 +120,9 @@ export const make = (
     const ambient = Effect.context<never>()
     const context = yield* settings.configure === undefined ? ambient : settings.configure(task)(ambient)
     const next =
-      asked.responseFormat.type === "json"
-        ? inOnePiece(model, asked, asked.responseFormat, context)
-        : yield* streamed(model, asked, context)
+      asked.responseFormat.type === "text" && settings.streams(mode)
+        ? yield* streamed(model, asked, context)
+        : inOnePiece(model, asked, context)
     const answer = new Answer(settings.model)
     let warnings = dropped(settings, task).map(ReasoningEngine.warning)
 
