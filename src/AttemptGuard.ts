@@ -48,10 +48,14 @@ export type Refusal = EngineError | BudgetError
 export interface Permit {
   /** The most tokens that may be written, where the guard bounds them. */
   readonly maxTokens?: number
+  /** Stands around the attempt: the place for a span. Run once, when all guards have let it in. */
+  readonly around?: <A, E>(attempt: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** The provider's first content, or its first other sign of work, is there. */
   readonly began?: () => void
   /** What the provider says of its limits. */
   readonly told?: (limits: ReasoningEngine.RateLimitsEvent) => void
+  /** The provider says that its answer is whole. */
+  readonly finished?: (finish: ReasoningEngine.Finish) => void
   /** The attempt has ended, however it did. */
   readonly settle: (attempt: AIResult.Attempt) => Effect.Effect<void>
   /** The attempt wasn't made after all: another guard refused it. */

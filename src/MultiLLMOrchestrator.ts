@@ -16,7 +16,9 @@ import type * as AITask from "./AITask.js"
 import * as CostOptimizer from "./CostOptimizer.js"
 import { InvalidArgumentError } from "./InvalidArgument.js"
 import { taskIdOf } from "./internal/call.js"
+import { tracingFromContext } from "./internal/guards.js"
 import * as log from "./internal/log.js"
+import * as traced from "./internal/traced.js"
 import * as ProviderMetrics from "./ProviderMetrics.js"
 import * as ProviderRouter from "./ProviderRouter.js"
 import { QualityModel, type UnknownTaskError } from "./QualityModel.js"
@@ -156,6 +158,7 @@ export const make = (
     const router = yield* ProviderRouter.ProviderRouter
     const registry = yield* ReasoningEngineRegistry
     const model = Option.getOrUndefined(yield* Effect.serviceOption(QualityModel))
+    const tracing = yield* tracingFromContext
     const current = yield* Ref.make(options.strategy ?? Strategy.balanced)
 
     /** What follows an answer. The model is to know whose it was when there is feedback. */
@@ -228,11 +231,13 @@ export const make = (
       task: AITask.AITask,
       serve: ServeOptions = {}
     ): Whole<OrchestratorError | SoleOrchestratorError> {
-      return Effect.flatMap(choose(task, serve), (choice) =>
-        Effect.tapBoth(router.complete(choice.task, choice.options), {
-          onSuccess: (result) => answered(task, choice, result),
-          onFailure: failed(choice)
-        })
+      return traced.complete(tracing, task, (known) =>
+        Effect.flatMap(choose(known, serve), (choice) =>
+          Effect.tapBoth(router.complete(choice.task, choice.options), {
+            onSuccess: (result) => answered(known, choice, result),
+            onFailure: failed(choice)
+          })
+        )
       )
     }
 
@@ -246,15 +251,17 @@ export const make = (
       task: AITask.AITask,
       serve: ServeOptions = {}
     ): Streamed<OrchestratorError | SoleOrchestratorError> {
-      return Stream.unwrap(
-        Effect.map(choose(task, serve), (choice) => {
-          const events = Stream.tapError(router.stream(choice.task, choice.options), failed(choice))
-          return model === undefined
-            ? Stream.onEnd(events, completed(choice))
-            : Stream.tap(events, (event) =>
-                event._tag === "Completed" ? answered(task, choice, event.result) : Effect.void
-              )
-        })
+      return traced.stream(tracing, task, (known) =>
+        Stream.unwrap(
+          Effect.map(choose(known, serve), (choice) => {
+            const events = Stream.tapError(router.stream(choice.task, choice.options), failed(choice))
+            return model === undefined
+              ? Stream.onEnd(events, completed(choice))
+              : Stream.tap(events, (event) =>
+                  event._tag === "Completed" ? answered(known, choice, event.result) : Effect.void
+                )
+          })
+        )
       )
     }
 

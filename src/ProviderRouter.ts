@@ -27,6 +27,7 @@ import * as log from "./internal/log.js"
 import { larger, type Plan, planOf } from "./internal/plan.js"
 import * as resume from "./internal/resume.js"
 import * as retry from "./internal/retry.js"
+import * as traced from "./internal/traced.js"
 import { trusted } from "./internal/validation.js"
 import type { ReasoningEngine } from "./ReasoningEngine.js"
 import { type EngineNotRegisteredError, ReasoningEngineRegistry } from "./ReasoningEngineRegistry.js"
@@ -211,6 +212,9 @@ export const make = (
     const around = yield* guards.fromContext
     const policy = yield* RoutingPolicy.make(policyOptions)
 
+    const pause = (waitMs: number): Effect.Effect<void> =>
+      around.tracing === undefined ? Effect.sleep(waitMs) : around.tracing.waiting(Effect.sleep(waitMs))
+
     /** Asks the primary, and again where its rule says so and the time allows it. */
     const withRetries = (
       current: call.Call,
@@ -226,7 +230,7 @@ export const make = (
                 onNone: () => Effect.fail(error),
                 onSome: (next) =>
                   Effect.zipRight(
-                    Effect.sleep(next.waitMs),
+                    pause(next.waitMs),
                     Effect.catchAll(again, (failed) => afterFailure(failed, next.states))
                   )
               })
@@ -349,8 +353,12 @@ export const make = (
       options: RoutingPolicy.RouteOptions = {}
     ): Effect.Effect<AIResult.AIResult, RouteError | SoleRouteError> {
       return options.useFallback === false
-        ? delivery.complete(begin(task), alone(task, options))
-        : delivery.complete(begin(task), chained(task, options))
+        ? traced.complete(around.tracing, task, (known) =>
+            delivery.complete(begin(known), alone(known, options))
+          )
+        : traced.complete(around.tracing, task, (known) =>
+            delivery.complete(begin(known), chained(known, options))
+          )
     }
 
     const continuation = resume.continuation(policy)
@@ -372,8 +380,12 @@ export const make = (
       options: RoutingPolicy.RouteOptions = {}
     ): Stream.Stream<StreamEvent, RouteError | SoleRouteError | StreamInterruptedError> {
       return options.useFallback === false
-        ? delivery.stream(begin(task), alone(task, options), continuation)
-        : delivery.stream(begin(task), chained(task, options), continuation)
+        ? traced.stream(around.tracing, task, (known) =>
+            delivery.stream(begin(known), alone(known, options), continuation)
+          )
+        : traced.stream(around.tracing, task, (known) =>
+            delivery.stream(begin(known), chained(known, options), continuation)
+          )
     }
 
     return { complete, stream }

@@ -19,7 +19,14 @@ const codeLines = (name: string): ReadonlyArray<string> => {
 describe("the documentation", () => {
   it("type-checks, strictly, and so do the examples of the docstrings", async () => {
     const documents = new Set(docs.typescript.map(({ document }) => document))
-    for (const document of ["README.md", "docs/providers.md", "docs/testing.md", "src/AITask.ts"]) {
+    for (const document of [
+      "README.md",
+      "docs/providers.md",
+      "docs/effect-ai.md",
+      "docs/telemetry.md",
+      "docs/testing.md",
+      "src/AITask.ts"
+    ]) {
       assert.isTrue(documents.has(document), document)
     }
     assert.strictEqual(await project.check(), "")

@@ -58,9 +58,10 @@ describe("arc-saga", () => {
 })
 
 describe("the package's exports", () => {
-  it("open the core, the sign-in, the engines, the test kit and each module, with their types", () => {
+  it("open the core, Effect AI, the sign-in, the engines, the test kit and each module, with their types", () => {
     for (const [subpath, file] of [
       [".", "index"],
+      ["./ai", "ai"],
       ["./auth", "auth"],
       ["./engines", "engines"],
       ["./testing", "testing"]

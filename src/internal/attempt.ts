@@ -212,6 +212,7 @@ export class Attempt {
         case "Finish":
           this.finish = event
           this.finished = true
+          for (const { finished } of this.permits) finished?.(event)
           break
       }
       if (this.finished) break

@@ -170,7 +170,8 @@ export const attempt = (
     }
     const made = new Attempt(engine, request, call.clock, bounds, permits)
     call.underWay.add(made)
-    return Effect.as(advance(call, made, goal, restore), made)
+    const asked = Effect.as(advance(call, made, goal, restore), made)
+    return permits.reduce((inner, { around }) => (around === undefined ? inner : around(inner)), asked)
   })
 
 /** Makes one attempt if the guards let it in. */

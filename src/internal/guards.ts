@@ -12,6 +12,7 @@ import * as LiveMetrics from "../LiveMetrics.js"
 import * as RateLimits from "../RateLimits.js"
 import * as RetryBudget from "../RetryBudget.js"
 import * as SpendLedger from "../SpendLedger.js"
+import * as Telemetry from "../Telemetry.js"
 import type { ProviderMetrics } from "../ProviderMetrics.js"
 
 /** What stands around the attempts of a router, as far as it is there. */
@@ -21,6 +22,7 @@ export interface Guards {
   readonly observers: ReadonlyArray<AttemptObserver.Service>
   readonly retryBudget: RetryBudget.Service | undefined
   readonly hedging: Hedging.Service | undefined
+  readonly tracing: Telemetry.Tracing | undefined
   /** Whether an attempt would find an open circuit at an instant, by what is known already. */
   readonly closed: (provider: AIProvider, task: AITask.AITask, at: number) => boolean
   /** Whether an attempt would be refused now, by what is known already. */
@@ -66,6 +68,15 @@ export const outlookFromContext: Effect.Effect<Option.Option<Outlook>> = Effect.
   }
 )
 
+/** Looks for the telemetry, once. */
+export const tracingFromContext: Effect.Effect<Telemetry.Tracing | undefined> = Effect.map(
+  Effect.all([
+    Effect.serviceOption(Telemetry.Telemetry),
+    Effect.serviceOption(CircuitBreaker.CircuitBreaker)
+  ]),
+  ([telemetry, breaker]) => Option.getOrUndefined(telemetry)?.tracing(breaker)
+)
+
 /** Looks for the optional services, once. */
 export const fromContext: Effect.Effect<Guards> = Effect.map(
   Effect.all([
@@ -77,18 +88,22 @@ export const fromContext: Effect.Effect<Guards> = Effect.map(
     Effect.serviceOption(SpendLedger.SpendLedger),
     Effect.serviceOption(AttemptObserver.AttemptObserver),
     Effect.serviceOption(RetryBudget.RetryBudget),
-    Effect.serviceOption(Hedging.Hedging)
+    Effect.serviceOption(Hedging.Hedging),
+    tracingFromContext
   ]),
-  ([breaker, limits, budgets, own, live, ledger, observer, retryBudget, hedging]) => {
+  ([breaker, limits, budgets, own, live, ledger, observer, retryBudget, hedging, tracing]) => {
     const circuits = Option.getOrUndefined(breaker)
     const rates = Option.getOrUndefined(limits)
     const closed: Guards["closed"] = (provider, { userId }, at) =>
       circuits?.unsafeRefuses(provider, userId, at) === true
     return {
-      guards: [breaker, limits, budgets, own].flatMap((guard) => Option.toArray<AttemptGuard.Service>(guard)),
+      guards: [Option.fromNullable(tracing?.guard), breaker, limits, budgets, own].flatMap((guard) =>
+        Option.toArray<AttemptGuard.Service>(guard)
+      ),
       observers: [live, ledger, observer].flatMap((each) => Option.toArray<AttemptObserver.Service>(each)),
       retryBudget: Option.getOrUndefined(retryBudget),
       hedging: Option.getOrUndefined(hedging),
+      tracing,
       closed,
       refuses: (provider, task, now) =>
         closed(provider, task, now) || (rates !== undefined && rates.unsafeReadyAt(provider, now) > now)

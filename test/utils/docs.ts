@@ -79,6 +79,7 @@ const paths = {
   "arc-saga/Budgets/Sql": path.join(root, "src/Budgets/Sql.ts"),
   "arc-saga/PriceCatalog/GenAIPrices": path.join(root, "src/PriceCatalog/GenAIPrices.ts"),
   "arc-saga/SpendLedger/Sql": path.join(root, "src/SpendLedger/Sql.ts"),
+  "arc-saga/ai": path.join(root, "src/ai.ts"),
   "arc-saga/auth": path.join(root, "src/auth.ts"),
   "arc-saga/auth/AccessTokens": path.join(root, "src/auth/AccessTokens.ts"),
   "arc-saga/engines": path.join(root, "src/engines.ts"),
