@@ -372,8 +372,8 @@ export const make = (
       options: RoutingPolicy.RouteOptions = {}
     ): Stream.Stream<StreamEvent, RouteError | SoleRouteError | StreamInterruptedError> {
       return options.useFallback === false
-        ? delivery.stream(begin(task), alone(task, options), continuation)
-        : delivery.stream(begin(task), chained(task, options), continuation)
+        ? delivery.stream(begin(task), alone(task, options), continuation, options.onCommit)
+        : delivery.stream(begin(task), chained(task, options), continuation, options.onCommit)
     }
 
     return { complete, stream }
