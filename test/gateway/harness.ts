@@ -1,0 +1,62 @@
+/** Gateways on sockets of this machine, over scripted engines. */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpServer from "@effect/platform/HttpServer"
+import { MultiLLMOrchestrator, type ProviderMetrics, type RoutingPolicy } from "arc-saga"
+import { Activity, Gateway } from "arc-saga/gateway"
+import { ScriptedEngine } from "arc-saga/testing"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Http from "node:http"
+
+export interface Setup {
+  readonly engines: ReadonlyArray<ScriptedEngine.Options>
+  readonly gateway?: Gateway.Options
+  readonly policy?: RoutingPolicy.Options
+  readonly providers?: ReadonlyArray<ProviderMetrics.Options>
+  readonly host?: string
+}
+
+export interface Running {
+  /** Without a slash at the end. */
+  readonly url: string
+  readonly engines: ReadonlyArray<ScriptedEngine.ScriptedEngine>
+  readonly activity: Activity.Service
+  /** Shuts the gateway down, as a signal would. */
+  readonly stop: Effect.Effect<void>
+}
+
+const layerOf = (setup: Setup, engines: ReadonlyArray<ScriptedEngine.ScriptedEngine>) =>
+  Gateway.layer(setup.gateway).pipe(
+    Layer.provideMerge(
+      NodeHttpServer.layerServer(() => Http.createServer(), { port: 0, host: setup.host ?? "127.0.0.1" })
+    ),
+    Layer.provide(
+      MultiLLMOrchestrator.layerFor({
+        ...(setup.providers === undefined ? {} : { providers: setup.providers }),
+        ...(setup.policy === undefined ? {} : { policy: setup.policy })
+      })
+    ),
+    Layer.provideMerge(Activity.layer),
+    Layer.provideMerge(ScriptedEngine.layerRegistry(engines))
+  )
+
+/** Starts a gateway, or fails as it does. */
+export const start = (setup: Setup) =>
+  Effect.gen(function* () {
+    const engines = yield* ScriptedEngine.makeAll(setup.engines)
+    const scope = yield* Scope.make()
+    yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+    const context = yield* Layer.buildWithScope(layerOf(setup, engines), scope)
+    const { address } = Context.get(context, HttpServer.HttpServer)
+    const port = address._tag === "TcpAddress" ? address.port : 0
+    const running: Running = {
+      url: `http://127.0.0.1:${port}`,
+      engines,
+      activity: Context.get(context, Activity.Activity),
+      stop: Scope.close(scope, Exit.void)
+    }
+    return running
+  })
