@@ -1,18 +1,28 @@
 /** Gateways on sockets of this machine, over scripted engines. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpServer from "@effect/platform/HttpServer"
-import { MultiLLMOrchestrator, type ProviderMetrics, type RoutingPolicy } from "arc-saga"
+import {
+  MultiLLMOrchestrator,
+  type ProviderMetrics,
+  type ReasoningEngine,
+  ReasoningEngineRegistry,
+  type RoutingPolicy
+} from "arc-saga"
 import { Activity, Gateway } from "arc-saga/gateway"
 import { ScriptedEngine } from "arc-saga/testing"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
 import * as Http from "node:http"
 
 export interface Setup {
   readonly engines: ReadonlyArray<ScriptedEngine.Options>
+  /** Engines of the test's own, besides. */
+  readonly registered?: ReadonlyArray<ReasoningEngine.ReasoningEngine>
   readonly gateway?: Gateway.Options
   readonly policy?: RoutingPolicy.Options
   readonly providers?: ReadonlyArray<ProviderMetrics.Options>
@@ -40,7 +50,13 @@ const layerOf = (setup: Setup, engines: ReadonlyArray<ScriptedEngine.ScriptedEng
       })
     ),
     Layer.provideMerge(Activity.layer),
-    Layer.provideMerge(ScriptedEngine.layerRegistry(engines))
+    Layer.provideMerge(
+      ReasoningEngineRegistry.layerEngines([
+        ...engines.map(({ engine }) => engine),
+        ...(setup.registered ?? [])
+      ])
+    ),
+    Layer.provide(Logger.minimumLogLevel(LogLevel.None))
   )
 
 /** Starts a gateway, or fails as it does. */
@@ -60,3 +76,43 @@ export const start = (setup: Setup) =>
     }
     return running
   })
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+}
+
+/** Sends a request and reads all of what is answered. */
+export const request = (url: string, init: RequestInit = {}): Effect.Effect<Answer> =>
+  Effect.promise(async () => {
+    const response = await fetch(url, init)
+    return { status: response.status, headers: response.headers, text: await response.text() }
+  })
+
+/** Sends JSON. */
+export const post = (url: string, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
+  request(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body: typeof body === "string" ? body : JSON.stringify(body)
+  })
+
+/** Waits for what happens soon, turn by turn of the event loop. */
+export const eventually = (condition: Effect.Effect<boolean>): Effect.Effect<void> =>
+  Effect.flatMap(condition, (holds) =>
+    holds
+      ? Effect.void
+      : Effect.zipRight(
+          Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 1))),
+          Effect.suspend(() => eventually(condition))
+        )
+  )
+
+/** Waits until an engine has been called so often. */
+export const called = (engine: ScriptedEngine.ScriptedEngine, times = 1): Effect.Effect<void> =>
+  eventually(Effect.map(engine.calls, (calls) => calls.length >= times))
+
+/** The data of server-sent events. */
+export const dataOf = (text: string): ReadonlyArray<string> =>
+  Array.from(text.matchAll(/^data: (.*)$/gm), ([, data = ""]) => data)

@@ -76,10 +76,11 @@ const textOf = (
       )
 }
 
-/** Where a text stops being JSON is in the parser's message; it quotes the text, which is a prompt. */
+/** The parser's own message quotes the text, which is a prompt: only the place is taken from it. */
 const placeOf = (message: string): string => {
   const position = /position (\d+)/.exec(message)?.[1]
-  return position === undefined ? "It ends too early" : `It stops being JSON at character ${position}`
+  if (position !== undefined) return `: it goes wrong at character ${position}`
+  return message.includes("end of JSON input") ? ": it ends too early" : ""
 }
 
 const parse = (text: string): Effect.Effect<unknown, RejectedRequest> =>
@@ -88,7 +89,7 @@ const parse = (text: string): Effect.Effect<unknown, RejectedRequest> =>
     catch: (error) =>
       new RejectedRequest({
         reason: "malformed",
-        description: `The body isn't JSON. ${placeOf(String(error))}`
+        description: `The body isn't JSON${placeOf(String(error))}. Send a JSON object`
       })
   })
 

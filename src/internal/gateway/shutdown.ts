@@ -30,7 +30,8 @@ export const make = (patienceMs: number): Effect.Effect<Shutdown> =>
     const emptied = Effect.suspend(() =>
       begun && requests.size === 0 ? Deferred.succeed(empty, undefined) : Effect.void
     )
-    const waited = (ms: number) => Effect.timeoutOption(Deferred.await(empty), ms)
+    // A finalizer can't be interrupted, and what is timed has to be.
+    const waited = (ms: number) => Effect.interruptible(Effect.timeoutOption(Deferred.await(empty), ms))
 
     return {
       begun: () => begun,

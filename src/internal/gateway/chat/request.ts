@@ -229,14 +229,15 @@ export const question = (json: unknown): Either.Either<Question, InvalidArgument
     const late =
       first === -1 ? -1 : body.messages.findIndex((message, index) => index > first && isSystem(message))
     if (late !== -1) return yield* Either.left(misplaced(late))
+    const origin = parameters.origin(
+      names,
+      body.messages.flatMap((message, index) => (isSystem(message) ? [] : [index]))
+    )
     return {
       model: body.model,
       task: taskOf(body),
       stream: body.stream ?? false,
       includeUsage: body.stream_options?.include_usage ?? false,
-      fieldOf: parameters.origin(
-        names,
-        body.messages.flatMap((message, index) => (isSystem(message) ? [] : [index]))
-      )
+      fieldOf: (field) => origin(field).replace(/^(tools\[\d+\])\./, "$1.function.")
     }
   })
