@@ -32,7 +32,12 @@ export const ApiKey = Schema.Struct({
   id: Schema.NonEmptyString,
   /** The SHA-256 of the key, as 64 hexadecimal digits. */
   sha256: Schema.String.pipe(
-    Schema.pattern(/^[0-9a-f]{64}$/i, { description: "the SHA-256 of a key (64 hexadecimal digits)" })
+    // What is there instead may be the key itself: it isn't repeated.
+    Schema.filter(
+      (text) =>
+        /^[0-9a-f]{64}$/i.test(text) ||
+        "Expected the SHA-256 of a key (64 hexadecimal digits), actual something else"
+    )
   ),
   /** On whose behalf its calls are; without it a call may name any user. */
   user: Schema.optionalWith(Schema.NonEmptyString, exact),
@@ -94,7 +99,7 @@ const equal = (left: string, right: string): boolean => {
   return difference === 0
 }
 
-const decode = validation.decoder("ApiKeys", Schema.Array(ApiKey))
+const decode = validation.decoder("ApiKeys", Schema.Struct({ keys: Schema.Array(ApiKey) }))
 
 /**
  * Knows the given keys. Fails with an InvalidArgumentError when one can't be used, or when two have the same
@@ -105,13 +110,14 @@ const decode = validation.decoder("ApiKeys", Schema.Array(ApiKey))
  */
 export const make = (keys: ReadonlyArray<ApiKey>): Effect.Effect<Service, InvalidArgumentError> =>
   Effect.gen(function* () {
-    const known = (yield* decode(keys)).map((key) => ({ ...key, sha256: key.sha256.toLowerCase() }))
+    const decoded = yield* decode({ keys })
+    const known = decoded.keys.map((key) => ({ ...key, sha256: key.sha256.toLowerCase() }))
     for (const [index, key] of known.entries()) {
       for (const field of ["id", "sha256"] as const) {
         if (known.findIndex((other) => other[field] === key[field]) !== index) {
           return yield* new InvalidArgumentError({
             subject: "ApiKeys",
-            field: `[${index}].${field}`,
+            field: `keys[${index}].${field}`,
             reason: "Expected each key once, actual twice"
           })
         }

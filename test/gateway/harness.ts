@@ -8,7 +8,7 @@ import {
   ReasoningEngineRegistry,
   type RoutingPolicy
 } from "arc-saga"
-import { Activity, Gateway } from "arc-saga/gateway"
+import { Activity, type ApiKeys, Gateway } from "arc-saga/gateway"
 import { ScriptedEngine } from "arc-saga/testing"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -27,6 +27,7 @@ export interface Setup {
   readonly policy?: RoutingPolicy.Options
   readonly providers?: ReadonlyArray<ProviderMetrics.Options>
   readonly host?: string
+  readonly keys?: Layer.Layer<ApiKeys.ApiKeys>
 }
 
 export interface Running {
@@ -40,6 +41,7 @@ export interface Running {
 
 const layerOf = (setup: Setup, engines: ReadonlyArray<ScriptedEngine.ScriptedEngine>) =>
   Gateway.layer(setup.gateway).pipe(
+    Layer.provide(setup.keys ?? Layer.empty),
     Layer.provideMerge(
       NodeHttpServer.layerServer(() => Http.createServer(), { port: 0, host: setup.host ?? "127.0.0.1" })
     ),
