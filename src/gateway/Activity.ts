@@ -14,8 +14,10 @@ import * as Option from "effect/Option"
 import type * as AIProvider from "../AIProvider.js"
 import type * as AIResult from "../AIResult.js"
 import { AttemptObserver } from "../AttemptObserver.js"
+import * as CircuitBreaker from "../CircuitBreaker.js"
 import { Day, type Instead, type Spend } from "../internal/gateway/day.js"
-import { type Summary, Window } from "../internal/gateway/window.js"
+import * as LiveMetrics from "../LiveMetrics.js"
+import type { ReasoningEngine } from "../ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type * as Usd from "../Usd.js"
 
@@ -77,9 +79,12 @@ export interface Call extends Begun {
  * @since 0.1.0
  * @category models
  */
-export interface Provider extends Summary {
+export interface Provider {
   readonly provider: AIProvider.AIProvider
   readonly model: string
+  /** How its circuit stands; none where there is no circuit breaker. */
+  readonly circuit: Option.Option<CircuitBreaker.State>
+  readonly measured: LiveMetrics.Measured
   readonly today: Spend
 }
 
@@ -108,6 +113,8 @@ export interface Snapshot {
   readonly since: number
   readonly providers: ReadonlyArray<Provider>
   readonly counts: ReadonlyArray<Count>
+  /** How many calls ended in a way, since the process began. */
+  readonly endings: Readonly<Record<Ending["_tag"], number>>
   /** The calls under way. */
   readonly running: number
   /** The last calls, the newest first. */
@@ -152,103 +159,104 @@ const keptAttempts = 20
 
 /**
  * Makes an activity, and the observer that tells it of every attempt. What it is told is passed on to the
- * given observer, if there is one.
+ * observer of the context, if there is one. Providers are as LiveMetrics and CircuitBreaker have them, where
+ * these are part of the context; otherwise it measures by itself.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (
-  next: Option.Option<AttemptObserver["Type"]> = Option.none()
-): Effect.Effect<
+export const make: Effect.Effect<
   { readonly activity: Service; readonly observer: AttemptObserver["Type"] },
   never,
   ReasoningEngineRegistry
-> =>
-  Effect.gen(function* () {
-    const registry = yield* ReasoningEngineRegistry
-    const day = new Day(yield* Clock.currentTimeMillis)
-    const windows = new Map<AIProvider.AIProvider, Window>()
-    const counts = new Map<AIProvider.AIProvider, Map<AIResult.Outcome, number>>()
-    const running = new Map<string, Entry>()
-    const ended: Array<Entry> = []
-
-    const count = ({ outcome, provider }: AIResult.Attempt): void => {
-      const outcomes = counts.get(provider) ?? new Map<AIResult.Outcome, number>()
-      counts.set(provider, outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1))
-    }
-
-    const see = (attempt: AIResult.Attempt, taskId: string | undefined, now: number): void => {
-      const window = windows.get(attempt.provider) ?? new Window()
-      windows.set(attempt.provider, window)
-      window.add(attempt)
-      count(attempt)
-      day.attempt(attempt, now)
-      if (taskId === undefined) return
-      const call = running.get(taskId) ?? ended.find(({ id }) => id === taskId)
-      if (call !== undefined && call.attempts.length < keptAttempts) call.attempts.push(attempt)
-    }
-
-    const observer: AttemptObserver["Type"] = {
-      observe: (attempt, task) =>
-        Effect.zipRight(
-          Effect.clockWith((clock) =>
-            Effect.sync(() => see(attempt, task.id, clock.unsafeCurrentTimeMillis()))
-          ),
-          Option.match(next, {
-            onNone: () => Effect.void,
-            onSome: ({ observe }) => observe(attempt, task)
-          })
-        )
-    }
-
-    const activity: Service = {
-      begin: (call) =>
-        Effect.clockWith((clock) =>
-          Effect.sync(
-            () =>
-              void running.set(call.id, {
-                ...call,
-                startedAt: clock.unsafeCurrentTimeMillis(),
-                attempts: []
-              })
-          )
-        ),
-      end: (id, ending) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          const call = running.get(id)
-          if (call === undefined) return Effect.void
-          running.delete(id)
-          call.durationMs = now - call.startedAt
-          call.ending =
-            ending._tag === "Answered" ? { ...ending, answer: withoutText(ending.answer) } : ending
-          ended.unshift(call)
-          ended.length = Math.min(ended.length, kept)
-          return ending._tag === "Answered"
-            ? Effect.map(registry.list, (engines) => day.answered(ending.answer.usage, engines, now))
-            : Effect.void
-        }),
-      snapshot: Effect.flatMap(registry.list, (engines) =>
-        Effect.map(Clock.currentTimeMillis, (now) => ({
-          now,
-          since: day.since(now),
-          providers: engines.map(({ model, provider }) => ({
-            provider,
-            model,
-            ...(windows.get(provider)?.summary(now) ?? { attempts: 0 }),
-            today: day.spend(provider)
-          })),
-          counts: Array.from(counts, ([provider, outcomes]) =>
-            Array.from(outcomes, ([outcome, attempts]) => ({ provider, outcome, attempts }))
-          ).flat(),
-          running: running.size,
-          calls: [...Array.from(running.values()).toReversed(), ...ended].slice(0, kept),
-          cost: day.cost(),
-          dearest: day.dearest()
-        }))
-      )
-    }
-    return { activity, observer }
+> = Effect.gen(function* () {
+  const registry = yield* ReasoningEngineRegistry
+  const next = yield* Effect.serviceOption(AttemptObserver)
+  const breaker = yield* Effect.serviceOption(CircuitBreaker.CircuitBreaker)
+  const shared = yield* Effect.serviceOption(LiveMetrics.LiveMetrics)
+  // The default numbers are in range.
+  const metrics = Option.isSome(shared) ? shared.value : yield* Effect.orDie(LiveMetrics.make())
+  // The router tells the metrics that it was built with by itself.
+  const told = Option.match(next, {
+    onNone: () => (Option.isSome(shared) ? [] : [metrics]),
+    onSome: (observer) => (Option.isSome(shared) ? [observer] : [metrics, observer])
   })
+  const day = new Day(yield* Clock.currentTimeMillis)
+  const counts = new Map<AIProvider.AIProvider, Map<AIResult.Outcome, number>>()
+  const endings = { Answered: 0, Failed: 0, Abandoned: 0 }
+  const running = new Map<string, Entry>()
+  const ended: Array<Entry> = []
+
+  const count = ({ outcome, provider }: AIResult.Attempt): void => {
+    const outcomes = counts.get(provider) ?? new Map<AIResult.Outcome, number>()
+    counts.set(provider, outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1))
+  }
+
+  const see = (attempt: AIResult.Attempt, taskId: string | undefined, now: number): void => {
+    count(attempt)
+    day.attempt(attempt, now)
+    if (taskId === undefined) return
+    const call = running.get(taskId) ?? ended.find(({ id }) => id === taskId)
+    if (call !== undefined && call.attempts.length < keptAttempts) call.attempts.push(attempt)
+  }
+
+  const observer: AttemptObserver["Type"] = {
+    observe: (attempt, task) =>
+      Effect.zipRight(
+        Effect.map(Clock.currentTimeMillis, (now) => see(attempt, task.id, now)),
+        Effect.forEach(told, (each) => each.observe(attempt, task), { discard: true })
+      )
+  }
+
+  const providerOf = ({ model, provider }: ReasoningEngine): Effect.Effect<Provider> =>
+    Effect.all({
+      provider: Effect.succeed(provider),
+      model: Effect.succeed(model),
+      circuit: Effect.transposeMapOption(breaker, ({ state }) => state(provider)),
+      measured: metrics.measured(provider),
+      today: Effect.sync(() => day.spend(provider))
+    })
+
+  const activity: Service = {
+    begin: (call) =>
+      Effect.map(
+        Clock.currentTimeMillis,
+        (startedAt) => void running.set(call.id, { ...call, startedAt, attempts: [] })
+      ),
+    end: (id, ending) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const call = running.get(id)
+        if (call === undefined) return Effect.void
+        running.delete(id)
+        endings[ending._tag]++
+        call.durationMs = now - call.startedAt
+        call.ending = ending._tag === "Answered" ? { ...ending, answer: withoutText(ending.answer) } : ending
+        ended.unshift(call)
+        ended.length = Math.min(ended.length, kept)
+        return ending._tag === "Answered"
+          ? Effect.map(registry.list, (engines) => day.answered(ending.answer.usage, engines, now))
+          : Effect.void
+      }),
+    snapshot: Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const since = day.since(now)
+      return {
+        now,
+        since,
+        providers: yield* Effect.forEach(yield* registry.list, providerOf),
+        counts: Array.from(counts, ([provider, outcomes]) =>
+          Array.from(outcomes, ([outcome, attempts]) => ({ provider, outcome, attempts }))
+        ).flat(),
+        endings: { ...endings },
+        running: running.size,
+        calls: [...Array.from(running.values()).toReversed(), ...ended].slice(0, kept),
+        cost: day.cost(),
+        dearest: day.dearest()
+      }
+    })
+  }
+  return { activity, observer }
+})
 
 /**
  * The activity, and the AttemptObserver that tells it of every attempt: provide it to the router, or to the
@@ -259,7 +267,7 @@ export const make = (
  */
 export const layer: Layer.Layer<Activity | AttemptObserver, never, ReasoningEngineRegistry> =
   Layer.effectContext(
-    Effect.map(Effect.flatMap(Effect.serviceOption(AttemptObserver), make), ({ activity, observer }) =>
+    Effect.map(make, ({ activity, observer }) =>
       Context.make(Activity, activity).pipe(Context.add(AttemptObserver, observer))
     )
   )

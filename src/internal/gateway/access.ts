@@ -58,11 +58,14 @@ const blind = new RejectedRequest({
   description: "This key doesn't open the page and the metrics. Use one that is configured to observe"
 })
 
+/** What a request is for: an answer, or to see what goes on. */
+export type Purpose = "call" | "observe"
+
 /** Lets a request in, by its key if there are keys, or says why not. */
 export const admit = (
   keys: Service,
   headers: Headers.Headers,
-  purpose: "call" | "observe"
+  purpose: Purpose
 ): Effect.Effect<ApiKey | undefined, RejectedRequest> => {
   if (!keys.protect) return isForeign(headers) ? Effect.fail(foreign) : Effect.succeed(undefined)
   return Option.match(presented(headers), {

@@ -1,9 +1,9 @@
 import * as Option from "effect/Option"
-import type * as AIResult from "../../AIResult.js"
 import type { BudgetExceededError } from "../../BudgetExceeded.js"
 import * as EngineError from "../../EngineError.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import type { OrchestratorError, SoleOrchestratorError } from "../../MultiLLMOrchestrator.js"
+import type { AllProvidersFailedError } from "../../ProviderRouter.js"
 import type { StreamInterruptedError } from "../../StreamEvent.js"
 import type { Reason, RejectedRequest } from "./rejection.js"
 
@@ -83,12 +83,10 @@ const transientKinds = {
   "circuit-open": kinds.unavailable
 } as const
 
-const waitOf = (error: EngineError.EngineError): number | undefined =>
-  error._tag === "RateLimitError" || error._tag === "TransientError" ? error.retryAfterMs : undefined
-
-/** The shortest wait that a provider asked for: then one of them can be asked again. */
-const shortestWait = (attempts: ReadonlyArray<AIResult.Attempt>): number | undefined => {
-  const waits = attempts.flatMap(({ error }) => Option.toArray(error)).map(waitOf)
+/** The shortest wait that was asked for: then one of the providers can be asked again. */
+const shortestWait = ({ attempts, refusals }: AllProvidersFailedError, now: number): number | undefined => {
+  const errors = [...attempts.flatMap(({ error }) => Option.toArray(error)), ...refusals]
+  const waits = errors.map((error) => rowOf(error, now).retryAfterMs)
   const known = waits.filter((wait) => wait !== undefined)
   return known.length === 0 ? undefined : Math.min(...known)
 }
@@ -118,22 +116,22 @@ const table: Table = {
     // Where the price isn't known, no new period brings it.
     retryAfterMs: needed === undefined ? undefined : Math.max(0, resetsAt - now)
   }),
-  RateLimitError: (error) => ({
+  RateLimitError: ({ retryAfterMs }) => ({
     kind: kinds.limited,
     code: "rate_limit_exceeded",
-    retryAfterMs: waitOf(error)
+    retryAfterMs
   }),
-  TransientError: (error) => ({
-    kind: transientKinds[error.reason],
-    code: `provider_${error.reason.replace("-", "_")}`,
-    retryAfterMs: waitOf(error)
+  TransientError: ({ reason, retryAfterMs }) => ({
+    kind: transientKinds[reason],
+    code: `provider_${reason.replace("-", "_")}`,
+    retryAfterMs
   }),
   TimeoutError: ({ phase }) => ({ kind: kinds.timeout, code: `timeout_${phase.replace("-", "_")}` }),
   NoAvailableProviderError: () => ({ kind: kinds.unavailable, code: "no_available_provider" }),
-  AllProvidersFailedError: ({ attempts, primary }, now) => ({
-    ...rowOf(primary, now),
+  AllProvidersFailedError: (error, now) => ({
+    ...rowOf(error.primary, now),
     code: "all_providers_failed",
-    retryAfterMs: shortestWait(attempts)
+    retryAfterMs: shortestWait(error, now)
   }),
   StreamInterruptedError: () => ({ kind: kinds.upstream, code: "stream_interrupted" }),
   RejectedRequest: ({ allow, param, reason, retryAfterMs }) => ({
@@ -161,7 +159,12 @@ export const of = (failure: Failure, now: number): Problem => ({
  * What a client is told by headers. The router has tried again and elsewhere already: the vendors' clients,
  * which would do so too, do it only where a provider said when.
  */
-export const headersOf = ({ allow, attempts, retryAfterMs }: Problem): Readonly<Record<string, string>> => ({
+export const headersOf = ({
+  allow,
+  attempts,
+  kind,
+  retryAfterMs
+}: Problem): Readonly<Record<string, string>> => ({
   "x-should-retry": String(retryAfterMs !== undefined),
   ...(retryAfterMs === undefined
     ? {}
@@ -169,6 +172,8 @@ export const headersOf = ({ allow, attempts, retryAfterMs }: Problem): Readonly<
         "retry-after": String(Math.ceil(retryAfterMs / 1000)),
         "retry-after-ms": String(Math.ceil(retryAfterMs))
       }),
+  // A browser asks for a name and a password then: the password is the key.
+  ...(kind === kinds.unauthorized ? { "www-authenticate": 'Basic realm="arc-saga gateway"' } : {}),
   ...(allow === undefined ? {} : { allow }),
   ...(attempts === undefined ? {} : { "x-saga-attempts": String(attempts) })
 })
