@@ -64,7 +64,7 @@ const call = (each) => {
     element("span", who),
     element("span", each.code ?? each.state, callStates[each.state]),
     element("span", duration(each.durationMs), "quiet"),
-    element("span", each.state === "answered" ? dollars(each.cost) : "", "quiet"),
+    ...(each.state === "answered" ? [element("span", dollars(each.cost), "quiet")] : []),
     element("span", new Date(each.startedAt).toLocaleTimeString(), "quiet")
   )
   const attempts = element("ol")
