@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import * as AIProvider from "../AIProvider.js"
 import * as Budgets from "../Budgets.js"
 import * as Simulated from "../engines/Simulated.js"
+import * as Gateway from "../gateway/Gateway.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as validation from "../internal/validation.js"
 import * as Price from "../Price.js"
@@ -164,7 +165,9 @@ export const ConfigFile = Schema.Struct({
       streamMs: Schema.optionalWith(milliseconds, exact)
     }),
     exact
-  )
+  ),
+  /** How `serve` serves. */
+  gateway: Schema.optionalWith(Gateway.Settings, exact)
 })
 
 /**

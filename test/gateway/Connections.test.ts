@@ -234,7 +234,10 @@ describe("a shutdown", () => {
       const { stop, url } = yield* start({ engines: [], registered: [engine] })
       const { closed, heard } = yield* connect(url, requestOf("/v1/chat/completions", begin))
       yield* eventually(Effect.sync(() => heard().includes("Light ")))
-      const stopping = yield* Effect.fork(stop)
+      // As a signal does it: by interrupting whoever runs the gateway.
+      const running = yield* Effect.fork(Effect.ensuring(Effect.never, stop))
+      yield* Effect.yieldNow()
+      const stopping = yield* Effect.fork(Fiber.interrupt(running))
       yield* eventually(Effect.map(post(`${url}/v1/chat/completions`, chat), ({ status }) => status === 503))
       const refused = yield* post(`${url}/v1/messages`, { ...chat, max_tokens: 9 })
       assert.strictEqual(refused.headers.get("retry-after"), "1")

@@ -30,8 +30,14 @@ export const make = (patienceMs: number): Effect.Effect<Shutdown> =>
     const emptied = Effect.suspend(() =>
       begun && requests.size === 0 ? Deferred.succeed(empty, undefined) : Effect.void
     )
-    // A finalizer can't be interrupted, and what is timed has to be.
-    const waited = (ms: number) => Effect.interruptible(Effect.timeoutOption(Deferred.await(empty), ms))
+    // In a fiber of its own: what is timed has to be interruptible, and the one that shuts down may have been
+    // interrupted, so that it can't wait interruptibly for anything.
+    const waited = (ms: number) =>
+      Effect.timeoutOption(Deferred.await(empty), ms).pipe(
+        Effect.interruptible,
+        Effect.forkDaemon,
+        Effect.flatMap(Fiber.await)
+      )
 
     return {
       begun: () => begun,
