@@ -98,6 +98,8 @@ export const Provider = Schema.Struct({
   ),
   /** How the server calls the limit of tokens; `max_tokens` when absent. */
   maxTokensField: Schema.optionalWith(Schema.Literal("max_tokens", "max_completion_tokens"), exact),
+  /** How it is asked for an answer that isn't streamed: as a stream all the same (`sse`, when absent), or as `json`. */
+  completeOver: Schema.optionalWith(Schema.Literal("sse", "json"), exact),
   /** Whether it takes part; true when absent. */
   enabled: Schema.optionalWith(Schema.Boolean, exact)
 }).pipe(
@@ -108,6 +110,10 @@ export const Provider = Schema.Struct({
     if (provider.api === "anthropic" && provider.maxTokensField !== undefined) {
       const actual = JSON.stringify(provider.maxTokensField)
       return { path: ["maxTokensField"], message: `Expected none beside api "anthropic", actual ${actual}` }
+    }
+    if (provider.api === "anthropic" && provider.completeOver !== undefined) {
+      const actual = JSON.stringify(provider.completeOver)
+      return { path: ["completeOver"], message: `Expected none beside api "anthropic", actual ${actual}` }
     }
     return undefined
   })

@@ -81,6 +81,7 @@ const fromFile = (
       apiKey: Option.orElse(Option.fromNullable(entry.apiKey), () => inEnvironment),
       model: entry.model,
       maxTokensField: entry.maxTokensField,
+      completeOver: entry.completeOver,
       ...(entry.contextWindow === undefined
         ? {}
         : { capabilities: { contextWindow: Option.some(entry.contextWindow) } })

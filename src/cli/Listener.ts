@@ -1,8 +1,9 @@
 /**
- * Listens for HTTP at an address of this machine: what `serve` needs of the platform.
+ * Listens for HTTP at an address of this machine, and asks others: what `serve` needs of the platform.
  *
  * @since 0.1.0
  */
+import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpServer from "@effect/platform/HttpServer"
 import * as Context from "effect/Context"
 import type * as Layer from "effect/Layer"
@@ -38,7 +39,7 @@ export class ListenError extends Schema.TaggedError<ListenError>("arc-saga/cli/L
 }
 
 /**
- * Listens.
+ * What a server is made of.
  *
  * @since 0.1.0
  * @category models
@@ -46,6 +47,8 @@ export class ListenError extends Schema.TaggedError<ListenError>("arc-saga/cli/L
 export interface Service {
   /** A server that listens for as long as the Layer lives. */
   readonly listen: (at: At) => Layer.Layer<HttpServer.HttpServer, ListenError>
+  /** A client that many requests cost little. */
+  readonly client: Layer.Layer<HttpClient.HttpClient>
 }
 
 /**

@@ -70,13 +70,16 @@ const announced = Layer.effectDiscard(
 export const command = Command.make("serve", options, (given) =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams
-    const { listen } = yield* Listener
+    const { client, listen } = yield* Listener
     if (!Number.isInteger(given.port) || given.port < 0 || given.port > 65_535) {
       return yield* new UsageError({
         reason: `--port: Expected a port (a whole number from 0 to 65535), actual ${given.port}`
       })
     }
-    const configuration = yield* Chosen.load({ ...given, provider: Option.none(), model: Option.none() })
+    const configuration = yield* Effect.provide(
+      Chosen.load({ ...given, provider: Option.none(), model: Option.none() }),
+      yield* Layer.build(client)
+    )
     if (configuration.simulated) yield* streams.writeError(`${Configuration.simulatedNotice}\n`)
     return yield* Layer.launch(
       Layer.provide(Layer.provideMerge(announced, gateway(configuration)), listen(given))

@@ -15,6 +15,7 @@ import * as app from "../internal/gateway/app.js"
 import * as keyLimits from "../internal/gateway/keyLimits.js"
 import * as models from "../internal/gateway/models.js"
 import * as shutdown from "../internal/gateway/shutdown.js"
+import * as tracing from "../internal/gateway/tracing.js"
 import * as validation from "../internal/validation.js"
 import { MultiLLMOrchestrator } from "../MultiLLMOrchestrator.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
@@ -136,7 +137,7 @@ export const layer = ({ strategies = [], ...given }: Options = {}): Layer.Layer<
           bodyTimeoutMs: settings.bodyTimeoutMs ?? 30_000
         }
       })
-      yield* server.serve(served)
+      yield* tracing.onlyIfSeen(server.serve(served))
       yield* Effect.addFinalizer(() => stopping.drain)
     })
   )

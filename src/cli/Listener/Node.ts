@@ -36,5 +36,11 @@ export const layer: Layer.Layer<Listener.Listener> = Layer.succeed(Listener.List
         ({ cause }) =>
           new Listener.ListenError({ ...at, reason: cause instanceof Error ? cause.message : String(cause) })
       )
+    ),
+  client: Layer.unwrapEffect(
+    Effect.map(
+      Effect.promise(() => import("@effect/platform-node/NodeHttpClient")),
+      ({ layerUndici }) => layerUndici
     )
+  )
 })
