@@ -52,6 +52,9 @@ const server = createServer((request, response) => {
   })
 })
 
+// On a busy machine connections that are closed for idleness would race with requests.
+server.keepAliveTimeout = 0
+
 server.listen(0, "127.0.0.1", () => {
   const address = server.address()
   process.send?.(typeof address === "object" && address !== null ? address.port : 0)

@@ -116,6 +116,7 @@ const table: Table = {
     // Where the price isn't known, no new period brings it.
     retryAfterMs: needed === undefined ? undefined : Math.max(0, resetsAt - now)
   }),
+  BudgetUnavailableError: () => ({ kind: kinds.unavailable, code: "budget_unavailable" }),
   RateLimitError: ({ retryAfterMs }) => ({
     kind: kinds.limited,
     code: "rate_limit_exceeded",
