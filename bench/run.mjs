@@ -38,7 +38,12 @@ if (!existsSync(stamp) || readFileSync(stamp, "utf8") !== lock) {
 const { buildSync } = createRequire(`${root}package.json`)("esbuild")
 buildSync({
   absWorkingDir: here,
-  entryPoints: ["src/main.ts", "src/worker.ts"],
+  entryPoints: {
+    main: "src/main.ts",
+    worker: "src/worker.ts",
+    upstream: "src/gateway/upstream.ts",
+    serve: "../src/cli/main.ts"
+  },
   outdir: "dist",
   outExtension: { ".js": ".mjs" },
   bundle: true,

@@ -55,6 +55,8 @@ export interface ServeOptions {
   readonly useFallback?: boolean
   /** By what the provider of this task is chosen; the orchestrator's strategy when absent. */
   readonly strategy?: Strategy.Strategy
+  /** Told who writes a streamed answer, as RoutingPolicy's RouteOptions say. */
+  readonly onCommit?: RoutingPolicy.RouteOptions["onCommit"]
 }
 
 type Sole = ServeOptions & { readonly useFallback: false }
@@ -211,7 +213,12 @@ export const make = (
                   () => ({ ...fields, strategy: strategy.name, pinned: task.pinned }),
                   {
                     task: { ...task, id: taskId, provider },
-                    options: { order, unavailable, useFallback: serve.useFallback ?? true },
+                    options: {
+                      order,
+                      unavailable,
+                      useFallback: serve.useFallback ?? true,
+                      ...(serve.onCommit === undefined ? {} : { onCommit: serve.onCommit })
+                    },
                     fields
                   }
                 )

@@ -381,10 +381,10 @@ export const make = (
     ): Stream.Stream<StreamEvent, RouteError | SoleRouteError | StreamInterruptedError> {
       return options.useFallback === false
         ? traced.stream(around.tracing, task, (known) =>
-            delivery.stream(begin(known), alone(known, options), continuation)
+            delivery.stream(begin(known), alone(known, options), continuation, options.onCommit)
           )
         : traced.stream(around.tracing, task, (known) =>
-            delivery.stream(begin(known), chained(known, options), continuation)
+            delivery.stream(begin(known), chained(known, options), continuation, options.onCommit)
           )
     }
 

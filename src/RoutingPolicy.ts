@@ -85,6 +85,20 @@ export interface RoutingPolicy {
 }
 
 /**
+ * Who writes a streamed answer from here on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Commit {
+  readonly provider: AIProvider.AIProvider
+  /** The model that was asked. */
+  readonly model: string
+  /** The attempts until now, this one included. */
+  readonly attempts: number
+}
+
+/**
  * How one task is routed.
  *
  * @since 0.1.0
@@ -97,6 +111,11 @@ export interface RouteOptions {
   readonly order?: ReadonlyArray<AIProvider.AIProvider>
   /** Providers that mustn't be asked as a fallback now. */
   readonly unavailable?: ReadonlySet<AIProvider.AIProvider>
+  /**
+   * Told who writes a streamed answer, just before its first content is delivered, and again when another
+   * provider goes on after a cut.
+   */
+  readonly onCommit?: (commit: Commit) => void
 }
 
 const fail: Reaction = { _tag: "fail" }

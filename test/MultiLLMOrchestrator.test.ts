@@ -84,6 +84,16 @@ describe("MultiLLMOrchestrator", () => {
     })
   )
 
+  it.effect("tells who writes a streamed answer", () =>
+    Effect.gen(function* () {
+      const { orchestrator } = yield* orchestra(both)
+      const told: Array<string> = []
+      const stream = orchestrator.stream(yield* task(), { onCommit: ({ provider }) => told.push(provider) })
+      yield* Stream.runDrain(stream)
+      assert.deepStrictEqual(told, [Claude])
+    })
+  )
+
   it.effect("overrides the task's provider, unless the task pins it", () =>
     Effect.gen(function* () {
       const { orchestrator } = yield* orchestra(both)

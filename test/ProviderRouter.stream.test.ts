@@ -94,6 +94,40 @@ describe("ProviderRouter", () => {
       })
     )
 
+    it.effect("tells who writes it before its first content, and again who goes on after a cut", () =>
+      Effect.gen(function* () {
+        const { router } = yield* fleet([
+          { provider: Claude, script: [fail({ _tag: "QuotaExhaustedError" })] },
+          { provider: CopilotChat, model: "first", script: [cut({ ...paced, after: 3 })] },
+          { provider: Gpt4, model: "second", capabilities: prefill, script: [answer(paced)] }
+        ])
+        const told: Array<string> = []
+        const stream = router.stream(yield* task({ provider: "claude" }), {
+          onCommit: ({ attempts, model, provider }) => told.push(`${provider} ${model} ${attempts}`)
+        })
+        const seen = Stream.tap(stream, (event) => Effect.sync(() => told.push(event._tag)))
+        yield* answered(Stream.runDrain(seen))
+        assert.deepStrictEqual(told.slice(0, 2), ["copilot_chat first 2", "TextDelta"])
+        assert.deepStrictEqual(
+          told.filter((line) => line.includes(" ")),
+          ["copilot_chat first 2", "gpt4 second 3"]
+        )
+      })
+    )
+
+    it.effect("tells who wrote it where all of it comes at once", () =>
+      Effect.gen(function* () {
+        const { router } = yield* fleet([{ provider: Claude, model: "m", script: [answer({ text })] }])
+        const told: Array<unknown> = []
+        const stream = router.stream(yield* task(), {
+          useFallback: false,
+          onCommit: (commit) => told.push(commit)
+        })
+        yield* answered(Stream.runDrain(stream))
+        assert.deepStrictEqual(told, [{ provider: Claude, model: "m", attempts: 1 }])
+      })
+    )
+
     it.effect("fails like the complete call where nobody begins to answer", () =>
       Effect.gen(function* () {
         const { router } = yield* fleet([

@@ -109,6 +109,7 @@ try {
       "arc-saga/auth/AccessTokens",
       "arc-saga/auth/TokenStore",
       "arc-saga/engines",
+      "arc-saga/gateway",
       "arc-saga/testing",
       "arc-saga/AITask",
       "arc-saga/package.json"

@@ -2,7 +2,9 @@ import { existsSync } from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { afterAll, assert, describe, it } from "@effect/vitest"
+import * as ConfigFile from "../src/cli/ConfigFile.js"
 import { directory, platform, run } from "./cli/harness.js"
 import * as docs from "./utils/docs.js"
 
@@ -133,6 +135,16 @@ describe("the README", () => {
   })
 })
 
+describe("the documentation of the gateway", () => {
+  it("shows a configuration that can be used", () => {
+    const shown = docs.blocks.filter(
+      ({ document, language }) => document === "docs/gateway.md" && language === "json"
+    )
+    assert.strictEqual(shown.length, 1)
+    for (const { code } of shown) assert.isTrue(Either.isRight(ConfigFile.parse("gateway.md", code)))
+  })
+})
+
 describe("the documentation of the command line", () => {
   const flagsOf = (text: string): ReadonlyArray<string> =>
     Array.from(new Set(Array.from(text.matchAll(/--[a-z][a-z-]+/g), ([flag]) => flag))).toSorted()
@@ -145,6 +157,7 @@ describe("the documentation of the command line", () => {
     ["ask", "ask"],
     ["run", "run"],
     ["spend", "spend"],
+    ["serve", "serve"],
     ["providers", "providers"],
     ["train", "train"],
     ["evaluate", "evaluate"],

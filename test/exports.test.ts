@@ -58,12 +58,13 @@ describe("arc-saga", () => {
 })
 
 describe("the package's exports", () => {
-  it("open the core, Effect AI, the sign-in, the engines, the test kit and each module, with their types", () => {
+  it("open the core, the edges, the engines, the test kit and each module, with their types", () => {
     for (const [subpath, file] of [
       [".", "index"],
       ["./ai", "ai"],
       ["./auth", "auth"],
       ["./engines", "engines"],
+      ["./gateway", "gateway"],
       ["./testing", "testing"]
     ] as const) {
       assert.deepStrictEqual(resolve(subpath), { types: `./dist/${file}.d.ts`, import: `./dist/${file}.js` })

@@ -4,11 +4,12 @@ import { cpus, loadavg } from "node:os"
 import * as arcSaga from "./arcSaga.js"
 import type { Count } from "./burst.js"
 import * as contestants from "./contestants.js"
+import * as gateway from "./gateway/measure.js"
 import * as harness from "./harness.js"
 import * as report from "./report.js"
 import * as work from "./work.js"
 
-const sections = ["parts", "complete", "failover", "stream", "burst"] as const
+const sections = ["parts", "complete", "failover", "stream", "burst", "gateway"] as const
 type Section = (typeof sections)[number]
 
 const { argv, env } = process
@@ -19,20 +20,22 @@ const named = (option: string): ReadonlyArray<string> | undefined =>
     .find((argument) => argument.startsWith(`${option}=`))
     ?.slice(option.length + 1)
     .split(",")
+const soakMinutes = Number(named("--soak")?.[0] ?? 0)
 const only = { sections: named("--sections") ?? sections, names: named("--contestants") }
 
 const unknown = [
-  ...argv.slice(2).filter((argument) => !/^--(quick$|profile$|sections=|contestants=)/.test(argument)),
+  ...argv.slice(2).filter((argument) => !/^--(quick$|profile$|sections=|contestants=|soak=)/.test(argument)),
   ...only.sections.filter((section) => !sections.some((known) => known === section))
 ]
 if (unknown.length > 0) {
   process.stderr.write(
-    `unknown: ${unknown.join(" ")}\nusage: npm run bench -- [--quick] [--profile] [--sections=${sections.join(",")}] [--contestants=NAME,…]\n`
+    `unknown: ${unknown.join(" ")}\nusage: npm run bench -- [--quick] [--profile] [--soak=MINUTES] [--sections=${sections.join(",")}] [--contestants=NAME,…]\n`
   )
   process.exit(2)
 }
 
-const runs = (section: Section): boolean => only.sections.includes(section)
+// A soak is for itself: what else ran would be measured with it.
+const runs = (section: Section): boolean => soakMinutes === 0 && only.sections.includes(section)
 
 const options: harness.Options = quick
   ? { rounds: 7, batchMs: 10, warmUpMs: 150 }
@@ -217,7 +220,9 @@ const versionOf = (name: string): string => {
 const started = performance.now()
 report.print(`Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"} × ${cpus().length}`)
 report.print(
-  ["effect", "ai", "ai-fallback", "ai-retry", "@langchain/core"].map((name) => versionOf(name)).join(", ")
+  ["effect", "ai", "ai-fallback", "ai-retry", "@langchain/core", "@portkey-ai/gateway"]
+    .map((name) => versionOf(name))
+    .join(", ")
 )
 if (Number(process.versions.node.split(".")[0]) < 22) {
   report.print("(ai, ai-fallback and ai-retry ask for Node 22; what is used of them here runs on this one)")
@@ -247,6 +252,11 @@ if (runs("stream")) {
 }
 if (runs("burst")) await countBursts()
 harness.end()
+if (runs("gateway")) {
+  const load = quick ? { calls: 200, loadMs: 3000 } : { calls: 1000, loadMs: 10_000 }
+  results["gateway"] = await gateway.measure(load, judge)
+}
+if (soakMinutes > 0) results["soak"] = await gateway.soak(soakMinutes, judge)
 
 report.print("\nTargets of arc-saga")
 report.verdicts(verdicts)

@@ -21,10 +21,12 @@ import packageJson from "../../package.json" with { type: "json" }
 import * as Ask from "./Ask.js"
 import * as Evaluate from "./Evaluate.js"
 import * as Format from "./Format.js"
+import type { Listener } from "./Listener.js"
 import * as Login from "./Login.js"
 import * as Providers from "./Providers.js"
 import * as Report from "./Report.js"
 import * as Run from "./Run.js"
+import * as Serve from "./Serve.js"
 import * as Spend from "./Spend.js"
 import { StandardStreams } from "./StandardStreams.js"
 import * as Train from "./Train.js"
@@ -35,6 +37,7 @@ const root = Command.make("arc-saga").pipe(
     Ask.command,
     Run.command,
     Spend.command,
+    Serve.command,
     Providers.command,
     Train.command,
     Evaluate.command,
@@ -96,7 +99,11 @@ const logging: Layer.Layer<never, never, StandardStreams> = Layer.unwrapEffect(
  */
 export const run = (
   argv: ReadonlyArray<string>
-): Effect.Effect<number, never, CliApp.CliApp.Environment | HttpClient.HttpClient | StandardStreams> =>
+): Effect.Effect<
+  number,
+  never,
+  CliApp.CliApp.Environment | HttpClient.HttpClient | Listener | StandardStreams
+> =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams
     // Without a command there is nothing to do but to show which there are.

@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 import * as AIProvider from "../AIProvider.js"
 import * as Budgets from "../Budgets.js"
 import * as Simulated from "../engines/Simulated.js"
+import * as Gateway from "../gateway/Gateway.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as validation from "../internal/validation.js"
 import * as Price from "../Price.js"
@@ -97,6 +98,8 @@ export const Provider = Schema.Struct({
   ),
   /** How the server calls the limit of tokens; `max_tokens` when absent. */
   maxTokensField: Schema.optionalWith(Schema.Literal("max_tokens", "max_completion_tokens"), exact),
+  /** How it is asked for an answer that isn't streamed: as a stream all the same (`sse`, when absent), or as `json`. */
+  completeOver: Schema.optionalWith(Schema.Literal("sse", "json"), exact),
   /** Whether it takes part; true when absent. */
   enabled: Schema.optionalWith(Schema.Boolean, exact)
 }).pipe(
@@ -107,6 +110,10 @@ export const Provider = Schema.Struct({
     if (provider.api === "anthropic" && provider.maxTokensField !== undefined) {
       const actual = JSON.stringify(provider.maxTokensField)
       return { path: ["maxTokensField"], message: `Expected none beside api "anthropic", actual ${actual}` }
+    }
+    if (provider.api === "anthropic" && provider.completeOver !== undefined) {
+      const actual = JSON.stringify(provider.completeOver)
+      return { path: ["completeOver"], message: `Expected none beside api "anthropic", actual ${actual}` }
     }
     return undefined
   })
@@ -164,7 +171,9 @@ export const ConfigFile = Schema.Struct({
       streamMs: Schema.optionalWith(milliseconds, exact)
     }),
     exact
-  )
+  ),
+  /** How `serve` serves. */
+  gateway: Schema.optionalWith(Gateway.Settings, exact)
 })
 
 /**

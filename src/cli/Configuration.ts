@@ -15,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import * as AIProvider from "../AIProvider.js"
 import type * as Budgets from "../Budgets.js"
 import * as Simulated from "../engines/Simulated.js"
+import type * as Gateway from "../gateway/Gateway.js"
 import * as MultiLLMOrchestrator from "../MultiLLMOrchestrator.js"
 import * as PriceCatalog from "../PriceCatalog.js"
 import type * as ProviderMetrics from "../ProviderMetrics.js"
@@ -41,6 +42,7 @@ export interface Configuration {
   readonly policy: RoutingPolicy.Options
   readonly ledger: Option.Option<Ledger.Ledger>
   readonly budgets: Option.Option<Budgets.Options>
+  readonly gateway: Gateway.Settings
   /** Whether nothing is configured, so that the providers are simulated. */
   readonly simulated: boolean
 }
@@ -79,6 +81,7 @@ const fromFile = (
       apiKey: Option.orElse(Option.fromNullable(entry.apiKey), () => inEnvironment),
       model: entry.model,
       maxTokensField: entry.maxTokensField,
+      completeOver: entry.completeOver,
       ...(entry.contextWindow === undefined
         ? {}
         : { capabilities: { contextWindow: Option.some(entry.contextWindow) } })
@@ -258,6 +261,7 @@ export const load = (
       policy: ConfigFile.policyOf(config),
       ledger,
       budgets: ConfigFile.budgetsOf(config),
+      gateway: config.gateway ?? {},
       simulated
     }
   }).pipe(Effect.provideService(PriceCatalog.PriceCatalog, prices))
@@ -284,8 +288,45 @@ const metricsOf = (each: Configured.Provider): ProviderMetrics.Options => {
 }
 
 /**
- * An orchestrator over what is configured. Fails with the ConfigurationError of a provider or a ledger
- * that can't be used.
+ * The engines that are configured. Fails with the ConfigurationError of a provider that can't be used.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const engines = ({
+  providers
+}: Configuration): Layer.Layer<Registry.ReasoningEngineRegistry, ConfigFile.ConfigurationError> => {
+  const ready: Array<ReasoningEngine> = []
+  for (const { status } of providers) {
+    if (status._tag === "Broken") return Layer.fail(status.error)
+    if (status._tag === "Ready") ready.push(status.engine)
+  }
+  // Each id is there once.
+  return Layer.orDie(Registry.layerEngines(ready))
+}
+
+/**
+ * An orchestrator over the engines.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const orchestrator = (
+  { policy, providers, strategy }: Configuration,
+  chosen: Option.Option<Strategy.Strategy>
+): Layer.Layer<MultiLLMOrchestrator.MultiLLMOrchestrator, never, Registry.ReasoningEngineRegistry> =>
+  MultiLLMOrchestrator.layerFor({
+    providers: providers.filter(({ status }) => status._tag === "Ready").map(metricsOf),
+    strategy: Option.getOrElse(chosen, () => strategy),
+    policy
+  }).pipe(
+    // The numbers were checked when they were read.
+    Layer.orDie
+  )
+
+/**
+ * An orchestrator over what is configured, with its engines, its ledger and its budgets. Fails with the
+ * ConfigurationError of a provider or a ledger that can't be used.
  *
  * @since 0.1.0
  * @category layers
@@ -293,23 +334,8 @@ const metricsOf = (each: Configured.Provider): ProviderMetrics.Options => {
 export const layer = (
   configuration: Configuration,
   strategy: Option.Option<Strategy.Strategy>
-): Layer.Layer<MultiLLMOrchestrator.MultiLLMOrchestrator, ConfigFile.ConfigurationError> => {
-  const engines: Array<ReasoningEngine> = []
-  const metrics: Array<ProviderMetrics.Options> = []
-  for (const each of configuration.providers) {
-    if (each.status._tag === "Broken") return Layer.fail(each.status.error)
-    if (each.status._tag === "Off") continue
-    engines.push(each.status.engine)
-    metrics.push(metricsOf(each))
-  }
-  return MultiLLMOrchestrator.layerFor({
-    providers: metrics,
-    strategy: Option.getOrElse(strategy, () => configuration.strategy),
-    policy: configuration.policy
-  }).pipe(
-    Layer.provide(Registry.layerEngines(engines)),
-    // The numbers were checked when they were read, and each id is there once.
-    Layer.orDie,
+): Layer.Layer<MultiLLMOrchestrator.MultiLLMOrchestrator, ConfigFile.ConfigurationError> =>
+  orchestrator(configuration, strategy).pipe(
+    Layer.provide(engines(configuration)),
     Layer.provide(Ledger.accounting(configuration.ledger, configuration.budgets))
   )
-}

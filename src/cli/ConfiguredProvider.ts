@@ -143,6 +143,7 @@ export interface Reached {
   readonly apiKey: Option.Option<Redacted.Redacted>
   readonly model: string
   readonly maxTokensField?: OpenAICompatible.Options["maxTokensField"] | undefined
+  readonly completeOver?: OpenAICompatible.Options["completeOver"] | undefined
   readonly capabilities?: Partial<ReasoningEngine.Capabilities>
 }
 
@@ -152,7 +153,7 @@ const versionHeader = { "anthropic-version": Claude.defaultVersion }
 
 /** How a server of each kind is asked, and whether it is there. */
 const reach = (reached: Reached, described: Described, price: Price.Price | undefined) => {
-  const { apiKey, baseUrl, capabilities, maxTokensField, model } = reached
+  const { apiKey, baseUrl, capabilities, completeOver, maxTokensField, model } = reached
   const common = {
     provider: described.id,
     baseUrl,
@@ -188,7 +189,8 @@ const reach = (reached: Reached, described: Described, price: Price.Price | unde
     OpenAICompatible.make({
       ...common,
       ...key,
-      ...(maxTokensField === undefined ? {} : { maxTokensField })
+      ...(maxTokensField === undefined ? {} : { maxTokensField }),
+      ...(completeOver === undefined ? {} : { completeOver })
     }),
     (engine) => ({ engine, probe: Server.models({ baseUrl, ...key, limit: probeLimit }) })
   )

@@ -6,6 +6,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Either from "effect/Either"
+import { parse } from "../internal/duration.js"
 import type * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
 
@@ -122,21 +123,13 @@ const controls = /\p{Cc}+/gu
  */
 export const plain = (text: string): string => text.replaceAll(controls, " ")
 
-const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-
 /**
  * The milliseconds of a duration such as `500ms`, `30s`, `1.5m`, `1h` or `7d`, or what was expected instead.
  *
  * @since 0.1.0
  * @category parsers
  */
-export const parseDuration = (input: string): Either.Either<number, string> => {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(input.trim())
-  const unit = match?.[2]
-  return unit === "ms" || unit === "s" || unit === "m" || unit === "h" || unit === "d"
-    ? Either.right(Number(match?.[1]) * units[unit])
-    : Either.left("a duration such as 500ms, 30s or 2m")
-}
+export const parseDuration: (input: string) => Either.Either<number, string> = parse
 
 /**
  * The number that a text says, or what was expected instead.

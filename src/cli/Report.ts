@@ -9,8 +9,10 @@ import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type { OrchestratorError, SoleOrchestratorError } from "../MultiLLMOrchestrator.js"
 import type { LedgerError } from "../SpendLedger.js"
 import type { StreamInterruptedError } from "../StreamEvent.js"
+import type { UnprotectedGatewayError } from "../gateway/Gateway.js"
 import type { ConfigurationError } from "./ConfigFile.js"
 import * as Format from "./Format.js"
+import type { ListenError } from "./Listener.js"
 import type { ResultsMismatchError } from "./ResultFile.js"
 import type { FileError } from "./StandardStreams.js"
 
@@ -63,6 +65,8 @@ export type CommandError =
   | LedgerError
   | ResultsMismatchError
   | FileError
+  | ListenError
+  | UnprotectedGatewayError
   | UnansweredError
   | UsageError
 
@@ -95,6 +99,8 @@ export const codeOf = (error: CommandError): number => {
     case "ConfigurationError":
     case "ResultsMismatchError":
     case "FileError":
+    case "ListenError":
+    case "UnprotectedGatewayError":
     case "SignInSettingError":
     case "UsageError":
     case "EngineNotRegisteredError":

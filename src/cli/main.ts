@@ -7,11 +7,13 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Cli from "./Cli.js"
+import * as NodeListener from "./Listener/Node.js"
 import * as NodeStandardStreams from "./StandardStreams/Node.js"
 
 const layer = Layer.mergeAll(
   FetchHttpClient.layer,
   NodeFileSystem.layer,
+  NodeListener.layer,
   NodePath.layer,
   NodeStandardStreams.layer,
   NodeTerminal.layer

@@ -5,6 +5,7 @@ import * as Stream from "effect/Stream"
 import type * as AIResult from "../AIResult.js"
 import type * as AITask from "../AITask.js"
 import type { EngineError } from "../EngineError.js"
+import type { Commit, RouteOptions } from "../RoutingPolicy.js"
 import { type StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
 import type { Attempt } from "./attempt.js"
 import { advance, type Call, firstContent, type Goal, resultOf, settle, whole } from "./call.js"
@@ -15,6 +16,13 @@ export type Route<E> = (call: Call, mode: AITask.Mode, goal: Goal) => Effect.Eff
 
 /** After a cut: an attempt whose content goes on behind what was delivered, if there can be one. */
 export type Resume = (call: Call, cut: Attempt, delivered: string) => Effect.Effect<Option.Option<Attempt>>
+
+/** An attempt that has ended is among the call's already. */
+const commitOf = (call: Call, { engine, settled }: Attempt): Commit => ({
+  provider: engine.provider,
+  model: engine.model,
+  attempts: call.attempts.length + (settled ? 0 : 1)
+})
 
 /** Collects the answer. */
 export const complete = <E>(
@@ -32,7 +40,8 @@ export const complete = <E>(
 export const stream = <E>(
   start: Effect.Effect<Call>,
   route: Route<E>,
-  resume: Resume
+  resume: Resume,
+  onCommit?: RouteOptions["onCommit"]
 ): Stream.Stream<StreamEvent, E | StreamInterruptedError> =>
   Stream.fromPull(
     Effect.gen(function* () {
@@ -44,6 +53,7 @@ export const stream = <E>(
       const deliver = (attempt: Attempt): Chunk.Chunk<StreamEvent> => {
         const events: Array<StreamEvent> = [...attempt.take()]
         for (const event of events) if (event._tag === "TextDelta") delivered += event.text
+        if (live !== attempt) onCommit?.(commitOf(call, attempt))
         if (attempt.finished) {
           done = true
           events.push({ _tag: "Completed", result: resultOf(call, attempt, delivered) })

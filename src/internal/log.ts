@@ -28,6 +28,8 @@ export type Event =
   | "budget_write_failed"
   | "budget_writes_lost"
   | "budget_overrun"
+  | "gateway_draining"
+  | "gateway_defect"
 
 /** Annotations that an event may carry: ids, names and numbers, never text of a prompt or an answer. */
 export type Fields = Readonly<Record<string, string | number | boolean>>

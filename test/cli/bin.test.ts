@@ -257,4 +257,22 @@ describe("the bundled program", () => {
     const { version } = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"))
     assert.strictEqual(written.join(""), `${version}\n`)
   })
+
+  it("serves, lets an answer under way finish when it is told to stop, and is gone then", async () => {
+    const config = { ollama: false, simulated: [{ id: "a", firstTokenMs: 10, tokensPerSecond: 60 }] }
+    fs.writeFileSync(inDirectory("serve.json"), JSON.stringify(config))
+    const child = start(["serve", "--port", "0", "--config", "serve.json"])
+    let err = ""
+    child.stderr?.on("data", (chunk) => (err += String(chunk)))
+    await waitFor(() => err.includes("Listening at "))
+    const url = /Listening at (\S+)\. /.exec(err)?.[1] ?? ""
+    const response = await fetch(`${url}/v1/chat/completions`, {
+      method: "POST",
+      body: JSON.stringify({ model: "a", stream: true, messages: [{ role: "user", content: "Hello" }] })
+    })
+    const gone = ended(child)
+    child.kill("SIGTERM")
+    assert.include(await response.text(), "[DONE]")
+    assert.strictEqual((await gone).code, 130)
+  })
 })

@@ -13,6 +13,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Cli from "../../src/cli/Cli.js"
+import * as NodeListener from "../../src/cli/Listener/Node.js"
 import * as StandardStreams from "../../src/cli/StandardStreams.js"
 
 /** Answers requests; undefined is a server that isn't there. */
@@ -89,7 +90,7 @@ export const command = (args: ReadonlyArray<string>, world: World = {}) => {
   const printed: Printed = { out: [], err: [] }
   const effect = Cli.run(["node", "arc-saga", ...args]).pipe(
     Effect.provideService(StandardStreams.StandardStreams, streams(world, printed)),
-    Effect.provide(Layer.merge(platform, world.http ?? http(world.respond))),
+    Effect.provide(Layer.mergeAll(platform, NodeListener.layer, world.http ?? http(world.respond))),
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(world.env ?? {}))))
   )
   return { printed, effect }

@@ -83,6 +83,7 @@ const paths = {
   "arc-saga/auth": path.join(root, "src/auth.ts"),
   "arc-saga/auth/AccessTokens": path.join(root, "src/auth/AccessTokens.ts"),
   "arc-saga/engines": path.join(root, "src/engines.ts"),
+  "arc-saga/gateway": path.join(root, "src/gateway.ts"),
   "arc-saga/testing": path.join(root, "src/testing.ts"),
   "arc-saga/testing/WireServer/Node": path.join(root, "src/testing/WireServer/Node.ts")
 }

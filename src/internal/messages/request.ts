@@ -58,7 +58,7 @@ const userContent = (parts: Parts): Either.Either<ReadonlyArray<Json>, string> =
 const toolUseId = (id: string): string => id.replaceAll(/[^\w-]/g, "_")
 
 /** The API takes an object; what a model wrote instead is wrapped as Anthropic's documentation advises. */
-const input = (args: string): unknown =>
+export const input = (args: string): unknown =>
   args.trim() === ""
     ? {}
     : Option.getOrElse(Option.filter(parse(args), Predicate.isRecord), () => ({ INVALID_JSON: args }))

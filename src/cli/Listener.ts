@@ -1,0 +1,60 @@
+/**
+ * Listens for HTTP at an address of this machine, and asks others: what `serve` needs of the platform.
+ *
+ * @since 0.1.0
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpServer from "@effect/platform/HttpServer"
+import * as Context from "effect/Context"
+import type * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+
+/**
+ * Where to listen.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface At {
+  /** A name or an address of this machine. */
+  readonly host: string
+  /** 0 for any that is free. */
+  readonly port: number
+}
+
+/**
+ * Nothing can listen there.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ListenError extends Schema.TaggedError<ListenError>("arc-saga/cli/ListenError")("ListenError", {
+  host: Schema.String,
+  port: Schema.Number,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `Can't listen at ${this.host}, port ${this.port}: ${this.reason}. Choose another by --host and --port, or stop what listens there`
+  }
+}
+
+/**
+ * What a server is made of.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** A server that listens for as long as the Layer lives. */
+  readonly listen: (at: At) => Layer.Layer<HttpServer.HttpServer, ListenError>
+  /** A client that many requests cost little. */
+  readonly client: Layer.Layer<HttpClient.HttpClient>
+}
+
+/**
+ * Listens.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Listener extends Context.Tag("arc-saga/cli/Listener")<Listener, Service>() {}

@@ -1,0 +1,46 @@
+/**
+ * Listens on Node.
+ *
+ * @since 0.1.0
+ */
+import * as Http from "node:http"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Listener from "../Listener.js"
+
+/**
+ * Listens with `node:http`. What only a server needs is loaded when there is to be one.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Listener.Listener> = Layer.succeed(Listener.Listener, {
+  listen: (at) =>
+    Layer.unwrapEffect(
+      Effect.map(
+        Effect.promise(() => import("@effect/platform-node/NodeHttpServer")),
+        (NodeHttpServer) => {
+          const server = Http.createServer()
+          // Requests are done by then; what is still connected has nothing to say, or never finished saying it.
+          const disconnect = Layer.scopedDiscard(
+            Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+          )
+          return Layer.provideMerge(
+            disconnect,
+            NodeHttpServer.layerServer(() => server, at)
+          )
+        }
+      )
+    ).pipe(
+      Layer.mapError(
+        ({ cause }) =>
+          new Listener.ListenError({ ...at, reason: cause instanceof Error ? cause.message : String(cause) })
+      )
+    ),
+  client: Layer.unwrapEffect(
+    Effect.map(
+      Effect.promise(() => import("@effect/platform-node/NodeHttpClient")),
+      ({ layerUndici }) => layerUndici
+    )
+  )
+})

@@ -1,0 +1,88 @@
+/**
+ * `serve`: the gateway, until it is stopped.
+ *
+ * @since 0.1.0
+ */
+import * as Command from "@effect/cli/Command"
+import * as Options from "@effect/cli/Options"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Activity from "../gateway/Activity.js"
+import * as Gateway from "../gateway/Gateway.js"
+import * as Reliability from "../Reliability.js"
+import * as Chosen from "./Chosen.js"
+import * as Configuration from "./Configuration.js"
+import * as Flags from "./Flags.js"
+import * as Ledger from "./Ledger.js"
+import { Listener } from "./Listener.js"
+import { UsageError } from "./Report.js"
+import { StandardStreams } from "./StandardStreams.js"
+
+const options = {
+  port: Flags.number("port", "The port to listen at; 0 for any that is free (4000)").pipe(
+    Options.withDefault(4000)
+  ),
+  host: Options.text("host").pipe(
+    Options.withPseudoName("HOST"),
+    Options.withDescription(
+      "The address to listen at; any but this machine's own needs API keys (127.0.0.1)"
+    ),
+    Options.withDefault("127.0.0.1")
+  ),
+  config: Flags.config
+}
+
+/** The gateway over what is configured, with all that keeps its providers healthy and its spending bounded. */
+const gateway = (configuration: Configuration.Configuration) => {
+  const guards = Layer.merge(
+    // Its default numbers are in range.
+    Layer.orDie(Reliability.layer()),
+    Ledger.accounting(configuration.ledger, configuration.budgets)
+  )
+  const activity = Activity.layer.pipe(
+    Layer.provideMerge(Layer.merge(guards, Configuration.engines(configuration)))
+  )
+  return Gateway.layer(configuration.gateway).pipe(
+    Layer.provide(Configuration.orchestrator(configuration, Option.none())),
+    Layer.provide(activity)
+  )
+}
+
+/** Tells where the gateway is. */
+const announced = Layer.effectDiscard(
+  HttpServer.addressFormattedWith((address) =>
+    Effect.flatMap(StandardStreams, (streams) =>
+      streams.writeError(
+        `Listening at ${address}. Base URL: ${address}/v1 (OpenAI), ${address} (Anthropic). What goes on: ${address}/\n`
+      )
+    )
+  )
+)
+
+/**
+ * The command.
+ *
+ * @since 0.1.0
+ * @category commands
+ */
+export const command = Command.make("serve", options, (given) =>
+  Effect.gen(function* () {
+    const streams = yield* StandardStreams
+    const { client, listen } = yield* Listener
+    if (!Number.isInteger(given.port) || given.port < 0 || given.port > 65_535) {
+      return yield* new UsageError({
+        reason: `--port: Expected a port (a whole number from 0 to 65535), actual ${given.port}`
+      })
+    }
+    const configuration = yield* Effect.provide(
+      Chosen.load({ ...given, provider: Option.none(), model: Option.none() }),
+      yield* Layer.build(client)
+    )
+    if (configuration.simulated) yield* streams.writeError(`${Configuration.simulatedNotice}\n`)
+    return yield* Layer.launch(
+      Layer.provide(Layer.provideMerge(announced, gateway(configuration)), listen(given))
+    )
+  })
+).pipe(Command.withDescription("Serve the providers to programs that speak OpenAI's or Anthropic's API"))

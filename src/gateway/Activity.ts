@@ -1,0 +1,273 @@
+/**
+ * What goes on at the gateway: the calls under way and the last ones with their attempts, what each provider
+ * was like lately, and the money of the day. It is what the page and the metrics show.
+ *
+ * It is kept in memory, bounded, and begins anew with the process. It knows no prompts and no answers.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as AIProvider from "../AIProvider.js"
+import type * as AIResult from "../AIResult.js"
+import { AttemptObserver } from "../AttemptObserver.js"
+import * as CircuitBreaker from "../CircuitBreaker.js"
+import { Day, type Instead, type Spend } from "../internal/gateway/day.js"
+import * as LiveMetrics from "../LiveMetrics.js"
+import type { ReasoningEngine } from "../ReasoningEngine.js"
+import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
+import type * as Usd from "../Usd.js"
+
+/**
+ * A call as it begins.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Begun {
+  /** The id of its task, and of the request. */
+  readonly id: string
+  /** What was asked for: a provider or a strategy. */
+  readonly model: string
+  /** `whole`, or how it is streamed. */
+  readonly delivery: "whole" | "live" | "assured"
+  readonly keyId?: string
+  readonly userId?: string
+}
+
+/**
+ * What is kept of an answer: everything but the answer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Answer extends Pick<AIResult.AIResult, "provider" | "model" | "usage" | "cost"> {}
+
+/**
+ * How a call ended: with an answer, with an error (its code, as clients are told it), or because its client
+ * went away.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Ending =
+  | { readonly _tag: "Answered"; readonly answer: Answer }
+  | { readonly _tag: "Failed"; readonly code: string }
+  | { readonly _tag: "Abandoned" }
+
+/**
+ * A call and what has become of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Call extends Begun {
+  /** In milliseconds of the Clock. */
+  readonly startedAt: number
+  /** Absent while it is under way. */
+  readonly durationMs?: number
+  readonly ending?: Ending
+  readonly attempts: ReadonlyArray<AIResult.Attempt>
+}
+
+/**
+ * What a provider was like lately, and what was spent there today.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Provider {
+  readonly provider: AIProvider.AIProvider
+  readonly model: string
+  /** How its circuit stands; none where there is no circuit breaker. */
+  readonly circuit: Option.Option<CircuitBreaker.State>
+  readonly measured: LiveMetrics.Measured
+  readonly today: Spend
+}
+
+/**
+ * How many attempts at a provider ended in a way, since the process began.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Count {
+  readonly provider: AIProvider.AIProvider
+  readonly outcome: AIResult.Outcome
+  readonly attempts: number
+}
+
+/**
+ * What goes on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Snapshot {
+  /** In milliseconds of the Clock. */
+  readonly now: number
+  /** Since when the money is counted: midnight UTC, or when the process began. */
+  readonly since: number
+  readonly providers: ReadonlyArray<Provider>
+  readonly counts: ReadonlyArray<Count>
+  /** How many calls ended in a way, since the process began. */
+  readonly endings: Readonly<Record<Ending["_tag"], number>>
+  /** The calls under way. */
+  readonly running: number
+  /** The last calls, the newest first. */
+  readonly calls: ReadonlyArray<Call>
+  /** What was spent today, as far as it is known. */
+  readonly cost: Usd.Usd
+  /** Where today's answers would have cost the most, and how much. */
+  readonly dearest: Option.Option<Instead>
+}
+
+/**
+ * Knows what goes on.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  readonly begin: (call: Begun) => Effect.Effect<void>
+  /** Ends a call, once: what is told of it later doesn't count. */
+  readonly end: (id: string, ending: Ending) => Effect.Effect<void>
+  readonly snapshot: Effect.Effect<Snapshot>
+}
+
+/**
+ * Knows what goes on.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Activity extends Context.Tag("arc-saga/gateway/Activity")<Activity, Service>() {}
+
+type Entry = { -readonly [K in keyof Call]: Call[K] } & { readonly attempts: Array<AIResult.Attempt> }
+
+/** A whole result is an Answer too; its text mustn't stay. */
+const withoutText = ({ cost, model, provider, usage }: Answer): Answer => ({ cost, model, provider, usage })
+
+/** The calls that are kept when they have ended. */
+const kept = 50
+
+/** Attempts that are kept of one call. */
+const keptAttempts = 20
+
+/**
+ * Makes an activity, and the observer that tells it of every attempt. What it is told is passed on to the
+ * observer of the context, if there is one. Providers are as LiveMetrics and CircuitBreaker have them, where
+ * these are part of the context; otherwise it measures by itself.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<
+  { readonly activity: Service; readonly observer: AttemptObserver["Type"] },
+  never,
+  ReasoningEngineRegistry
+> = Effect.gen(function* () {
+  const registry = yield* ReasoningEngineRegistry
+  const next = yield* Effect.serviceOption(AttemptObserver)
+  const breaker = yield* Effect.serviceOption(CircuitBreaker.CircuitBreaker)
+  const shared = yield* Effect.serviceOption(LiveMetrics.LiveMetrics)
+  // The default numbers are in range.
+  const metrics = Option.isSome(shared) ? shared.value : yield* Effect.orDie(LiveMetrics.make())
+  // The router tells the metrics that it was built with by itself.
+  const told = Option.match(next, {
+    onNone: () => (Option.isSome(shared) ? [] : [metrics]),
+    onSome: (observer) => (Option.isSome(shared) ? [observer] : [metrics, observer])
+  })
+  const day = new Day(yield* Clock.currentTimeMillis)
+  const counts = new Map<AIProvider.AIProvider, Map<AIResult.Outcome, number>>()
+  const endings = { Answered: 0, Failed: 0, Abandoned: 0 }
+  const running = new Map<string, Entry>()
+  const ended: Array<Entry> = []
+
+  const count = ({ outcome, provider }: AIResult.Attempt): void => {
+    const outcomes = counts.get(provider) ?? new Map<AIResult.Outcome, number>()
+    counts.set(provider, outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1))
+  }
+
+  const see = (attempt: AIResult.Attempt, taskId: string | undefined, now: number): void => {
+    count(attempt)
+    day.attempt(attempt, now)
+    if (taskId === undefined) return
+    const call = running.get(taskId) ?? ended.find(({ id }) => id === taskId)
+    if (call !== undefined && call.attempts.length < keptAttempts) call.attempts.push(attempt)
+  }
+
+  const observer: AttemptObserver["Type"] = {
+    observe: (attempt, task) =>
+      Effect.zipRight(
+        Effect.map(Clock.currentTimeMillis, (now) => see(attempt, task.id, now)),
+        Effect.forEach(told, (each) => each.observe(attempt, task), { discard: true })
+      )
+  }
+
+  const providerOf = ({ model, provider }: ReasoningEngine): Effect.Effect<Provider> =>
+    Effect.all({
+      provider: Effect.succeed(provider),
+      model: Effect.succeed(model),
+      circuit: Effect.transposeMapOption(breaker, ({ state }) => state(provider)),
+      measured: metrics.measured(provider),
+      today: Effect.sync(() => day.spend(provider))
+    })
+
+  const activity: Service = {
+    begin: (call) =>
+      Effect.map(
+        Clock.currentTimeMillis,
+        (startedAt) => void running.set(call.id, { ...call, startedAt, attempts: [] })
+      ),
+    end: (id, ending) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        const call = running.get(id)
+        if (call === undefined) return Effect.void
+        running.delete(id)
+        endings[ending._tag]++
+        call.durationMs = now - call.startedAt
+        call.ending = ending._tag === "Answered" ? { ...ending, answer: withoutText(ending.answer) } : ending
+        ended.unshift(call)
+        ended.length = Math.min(ended.length, kept)
+        return ending._tag === "Answered"
+          ? Effect.map(registry.list, (engines) => day.answered(ending.answer.usage, engines, now))
+          : Effect.void
+      }),
+    snapshot: Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      const since = day.since(now)
+      return {
+        now,
+        since,
+        providers: yield* Effect.forEach(yield* registry.list, providerOf),
+        counts: Array.from(counts, ([provider, outcomes]) =>
+          Array.from(outcomes, ([outcome, attempts]) => ({ provider, outcome, attempts }))
+        ).flat(),
+        endings: { ...endings },
+        running: running.size,
+        calls: [...Array.from(running.values()).toReversed(), ...ended].slice(0, kept),
+        cost: day.cost(),
+        dearest: day.dearest()
+      }
+    })
+  }
+  return { activity, observer }
+})
+
+/**
+ * The activity, and the AttemptObserver that tells it of every attempt: provide it to the router, or to the
+ * orchestrator that has one, and to the gateway. An observer that is there already is told as before.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<Activity | AttemptObserver, never, ReasoningEngineRegistry> =
+  Layer.effectContext(
+    Effect.map(make, ({ activity, observer }) =>
+      Context.make(Activity, activity).pipe(Context.add(AttemptObserver, observer))
+    )
+  )

@@ -1,0 +1,143 @@
+/**
+ * A server that speaks OpenAI's Chat Completions and Anthropic's Messages, and has the orchestrator answer:
+ * programs that know one of the two get selection, retries, fallback and accounts by another base URL.
+ *
+ * @since 0.1.0
+ */
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import * as access from "../internal/gateway/access.js"
+import * as app from "../internal/gateway/app.js"
+import * as keyLimits from "../internal/gateway/keyLimits.js"
+import * as models from "../internal/gateway/models.js"
+import * as shutdown from "../internal/gateway/shutdown.js"
+import * as tracing from "../internal/gateway/tracing.js"
+import * as validation from "../internal/validation.js"
+import { MultiLLMOrchestrator } from "../MultiLLMOrchestrator.js"
+import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
+import type { Strategy } from "../Strategy.js"
+import { Activity } from "./Activity.js"
+import * as ApiKeys from "./ApiKeys.js"
+
+const exact = { exact: true } as const
+
+const above = (what: string) =>
+  Schema.Number.pipe(
+    Schema.filter((n) => Number.isSafeInteger(n) && n > 0, {
+      description: `${what} (a whole number above 0)`
+    })
+  )
+
+/**
+ * How the gateway serves.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Settings = Schema.Struct({
+  /** Who may call; where nobody is named, only programs of the same machine. */
+  keys: Schema.optionalWith(Schema.Array(ApiKeys.ApiKey), exact),
+  /**
+   * How streams are delivered that don't say: as they are written (`live`, when absent), or held until the
+   * answer is whole (`assured`).
+   */
+  delivery: Schema.optionalWith(Schema.Literal("live", "assured"), exact),
+  /** The most bytes of a body; 20 MiB when absent. */
+  maxBodyBytes: Schema.optionalWith(above("a number of bytes"), exact),
+  /** Milliseconds that a body may take to come; 30,000 when absent. */
+  bodyTimeoutMs: Schema.optionalWith(above("milliseconds"), exact),
+  /** Milliseconds that calls under way get when the gateway shuts down; 30,000 when absent. */
+  drainMs: Schema.optionalWith(above("milliseconds"), exact)
+})
+
+/**
+ * How the gateway serves.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Settings extends Schema.Schema.Type<typeof Settings> {}
+
+/**
+ * What can be set.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Settings {
+  /** Strategies that a call can name as `saga/<name>`, besides the usual ones. */
+  readonly strategies?: ReadonlyArray<Strategy>
+}
+
+/**
+ * The server can be reached from other machines, and there are no keys: whoever finds it could spend what
+ * the providers charge.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnprotectedGatewayError extends Schema.TaggedError<UnprotectedGatewayError>(
+  "arc-saga/gateway/UnprotectedGatewayError"
+)("UnprotectedGatewayError", {
+  /** The address that it listens at. */
+  hostname: Schema.String
+}) {
+  override get message(): string {
+    return `The gateway doesn't start: at ${this.hostname} other machines reach it, and it has no API keys. Configure keys, or listen at 127.0.0.1`
+  }
+}
+
+const decode = validation.decoder("Gateway", Settings)
+
+/**
+ * Serves until the Layer's scope closes. Then it takes no more requests, waits for those under way, and ends
+ * what is left after `drainMs`. Fails when a setting can't be used, or when there are no keys and other
+ * machines reach the server.
+ *
+ * Keys are those of the settings, or of the `ApiKeys` service if there is one.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = ({ strategies = [], ...given }: Options = {}): Layer.Layer<
+  never,
+  InvalidArgumentError | UnprotectedGatewayError,
+  HttpServer.HttpServer | MultiLLMOrchestrator | ReasoningEngineRegistry | Activity
+> =>
+  Layer.scopedDiscard(
+    Effect.gen(function* () {
+      const settings = yield* decode(given)
+      const keys = yield* Option.match(yield* Effect.serviceOption(ApiKeys.ApiKeys), {
+        onNone: () => ApiKeys.make(settings.keys ?? []),
+        onSome: Effect.succeed
+      })
+      const server = yield* HttpServer.HttpServer
+      const { address } = server
+      if (!keys.protect && address._tag === "TcpAddress" && !access.isLoopback(address.hostname)) {
+        return yield* new UnprotectedGatewayError({ hostname: address.hostname })
+      }
+      const stopping = yield* shutdown.make(settings.drainMs ?? 30_000)
+      const served = yield* app.make({
+        services: {
+          orchestrator: yield* MultiLLMOrchestrator,
+          registry: yield* ReasoningEngineRegistry,
+          activity: yield* Activity,
+          shutdown: stopping
+        },
+        keys,
+        keyLimits: keyLimits.make(),
+        strategies: models.strategiesOf(strategies),
+        delivery: settings.delivery ?? "live",
+        limits: {
+          maxBodyBytes: settings.maxBodyBytes ?? 20 * 1024 * 1024,
+          bodyTimeoutMs: settings.bodyTimeoutMs ?? 30_000
+        }
+      })
+      yield* tracing.onlyIfSeen(server.serve(served))
+      yield* Effect.addFinalizer(() => stopping.drain)
+    })
+  )

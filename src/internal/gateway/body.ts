@@ -1,0 +1,112 @@
+import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { RejectedRequest } from "./rejection.js"
+
+/** How much of a body is taken, and how long it may take to come. */
+export interface Limits {
+  readonly maxBodyBytes: number
+  readonly bodyTimeoutMs: number
+}
+
+const tooLarge = ({ maxBodyBytes }: Limits): RejectedRequest =>
+  new RejectedRequest({
+    reason: "too-large",
+    description: `The body has more than ${maxBodyBytes} bytes. Send less, or raise the gateway's maxBodyBytes`
+  })
+
+const tooSlow = ({ bodyTimeoutMs }: Limits): RejectedRequest =>
+  new RejectedRequest({
+    reason: "too-slow",
+    description: `The body took more than ${bodyTimeoutMs} ms to come. Send it faster, or raise the gateway's bodyTimeoutMs`
+  })
+
+const unreadable = new RejectedRequest({
+  reason: "malformed",
+  description: "The body broke off before its end. Send it again"
+})
+
+const coded = new RejectedRequest({
+  reason: "media",
+  description: "The body is compressed. Send it as plain JSON"
+})
+
+/** A body whose length isn't told before: no more of it is read than is taken. */
+const counted = (
+  request: HttpServerRequest.HttpServerRequest,
+  limits: Limits
+): Effect.Effect<string, RejectedRequest, Scope.Scope> =>
+  Effect.flatMap(Stream.toPull(request.stream), (pull) => {
+    const decoder = new TextDecoder()
+    let text = ""
+    let bytes = 0
+    const next: Effect.Effect<string, RejectedRequest> = Effect.matchEffect(pull, {
+      onFailure: Option.match({
+        onNone: () => Effect.sync(() => text + decoder.decode()),
+        onSome: () => Effect.fail(unreadable)
+      }),
+      onSuccess: (pieces) => {
+        for (const piece of Chunk.toReadonlyArray(pieces)) {
+          bytes += piece.length
+          text += decoder.decode(piece, { stream: true })
+        }
+        return bytes > limits.maxBodyBytes ? Effect.fail(tooLarge(limits)) : next
+      }
+    })
+    return next
+  })
+
+const textOf = (
+  request: HttpServerRequest.HttpServerRequest,
+  limits: Limits
+): Effect.Effect<string, RejectedRequest, Scope.Scope> => {
+  const { "content-encoding": encoding = "identity", "content-length": length } = request.headers
+  if (encoding !== "identity") return Effect.fail(coded)
+  if (length === undefined) return counted(request, limits)
+  return Number(length) > limits.maxBodyBytes
+    ? Effect.fail(tooLarge(limits))
+    : HttpIncomingMessage.withMaxBodySize(
+        Effect.mapError(request.text, () => unreadable),
+        Option.none()
+      )
+}
+
+/** The parser's own message quotes the text, which is a prompt: only the place is taken from it. */
+const placeOf = (message: string): string => {
+  const position = /position (\d+)/.exec(message)?.[1]
+  if (position !== undefined) return `: it goes wrong at character ${position}`
+  return message.includes("end of JSON input") ? ": it ends too early" : ""
+}
+
+const parse = (text: string): Effect.Effect<unknown, RejectedRequest> =>
+  Effect.try({
+    try: (): unknown => JSON.parse(text),
+    catch: (error) =>
+      new RejectedRequest({
+        reason: "malformed",
+        description: `The body isn't JSON${placeOf(String(error))}. Send a JSON object`
+      })
+  })
+
+/**
+ * The JSON of a body. Reading goes on in a fiber of the request's scope when its time is up: to stop it is
+ * to break the connection, and the client has to be told why before.
+ */
+export const json = (
+  request: HttpServerRequest.HttpServerRequest,
+  limits: Limits
+): Effect.Effect<unknown, RejectedRequest, Scope.Scope> =>
+  Effect.flatMap(Effect.forkScoped(textOf(request, limits)), (reading) =>
+    Effect.flatMap(
+      Effect.timeoutFail(Fiber.join(reading), {
+        duration: limits.bodyTimeoutMs,
+        onTimeout: () => tooSlow(limits)
+      }),
+      parse
+    )
+  )

@@ -1,0 +1,13 @@
+import { answer, error, errorEvent, writer } from "./chat/answer.js"
+import { question } from "./chat/request.js"
+import type { Dialect } from "./dialect.js"
+
+/** OpenAI's Chat Completions. */
+export const dialect: Dialect = {
+  question,
+  answer,
+  writer,
+  error,
+  errorEvent,
+  idHeader: "x-request-id"
+}

@@ -1,0 +1,93 @@
+import * as Option from "effect/Option"
+import type * as AIProvider from "../../AIProvider.js"
+import type * as AIResult from "../../AIResult.js"
+import * as Price from "../../Price.js"
+import type { ReasoningEngine } from "../../ReasoningEngine.js"
+import type * as TokenUsage from "../../TokenUsage.js"
+import * as Usd from "../../Usd.js"
+
+/** What was used at one provider. */
+export interface Spend {
+  readonly attempts: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** The cost of what has a known one. */
+  readonly cost: Usd.Usd
+  /** Attempts whose cost isn't known. */
+  readonly unknown: number
+}
+
+const nothing: Spend = { attempts: 0, inputTokens: 0, outputTokens: 0, cost: Usd.zero, unknown: 0 }
+
+const dayMs = 86_400_000
+
+const add = (spend: Spend, { cost, usage }: AIResult.Attempt): Spend => ({
+  attempts: spend.attempts + 1,
+  inputTokens: spend.inputTokens + usage.inputTokens,
+  outputTokens: spend.outputTokens + usage.outputTokens,
+  cost: Option.match(cost, { onNone: () => spend.cost, onSome: (known) => Usd.add(spend.cost, known) }),
+  unknown: spend.unknown + (Option.isNone(cost) ? 1 : 0)
+})
+
+/** What a day's answers would have cost at one provider. */
+export interface Instead {
+  readonly provider: AIProvider.AIProvider
+  readonly cost: Usd.Usd
+}
+
+/** The money of one day, which begins at midnight UTC. */
+export class Day {
+  private spends = new Map<AIProvider.AIProvider, Spend>()
+  private instead = new Map<AIProvider.AIProvider, Usd.Usd>()
+
+  constructor(private startedAt: number) {}
+
+  private turn(now: number): void {
+    const midnight = Math.floor(now / dayMs) * dayMs
+    if (midnight <= this.startedAt) return
+    this.startedAt = midnight
+    this.spends = new Map()
+    this.instead = new Map()
+  }
+
+  attempt(attempt: AIResult.Attempt, now: number): void {
+    this.turn(now)
+    this.spends.set(attempt.provider, add(this.spends.get(attempt.provider) ?? nothing, attempt))
+  }
+
+  /** What the answer would have cost with the same tokens at each provider whose price is known. */
+  answered(usage: TokenUsage.TokenUsage, engines: ReadonlyArray<ReasoningEngine>, now: number): void {
+    this.turn(now)
+    for (const { price, provider } of engines) {
+      if (Option.isNone(price)) continue
+      const before = this.instead.get(provider) ?? Usd.zero
+      this.instead.set(provider, Usd.add(before, Price.cost(price.value, usage)))
+    }
+  }
+
+  /** Since when it counts: midnight, or when the process began. */
+  since(now: number): number {
+    this.turn(now)
+    return this.startedAt
+  }
+
+  spend(provider: AIProvider.AIProvider): Spend {
+    return this.spends.get(provider) ?? nothing
+  }
+
+  /** All that has a known cost. */
+  cost(): Usd.Usd {
+    return Array.from(this.spends.values(), ({ cost }) => cost).reduce(Usd.add, Usd.zero)
+  }
+
+  /** Where the same answers would have cost the most. */
+  dearest(): Option.Option<Instead> {
+    let dearest = Option.none<Instead>()
+    for (const [provider, cost] of this.instead) {
+      if (Option.isNone(dearest) || cost.pico > dearest.value.cost.pico) {
+        dearest = Option.some({ provider, cost })
+      }
+    }
+    return dearest
+  }
+}

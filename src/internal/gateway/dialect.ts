@@ -1,0 +1,47 @@
+import type * as Either from "effect/Either"
+import type * as AIResult from "../../AIResult.js"
+import type { InvalidArgumentError } from "../../InvalidArgument.js"
+import type { TextDelta, ToolCallEvent } from "../../ReasoningEngine.js"
+import type { Problem } from "./problem.js"
+import type { RejectedRequest } from "./rejection.js"
+
+/** What a body asks for. */
+export interface Question {
+  /** A provider, or a strategy. */
+  readonly model: string
+  /** The fields of a task, as far as they are the body's. */
+  readonly task: Readonly<Record<string, unknown>>
+  readonly stream: boolean
+  /** Whether a stream has to say what was used. */
+  readonly includeUsage: boolean
+  /** The field of the body that a field of the task came from. */
+  readonly fieldOf: (field: string) => string
+}
+
+/** What names an answer. */
+export interface Identity {
+  readonly id: string
+  /** In milliseconds of the Clock. */
+  readonly createdAt: number
+}
+
+/** Writes a streamed answer as server-sent events. */
+export interface Writer {
+  /** Before the first content, and whenever another model goes on. */
+  readonly model: (model: string) => string
+  readonly event: (event: TextDelta | ToolCallEvent) => string
+  /** What says that the answer is whole. */
+  readonly end: (result: AIResult.AIResult) => string
+}
+
+/** How a vendor's clients ask, and what they want to be told. */
+export interface Dialect {
+  readonly question: (body: unknown) => Either.Either<Question, InvalidArgumentError | RejectedRequest>
+  readonly answer: (identity: Identity, result: AIResult.AIResult) => unknown
+  readonly writer: (identity: Identity, question: Question) => Writer
+  readonly error: (problem: Problem, id: string) => unknown
+  /** The last event of a stream that broke off. */
+  readonly errorEvent: (problem: Problem, id: string) => string
+  /** The header that names the request. */
+  readonly idHeader: string
+}

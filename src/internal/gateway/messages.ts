@@ -1,0 +1,13 @@
+import type { Dialect } from "./dialect.js"
+import { answer, error, errorEvent, writer } from "./messages/answer.js"
+import { question } from "./messages/request.js"
+
+/** Anthropic's Messages. */
+export const dialect: Dialect = {
+  question,
+  answer,
+  writer,
+  error,
+  errorEvent,
+  idHeader: "request-id"
+}

@@ -1,0 +1,41 @@
+import * as Data from "effect/Data"
+
+/** Why the gateway doesn't take a request. */
+export type Reason =
+  /** No key, or one that isn't known. */
+  | "unauthorized"
+  /** The key doesn't allow it, or the request comes from another web page. */
+  | "forbidden"
+  | "malformed"
+  /** A parameter that the gateway can't honour. */
+  | "unsupported"
+  /** The body isn't JSON by its own account. */
+  | "media"
+  | "too-large"
+  | "too-slow"
+  | "no-route"
+  | "no-method"
+  | "no-model"
+  /** The key has reached one of its limits. */
+  | "limited"
+  /** The gateway shuts down. */
+  | "draining"
+  /** A bug. */
+  | "defect"
+
+/** The gateway doesn't take a request; no provider was asked. */
+export class RejectedRequest extends Data.TaggedError("RejectedRequest")<{
+  readonly reason: Reason
+  /** What is wrong, and what to do. */
+  readonly description: string
+  /** The field or header. */
+  readonly param?: string
+  /** Milliseconds to wait, where waiting helps. */
+  readonly retryAfterMs?: number
+  /** The methods that the route has. */
+  readonly allow?: string
+}> {
+  override get message(): string {
+    return this.description
+  }
+}

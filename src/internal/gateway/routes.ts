@@ -1,0 +1,129 @@
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Scope from "effect/Scope"
+import * as access from "./access.js"
+import * as call from "./call.js"
+import * as chat from "./chat.js"
+import type { Dialect } from "./dialect.js"
+import * as messages from "./messages.js"
+import * as metrics from "./metrics.js"
+import * as models from "./models.js"
+import * as page from "./page.js"
+import type * as problem from "./problem.js"
+import * as status from "./status.js"
+
+export type Request = HttpServerRequest.HttpServerRequest
+export type Response = HttpServerResponse.HttpServerResponse
+
+type Respond = (request: Request, id: string) => Effect.Effect<Response, problem.Failure, Scope.Scope>
+
+/** What a path does, by method. */
+export interface Route {
+  readonly name: string
+  readonly methods: Readonly<Record<string, Respond>>
+  /** Whether it answers while the gateway shuts down. */
+  readonly always: boolean
+}
+
+/** The route of a path; undefined where there is none. */
+export type RouteOf = (path: string) => Route | undefined
+
+const chatPath = "/v1/chat/completions"
+const messagesPath = "/v1/messages"
+const modelsPath = "/v1/models"
+
+/** A path without its query. */
+export const pathOf = ({ url }: Request): string => {
+  const query = url.indexOf("?")
+  return query === -1 ? url : url.slice(0, query)
+}
+
+/** Whose client asks, which is how it wants to be told of errors. */
+export const dialectOf = (request: Request): Dialect =>
+  request.url.startsWith(messagesPath) || request.headers["anthropic-version"] !== undefined
+    ? messages.dialect
+    : chat.dialect
+
+/** The routes of a gateway. */
+export const make = (setup: call.Setup, responses: metrics.Responses): Effect.Effect<RouteOf> =>
+  Effect.map(Clock.currentTimeMillis, (startedAt) => {
+    const { keys, services } = setup
+    const { activity, registry, shutdown } = services
+    const names = Effect.map(registry.list, (engines) => models.names(engines, setup.strategies))
+
+    const calls =
+      (dialect: Dialect): Respond =>
+      (request, id) =>
+        Effect.flatMap(access.admit(keys, request.headers, "call"), (key) =>
+          call.answer(setup, dialect, { request, id, key })
+        )
+
+    const admitted =
+      (
+        purpose: access.Purpose,
+        respond: (request: Request) => Effect.Effect<Response, problem.Failure>
+      ): Respond =>
+      (request) =>
+        Effect.zipRight(access.admit(keys, request.headers, purpose), respond(request))
+
+    const list = () =>
+      Effect.map(names, (known) => HttpServerResponse.unsafeJson(models.list(known, startedAt)))
+
+    const one = (request: Request) =>
+      Effect.flatMap(names, (known) =>
+        Either.map(models.describe(pathOf(request).slice(modelsPath.length + 1), known, startedAt), (model) =>
+          HttpServerResponse.unsafeJson(model)
+        )
+      )
+
+    const health: Respond = () => Effect.succeed(HttpServerResponse.unsafeJson({ status: "ok" }))
+
+    const readiness: Respond = () =>
+      Effect.map(registry.list, (engines) => {
+        const status = shutdown.begun() ? "shutting down" : engines.length === 0 ? "no provider" : "ready"
+        return HttpServerResponse.unsafeJson({ status }, { status: status === "ready" ? 200 : 503 })
+      })
+
+    const scraped = () =>
+      Effect.map(activity.snapshot, (snapshot) =>
+        HttpServerResponse.text(metrics.text(snapshot, responses), {
+          contentType: "text/plain; version=0.0.4; charset=utf-8"
+        })
+      )
+
+    const shown = () =>
+      Effect.map(activity.snapshot, (snapshot) => HttpServerResponse.unsafeJson(status.of(snapshot)))
+
+    const post = (name: string, respond: Respond): Route => ({
+      name,
+      methods: { POST: respond },
+      always: false
+    })
+    const get = (name: string, respond: Respond, always = true): Route => ({
+      name,
+      methods: { GET: respond, HEAD: respond },
+      always
+    })
+
+    const routes = [
+      post(chatPath, calls(chat.dialect)),
+      post(messagesPath, calls(messages.dialect)),
+      get(modelsPath, admitted("call", list), false),
+      get("/healthz", health),
+      get("/readyz", readiness),
+      get("/metrics", admitted("observe", scraped)),
+      get("/status.json", admitted("observe", shown)),
+      ...page.files.map(([path, file]) =>
+        get(
+          path,
+          admitted("observe", () => Effect.succeed(file))
+        )
+      )
+    ]
+    const byPath = new Map(routes.map((route) => [route.name, route]))
+    const model = get(`${modelsPath}/{id}`, admitted("call", one), false)
+    return (path) => byPath.get(path) ?? (path.startsWith(`${modelsPath}/`) ? model : undefined)
+  })

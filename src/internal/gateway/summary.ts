@@ -1,0 +1,20 @@
+import * as Option from "effect/Option"
+import type * as AIResult from "../../AIResult.js"
+import * as Usd from "../../Usd.js"
+
+/** How an answer came about: what the headers of one that isn't streamed say. */
+export const summary = ({ attempts, cost, provider }: AIResult.AIResult) => ({
+  provider,
+  attempts: attempts.length,
+  cost: Option.getOrNull(Option.map(cost, Usd.toDecimal))
+})
+
+/** The same as headers; what isn't known has none. */
+export const headersOf = (result: AIResult.AIResult): Readonly<Record<string, string>> => {
+  const { attempts, cost, provider } = summary(result)
+  return {
+    "x-saga-provider": provider,
+    "x-saga-attempts": String(attempts),
+    ...(cost === null ? {} : { "x-saga-cost": cost })
+  }
+}

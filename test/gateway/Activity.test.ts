@@ -1,0 +1,169 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  AIProvider,
+  AttemptObserver,
+  CircuitBreaker,
+  LiveMetrics,
+  MultiLLMOrchestrator,
+  Price,
+  TokenUsage,
+  Usd
+} from "arc-saga"
+import { Activity } from "arc-saga/gateway"
+import { Behaviour, ScriptedEngine } from "arc-saga/testing"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as TestClock from "effect/TestClock"
+import { task } from "../utils/fleet.js"
+
+const { Claude, Gpt4 } = AIProvider
+const { answer, fail } = Behaviour
+
+const usage = TokenUsage.make({ inputTokens: 1000, outputTokens: 100 })
+const price = (input: number) => Either.getOrThrow(Price.make({ input, output: 10 * input }))
+
+/** An activity over two providers, the second of which costs ten times as much. */
+const made = (
+  script: [Behaviour.Behaviour, ...Array<Behaviour.Behaviour>] = [answer({ text: "Hi", usage })],
+  around: Layer.Layer<never> = Layer.empty
+) =>
+  Effect.gen(function* () {
+    const engines = yield* ScriptedEngine.makeAll([
+      { provider: Claude, model: "c", price: price(1), script },
+      { provider: Gpt4, model: "g", price: price(10), script: [answer({ text: "Hi", usage })] }
+    ])
+    const layer = Layer.provideMerge(MultiLLMOrchestrator.layerFor({}), Activity.layer).pipe(
+      Layer.provide(ScriptedEngine.layerRegistry(engines)),
+      Layer.provide(around)
+    )
+    const context = yield* Layer.build(layer)
+    const activity = Context.get(context, Activity.Activity)
+    const { complete } = Context.get(context, MultiLLMOrchestrator.MultiLLMOrchestrator)
+    const served = (id: string, provider = "claude") =>
+      Effect.gen(function* () {
+        yield* activity.begin({ id, model: provider, delivery: "whole", keyId: "web" })
+        const result = yield* complete(yield* task({ id, provider, pinned: true }))
+        yield* activity.end(id, { _tag: "Answered", answer: result })
+        return result
+      })
+    return { activity, served }
+  })
+
+describe("Activity", () => {
+  it.scoped("keeps a call with its attempts, and nothing of its answer", () =>
+    Effect.gen(function* () {
+      const { activity, served } = yield* made([fail({ _tag: "QuotaExhaustedError" })])
+      yield* activity.begin({ id: "first", model: "claude", delivery: "live", userId: "ann" })
+      yield* TestClock.adjust("1 second")
+      yield* served("second")
+      const { calls, running } = yield* activity.snapshot
+      assert.strictEqual(running, 1)
+      assert.deepStrictEqual(
+        calls.map(({ id }) => id),
+        ["first", "second"]
+      )
+      const [first, second] = calls
+      assert.deepInclude(first, { userId: "ann", startedAt: 0, attempts: [] })
+      assert.notProperty(first, "ending")
+      assert.deepInclude(second, { keyId: "web", startedAt: 1000, durationMs: 0 })
+      assert.deepStrictEqual(
+        second?.attempts.map(({ outcome, provider }) => `${provider} ${outcome}`),
+        ["claude failed", "gpt4 succeeded"]
+      )
+      assert.notInclude(JSON.stringify(second), "Hi")
+      yield* activity.end("first", { _tag: "Abandoned" })
+      yield* activity.end("first", { _tag: "Failed", code: "late" })
+      const after = yield* activity.snapshot
+      assert.deepStrictEqual(after.calls[0]?.ending, { _tag: "Abandoned" })
+      assert.strictEqual(after.calls[0]?.durationMs, 1000)
+      assert.deepStrictEqual(after.endings, { Answered: 1, Failed: 0, Abandoned: 1 })
+    })
+  )
+
+  it.scoped("keeps the last fifty, whatever their number", () =>
+    Effect.gen(function* () {
+      const { activity, served } = yield* made()
+      for (let index = 0; index < 60; index++) yield* served(`call-${index}`)
+      const { calls, counts } = yield* activity.snapshot
+      assert.strictEqual(calls.length, 50)
+      assert.strictEqual(calls[0]?.id, "call-59")
+      assert.deepStrictEqual(counts, [{ provider: Claude, outcome: "succeeded", attempts: 60 }])
+    })
+  )
+
+  it.scoped("counts the money of a day, and what the most expensive provider would have cost", () =>
+    Effect.gen(function* () {
+      const { activity, served } = yield* made()
+      yield* served("a")
+      yield* served("b", "gpt4")
+      const before = yield* activity.snapshot
+      // 1000 × 1 + 100 × 10 USD per million, and ten times that.
+      assert.strictEqual(Usd.toDecimal(before.cost), "0.022")
+      assert.deepStrictEqual(before.dearest, Option.some({ provider: Gpt4, cost: Usd.fromNumber(0.04) }))
+      assert.deepStrictEqual(
+        before.providers.map(({ provider, today }) => [provider, today.attempts, Usd.toDecimal(today.cost)]),
+        [
+          [Claude, 1, "0.002"],
+          [Gpt4, 1, "0.02"]
+        ]
+      )
+      yield* TestClock.adjust("24 hours")
+      const after = yield* activity.snapshot
+      assert.strictEqual(after.since, 86_400_000)
+      assert.strictEqual(Usd.toDecimal(after.cost), "0")
+      assert.deepStrictEqual(after.dearest, Option.none())
+    })
+  )
+
+  it.scoped("says of what it has no price that it has none", () =>
+    Effect.gen(function* () {
+      const engines = yield* ScriptedEngine.makeAll([{ provider: Claude, script: [answer({ text: "Hi" })] }])
+      const layer = Layer.provideMerge(MultiLLMOrchestrator.layerFor({}), Activity.layer).pipe(
+        Layer.provide(ScriptedEngine.layerRegistry(engines))
+      )
+      const context = yield* Layer.build(layer)
+      const activity = Context.get(context, Activity.Activity)
+      const { complete } = Context.get(context, MultiLLMOrchestrator.MultiLLMOrchestrator)
+      // Not a call of the gateway's: its attempt counts all the same.
+      yield* complete(yield* task())
+      const { calls, dearest, providers } = yield* activity.snapshot
+      assert.deepStrictEqual(calls, [])
+      assert.deepStrictEqual(dearest, Option.none())
+      assert.deepInclude(providers[0]?.today, { attempts: 1, unknown: 1, cost: Usd.zero })
+      assert.deepStrictEqual(providers[0]?.circuit, Option.none())
+      assert.deepStrictEqual(providers[0]?.measured.successRate, Option.some(1))
+    })
+  )
+
+  it.scoped("passes on what it is told, and takes what is measured already", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const observer = Layer.succeed(AttemptObserver.AttemptObserver, {
+        observe: ({ provider }) => Effect.sync(() => void seen.push(provider))
+      })
+      const live = yield* LiveMetrics.make()
+      const breaker = yield* CircuitBreaker.make({ consecutiveFailures: 1 })
+      const around = Layer.mergeAll(
+        observer,
+        Layer.succeed(LiveMetrics.LiveMetrics, live),
+        Layer.succeed(CircuitBreaker.CircuitBreaker, breaker)
+      )
+      // Services that are optional aren't in the type of what takes them.
+      const { activity, served } = yield* made([fail({ _tag: "TimeoutError" })], around as Layer.Layer<never>)
+      yield* served("a")
+      const { providers } = yield* activity.snapshot
+      assert.deepStrictEqual(seen, [Claude, Gpt4])
+      assert.deepStrictEqual(
+        providers.map(({ circuit, measured }) => [Option.getOrThrow(circuit)._tag, measured.attempts]),
+        [
+          ["open", 1],
+          ["closed", 1]
+        ]
+      )
+      assert.strictEqual((yield* live.measured(Claude)).attempts, 1)
+    })
+  )
+})
