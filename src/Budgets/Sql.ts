@@ -84,27 +84,49 @@ interface Request {
   state: "waiting" | "granted" | "abandoned"
 }
 
-/** The first charge that its account doesn't allow; where meanwhile all do, the first of them. */
-const lacking = (
-  charges: ReadonlyArray<BudgetStore.Charge>,
-  balances: ReadonlyArray<BudgetStore.Balance>
-): Option.Option<Lacking> => {
-  const all = Array.zipWith(charges, balances, ({ account, amount }, balance) => ({
-    balance,
-    isMissing: balance.spent + balance.reserved + amount > account.limit
-  }))
-  const index = Math.max(
-    0,
-    all.findIndex(({ isMissing }) => isMissing)
-  )
-  return Option.map(Array.get(all, index), ({ balance }) => ({ index, balance }))
+/** What accounts have, by their ids. */
+type Balances = Map<string, BudgetStore.Balance>
+
+const isMissing = ({ account, amount }: BudgetStore.Charge, { reserved, spent }: BudgetStore.Balance) =>
+  spent + reserved + amount > account.limit
+
+/** Takes charges from what accounts have if all of them are allowed. */
+const take = (charges: ReadonlyArray<BudgetStore.Charge>, balances: Balances): boolean => {
+  if (Option.isSome(firstMissing(charges, balances))) return false
+  for (const { account, amount } of charges) {
+    const { reserved, spent } = balances.get(account.id) ?? nothing
+    balances.set(account.id, { spent, reserved: reserved + amount })
+  }
+  return true
 }
+
+const nothing: BudgetStore.Balance = { spent: 0n, reserved: 0n }
+
+const firstMissing = (
+  charges: ReadonlyArray<BudgetStore.Charge>,
+  balances: Balances
+): Option.Option<Lacking> => {
+  const index = charges.findIndex((charge) => isMissing(charge, balances.get(charge.account.id) ?? nothing))
+  return Option.map(Array.get(charges, index), ({ account }) => ({
+    index,
+    balance: balances.get(account.id) ?? nothing
+  }))
+}
+
+/** The first charge that its account doesn't allow; where meanwhile all do, the first of them. */
+const lacking = (charges: ReadonlyArray<BudgetStore.Charge>, balances: Balances): Option.Option<Lacking> =>
+  Option.orElse(firstMissing(charges, balances), () =>
+    Option.map(Array.head(charges), ({ account }) => ({
+      index: 0,
+      balance: balances.get(account.id) ?? nothing
+    }))
+  )
 
 /** How many reservations are tried at once. */
 const batchSize = 100
 
-const accountsOf = (requests: ReadonlyArray<Request>): ReadonlyArray<BudgetStore.Account> =>
-  requests.flatMap(({ charges }) => charges.map(({ account }) => account))
+const chargesOf = (requests: ReadonlyArray<Request>): ReadonlyArray<BudgetStore.Charge> =>
+  requests.flatMap(({ charges }) => charges)
 
 /**
  * A store in the database of the context, whose table is made when it isn't there.
@@ -144,27 +166,47 @@ export const make = (
     const save = (changed: ReadonlyArray<BudgetStore.Account>): Effect.Effect<void> =>
       Effect.forEach(changed, write, { concurrency: "unbounded", discard: true })
 
-    const grant = (request: Request): Effect.Effect<void> => {
-      if (request.state === "abandoned") return Effect.void
-      request.state = "granted"
-      for (const charge of request.charges) shares.reserve(charge)
-      return Effect.asVoid(Deferred.succeed(request.outcome, Option.none()))
-    }
+    const grantAll = (requests: ReadonlyArray<Request>): Effect.Effect<void> =>
+      Effect.forEach(
+        requests.filter(({ state }) => state !== "abandoned"),
+        (request) => {
+          request.state = "granted"
+          for (const charge of request.charges) shares.reserve(charge)
+          return Deferred.succeed(request.outcome, Option.none())
+        },
+        { discard: true }
+      )
 
-    /** Reserves for all of them at once where that is possible, else for each alone. */
-    const serve = (requests: ReadonlyArray<Request>): Effect.Effect<void, BudgetStore.BudgetStoreError> =>
-      Effect.flatMap(accounts.reserve(requests.flatMap(({ charges }) => charges)), (isGranted) => {
-        if (isGranted) return Effect.forEach(requests, grant, { discard: true })
-        if (requests.length > 1) {
-          return Effect.forEach(requests, (request) => serve([request]), { discard: true })
-        }
-        return Effect.flatMap(accounts.balances(accountsOf(requests)), (balances) =>
-          Effect.forEach(
-            requests,
-            ({ charges, outcome }) => Deferred.succeed(outcome, lacking(charges, balances)),
-            { discard: true }
+    const refuse = (requests: ReadonlyArray<Request>, balances: Balances): Effect.Effect<void> =>
+      Effect.forEach(
+        requests,
+        ({ charges, outcome }) => Deferred.succeed(outcome, lacking(charges, balances)),
+        { discard: true }
+      )
+
+    /**
+     * Reserves for all of them at once; where they don't fit together, for those that do in their order.
+     * Others may take what was there meanwhile, so that it is looked again, so many times.
+     */
+    const serve = (
+      requests: ReadonlyArray<Request>,
+      times = 3
+    ): Effect.Effect<void, BudgetStore.BudgetStoreError> =>
+      Effect.gen(function* () {
+        if (yield* accounts.reserve(chargesOf(requests))) return yield* grantAll(requests)
+        const all = chargesOf(requests).map(({ account }) => account)
+        const found = yield* accounts.balances(all)
+        const balances: Balances = new Map(Array.zipWith(all, found, ({ id }, balance) => [id, balance]))
+        const fitting = requests.filter(({ charges }) => take(charges, balances))
+        if (fitting.length === 0 || times === 0) return yield* refuse(requests, balances)
+        if (fitting.length < requests.length && (yield* accounts.reserve(chargesOf(fitting)))) {
+          yield* grantAll(fitting)
+          return yield* refuse(
+            requests.filter((request) => !fitting.includes(request)),
+            balances
           )
-        )
+        }
+        return yield* serve(requests, times - 1)
       })
 
     const scope = yield* Effect.scope
@@ -176,7 +218,9 @@ export const make = (
         Effect.zipRight(
           Effect.suspend(() => {
             const left = requests.filter(({ state }) => state !== "granted")
-            return left.length === 0 ? Effect.void : Effect.forkIn(save(accountsOf(left)), scope)
+            return left.length === 0
+              ? Effect.void
+              : Effect.forkIn(save(chargesOf(left).map(({ account }) => account)), scope)
           })
         )
       )
