@@ -116,8 +116,8 @@ const guards = Layer.provideMerge(
 /** What a stream may fail with here. */
 const errors = ["AllProvidersFailedError", "NoAvailableProviderError", "StreamInterruptedError"]
 
-/** What became of a stream: its text was whole, its error's tag, or its caller went away. */
-type Ending = "whole" | "left" | "interrupted" | string
+/** What became of a stream: its text was `whole`, its caller `left` or was `interrupted`, or its error's tag. */
+type Ending = string
 
 /** Listens to a stream as some callers do: to its end, for a while, or until something else matters more. */
 const listen = (

@@ -145,6 +145,7 @@ describe("Simulation", () => {
       })
       assert.strictEqual(report.latencyMs, null)
       assert.deepStrictEqual(report.errors, { AuthenticationError: 29 })
+      assert.strictEqual(of(report, "claude").books.inputTokens, 0)
     })
   )
 
@@ -360,27 +361,29 @@ describe("Simulation", () => {
     })
   )
 
-  it.effect("counts what is asked besides", () =>
+  it.effect("counts what is asked besides, and charges nothing for what fails unheard", () =>
     Effect.gen(function* () {
-      const report = yield* Simulation.run({
-        ...small,
-        durationMs: hour,
-        strategy: "quality",
-        providers: [
-          {
-            provider: "claude",
-            qualityScore: 9,
-            firstTokenMs: { p50: 300, p99: 3000 },
-            price: { input: 1, output: 2 }
-          },
-          { provider: "gpt4", firstTokenMs: 200, price: { input: 1, output: 2 } }
-        ],
-        layer: Layer.provideMerge(Hedging.layer({ share: 0.5, quantile: 0.8 }), LiveMetrics.layer())
-      })
-      assert.isAbove(report.hedges, 30)
-      assert.strictEqual(report.retries, 0)
-      assert.strictEqual(report.hedges, of(report, "gpt4").books.attempts)
-      assert.deepStrictEqual(Simulation.discrepancies(report), [])
+      const price = { input: 1, output: 2 }
+      const claude = { provider: "claude", qualityScore: 9, firstTokenMs: { p50: 300, p99: 3000 }, price }
+      const run = (errors: { readonly TransientError?: number }) =>
+        Simulation.run({
+          ...small,
+          durationMs: hour,
+          strategy: "quality",
+          providers: [
+            { ...claude, errors },
+            { provider: "gpt4", firstTokenMs: 200, price }
+          ],
+          layer: Layer.provideMerge(Hedging.layer({ share: 0.5, quantile: 0.8 }), LiveMetrics.layer())
+        })
+      const sound = yield* run({})
+      assert.isAbove(sound.hedges, 30)
+      assert.strictEqual(sound.retries, 0)
+      assert.strictEqual(sound.hedges, of(sound, "gpt4").books.attempts)
+      const failing = yield* run({ TransientError: 0.3 })
+      assert.isAbove(failing.hedges, 30)
+      assert.isAbove(failing.retries, 30)
+      for (const report of [sound, failing]) assert.deepStrictEqual(Simulation.discrepancies(report), [])
     })
   )
 
