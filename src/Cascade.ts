@@ -215,7 +215,7 @@ export const make = (
       so: books.SoFar,
       task: AITask.AITask,
       latest: ReadonlyArray<books.Asked>
-    ): Effect.Effect<Option.Option<AIResult>> =>
+    ): Effect.Effect<Option.Option<books.Answered>> =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         acceptance
           .accept({
@@ -228,7 +228,7 @@ export const make = (
             Effect.disconnect,
             Effect.timeoutTo({
               duration: Math.max(0, so.deadline - now),
-              onSuccess: (accepted: Option.Option<AIResult>) => accepted,
+              onSuccess: Option.flatMap((answer: AIResult) => books.answerOf(so, answer)),
               onTimeout: () => Option.none()
             })
           )
@@ -238,7 +238,10 @@ export const make = (
       so: books.SoFar,
       task: AITask.AITask,
       steps: Route["steps"]
-    ): Effect.Effect<Pick<Rehearsal, "so" | "accepted">, ProviderRouter.RouteError> =>
+    ): Effect.Effect<
+      { readonly so: books.SoFar; readonly accepted: Option.Option<books.Answered> },
+      ProviderRouter.RouteError
+    > =>
       Effect.gen(function* () {
         const [step, ...rest] = steps
         if (step === undefined) return { so, accepted: Option.none() }
@@ -273,7 +276,7 @@ export const make = (
           Option.isSome(accepted) ? "cascade_accepted" : "cascade_escalated",
           () => ({
             taskId: id,
-            provider: Option.match(accepted, { onNone: () => last, onSome: ({ provider }) => provider }),
+            provider: Option.match(accepted, { onNone: () => last, onSome: ({ asked }) => asked.provider }),
             acceptance: acceptance.name,
             asked: so.asked.length
           }),

@@ -27,7 +27,7 @@ const unwrapped = (text: string): string =>
 
 /** What an answer says that it says it at last: behind its last announcement, or else all of it. */
 const announced = (text: string): string =>
-  text.split(/####|\b(?:final )?answer(?: is|:)|\\boxed(?=\{)/i).at(-1) ?? text
+  text.replace(/^[\s\S]*(?:####|\b(?:final )?answer(?: is|:)|\\boxed(?=\{))/i, "")
 
 /**
  * Short answers in words: case, punctuation around them, an announcement before them and an article don't
@@ -92,12 +92,14 @@ export const choice: Comparison = {
   name: "choice",
   normalize: (text) => {
     const plain = unwrapped(text).trim()
-    const beginning = /^\(?([A-J])(?:[.):]|\s*$)/
-    const found = beginning.exec(plain) ?? /^\s*(?:option |choice )?\(?([A-J])\b/i.exec(announced(plain))
+    const said = announced(plain)
     // Without an announcement a text that begins with "A" or "I" is a sentence.
-    return found === null || (found.input === plain && !beginning.test(plain))
-      ? ""
-      : (found[1]?.toUpperCase() ?? "")
+    const letter =
+      said === plain
+        ? /^\(?([A-J])(?:[.):]|$)/.exec(plain)
+        : /^\s*(?:option |choice )?\(?([A-J])\b/i.exec(said)
+    const [, found = ""] = letter ?? []
+    return found.toUpperCase()
   }
 }
 

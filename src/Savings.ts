@@ -87,14 +87,14 @@ export const expectedCost = (
   cachedShare = 0
 ): number => {
   const { costUsd, outputTokens } = estimate
-  return Option.match(outputTokens === undefined ? Option.none() : priceOf(metrics), {
+  return Option.match(Option.all([priceOf(metrics), Option.fromNullable(outputTokens)]), {
     onNone: () => costUsd,
-    onSome: (price) => {
+    onSome: ([price, written]) => {
       const inputTokens = TokenUsage.estimateTokens(AITask.inputCharacters(task))
       const usage = TokenUsage.make({
         inputTokens,
         cacheReadTokens: Math.floor(cachedShare * inputTokens),
-        outputTokens: Math.round(Math.min(outputTokens ?? 0, task.maxTokens ?? Number.POSITIVE_INFINITY)),
+        outputTokens: Math.round(Math.min(written, task.maxTokens ?? Number.POSITIVE_INFINITY)),
         estimated: true
       })
       return Usd.toNumber(Price.cost(price, usage))

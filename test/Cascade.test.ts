@@ -113,12 +113,12 @@ const textOf = (events: ReadonlyArray<StreamEvent.StreamEvent>): string =>
 describe("Cascade", () => {
   it.effect("takes the first answer when another provider gives the same, and asks nobody else", () =>
     Effect.gen(function* () {
-      const { asked, complete } = yield* cascade({
+      const { asked, execute } = yield* cascade({
         mini: [says("It is 42.")],
         haiku: [says("42.0")],
         large: [says("43")]
       })
-      const result = yield* complete(yield* task())
+      const result = yield* execute(yield* AITask.make({ prompt: "ask" }))
       assert.strictEqual(result.text, "It is 42.")
       assert.strictEqual(result.provider, mini)
       assert.deepStrictEqual(outcomes(result), ["mini succeeded", "haiku discarded"])
@@ -260,6 +260,35 @@ describe("Cascade", () => {
       const silent = yield* cascade({ mini: [says("")], haiku: [says("")], large: [says("43")] })
       assert.strictEqual((yield* silent.complete(yield* task())).text, "43")
     })
+  )
+
+  it.effect("takes no answer that nobody gave", () =>
+    Effect.gen(function* () {
+      const invented: Acceptance.Acceptance = {
+        name: "invented",
+        accept: ({ answers }) =>
+          Effect.succeed(
+            Option.map(Option.fromNullable(answers[0]), (first) => ({ ...first, provider: large }))
+          )
+      }
+      const { complete } = yield* cascade(
+        { mini: [says("1")], haiku: [says("1")], large: [says("3")] },
+        { accept: invented }
+      )
+      assert.strictEqual((yield* complete(yield* task())).text, "3")
+    })
+  )
+
+  it.effect("doesn't take what a check can't decide by the deadline", () =>
+    Effect.gen(function* () {
+      const { complete } = yield* cascade(
+        { mini: [says("1")], large: [says("3")] },
+        { asks: ["mini"], accept: Acceptance.verified("endless", () => Effect.never) }
+      )
+      const error = yield* Effect.flip(complete(yield* task({ timeoutMs: 1000 })))
+      assert.strictEqual(error._tag, "AllProvidersFailedError")
+      assert.isAtMost(yield* Clock.currentTimeMillis, 1001)
+    }).pipe(VirtualTime.simulate())
   )
 
   it.effect("asks whom a task pins, and nobody else", () =>

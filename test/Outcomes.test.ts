@@ -11,7 +11,7 @@ const valid = {
   family: "a",
   group: "g",
   prompt: "Why?",
-  outcomes: { gpt4: { quality: 0.5, costUsd: 0.001, answer: "42" } }
+  outcomes: { gpt4: { quality: 0.5, costUsd: 0.001, answer: "42", outputTokens: 12 } }
 }
 
 describe("Outcomes", () => {

@@ -232,6 +232,8 @@ describe("what a model sees", () => {
         })
       )
       assert.notDeepEqual(model.predict(tools).estimates, model.predict(easy).estimates)
+      const marked = model.predict(task(`${AITask.promptText(easy)}\n1 + 2 = 3\n(A) für {x}`))
+      assert.notDeepEqual(marked.estimates, model.predict(easy).estimates)
     })
   )
 })

@@ -130,6 +130,9 @@ describe("Savings", () => {
       assert.isAbove(differing(exploring), 0)
       assert.isBelow(differing(exploring), 150)
       assert.strictEqual(differing(yield* choices({ share: 0, seed: 1 })), 0)
+      // Where nothing may be traded, who is best is explored, whatever it costs.
+      const order = yield* ranked({ keep: 1, explore: { share: 1, seed: 1 } }, easy)
+      assert.lengthOf(order, 3)
     }).pipe(Effect.provide(Model))
   )
 

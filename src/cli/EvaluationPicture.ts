@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Arr from "effect/Array"
 import type { Point, Report } from "../internal/evaluation/evaluate.js"
 
 const size = { width: 760, height: 460, left: 60, right: 220, top: 30, bottom: 50 } as const
@@ -55,23 +56,27 @@ export const svg = (report: Report, title: string): string => {
     bottom - ((bottom - size.top) * (quality - worst)) / Math.max(best - worst, 1e-9)
   const place = ({ costUsd, quality }: Point): string => `${x(costUsd).toFixed(1)},${y(quality).toFixed(1)}`
 
+  const circle = (cx: number, cy: number, colour: string): string =>
+    `<circle cx="${cx.toFixed(1)}" cy="${cy.toFixed(1)}" r="5" fill="${colour}"/>`
   const drawn = curves.map(({ name, points }, index) => {
-    const colour = colours[index % colours.length] ?? "#000000"
+    const colour = Arr.unsafeGet(colours, index % colours.length)
     const at = size.top + 10 + 20 * index
     const dashed = name === "oracle" || name === "random mixture" ? ' stroke-dasharray="5 4"' : ""
-    const [only] = points
-    const shape =
-      points.length === 1 && only !== undefined
-        ? `<circle cx="${x(only.costUsd).toFixed(1)}" cy="${y(only.quality).toFixed(1)}" r="5" fill="${colour}"/>`
-        : `<polyline points="${points
-            .toSorted((left, other) => left.costUsd - other.costUsd)
-            .map(place)
-            .join(" ")}" fill="none" stroke="${colour}" stroke-width="2"${dashed}/>`
-    const key =
+    const line = points
+      .toSorted((left, other) => left.costUsd - other.costUsd)
+      .map(place)
+      .join(" ")
+    const shapes =
       points.length === 1
-        ? `<circle cx="${right + 22}" cy="${at}" r="5" fill="${colour}"/>`
-        : `<line x1="${right + 12}" y1="${at}" x2="${right + 32}" y2="${at}" stroke="${colour}" stroke-width="2"${dashed}/>`
-    return [shape, key, text(right + 40, at + 4, name)].join("\n")
+        ? [
+            ...points.map(({ costUsd, quality }) => circle(x(costUsd), y(quality), colour)),
+            circle(right + 22, at, colour)
+          ]
+        : [
+            `<polyline points="${line}" fill="none" stroke="${colour}" stroke-width="2"${dashed}/>`,
+            `<line x1="${right + 12}" y1="${at}" x2="${right + 32}" y2="${at}" stroke="${colour}" stroke-width="2"${dashed}/>`
+          ]
+    return [...shapes, text(right + 40, at + 4, name)].join("\n")
   })
 
   const marks = [0, 0.25, 0.5, 0.75, 1]

@@ -56,12 +56,10 @@ export const answersOf = (asked: ReadonlyArray<Asked>): ReadonlyArray<AIResult> 
   asked.flatMap(({ answer }) => Option.toArray(answer))
 
 /** The attempts of everybody but one, whose answers weren't needed. */
-const attemptsBut = (asked: ReadonlyArray<Asked>, answer: AIResult | undefined): ReadonlyArray<Attempt> =>
-  asked.flatMap(({ answer: own, attempts }) =>
-    attempts.map((attempt): Attempt =>
-      attempt.outcome === "succeeded" && Option.getOrUndefined(own) !== answer
-        ? { ...attempt, outcome: "discarded" }
-        : attempt
+const attemptsBut = (asked: ReadonlyArray<Asked>, accepted?: Asked): ReadonlyArray<Attempt> =>
+  asked.flatMap((each) =>
+    each.attempts.map((attempt): Attempt =>
+      attempt.outcome === "succeeded" && each !== accepted ? { ...attempt, outcome: "discarded" } : attempt
     )
   )
 
@@ -88,28 +86,33 @@ const whole = (
   firstTokenMs: Option.map(answer.firstTokenMs, (ms) => askedAt - so.startedAt + ms)
 })
 
-/** An answer of a cheap provider that was accepted. */
-export const accept = (so: SoFar, answer: AIResult, now: number): AIResult => {
-  const own = so.asked.find((asked) => Option.getOrUndefined(asked.answer) === answer)
-  return whole(so, answer, attemptsBut(so.asked, answer), own?.askedAt ?? so.startedAt, now)
+/** An answer, and whose it is. */
+export interface Answered {
+  readonly asked: Asked
+  readonly answer: AIResult
 }
+
+/** Whose an answer is; none when nobody who was asked gave it. */
+export const answerOf = (so: SoFar, answer: AIResult): Option.Option<Answered> =>
+  Option.map(Option.fromNullable(so.asked.find(({ provider }) => provider === answer.provider)), (asked) => ({
+    asked,
+    answer
+  }))
+
+/** An answer of a cheap provider that was accepted. */
+export const accept = (so: SoFar, { answer, asked }: Answered, now: number): AIResult =>
+  whole(so, answer, attemptsBut(so.asked, asked), asked.askedAt, now)
 
 /** The answer of the last provider. */
 export const escalate = (so: SoFar, answer: AIResult, askedAt: number): AIResult =>
-  whole(
-    so,
-    answer,
-    [...attemptsBut(so.asked, undefined), ...answer.attempts],
-    askedAt,
-    askedAt + answer.durationMs
-  )
+  whole(so, answer, [...attemptsBut(so.asked), ...answer.attempts], askedAt, askedAt + answer.durationMs)
 
 /** The error of the last provider's call, with the attempts that were made before. */
 export const allFailed = (so: SoFar, error: AllProvidersFailedError): AllProvidersFailedError =>
   new AllProvidersFailedError(
     {
       primary: error.primary,
-      attempts: [...inOrder(attemptsBut(so.asked, undefined)), ...error.attempts],
+      attempts: [...inOrder(attemptsBut(so.asked)), ...error.attempts],
       refusals: error.refusals
     },
     trusted
@@ -122,7 +125,7 @@ export const interrupted = (so: SoFar, error: StreamInterruptedError): StreamInt
       provider: error.provider,
       partialText: error.partialText,
       cause: error.cause,
-      attempts: [...inOrder(attemptsBut(so.asked, undefined)), ...error.attempts]
+      attempts: [...inOrder(attemptsBut(so.asked)), ...error.attempts]
     },
     trusted
   )

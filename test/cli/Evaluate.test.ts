@@ -104,6 +104,16 @@ describe("evaluate", () => {
     }).pipe(Effect.provide(harness.platform))
   )
 
+  it.scoped("tells of small families nothing, and of two providers how the stronger is asked", () =>
+    Effect.gen(function* () {
+      const two = lines(data.make(240, { providers: [data.cheap, data.strong], answers: false }))
+      const file = yield* harness.directory({ "o.jsonl": two })
+      const { out } = yield* harness.run(["evaluate", file("o.jsonl")])
+      assert.match(out, /^within +APGR +CPT\(50 %\) +CPT\(80 %\)\nall +0\.\d{3} ± 0\.\d{3} /m)
+      assert.notInclude(out, " of 5")
+    }).pipe(Effect.provide(harness.platform))
+  )
+
   it.scoped("measures a model on what train left, as JSON if it is told to", () =>
     Effect.gen(function* () {
       const two = lines(data.make(600, { providers: [data.cheap, data.strong], answers: false }))

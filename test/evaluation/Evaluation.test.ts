@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Outcomes } from "arc-saga"
+import { Outcomes, QualityModel } from "arc-saga"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
+import * as Option from "effect/Option"
 import { PCGRandom } from "effect/Utils"
 import * as evaluation from "../../src/internal/evaluation/evaluate.js"
 import * as measures from "../../src/internal/evaluation/measures.js"
@@ -56,7 +57,7 @@ const apgrOf = (trained: Omit<Outcomes.Parts, "test">, test: ReadonlyArray<Outco
         (Outcomes.answered(outcome, strong)?.quality ?? 0) - (Outcomes.answered(outcome, cheap)?.quality ?? 0)
     }))
   )
-  return recovery?.apgr ?? Number.NaN
+  return Option.getOrThrow(recovery).apgr
 }
 
 describe("the evaluation", () => {
@@ -229,6 +230,46 @@ describe("the evaluation", () => {
     assert.strictEqual(evaluate(half, { salts: ["s0"] }).tasks, 400)
   })
 
+  it("has no recovery where a policy doesn't say what it expects, and no curve without a split", () => {
+    const two = data.make(600, { providers: [cheap, strong], answers: false })
+    const said = evaluate(two, { salts: ["s0"], policies: [policies.cheapest] })
+    assert.lengthOf(said.recovery, 0)
+    const none = evaluate(two, { salts: [], policies: [policies.cheapest] })
+    assert.isUndefined(none.best)
+    assert.deepStrictEqual(
+      none.curves.map(({ points }) => points),
+      [[], []]
+    )
+  })
+
+  it("leaves to the best what nothing may be traded for, and what a model has no cascade for", () => {
+    const { train, validation } = Outcomes.split(recorded, "s0")
+    const known = Either.getOrThrow(know({ train, validation }))
+    // What was learned is the opposite of what is held back.
+    const opposite = validation.map((outcome) => ({
+      ...outcome,
+      outcomes: Object.fromEntries(
+        known.byCost.map((provider) => [provider, { quality: provider === strong ? 1 : 0, costUsd: 1 }])
+      )
+    }))
+    const misled = {
+      ...known,
+      validation: opposite,
+      train: train.map((outcome) => ({
+        ...outcome,
+        outcomes: Object.fromEntries(
+          known.byCost.map((provider) => [provider, { quality: provider === strong ? 0 : 1, costUsd: 1 }])
+        )
+      }))
+    }
+    const label = Either.getOrThrow(policies.familyLabel.fit(misled))
+    assert.isTrue(play(label.at(1), opposite.map(seen)).every(({ quality }) => quality === 1))
+    const { cascade: _, ...without } = Either.getOrThrow(QualityModel.train({ train, validation }))
+    const same = evaluate(recorded, { salts: ["s0"], model: without })
+    const row = same.rows.find(({ keep, policy }) => policy === "cascade, learned" && keep === 0.98)
+    assert.strictEqual(row?.saved.mean, 0)
+  })
+
   it.effect("says what is missing where there is too little to learn from", () =>
     Effect.gen(function* () {
       const few = yield* Effect.flip(evaluation.evaluate(recorded.slice(0, 30)))
@@ -250,14 +291,22 @@ describe("the evaluation", () => {
 describe("measures.recovery", () => {
   it("is half for a router that knows nothing, and the most for one that knows all", () => {
     const actual = [1, 0, 1, 0, 0, 1, 0, 0]
+<<<<<<< HEAD
     const none = measures.recovery(actual.map(() => ({ expected: 0, actual: 1 })))
     assert.deepStrictEqual(none, { apgr: 0.5, cpt50: 0.5, cpt80: 0.875 })
     const all = measures.recovery(actual.map((each) => ({ expected: each, actual: each })))
     assert.closeTo(all?.apgr ?? 0, (3 / 2 + 5) / 8, 1e-12)
     assert.strictEqual(all?.cpt50, 2 / 8)
+=======
+    const none = measures.recovery(actual.map((each) => ({ expected: 0, actual: each * 0 + 1 })))
+    assert.deepStrictEqual(none, Option.some({ apgr: 0.5, cpt50: 0.5, cpt80: 0.875 }))
+    const all = Option.getOrThrow(measures.recovery(actual.map((each) => ({ expected: each, actual: each }))))
+    assert.closeTo(all.apgr, (3 / 2 + 5) / 8, 1e-12)
+    assert.strictEqual(all.cpt50, 2 / 8)
+>>>>>>> savings
   })
 
   it("is nothing where the stronger isn't", () => {
-    assert.isUndefined(measures.recovery([{ expected: 1, actual: 0 }]))
+    assert.deepStrictEqual(measures.recovery([{ expected: 1, actual: 0 }]), Option.none())
   })
 })

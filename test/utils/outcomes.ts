@@ -45,7 +45,9 @@ export const make = (count: number, options: Options = {}): ReadonlyArray<Outcom
       .filter(({ provider }) => providers.includes(provider))
       .map((skill) => {
         const right = random.number() < (hard ? skill.hard : skill.easy)
-        const answer = right ? `right ${index}` : `wrong ${index} ${random.integer(20)}`
+        const draw = random.integer(20)
+        // Now and then there is nothing to compare in a wrong answer.
+        const answer = right ? `right ${index}` : draw === 0 ? "" : `wrong ${index} ${draw}`
         return [
           skill.provider,
           {

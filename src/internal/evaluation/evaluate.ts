@@ -1,4 +1,5 @@
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import type { AIProvider } from "../../AIProvider.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import { type Outcome, providers, split } from "../../Outcomes.js"
@@ -7,7 +8,7 @@ import { complete, mean, meanCost, meanQuality, qualityOf, sum } from "../qualit
 import { type Seen, seen } from "../quality/train.js"
 import * as measures from "./measures.js"
 import { all } from "./policies.js"
-import { type Fitted, know, play, type Policy } from "./policy.js"
+import { type Fitted, type Known, know, play, type Policy } from "./policy.js"
 
 /** The salts of the splits: fixed, so that figures can be compared. */
 export const salts = ["s0", "s1", "s2", "s3", "s4"] as const
@@ -82,8 +83,8 @@ const floorOf = (trials: ReadonlyArray<Trial>): Row["floor"] => {
     : rest.reduce((least, next) => (next.kept < least.kept ? next : least), first)
 }
 
-const points = (policy: Fitted, tested: ReadonlyArray<Seen>): ReadonlyArray<Point> =>
-  policy.curve.map((decide) => {
+const points = ({ fitted, tested }: Fit["each"][number]): ReadonlyArray<Point> =>
+  fitted.curve.map((decide) => {
     const results = play(decide, tested)
     return {
       costUsd: mean(results.map(({ costUsd }) => costUsd)),
@@ -91,19 +92,13 @@ const points = (policy: Fitted, tested: ReadonlyArray<Seen>): ReadonlyArray<Poin
     }
   })
 
-const oracleCurve = (tested: ReadonlyArray<Outcome>, best: AIProvider): ReadonlyArray<Point> => {
-  const bound = measures.oracle(tested, best)
+const oracleCurve = ({ known: { best }, tested }: Split): ReadonlyArray<Point> => {
+  const outcomes = tested.map(({ outcome }) => outcome)
+  const bound = measures.oracle(outcomes, best)
   return Array.from({ length: 41 }, (_, step) => bound(step / 20)).map(({ kept, saved }) => ({
-    costUsd: (1 - saved) * meanCost(tested, best),
-    quality: kept * meanQuality(tested, best)
+    costUsd: (1 - saved) * meanCost(outcomes, best),
+    quality: kept * meanQuality(outcomes, best)
   }))
-}
-
-/** A provider stronger than another, where there are only two. */
-const pairOf = (outcomes: ReadonlyArray<Outcome>, best: AIProvider) => {
-  const known = providers(outcomes)
-  const weaker = known.find((provider) => provider !== best)
-  return known.length === 2 && weaker !== undefined ? { stronger: best, weaker } : undefined
 }
 
 /** Fits policies on two parts of each split and measures them on the third. */
@@ -118,116 +113,111 @@ export const evaluate = (
   // Nobody knows what those who weren't asked would have said.
   const rows = complete(outcomes, providers(outcomes))
   const policies = options.policies ?? all(rows, options.model)
-  const fitted = (options.salts ?? salts).map((salt) => {
-    const { test, ...parts } = split(rows, salt)
-    return Either.flatMap(know(parts), (known) => {
-      const fits = policies.map(({ fit, name }) => Either.map(fit(known), (policy) => ({ name, policy })))
-      return Either.map(Either.all(fits), (fitted): Split => ({
-        tested: test.map(seen),
-        best: known.best,
-        fitted
-      }))
-    })
+  return Either.gen(function* () {
+    const splits: Array<Split> = []
+    for (const salt of options.salts ?? salts) {
+      const { test, ...parts } = split(rows, salt)
+      splits.push({ tested: test.map(seen), known: yield* know(parts) })
+    }
+    const fitted: Array<Fit> = []
+    for (const { fit, name } of policies) {
+      const each: Array<Fit["each"][number]> = []
+      for (const { known, tested } of splits)
+        each.push({ fitted: yield* fit(known), best: known.best, tested })
+      fitted.push({ name, each })
+    }
+    return report(rows, splits, fitted)
   })
-  return Either.map(Either.all(fitted), (splits) => report(rows, policies, splits))
 }
 
-/** One split: what policies learned of two parts of it, and the third. */
+/** What policies may know of a split, and what they are measured by. */
 interface Split {
+  readonly known: Known
   readonly tested: ReadonlyArray<Seen>
-  /** The best single provider, by what policies may see. */
-  readonly best: AIProvider
-  readonly fitted: ReadonlyArray<{ readonly name: string; readonly policy: Fitted }>
+}
+
+/** What a policy learned of each split. */
+interface Fit {
+  readonly name: string
+  readonly each: ReadonlyArray<{
+    readonly fitted: Fitted
+    /** The best single provider, by what policies may see. */
+    readonly best: AIProvider
+    readonly tested: ReadonlyArray<Seen>
+  }>
+}
+
+const rowOf = ({ each, name }: Fit, keep: number): Row => {
+  const played = each.map(({ best, fitted, tested }) => ({ best, results: play(fitted.at(keep), tested) }))
+  const trials = played.map(({ best, results }): Trial => ({
+    ...measures.figures(results, best),
+    families: measures.families(results, best)
+  }))
+  return {
+    policy: name,
+    keep,
+    saved: spread(trials.map(({ saved }) => saved)),
+    kept: spread(trials.map(({ kept }) => kept)),
+    interval: measures.bootstrap(
+      played.map(({ best, results }) => measures.groups(results, best)),
+      1
+    ),
+    floor: floorOf(trials)
+  }
+}
+
+/** How well a policy of two providers knows when to ask the stronger, within a family or over all. */
+const recoveryOf = ({ each }: Fit, family: string | undefined): Report["recovery"] => {
+  const recovered = each.flatMap(({ best, fitted: { gain }, tested }) => {
+    const own = tested.filter(({ outcome }) => family === undefined || outcome.family === family)
+    const pair = providers(tested.map(({ outcome }) => outcome))
+    const weaker = pair.find((provider) => provider !== best)
+    if (pair.length !== 2 || weaker === undefined || gain === undefined) return []
+    const gains = own.map(({ features, outcome }) => ({
+      expected: gain(features, best, weaker),
+      actual: qualityOf(outcome, best) - qualityOf(outcome, weaker)
+    }))
+    return Option.toArray(measures.recovery(gains))
+  })
+  return recovered.length === 0
+    ? []
+    : [
+        {
+          within: family ?? "all",
+          apgr: spread(recovered.map(({ apgr }) => apgr)),
+          cpt50: spread(recovered.map(({ cpt50 }) => cpt50)),
+          cpt80: spread(recovered.map(({ cpt80 }) => cpt80))
+        }
+      ]
 }
 
 const report = (
   rows: ReadonlyArray<Outcome>,
-  policies: ReadonlyArray<Policy>,
-  splits: ReadonlyArray<Split>
+  splits: ReadonlyArray<Split>,
+  fitted: ReadonlyArray<Fit>
 ): Report => {
-  const measured = keeps.flatMap((keep) =>
-    policies.map(({ name }): Row => {
-      const played = splits.flatMap(({ best, fitted, tested }) => {
-        const policy = fitted.find((each) => each.name === name)?.policy
-        return policy === undefined ? [] : [{ best, results: play(policy.at(keep), tested) }]
-      })
-      const trials = played.map(({ best, results }): Trial => ({
-        ...measures.figures(results, best),
-        families: measures.families(results, best)
-      }))
-      return {
-        policy: name,
-        keep,
-        saved: spread(trials.map(({ saved }) => saved)),
-        kept: spread(trials.map(({ kept }) => kept)),
-        interval: measures.bootstrap(
-          played.map(({ best, results }) => measures.groups(results, best)),
-          1
-        ),
-        floor: floorOf(trials)
-      }
-    })
-  )
-
   const bounds = keeps.map((keep) => {
-    const each = splits.map(({ best, tested }) =>
+    const each = splits.map(({ known, tested }) =>
       measures.oracle(
         tested.map(({ outcome }) => outcome),
-        best
+        known.best
       )(keep)
     )
     return { keep, saved: spread(each.map(({ saved }) => saved)), kept: spread(each.map(({ kept }) => kept)) }
   })
-
+  const families = Array.from(new Set(rows.map(({ family }) => family))).toSorted()
   const [first] = splits
-  const pair = first === undefined ? undefined : pairOf(rows, first.best)
-  const within = [undefined, ...Array.from(new Set(rows.map(({ family }) => family))).toSorted()]
-  const recovered = within.flatMap((family) => {
-    const each = splits.flatMap(({ fitted, tested }) => {
-      const gain = fitted.find(({ policy }) => policy.gain !== undefined)?.policy.gain
-      if (pair === undefined || gain === undefined) return []
-      const own = tested.filter(({ outcome }) => family === undefined || outcome.family === family)
-      return (
-        measures.recovery(
-          own.map(({ features, outcome }) => ({
-            expected: gain(features, pair.stronger, pair.weaker),
-            actual: qualityOf(outcome, pair.stronger) - qualityOf(outcome, pair.weaker)
-          }))
-        ) ?? []
-      )
-    })
-    return each.length === 0
-      ? []
-      : [
-          {
-            within: family ?? "all",
-            apgr: spread(each.map(({ apgr }) => apgr)),
-            cpt50: spread(each.map(({ cpt50 }) => cpt50)),
-            cpt80: spread(each.map(({ cpt80 }) => cpt80))
-          }
-        ]
-  })
-
   return {
     tasks: rows.length,
     tested: sum(splits.map(({ tested }) => tested.length)),
     splits: splits.length,
-    best: first?.best,
-    rows: measured,
+    best: first?.known.best,
+    rows: keeps.flatMap((keep) => fitted.map((fit) => rowOf(fit, keep))),
     oracle: bounds,
-    recovery: recovered,
-    curves:
-      first === undefined
-        ? []
-        : [
-            ...first.fitted.map(({ name, policy }) => ({ name, points: points(policy, first.tested) })),
-            {
-              name: "oracle",
-              points: oracleCurve(
-                first.tested.map(({ outcome }) => outcome),
-                first.best
-              )
-            }
-          ]
+    recovery: [undefined, ...families].flatMap((family) => fitted.flatMap((fit) => recoveryOf(fit, family))),
+    curves: [
+      ...fitted.map(({ each, name }) => ({ name, points: each.slice(0, 1).flatMap(points) })),
+      { name: "oracle", points: splits.slice(0, 1).flatMap(oracleCurve) }
+    ]
   }
 }

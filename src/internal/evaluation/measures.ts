@@ -1,3 +1,5 @@
+import * as Arr from "effect/Array"
+import * as Option from "effect/Option"
 import { PCGRandom } from "effect/Utils"
 import type { AIProvider } from "../../AIProvider.js"
 import type { Outcome } from "../../Outcomes.js"
@@ -28,16 +30,15 @@ const figuresOf = (all: ReadonlyArray<Totals>): Figures => ({
   saved: 1 - sum(all.map(({ cost }) => cost)) / sum(all.map(({ bestCost }) => bestCost))
 })
 
-const totalsOf = (results: ReadonlyArray<Result>, best: AIProvider): ReadonlyArray<Totals> =>
-  results.map(({ costUsd, outcome, quality }) => ({
-    quality,
-    cost: costUsd,
-    bestQuality: qualityOf(outcome, best),
-    bestCost: costOf(outcome, best)
-  }))
+const totalsOf = ({ costUsd, outcome, quality }: Result, best: AIProvider): Totals => ({
+  quality,
+  cost: costUsd,
+  bestQuality: qualityOf(outcome, best),
+  bestCost: costOf(outcome, best)
+})
 
 export const figures = (results: ReadonlyArray<Result>, best: AIProvider): Figures =>
-  figuresOf(totalsOf(results, best))
+  figuresOf(results.map((result) => totalsOf(result, best)))
 
 /** The share of quality that each family kept that has enough tasks. */
 export const families = (
@@ -50,27 +51,16 @@ export const families = (
   })
 
 /** Tasks of one group come and go together. */
-export const groups = (results: ReadonlyArray<Result>, best: AIProvider): ReadonlyArray<Totals> => {
-  const byGroup = new Map<string, Totals>()
-  const totals = totalsOf(results, best)
-  for (const [index, { outcome }] of results.entries()) {
-    const next = totals[index]
-    const before = byGroup.get(outcome.group)
-    if (next === undefined) continue
-    byGroup.set(
-      outcome.group,
-      before === undefined
-        ? next
-        : {
-            quality: before.quality + next.quality,
-            cost: before.cost + next.cost,
-            bestQuality: before.bestQuality + next.bestQuality,
-            bestCost: before.bestCost + next.bestCost
-          }
-    )
-  }
-  return [...byGroup.values()]
-}
+export const groups = (results: ReadonlyArray<Result>, best: AIProvider): ReadonlyArray<Totals> =>
+  Object.values(Arr.groupBy(results, ({ outcome }) => outcome.group)).map((group) => {
+    const totals = group.map((result) => totalsOf(result, best))
+    return {
+      quality: sum(totals.map(({ quality }) => quality)),
+      cost: sum(totals.map(({ cost }) => cost)),
+      bestQuality: sum(totals.map(({ bestQuality }) => bestQuality)),
+      bestCost: sum(totals.map(({ bestCost }) => bestCost))
+    }
+  })
 
 /** The middle 95 % of the figures over tasks drawn again; of several sets, of the mean over them. */
 export interface Interval {
@@ -84,8 +74,7 @@ const draws = 400
 const drawn = (set: ReadonlyArray<Totals>, random: PCGRandom): Figures => {
   let [quality, cost, bestQuality, bestCost] = [0, 0, 0, 0]
   for (let count = 0; count < set.length; count++) {
-    const one = set[random.integer(set.length)]
-    if (one === undefined) continue
+    const one = Arr.unsafeGet(set, random.integer(set.length))
     quality += one.quality
     cost += one.cost
     bestQuality += one.bestQuality
@@ -105,7 +94,7 @@ export const bootstrap = (sets: ReadonlyArray<ReadonlyArray<Totals>>, seed: numb
   })
   const between = (numbers: ReadonlyArray<number>): readonly [number, number] => {
     const sorted = numbers.toSorted((left, right) => left - right)
-    const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))] ?? Number.NaN
+    const at = (share: number): number => Arr.unsafeGet(sorted, Math.round(share * (sorted.length - 1)))
     return [at(0.025), at(0.975)]
   }
   return { kept: between(means.map(({ kept }) => kept)), saved: between(means.map(({ saved }) => saved)) }
@@ -127,10 +116,10 @@ export interface Recovery {
   readonly cpt80: number
 }
 
-/** Undefined where the stronger isn't better on the whole. */
-export const recovery = (gains: ReadonlyArray<Gain>): Recovery | undefined => {
+/** None where the stronger isn't better on the whole. */
+export const recovery = (gains: ReadonlyArray<Gain>): Option.Option<Recovery> => {
   const gap = sum(gains.map(({ actual }) => actual))
-  if (gap <= 0) return undefined
+  if (gap <= 0) return Option.none()
   const sorted = gains.toSorted((left, right) => right.expected - left.expected)
   let recovered = 0
   let area = 0
@@ -144,7 +133,7 @@ export const recovery = (gains: ReadonlyArray<Gain>): Recovery | undefined => {
     if (recovered >= 0.5) cpt50 = Math.min(cpt50, calls)
     if (recovered >= 0.8) cpt80 = Math.min(cpt80, calls)
   }
-  return { apgr: area / sorted.length, cpt50, cpt80 }
+  return Option.some({ apgr: area / sorted.length, cpt50, cpt80 })
 }
 
 interface Upgrade {

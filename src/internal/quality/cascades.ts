@@ -4,7 +4,7 @@ import { learn, type Said, type Weights, weigh } from "./evidence.js"
 import { type Estimate, estimateOf, predict, type Prediction, type Predictor } from "./predictor.js"
 import { answerOf, costOf, mean, meanCost, qualityOf } from "./recorded.js"
 import { find, type Thresholds, worthOf } from "./thresholds.js"
-import { type Seen, unseenScores } from "./train.js"
+import { type Seen, unseen } from "./train.js"
 
 /** Who is asked next, and what the answers are evidence of then. */
 export interface Stage extends Weights {
@@ -67,21 +67,21 @@ const orders = ([first, ...rest]: ReadonlyArray<AIProvider>): ReadonlyArray<Orde
 
 /** Learns what the answers of some providers in turn are evidence of. */
 const learnStages = (
-  rows: ReadonlyArray<Seen & { readonly scoreOf: (provider: AIProvider) => number }>,
+  rows: ReadonlyArray<Seen & Prediction>,
   [first, ...others]: Order,
   last: AIProvider
 ): Cascade["stages"] => {
   const stageOf = (asked: ReadonlyArray<AIProvider>, provider: AIProvider): Stage => ({
     provider,
     ...learn(
-      rows.map(({ outcome, scoreOf }) => ({
+      rows.map(({ estimates, outcome }) => ({
         said: asked.map((each) => ({
           provider: each,
           answer: answerOf(outcome, each),
           quality: qualityOf(outcome, each),
-          score: scoreOf(each)
+          score: estimateOf(estimates, each).score
         })),
-        last: { score: scoreOf(last), quality: qualityOf(outcome, last) }
+        last: { score: estimateOf(estimates, last).score, quality: qualityOf(outcome, last) }
       })),
       asked.length
     )
@@ -155,7 +155,7 @@ export const trainCascade = (
     )
     .toSorted((left, right) => left.cost - right.cost)
     .slice(0, mostAsked)
-  const rows = unseenScores(train, predictor, seed)
+  const rows = unseen(train, predictor, seed)
   const predictions = held.map((row) => ({ row, prediction: predict(predictor, row.features) }))
 
   const candidates = orders(cheap.map(({ provider }) => provider)).map((order) => {

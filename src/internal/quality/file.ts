@@ -74,7 +74,8 @@ const rounded = (weight: number): number => Number(weight.toPrecision(6))
 
 const packHead = ({ form, words }: Head): typeof HeadFile.Type => {
   const most = words.reduce((largest, weight) => Math.max(largest, Math.abs(weight)), 0)
-  const scale = most === 0 ? 1 : most / 127
+  // A head without any word has a scale, too.
+  const scale = Math.max(most, 1e-9) / 127
   const steps = Int8Array.from(words, (weight) => Math.round(weight / scale))
   return {
     words: Encoding.encodeBase64(new Uint8Array(steps.buffer)),

@@ -12,7 +12,7 @@ const at = (numbers: ArrayLike<number>, index: number): number => numbers[index]
 
 /** The inner product; what the shorter list lacks counts as 0. */
 export const inner = (left: ReadonlyArray<number>, right: ReadonlyArray<number>): number =>
-  left.reduce((sum, value, index) => sum + value * (right[index] ?? 0), 0)
+  left.reduce((sum, value, index) => sum + value * at(right, index), 0)
 
 export const sigmoid = (score: number): number => 1 / (1 + Math.exp(-score))
 
@@ -92,20 +92,18 @@ export const shuffled = <A>(list: ReadonlyArray<A>, random: PCGRandom): Readonly
 
 /** Solves the linear equations of a symmetric, positive definite matrix; its arguments are used up. */
 const solve = (matrix: ReadonlyArray<Float64Array>, right: Float64Array): Array<number> => {
-  const size = right.length
-  const row = (index: number): Float64Array => matrix[index] ?? right
-  for (let pivot = 0; pivot < size; pivot++) {
-    for (let below = pivot + 1; below < size; below++) {
-      const factor = at(row(below), pivot) / at(row(pivot), pivot)
-      for (let column = pivot; column < size; column++) {
-        row(below)[column] = at(row(below), column) - factor * at(row(pivot), column)
+  for (const [pivot, row] of matrix.entries()) {
+    for (const [offset, below] of matrix.slice(pivot + 1).entries()) {
+      const factor = at(below, pivot) / at(row, pivot)
+      for (let column = pivot; column < row.length; column++) {
+        below[column] = at(below, column) - factor * at(row, column)
       }
-      right[below] = at(right, below) - factor * at(right, pivot)
+      right[pivot + 1 + offset] = at(right, pivot + 1 + offset) - factor * at(right, pivot)
     }
   }
-  const solution = Array.from({ length: size }, () => 0)
-  for (let pivot = size - 1; pivot >= 0; pivot--) {
-    solution[pivot] = (at(right, pivot) - inner(solution, Array.from(row(pivot)))) / at(row(pivot), pivot)
+  const solution = Array.from(right, () => 0)
+  for (const [pivot, row] of Array.from(matrix.entries()).toReversed()) {
+    solution[pivot] = (at(right, pivot) - inner(solution, Array.from(row))) / at(row, pivot)
   }
   return solution
 }

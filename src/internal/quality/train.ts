@@ -5,7 +5,7 @@ import { type Answered, answered, type Outcome } from "../../Outcomes.js"
 import { type Features, formSize, ofPrompt } from "./features.js"
 import { hash } from "./hash.js"
 import { type Example, fit, leastSquares, logistic, inner, scoreOf } from "./linear.js"
-import { type Family, type Judge, type Predictor, scoreBy, sizeInputs } from "./predictor.js"
+import { type Family, type Judge, predict, type Prediction, type Predictor, sizeInputs } from "./predictor.js"
 
 /** An outcome and what a model sees of it. */
 export interface Seen {
@@ -37,11 +37,12 @@ const leastSize = 1e-9
 
 /** Weights that predict the logarithm of a size; the mean of what they predict is that of what was seen. */
 const sizes = (
-  rows: ReadonlyArray<{ readonly inputs: ReadonlyArray<number>; readonly size: number }>
+  rows: ReadonlyArray<{ readonly inputs: ReadonlyArray<number>; readonly size: number }>,
+  families: number
 ): ReadonlyArray<number> => {
   const weights = leastSquares(
     rows.map(({ inputs, size }) => ({ inputs, target: Math.log(Math.max(size, leastSize)) })),
-    rows[0]?.inputs.length ?? formSize
+    formSize + families
   )
   const actual = rows.reduce((sum, { size }) => sum + Math.max(size, leastSize), 0)
   const predicted = rows.reduce((sum, { inputs }) => sum + Math.exp(inner(inputs, weights)), 0)
@@ -97,8 +98,11 @@ export const trainPredictor = (
       head,
       slope,
       offset,
-      cost: sizes(own.map(({ inputs, of: { costUsd } }) => ({ inputs, size: costUsd }))),
-      outputTokens: lengths.length === 0 ? undefined : sizes(lengths)
+      cost: sizes(
+        own.map(({ inputs, of: { costUsd } }) => ({ inputs, size: costUsd })),
+        families.length
+      ),
+      outputTokens: lengths.length === 0 ? undefined : sizes(lengths, families.length)
     }
   })
   return { families, judges }
@@ -107,28 +111,23 @@ export const trainPredictor = (
 const folds = 3
 
 /**
- * Outcomes with the scores of providers by heads that weren't trained on them: what is learned of scores
+ * Outcomes with what is expected of them by heads that weren't trained on them: what is learned of scores
  * must not believe those that a head has by heart.
  */
-export const unseenScores = (
+export const unseen = (
   rows: ReadonlyArray<Seen>,
-  { judges }: Predictor,
+  { families, judges }: Predictor,
   seed: number
-): ReadonlyArray<Seen & { readonly scoreOf: (provider: AIProvider) => number }> => {
+): ReadonlyArray<Seen & Prediction> => {
   const foldOf = ({ outcome }: Seen): number => hash(`${seed}/${outcome.group}`) % folds
   return Array.from({ length: folds }, (_, fold) => {
     const others = rows.filter((row) => foldOf(row) !== fold)
-    const known = new Map(
-      judges.map((judge) => [judge.provider, { ...judge, head: trainHead(others, judge.provider, seed) }])
-    )
+    const predictor = {
+      families,
+      judges: Arr.map(judges, (judge) => ({ ...judge, head: trainHead(others, judge.provider, seed) }))
+    }
     return rows
       .filter((row) => foldOf(row) === fold)
-      .map((row) => ({
-        ...row,
-        scoreOf: (provider: AIProvider): number => {
-          const judge = known.get(provider)
-          return judge === undefined ? 0 : scoreBy(judge, row.features)
-        }
-      }))
+      .map((row) => ({ ...row, ...predict(predictor, row.features, row.outcome.family) }))
   }).flat()
 }
