@@ -116,7 +116,12 @@ const table: Table = {
     // Where the price isn't known, no new period brings it.
     retryAfterMs: needed === undefined ? undefined : Math.max(0, resetsAt - now)
   }),
-  BudgetUnavailableError: () => ({ kind: kinds.unavailable, code: "budget_unavailable" }),
+  BudgetUnavailableError: () => ({
+    kind: kinds.unavailable,
+    code: "budget_unavailable",
+    // What the database says isn't for callers.
+    message: "The call isn't made, because its budgets can't be checked now. Ask again later"
+  }),
   RateLimitError: ({ retryAfterMs }) => ({
     kind: kinds.limited,
     code: "rate_limit_exceeded",
