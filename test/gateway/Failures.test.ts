@@ -75,6 +75,7 @@ describe("a budget", () => {
         assert.strictEqual(error.type, "insufficient_quota")
         const wait = Number(reply.headers.get("retry-after"))
         assert.isTrue(wait > 0 && wait <= 90, String(wait))
+        assert.strictEqual(reply.headers.get("x-should-retry"), String(wait <= 60))
       }
     })
   )
