@@ -177,10 +177,7 @@ export const make: Effect.Effect<
   // The default numbers are in range.
   const metrics = Option.isSome(shared) ? shared.value : yield* Effect.orDie(LiveMetrics.make())
   // The router tells the metrics that it was built with by itself.
-  const told = Option.match(next, {
-    onNone: () => (Option.isSome(shared) ? [] : [metrics]),
-    onSome: (observer) => (Option.isSome(shared) ? [observer] : [metrics, observer])
-  })
+  const told = [...(Option.isSome(shared) ? [] : [metrics]), ...Option.toArray(next)]
   const day = new Day(yield* Clock.currentTimeMillis)
   const counts = new Map<AIProvider.AIProvider, Map<AIResult.Outcome, number>>()
   const endings = { Answered: 0, Failed: 0, Abandoned: 0 }

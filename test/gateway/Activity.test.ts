@@ -141,6 +141,12 @@ describe("Activity", () => {
   it.scoped("passes on what it is told, and takes what is measured already", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
+      const alone = yield* made(
+        undefined,
+        Layer.succeed(AttemptObserver.AttemptObserver, { observe: () => Effect.void })
+      )
+      yield* alone.served("a")
+      assert.strictEqual((yield* alone.activity.snapshot).providers[0]?.measured.attempts, 1)
       const observer = Layer.succeed(AttemptObserver.AttemptObserver, {
         observe: ({ provider }) => Effect.sync(() => void seen.push(provider))
       })
@@ -151,8 +157,7 @@ describe("Activity", () => {
         Layer.succeed(LiveMetrics.LiveMetrics, live),
         Layer.succeed(CircuitBreaker.CircuitBreaker, breaker)
       )
-      // Services that are optional aren't in the type of what takes them.
-      const { activity, served } = yield* made([fail({ _tag: "TimeoutError" })], around as Layer.Layer<never>)
+      const { activity, served } = yield* made([fail({ _tag: "TimeoutError" })], around)
       yield* served("a")
       const { providers } = yield* activity.snapshot
       assert.deepStrictEqual(seen, [Claude, Gpt4])

@@ -24,6 +24,9 @@ const claude = (...script: [Behaviour.Behaviour, ...Array<Behaviour.Behaviour>])
 
 const body = { model: "claude", messages: [{ role: "user", content: "Hello" }] }
 
+const system = { role: "system", content: "x" }
+const user = { role: "user", content: "x" }
+
 const client = (url: string, options: openaiSdk.ClientOptions = {}): OpenAI =>
   new OpenAI({
     baseURL: `${url}/v1`,
@@ -271,6 +274,16 @@ describe("POST /v1/chat/completions", () => {
       ])
       const jsonMode = yield* asked({ response_format: { type: "json_object" }, stop: ["a", "b"] })
       assert.deepInclude(jsonMode.task, { responseFormat: { type: "json" }, stop: ["a", "b"] })
+      const chosen = yield* asked({
+        messages: [user, { role: "assistant", content: null }, user],
+        tools: [{ type: "function", function: { name: "a" } }],
+        tool_choice: { type: "function", function: { name: "a" } }
+      })
+      assert.deepInclude(chosen.task, {
+        toolChoice: { name: "a" },
+        tools: [{ name: "a", parameters: { type: "object", properties: {} } }]
+      })
+      assert.deepStrictEqual(chosen.task?.messages[1], { role: "assistant", content: "" })
       const textMode = yield* asked({ response_format: { type: "text" }, tools: [], max_tokens: 7 })
       assert.deepInclude(textMode.task, { responseFormat: { type: "text" }, maxTokens: 7 })
       assert.notProperty(textMode.task, "tools")
@@ -292,8 +305,6 @@ describe("POST /v1/chat/completions", () => {
     })
   )
 
-  const system = { role: "system", content: "x" }
-  const user = { role: "user", content: "x" }
   const refused: ReadonlyArray<readonly [string, Readonly<Record<string, unknown>>]> = [
     ["n", { n: 2 }],
     ["logprobs", { logprobs: true }],
@@ -487,6 +498,21 @@ describe("POST /v1/chat/completions", () => {
         const deltas = data.slice(0, -1).flatMap((each) => JSON.parse(each).choices)
         assert.strictEqual(deltas.map(({ delta }) => delta.content ?? "").join(""), text)
         assert.strictEqual(deltas.filter(({ delta }) => delta.tool_calls !== undefined).length, 2)
+      })
+    )
+
+    it.scopedLive("an answer that only calls tools without a text", () =>
+      Effect.gen(function* () {
+        const { url } = yield* start({ engines: [claude(answer({ text: "", toolCalls: calls }))] })
+        const reply = yield* post(`${url}${paths}`, { ...body, stream: true }, assured)
+        const contents = dataOf(reply.text)
+          .slice(0, -1)
+          .flatMap((each) => JSON.parse(each).choices)
+          .map(({ delta }) => delta.content)
+        assert.deepStrictEqual(
+          contents.filter((content) => content !== undefined),
+          [""]
+        )
       })
     )
 

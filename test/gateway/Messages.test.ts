@@ -192,6 +192,17 @@ describe("POST /v1/messages", () => {
       assert.deepInclude(plain.task, { systemPrompt: "Be brief." })
       assert.strictEqual(plain.task?.messages.length, 3)
       for (const field of ["stop", "tools", "userId"]) assert.notProperty(plain.task, field)
+      const results = yield* asked({
+        messages: [
+          user,
+          { role: "assistant", content: [{ type: "tool_use", id: "t1", name: "a" }] },
+          { role: "user", content: [{ type: "tool_result", tool_use_id: "t1" }] }
+        ]
+      })
+      assert.deepStrictEqual(results.task?.messages.slice(1), [
+        { role: "assistant", content: "", toolCalls: [{ id: "t1", name: "a", arguments: "{}" }] },
+        { role: "tool", toolCallId: "t1", content: "" }
+      ])
       const none = yield* asked({
         system: [],
         tools: [{ name: "a", input_schema: {} }],
@@ -199,6 +210,19 @@ describe("POST /v1/messages", () => {
       })
       assert.deepInclude(none.task, { toolChoice: "none" })
       assert.notProperty(none.task, "systemPrompt")
+    })
+  )
+
+  it.scopedLive("answers a turn that only calls tools without a text", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start({ engines: [claude(answer({ text: "", toolCalls: calls.slice(0, 1) }))] })
+      for (const ask of deliveries) {
+        const message = yield* Effect.promise(() => ask(url))
+        assert.deepStrictEqual(
+          message.content.map(({ type }) => type),
+          ["tool_use"]
+        )
+      }
     })
   )
 

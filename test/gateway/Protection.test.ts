@@ -165,6 +165,10 @@ describe("keys", () => {
 
   it.scopedLive("may come from a service of one's own", () =>
     Effect.gen(function* () {
+      const { keys = [] } = keyed()
+      const listed = yield* start({ engines, keys: Layer.orDie(ApiKeys.layer(keys)) })
+      assert.strictEqual((yield* ask(listed.url)).status, 401)
+      assert.strictEqual((yield* ask(listed.url, web)).status, 200)
       const own = Layer.succeed(ApiKeys.ApiKeys, {
         protect: true,
         find: (presented) =>

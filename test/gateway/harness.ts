@@ -28,6 +28,10 @@ export interface Setup {
   readonly providers?: ReadonlyArray<ProviderMetrics.Options>
   readonly host?: string
   readonly keys?: Layer.Layer<ApiKeys.ApiKeys>
+  /** In place of one over the engines. */
+  readonly orchestrator?: MultiLLMOrchestrator.Service
+  /** What else there is: a tracer, say. */
+  readonly around?: Layer.Layer<never>
 }
 
 export interface Running {
@@ -46,10 +50,12 @@ const layerOf = (setup: Setup, engines: ReadonlyArray<ScriptedEngine.ScriptedEng
       NodeHttpServer.layerServer(() => Http.createServer(), { port: 0, host: setup.host ?? "127.0.0.1" })
     ),
     Layer.provide(
-      MultiLLMOrchestrator.layerFor({
-        ...(setup.providers === undefined ? {} : { providers: setup.providers }),
-        ...(setup.policy === undefined ? {} : { policy: setup.policy })
-      })
+      setup.orchestrator === undefined
+        ? MultiLLMOrchestrator.layerFor({
+            ...(setup.providers === undefined ? {} : { providers: setup.providers }),
+            ...(setup.policy === undefined ? {} : { policy: setup.policy })
+          })
+        : Layer.succeed(MultiLLMOrchestrator.MultiLLMOrchestrator, setup.orchestrator)
     ),
     Layer.provideMerge(Activity.layer),
     Layer.provideMerge(
@@ -58,7 +64,8 @@ const layerOf = (setup: Setup, engines: ReadonlyArray<ScriptedEngine.ScriptedEng
         ...(setup.registered ?? [])
       ])
     ),
-    Layer.provide(Logger.minimumLogLevel(LogLevel.None))
+    Layer.provide(Logger.minimumLogLevel(LogLevel.None)),
+    Layer.provide(setup.around ?? Layer.empty)
   )
 
 /** Starts a gateway, or fails as it does. */

@@ -126,7 +126,7 @@ export const measure = async (options: Options, judge: Judge): Promise<unknown> 
 export const soak = async (minutes: number, judge: Judge): Promise<unknown> => {
   try {
     const streams = 200
-    const target = await processes.arcSaga(await processes.upstream(tokens, 10), ["--expose-gc"])
+    const target = await processes.arcSaga(await processes.upstream(tokens, 50), ["--expose-gc"])
     const { pid } = target
     if (pid === undefined) return undefined
     const samples: Array<{ readonly minute: number; readonly rssMiB: number }> = []

@@ -31,12 +31,7 @@ export const layer: Layer.Layer<Listener.Listener> = Layer.succeed(Listener.List
           )
         }
       )
-    ).pipe(
-      Layer.mapError(
-        ({ cause }) =>
-          new Listener.ListenError({ ...at, reason: cause instanceof Error ? cause.message : String(cause) })
-      )
-    ),
+    ).pipe(Layer.mapError(({ cause }) => new Listener.ListenError({ ...at, reason: String(cause) }))),
   client: Layer.unwrapEffect(
     Effect.map(
       Effect.promise(() => import("@effect/platform-node/NodeHttpClient")),

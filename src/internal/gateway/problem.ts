@@ -116,7 +116,12 @@ const table: Table = {
     // Where the price isn't known, no new period brings it.
     retryAfterMs: needed === undefined ? undefined : Math.max(0, resetsAt - now)
   }),
-  BudgetUnavailableError: () => ({ kind: kinds.unavailable, code: "budget_unavailable" }),
+  BudgetUnavailableError: () => ({
+    kind: kinds.unavailable,
+    code: "budget_unavailable",
+    // What the database says isn't for callers.
+    message: "The call isn't made, because its budgets can't be checked now. Ask again later"
+  }),
   RateLimitError: ({ retryAfterMs }) => ({
     kind: kinds.limited,
     code: "rate_limit_exceeded",
@@ -156,9 +161,12 @@ export const of = (failure: Failure, now: number): Problem => ({
   ...rowOf(failure, now)
 })
 
+/** Milliseconds that the vendors' clients wait at most when they are told for how long. */
+const longestWait = 60_000
+
 /**
  * What a client is told by headers. The router has tried again and elsewhere already: the vendors' clients,
- * which would do so too, do it only where a provider said when.
+ * which would do so too, do it only where it is known when, and they can wait so long.
  */
 export const headersOf = ({
   allow,
@@ -166,7 +174,7 @@ export const headersOf = ({
   kind,
   retryAfterMs
 }: Problem): Readonly<Record<string, string>> => ({
-  "x-should-retry": String(retryAfterMs !== undefined),
+  "x-should-retry": String(retryAfterMs !== undefined && retryAfterMs <= longestWait),
   ...(retryAfterMs === undefined
     ? {}
     : {
