@@ -177,11 +177,11 @@ const callers = (count: number, forMs: number) =>
     return endings
   })
 
-/** Waits until something is so, as it has to be soon. */
+/** Waits until something is so, as it soon has to be: a minute at most, for a machine that is busy. */
 const soon = (holds: () => boolean) =>
   Effect.repeat(Effect.sync(holds), {
     until: (held) => held,
-    schedule: Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recurs(500))
+    schedule: Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recurs(3000))
   })
 
 /** A storm with servers, a client and an orchestrator of its own, and what it leaves open at the servers. */
