@@ -164,6 +164,8 @@ const callers = (count: number, forMs: number) =>
     const until = (yield* Clock.currentTimeMillis) + forMs
     const endings = new Map<Ending, number>()
     const caller = Effect.gen(function* () {
+      // Not all in one moment: that would be a test of the machine.
+      yield* Effect.sleep(random.integer(forMs / 6 + 1))
       do {
         const ending = yield* listen(orchestrator, task, random)
         endings.set(ending, (endings.get(ending) ?? 0) + 1)
