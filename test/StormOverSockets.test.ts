@@ -164,6 +164,8 @@ const callers = (count: number, forMs: number) =>
     const until = (yield* Clock.currentTimeMillis) + forMs
     const endings = new Map<Ending, number>()
     const caller = Effect.gen(function* () {
+      // Not all in one moment: that would be a test of the machine.
+      yield* Effect.sleep(random.integer(forMs / 6 + 1))
       do {
         const ending = yield* listen(orchestrator, task, random)
         endings.set(ending, (endings.get(ending) ?? 0) + 1)
@@ -177,11 +179,11 @@ const callers = (count: number, forMs: number) =>
     return endings
   })
 
-/** Waits until something is so, as it has to be soon. */
+/** Waits until something is so, as it soon has to be: a minute at most, for a machine that is busy. */
 const soon = (holds: () => boolean) =>
   Effect.repeat(Effect.sync(holds), {
     until: (held) => held,
-    schedule: Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recurs(500))
+    schedule: Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recurs(3000))
   })
 
 /** A storm with servers, a client and an orchestrator of its own, and what it leaves open at the servers. */

@@ -149,7 +149,8 @@ export const listen = (
     })
     yield* Effect.acquireRelease(
       Effect.async<void>((resume) => {
-        server.listen(0, "127.0.0.1", () => resume(Effect.void))
+        // Many may come at once: none of them is to be turned away by the system.
+        server.listen(0, "127.0.0.1", 4096, () => resume(Effect.void))
       }),
       () =>
         Effect.async<void>((resume) => {
