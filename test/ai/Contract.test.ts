@@ -28,11 +28,11 @@ const differently: Readonly<Record<string, Behaviour.ErrorData>> = {
 }
 
 /** An error within an answer comes without the headers of that. */
-const withoutHeaders = ({
-  requestId: _requestId,
-  retryAfterMs: _retryAfterMs,
-  ...error
-}: Behaviour.ErrorData) => error
+const withoutHeaders = (error: Behaviour.ErrorData): Behaviour.ErrorData => ({
+  _tag: error._tag,
+  ...(error.reason === undefined ? {} : { reason: error.reason }),
+  ...(error.phase === undefined ? {} : { phase: error.phase })
+})
 
 /** `@effect/ai-anthropic`, held to what Anthropic's API is held to. */
 const subject: EngineContract.Subject<InvalidArgumentError> = {
