@@ -73,7 +73,8 @@ export const agreement = (comparison: Comparison.Comparison): Acceptance => ({
 
 /**
  * Takes the first answer of a step that passes a check of the caller's own: a test run, a query that
- * executes, a schema. A check has until the call's deadline; what it can't decide it doesn't pass.
+ * executes, a schema. A check has half of the time that is left; what it can't decide by then
+ * isn't taken.
  *
  * @since 0.1.0
  * @category acceptances

@@ -135,7 +135,7 @@ interface Rehearsal {
   readonly options: Others
 }
 
-/** A step may take so much of the time that is left: whoever comes after it needs some, too. */
+/** A step or a check may take so much of the time that is left: whoever comes after it needs some, too. */
 const shareOfTime = 0.5
 
 /**
@@ -227,7 +227,7 @@ export const make = (
           .pipe(
             Effect.disconnect,
             Effect.timeoutTo({
-              duration: Math.max(0, so.deadline - now),
+              duration: Math.max(0, shareOfTime * (so.deadline - now)),
               onSuccess: Option.flatMap((answer: AIResult) => books.answerOf(so, answer)),
               onTimeout: () => Option.none()
             })
