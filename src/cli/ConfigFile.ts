@@ -15,6 +15,7 @@ import * as Gateway from "../gateway/Gateway.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as validation from "../internal/validation.js"
 import * as Price from "../Price.js"
+import * as RateLimits from "../RateLimits.js"
 import * as RoutingPolicy from "../RoutingPolicy.js"
 import type { FileError } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
@@ -156,6 +157,11 @@ export const ConfigFile = Schema.Struct({
   ledger: Schema.optionalWith(Schema.Redacted(Schema.NonEmptyString), exact),
   /** What may be spent. */
   budgets: Schema.optionalWith(Budgets.Options.fields.budgets, exact),
+  /** Own limits by provider, for `serve`. */
+  rateLimits: Schema.optionalWith(
+    Schema.Record({ key: AIProvider.AIProvider, value: RateLimits.Limits }),
+    exact
+  ),
   /** What becomes of attempts at providers whose price isn't known, under budgets in USD. */
   unpriced: Budgets.Options.fields.unpriced,
   /** Whom to ask after a provider. */

@@ -19,6 +19,7 @@ import type * as Gateway from "../gateway/Gateway.js"
 import * as MultiLLMOrchestrator from "../MultiLLMOrchestrator.js"
 import * as PriceCatalog from "../PriceCatalog.js"
 import type * as ProviderMetrics from "../ProviderMetrics.js"
+import type * as RateLimits from "../RateLimits.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 import * as RoutingPolicy from "../RoutingPolicy.js"
@@ -42,6 +43,7 @@ export interface Configuration {
   readonly policy: RoutingPolicy.Options
   readonly ledger: Option.Option<Ledger.Ledger>
   readonly budgets: Option.Option<Budgets.Options>
+  readonly rateLimits: RateLimits.Options
   readonly gateway: Gateway.Settings
   /** Whether nothing is configured, so that the providers are simulated. */
   readonly simulated: boolean
@@ -261,6 +263,7 @@ export const load = (
       policy: ConfigFile.policyOf(config),
       ledger,
       budgets: ConfigFile.budgetsOf(config),
+      rateLimits: { providers: config.rateLimits ?? {} },
       gateway: config.gateway ?? {},
       simulated
     }

@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Activity from "../gateway/Activity.js"
 import * as Gateway from "../gateway/Gateway.js"
+import * as access from "../internal/gateway/access.js"
 import * as Reliability from "../Reliability.js"
 import * as Chosen from "./Chosen.js"
 import * as Configuration from "./Configuration.js"
@@ -37,8 +38,8 @@ const options = {
 /** The gateway over what is configured, with all that keeps its providers healthy and its spending bounded. */
 const gateway = (configuration: Configuration.Configuration) => {
   const guards = Layer.merge(
-    // Its default numbers are in range.
-    Layer.orDie(Reliability.layer()),
+    // The numbers were checked when they were read.
+    Layer.orDie(Reliability.layer({ rateLimits: configuration.rateLimits })),
     Ledger.accounting(configuration.ledger, configuration.budgets)
   )
   const activity = Activity.layer.pipe(
@@ -80,6 +81,11 @@ export const command = Command.make("serve", options, (given) =>
       Chosen.load({ ...given, provider: Option.none(), model: Option.none() }),
       yield* Layer.build(client)
     )
+    // Refused before anything listens where others reach it.
+    const isOwn = given.host === "localhost" || access.isLoopback(given.host)
+    if (!isOwn && (configuration.gateway.keys ?? []).length === 0) {
+      return yield* new Gateway.UnprotectedGatewayError({ hostname: given.host })
+    }
     if (configuration.simulated) yield* streams.writeError(`${Configuration.simulatedNotice}\n`)
     return yield* Layer.launch(
       Layer.provide(Layer.provideMerge(announced, gateway(configuration)), listen(given))

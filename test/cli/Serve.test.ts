@@ -60,13 +60,24 @@ describe("serve", () => {
     Effect.gen(function* () {
       const gateway = { keys: [{ id: "web", sha256 }], delivery: "assured", maxBodyBytes: 500 }
       const file = yield* directory({ "config.json": instant({ gateway }) })
-      const { url } = yield* served(["--host", "0.0.0.0"], { env: { ARC_SAGA_CONFIG: file("config.json") } })
-      const here = url.replace("0.0.0.0", "127.0.0.1")
+      const { url: here } = yield* served([], { env: { ARC_SAGA_CONFIG: file("config.json") } })
       const headers = { authorization: "Bearer test-key-web" }
       assert.strictEqual((yield* post(`${here}/v1/chat/completions`, chat)).status, 401)
       const reply = yield* post(`${here}/v1/chat/completions`, { ...chat, stream: true }, headers)
       assert.strictEqual(reply.headers.get("x-saga-delivery"), "assured")
       assert.strictEqual((yield* post(`${here}/v1/chat/completions`, "x".repeat(501), headers)).status, 413)
+    }).pipe(Effect.provide(platform))
+  )
+
+  it.scopedLive("keeps to the rate limits of the file", () =>
+    Effect.gen(function* () {
+      const rateLimits = { a: { requestsPerMinute: 1 } }
+      const file = yield* directory({ "config.json": instant({ rateLimits, chains: { a: [] } }) })
+      const { url } = yield* served(["--config", file("config.json")], {})
+      assert.strictEqual((yield* post(`${url}/v1/chat/completions`, chat)).status, 200)
+      const reply = yield* post(`${url}/v1/chat/completions`, chat)
+      assert.strictEqual(reply.status, 429)
+      assert.include(reply.text, "the limit of 1 requests a minute is reached")
     }).pipe(Effect.provide(platform))
   )
 
