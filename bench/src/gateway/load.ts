@@ -49,7 +49,11 @@ export const call = (target: Target, stream: boolean, lastToken: string): Promis
         response.on("error", reject)
       }
     )
-    asked.on("error", reject)
+    asked.on("error", (error: NodeJS.ErrnoException) => {
+      // The server may close an idle connection at the moment at which it is used again.
+      if (asked.reusedSocket && error.code === "ECONNRESET") resolve(call(target, stream, lastToken))
+      else reject(error)
+    })
     asked.end(body)
   })
 
