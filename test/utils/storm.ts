@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 
 const minute = 60_000
 
-/** Tasks of a whole storm; STORM_TASKS makes it smaller, and its providers with it. */
+/** Tasks of a whole storm; STORM_TASKS makes it smaller (20,000 show all of it), and its providers with it. */
 export const tasks = Number(process.env["STORM_TASKS"] ?? 200_000)
 
 export const outage = { fromMs: 30 * minute, toMs: 50 * minute }
