@@ -24,6 +24,8 @@ import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Price from "../src/Price.js"
@@ -289,6 +291,29 @@ describe("Cascade", () => {
       assert.strictEqual(result.text, "3")
       assert.strictEqual(result.durationMs, 500)
     }).pipe(VirtualTime.simulate())
+  )
+
+  it.effect("logs whose answer it took and who is asked instead, without a word of either", () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const sink = Logger.map(Logger.logfmtLogger, (line) => void lines.push(line))
+      const { complete } = yield* cascade({
+        mini: [says("1")],
+        haiku: [says("1"), says("2")],
+        large: [says("3")]
+      })
+      const asked = yield* task({ id: "a", prompt: "confidential" })
+      yield* Effect.zipRight(complete(asked), complete(asked)).pipe(
+        Logger.withMinimumLogLevel(LogLevel.Debug),
+        Effect.provide(Logger.replace(Logger.defaultLogger, sink))
+      )
+      const own = lines.filter((line) => line.includes("message=cascade_"))
+      const told = (line = "") =>
+        line.split(" ").filter((field) => /^(message|provider|taskId|asked)=/.test(field))
+      assert.sameMembers(told(own[0]), ["message=cascade_accepted", "taskId=a", "provider=mini", "asked=2"])
+      assert.sameMembers(told(own[1]), ["message=cascade_escalated", "taskId=a", "provider=large", "asked=2"])
+      assert.notInclude(lines.join(), "confidential")
+    })
   )
 
   it.effect("asks whom a task pins, and nobody else", () =>

@@ -9,7 +9,7 @@ import * as harness from "./harness.js"
 const lines = (outcomes: ReadonlyArray<unknown>): string =>
   outcomes.map((outcome) => `${JSON.stringify(outcome)}\n`).join("")
 
-const recorded = lines(data.make(600))
+const recorded = lines(data.make(300))
 
 describe("train", () => {
   it.scoped("writes a model, says what it does, and leaves some outcomes alone", () =>
@@ -94,7 +94,7 @@ describe("evaluate", () => {
       const file = yield* harness.directory({ "o.jsonl": recorded })
       const { code, err, out } = yield* harness.run(["evaluate", file("o.jsonl"), "--picture", file("p.svg")])
       assert.strictEqual(code, 0, err)
-      assert.match(out, /^600 tasks, 5 splits, \d+ tested; compared with strong\n/)
+      assert.match(out, /^300 tasks, 5 splits, \d+ tested; compared with strong\n/)
       for (const policy of ["random mixture", "prediction", "cascade, learned", "oracle", "cheapest only"]) {
         assert.match(out, new RegExp(`^ .*%? +${policy} .*%`, "m"))
       }
@@ -116,7 +116,7 @@ describe("evaluate", () => {
 
   it.scoped("measures a model on what train left, as JSON if it is told to", () =>
     Effect.gen(function* () {
-      const two = lines(data.make(600, { providers: [data.cheap, data.strong], answers: false }))
+      const two = lines(data.make(300, { providers: [data.cheap, data.strong], answers: false }))
       const file = yield* harness.directory({ "o.jsonl": two })
       yield* harness.run(["train", file("o.jsonl"), "--out", file("m.json")])
       const { code, out } = yield* harness.run([
@@ -137,7 +137,7 @@ describe("evaluate", () => {
     Effect.gen(function* () {
       const file = yield* harness.directory({
         "o.jsonl": recorded,
-        "two.jsonl": lines(data.make(600, { providers: [data.cheap, data.strong] })),
+        "two.jsonl": lines(data.make(300, { providers: [data.cheap, data.strong] })),
         "text.json": "{",
         "other.json": "{}"
       })

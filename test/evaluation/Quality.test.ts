@@ -111,6 +111,12 @@ describe("thresholds", () => {
     assert.isUndefined(worthOf(thresholds, 0.9, "sturdy"))
   })
 
+  it("don't take a worth that was lucky, between others that keep less", () => {
+    const lucky = (worth: number): number => (worth < 1 || worth > 100 ? 1 : 0.5)
+    const trials = Array.from({ length: 20 }, () => ({ family: "a", best: 1, quality: lucky }))
+    assert.isBelow(worthOf(find(trials, 1), 0.9, "a") ?? Number.NaN, 1)
+  })
+
   it("have nothing to keep of a provider that is never right", () => {
     const trials = [{ family: "a", best: 0, quality: () => 0 }]
     assert.isDefined(worthOf(find(trials, 1), 1, "a"))
