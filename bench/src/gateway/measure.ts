@@ -59,7 +59,7 @@ const measureKind = async (
   stream: boolean,
   { calls, loadMs }: Options
 ): Promise<ReadonlyArray<Measured>> => {
-  for (const target of targets) await burst(() => call(target, stream, lastToken), atOnce, loadMs / 2)
+  for (const target of targets) await burst(() => call(target, stream, lastToken), atOnce, loadMs)
   const took = await latencies(targets, stream, calls)
   const measured: Array<Measured> = []
   for (const target of targets) {
@@ -134,7 +134,9 @@ export const soak = async (minutes: number, judge: Judge): Promise<unknown> => {
     const sampler = setInterval(() => {
       samples.push({ minute: (performance.now() - started) / 60_000, rssMiB: processes.rssMiB(pid) })
     }, 1000)
-    const { calls } = await burst(() => call(target, true, lastToken), streams, minutes * 60_000)
+    const broken: Array<string> = []
+    const one = () => call(target, true, lastToken).catch((error: unknown) => broken.push(String(error)))
+    const { calls } = await burst(one, streams, minutes * 60_000)
     clearInterval(sampler)
     const medianOf = (from: number, to: number) =>
       quantile(
@@ -145,7 +147,7 @@ export const soak = async (minutes: number, judge: Judge): Promise<unknown> => {
       )
     const parts = [0, 0.2, 0.4, 0.6, 0.8].map((from) => ({ from, rssMiB: medianOf(from, from + 0.2) }))
     report.print(
-      `\n${streams} streams at a time for ${minutes} minutes: ${calls} streams, all whole; memory of the gateway`
+      `\n${streams} streams at a time for ${minutes} minutes: ${calls} streams, ${broken.length} of them broken off and told so; memory of the gateway`
     )
     report.table(
       ["minutes", "median RSS"],
@@ -161,7 +163,8 @@ export const soak = async (minutes: number, judge: Judge): Promise<unknown> => {
       1.1,
       " ×"
     )
-    return { calls, samples }
+    judge("streams that broke off, of all", broken.length / calls, 0, "")
+    return { calls, broken, samples }
   } finally {
     processes.end()
   }
