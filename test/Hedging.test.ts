@@ -24,7 +24,7 @@ import { record } from "./utils/guards.js"
 import { runs } from "./utils/property.js"
 
 const { Claude, Gpt4 } = AIProvider
-const { answer, cut, fail, never } = Behaviour
+const { answer, cut, deaf, fail, never } = Behaviour
 
 const text = "Light scatters."
 const other = "Short waves are scattered most."
@@ -75,6 +75,8 @@ const served = (
                 : Effect.dieMessage("a stream without Completed")
             )
       )
+      // Who doesn't let go is closed when it does.
+      if (claude._tag === "Deaf") yield* Effect.sleep("2 minutes")
       assert.strictEqual(yield* made.open, 0)
       const attempts = Exit.isSuccess(exit) ? exit.value.attempts : made.observed
       return {
@@ -195,6 +197,15 @@ describe("Hedging", () => {
       )
     }
   }
+
+  it.effect("doesn't wait long for the slower when that doesn't let go", () =>
+    Effect.gen(function* () {
+      const { ended, exit } = yield* served(deaf(60_000, slow), quick)
+      assert(Exit.isSuccess(exit))
+      assert.deepStrictEqual(ended, ["claude discarded", "gpt4 succeeded"])
+      assert.isAtMost(exit.value.durationMs, 300 + 100 + 6 * 10)
+    })
+  )
 
   it.effect("takes an answer that is empty", () =>
     Effect.gen(function* () {

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type { Refusal } from "../AttemptGuard.js"
 import type { Service as Hedging } from "../Hedging.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
@@ -40,16 +41,39 @@ const outcome = (
     })
   })
 
-/** Ends every attempt but that of the winner. */
-const endOthers = (call: Call): Effect.Effect<void> =>
-  Effect.forEach(
-    Array.from(call.underWay),
-    (attempt) =>
-      attempt === call.winner
-        ? Effect.void
-        : Effect.zipRight(settle(call, attempt, "discarded"), attempt.close(Exit.void)),
-    { discard: true }
+/** Milliseconds that a winner waits for the other engine to let go. */
+const patienceMs = 100
+
+/** Ends what a race leaves behind: all but the winner, or all when nobody waits for the winner any more. */
+const clear = (
+  call: Call,
+  tried: ReadonlyArray<Tried>,
+  exit: Exit.Exit<Attempt, Refusal>
+): Effect.Effect<void> => {
+  const ended = Fiber.interruptAll(tried)
+  const settled = (outcome: "discarded" | "interrupted", close: (attempt: Attempt) => Effect.Effect<void>) =>
+    Effect.suspend(() =>
+      Effect.forEach(
+        Array.from(call.underWay).filter((attempt) => !Exit.isSuccess(exit) || attempt !== exit.value),
+        (attempt) => Effect.zipRight(settle(call, attempt, outcome), close(attempt)),
+        { discard: true }
+      )
+    )
+  const close = (attempt: Attempt) => attempt.close(exit)
+  if (Exit.isFailure(exit)) return Effect.zipRight(ended, settled("interrupted", close))
+  const inTime = Effect.flatMap(Effect.forkDaemon(ended), (ending) =>
+    // The wait can be given up, though the caller can't be interrupted here.
+    Effect.timeoutOption(Effect.interruptible(Fiber.await(ending)), patienceMs)
   )
+  return Effect.flatMap(
+    inTime,
+    Option.match({
+      // Who doesn't let go isn't waited for.
+      onNone: () => settled("discarded", (attempt) => Effect.forkDaemon(close(attempt))),
+      onSome: () => settled("discarded", close)
+    })
+  )
+}
 
 /**
  * Asks an engine, and another one too when the first content of the first is late. Whoever has content
@@ -84,8 +108,8 @@ export const hedged = (
       Effect.gen(function* () {
         const self = yield* Effect.fork(Effect.interruptible(attempt(engine, first)))
         const other = yield* Effect.fork(Effect.interruptible(failing))
-        const winner = yield* Effect.onExit(restore(outcome(call, self, other, () => begun)), () =>
-          Effect.zipRight(Fiber.interruptAll([self, other]), endOthers(call))
+        const winner = yield* Effect.onExit(restore(outcome(call, self, other, () => begun)), (exit) =>
+          clear(call, [self, other], exit)
         )
         call.winner = undefined
         if (winner.finished || goal.reached(winner)) return winner
