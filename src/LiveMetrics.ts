@@ -193,17 +193,25 @@ export const make = ({ isFailure = CircuitBreaker.isFailure, ...options }: Optio
     const unsafeBlend: Service["unsafeBlend"] = (known, now) => {
       const kept = providers.get(known.provider)
       if (kept === undefined) return known
-      const blend = (given: number, measured: Option.Option<number>, samples: number): number =>
+      const { firstTokenMs, successes, tokensPerSecond, totalMs } = kept
+      const blend = <G extends number | undefined>(given: G, measured: Option.Option<number>, of: Samples) =>
         Option.match(measured, {
           onNone: () => given,
-          onSome: (value) => given + (value - given) * Math.min(1, samples / enough)
+          // What nobody gave is what is measured.
+          onSome: (value) =>
+            given === undefined ? value : given + (value - given) * Math.min(1, of.count(now) / enough)
         })
-      const answers = kept.totalMs.count(now)
+      const p50FirstTokenMs = blend(known.p50FirstTokenMs, firstTokenMs.quantile(now, 0.5), firstTokenMs)
+      const p99FirstTokenMs = blend(known.p99FirstTokenMs, firstTokenMs.quantile(now, 0.99), firstTokenMs)
+      const pace = blend(known.tokensPerSecond, tokensPerSecond.quantile(now, 0.5), tokensPerSecond)
       return {
         ...known,
-        p50LatencyMs: blend(known.p50LatencyMs, kept.totalMs.quantile(now, 0.5), answers),
-        p99LatencyMs: blend(known.p99LatencyMs, kept.totalMs.quantile(now, 0.99), answers),
-        successRate: blend(known.successRate, kept.successes.mean(now), kept.successes.count(now))
+        p50LatencyMs: blend(known.p50LatencyMs, totalMs.quantile(now, 0.5), totalMs),
+        p99LatencyMs: blend(known.p99LatencyMs, totalMs.quantile(now, 0.99), totalMs),
+        successRate: blend(known.successRate, successes.mean(now), successes),
+        ...(p50FirstTokenMs === undefined ? {} : { p50FirstTokenMs }),
+        ...(p99FirstTokenMs === undefined ? {} : { p99FirstTokenMs }),
+        ...(pace === undefined ? {} : { tokensPerSecond: pace })
       }
     }
 

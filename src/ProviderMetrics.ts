@@ -40,6 +40,12 @@ export const ProviderMetrics = Schema.Struct({
   p50LatencyMs: atLeastZero("milliseconds"),
   /** Milliseconds that 99 % of the answers take at most. */
   p99LatencyMs: atLeastZero("milliseconds"),
+  /** Milliseconds until the first content, of half of the answers at most; absent when unknown. */
+  p50FirstTokenMs: Schema.optionalWith(atLeastZero("milliseconds"), { exact: true }),
+  /** Milliseconds until the first content, of 99 % of the answers at most; absent when unknown. */
+  p99FirstTokenMs: Schema.optionalWith(atLeastZero("milliseconds"), { exact: true }),
+  /** Tokens per second after the first content; absent when unknown. */
+  tokensPerSecond: Schema.optionalWith(atLeastZero("tokens per second"), { exact: true }),
   /** The share of attempts that succeed, 0 to 1. */
   successRate: between("a share", 1),
   /** How good the answers are, 0 to 10. */

@@ -91,6 +91,17 @@ describe("LiveMetrics", () => {
       const some = live.unsafeBlend(known, 0)
       assert.strictEqual(some.p50LatencyMs, 1000 - (5 / 20) * 800)
       assert.strictEqual(some.p99LatencyMs, 3000 - (5 / 20) * 2800)
+      // What nobody gave is what is measured.
+      assert.deepStrictEqual(
+        [some.p50FirstTokenMs, some.p99FirstTokenMs, some.tokensPerSecond],
+        [100, 100, 1000]
+      )
+      const told = { ...known, p50FirstTokenMs: 300, p99FirstTokenMs: 500, tokensPerSecond: 600 }
+      const blended = live.unsafeBlend(told, 0)
+      assert.deepStrictEqual(
+        [blended.p50FirstTokenMs, blended.p99FirstTokenMs, blended.tokensPerSecond],
+        [250, 400, 700]
+      )
       yield* observeAll(live, [
         ...Array.from({ length: 15 }, () => answer1(200)),
         record({ _tag: "TransientError" })

@@ -18,8 +18,8 @@ export default defineConfig({
     testTimeout: 60_000,
     // Tests of memory collect what is garbage before they look.
     pool: "forks",
-    // Two at least: tests in virtual time wait for the event loop more than they compute.
-    poolOptions: { forks: { execArgv: ["--expose-gc"], maxForks: Math.max(2, availableParallelism() - 1) } },
+    // One more than there are processors: some tests wait for sockets, some for processes of their own.
+    poolOptions: { forks: { execArgv: ["--expose-gc"], maxForks: availableParallelism() + 1 } },
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],

@@ -295,12 +295,24 @@ export class Attempt {
       this.bounds.firstTokenMs
     )
     if (!Number.isFinite(wait)) return Effect.void
-    return Effect.flatMap(this.clock.sleep(Duration.millis(wait)), () => {
-      this.expire()
-      if (this.expired === undefined) return this.watching()
-      this.onExpiry(this.expired)
-      return Effect.void
-    })
+    return Effect.flatMap(this.clock.sleep(Duration.millis(wait)), () =>
+      this.isDue() ? Effect.flatMap(this.turn, () => this.expireOrGoOn()) : this.watching()
+    )
+  }
+
+  /**
+   * On a busy machine timers are looked at before the sockets that were waiting, too: what has come in time
+   * is taken first.
+   */
+  private get turn(): Effect.Effect<void> {
+    return this.clock.sleep(Duration.zero)
+  }
+
+  private expireOrGoOn(): Effect.Effect<void> {
+    this.expire()
+    if (this.expired === undefined) return this.watching()
+    this.onExpiry(this.expired)
+    return Effect.void
   }
 
   private due(): {
@@ -316,10 +328,14 @@ export class Attempt {
     return deadline <= limit.at ? { at: deadline, phase: "total", ms: deadline - this.startedAt } : limit
   }
 
+  /** What is left of times that aren't whole may be too little to sleep. */
+  private isDue(): boolean {
+    return this.due().at - this.clock.unsafeCurrentTimeMillis() < 0.001
+  }
+
   private expire(): void {
-    const { at, ms, phase } = this.due()
-    // What is left of times that aren't whole may be too little to sleep.
-    if (at - this.clock.unsafeCurrentTimeMillis() >= 0.001) return
+    if (!this.isDue()) return
+    const { ms, phase } = this.due()
     this.expired ??= new EngineError.TimeoutError(
       {
         provider: this.engine.provider,

@@ -28,7 +28,7 @@ describe("the command line", () => {
       assert.strictEqual(none.out, "")
       const unknown = yield* harness.run(["foo"])
       assert.strictEqual(unknown.code, 2)
-      assert.match(unknown.err, /use one of 'ask', 'run', 'spend', 'providers'/)
+      assert.match(unknown.err, /use one of 'ask', 'run', 'spend', 'serve', 'providers'/)
       assert.strictEqual(unknown.out, "")
     })
   )
