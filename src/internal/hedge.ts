@@ -16,7 +16,13 @@ type Tried = Fiber.RuntimeFiber<Attempt, Refusal>
 /** Who has content first wins: that is decided in the moment in which it comes. */
 const race = (call: Call): Goal => {
   const wins = (attempt: Attempt): boolean => (call.winner ??= attempt) === attempt
-  return { reached: (attempt) => attempt.hasContent && (wins(attempt) || true), accepts: wins }
+  return {
+    reached: (attempt) => {
+      if (attempt.hasContent) wins(attempt)
+      return attempt.hasContent
+    },
+    accepts: wins
+  }
 }
 
 /** The attempt that has won, or the error of the first when nobody can win any more. */
