@@ -64,11 +64,7 @@ export interface Service extends AttemptGuard.Service {
  */
 export class CircuitBreaker extends Context.Tag("arc-saga/CircuitBreaker")<CircuitBreaker, Service>() {}
 
-const number = <A>(description: string, passes: (n: number) => boolean, value: A & number) =>
-  Schema.optionalWith(Schema.Number.pipe(Schema.filter(passes, { description })), {
-    exact: true,
-    default: () => value
-  })
+const { number } = validation
 
 const isCount = (n: number): boolean => Number.isSafeInteger(n) && n > 0
 const isMillis = (n: number): boolean => n > 0 && Number.isFinite(n)

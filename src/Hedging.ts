@@ -42,11 +42,7 @@ export interface Service {
  */
 export class Hedging extends Context.Tag("arc-saga/Hedging")<Hedging, Service>() {}
 
-const number = (description: string, passes: (n: number) => boolean, value: number) =>
-  Schema.optionalWith(Schema.Number.pipe(Schema.filter(passes, { description })), {
-    exact: true,
-    default: () => value
-  })
+const { number } = validation
 
 /**
  * What is hedged.

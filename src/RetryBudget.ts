@@ -35,11 +35,7 @@ export interface Service {
  */
 export class RetryBudget extends Context.Tag("arc-saga/RetryBudget")<RetryBudget, Service>() {}
 
-const number = (description: string, passes: (n: number) => boolean, value: number) =>
-  Schema.optionalWith(Schema.Number.pipe(Schema.filter(passes, { description })), {
-    exact: true,
-    default: () => value
-  })
+const { number } = validation
 
 /**
  * How many retries there may be.

@@ -111,5 +111,12 @@ export const decoder = <A, I>(
   return (input) => Either.mapLeft(decode(input), (error) => toInvalidArgument(subject, error))
 }
 
+/** A number among some options, and what it is when it isn't given. */
+export const number = (description: string, passes: (n: number) => boolean, value: number) =>
+  Schema.optionalWith(Schema.Number.pipe(Schema.filter(passes, { description })), {
+    exact: true,
+    default: () => value
+  })
+
 /** For values whose fields have just been made by code that the compiler has checked. */
 export const trusted = { disableValidation: true } as const
