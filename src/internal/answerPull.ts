@@ -7,6 +7,7 @@ import type * as ReasoningEngine from "../ReasoningEngine.js"
 import type * as decoding from "./decoding.js"
 import type * as failure from "./failure.js"
 import * as http from "./http.js"
+import { onClose } from "./onClose.js"
 
 type Events = ReadonlyArray<ReasoningEngine.EngineEvent>
 
@@ -66,7 +67,7 @@ export const make = (
     })
   })
   return Effect.as(
-    Effect.addFinalizer(() => (answer.finished && !over ? http.drain(body) : Effect.void)),
+    onClose(() => (answer.finished && !over ? http.drain(body) : Effect.void)),
     pull
   )
 }

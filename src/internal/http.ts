@@ -2,7 +2,7 @@ import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import type * as Chunk from "effect/Chunk"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -27,10 +27,32 @@ export const scoped = (client: HttpClient.HttpClient, secretHeaders: ReadonlyArr
     HttpClient.withScope
   )
 
-/** Opens the body of a response. */
+const isJson = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
+  headers["content-type"]?.toLowerCase().includes("json") === true
+
+/** The body of a response that is of use only when all of it is there, which costs far less than its stream. */
+const inOnePiece = (response: HttpClientResponse.HttpClientResponse): Body => {
+  let taken = false
+  return Effect.suspend(() =>
+    taken
+      ? Effect.fail(Option.none())
+      : Effect.mapBoth(response.arrayBuffer, {
+          onFailure: Option.some,
+          onSuccess: (bytes) => {
+            taken = true
+            return Chunk.of(new Uint8Array(bytes))
+          }
+        })
+  )
+}
+
+/** Opens the body of a response. That of an error is read only as far as it says something. */
 export const open = (
   response: HttpClientResponse.HttpClientResponse
-): Effect.Effect<Body, never, Scope.Scope> => Stream.toPull(response.stream)
+): Effect.Effect<Body, never, Scope.Scope> =>
+  response.status < 300 && isJson(response)
+    ? Effect.sync(() => inOnePiece(response))
+    : Stream.toPull(response.stream)
 
 /** Milliseconds to wait for the end of a body whose content is whole. */
 const maxDrainMs = 20

@@ -2,10 +2,10 @@ import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as waiting from "../waiting.js"
 import { RejectedRequest } from "./rejection.js"
 
 /** How much of a body is taken, and how long it may take to come. */
@@ -71,7 +71,10 @@ const textOf = (
   return Number(length) > limits.maxBodyBytes
     ? Effect.fail(tooLarge(limits))
     : HttpIncomingMessage.withMaxBodySize(
-        Effect.mapError(request.text, () => unreadable),
+        Effect.mapBoth(request.arrayBuffer, {
+          onFailure: () => unreadable,
+          onSuccess: (bytes) => new TextDecoder().decode(bytes)
+        }),
         Option.none()
       )
 }
@@ -103,10 +106,7 @@ export const json = (
 ): Effect.Effect<unknown, RejectedRequest, Scope.Scope> =>
   Effect.flatMap(Effect.forkScoped(textOf(request, limits)), (reading) =>
     Effect.flatMap(
-      Effect.timeoutFail(Fiber.join(reading), {
-        duration: limits.bodyTimeoutMs,
-        onTimeout: () => tooSlow(limits)
-      }),
-      parse
+      waiting.atMost(reading, limits.bodyTimeoutMs),
+      Option.match({ onNone: () => Effect.fail(tooSlow(limits)), onSome: parse })
     )
   )

@@ -10,6 +10,7 @@ import { InvalidArgumentError } from "../../InvalidArgument.js"
 import type { ServeOptions } from "../../MultiLLMOrchestrator.js"
 import type * as Registry from "../../ReasoningEngineRegistry.js"
 import type { Strategy } from "../../Strategy.js"
+import { onClose } from "../onClose.js"
 import * as body from "./body.js"
 import type { Dialect, Question } from "./dialect.js"
 import type { KeyLimits } from "./keyLimits.js"
@@ -45,11 +46,8 @@ const counted = (
   key: ApiKey,
   now: number
 ): Effect.Effect<void, RejectedRequest, Scope.Scope> =>
-  Effect.asVoid(
-    Effect.acquireRelease(
-      Effect.suspend(() => keyLimits.begin(key, now) ?? Effect.void),
-      () => Effect.sync(() => keyLimits.end(key))
-    )
+  Effect.uninterruptible(
+    Effect.suspend(() => keyLimits.begin(key, now) ?? onClose(() => Effect.sync(() => keyLimits.end(key))))
   )
 
 /** On whose behalf a call is: the key's user, if it has one; else whom the header names, or the body. */
@@ -133,7 +131,7 @@ export const answer = (
       ...(task.userId === undefined ? {} : { userId: task.userId })
     })
     // What has ended otherwise stays as it is.
-    yield* Effect.addFinalizer(() => services.activity.end(id, { _tag: "Abandoned" }))
+    yield* onClose(() => services.activity.end(id, { _tag: "Abandoned" }))
     const asked = { dialect, identity: { id, createdAt }, question, task, options, delivery } as const
     return yield* delivery === "live" ? live(services, asked) : whole(services, asked)
   })

@@ -4,6 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as LogLevel from "effect/LogLevel"
 import type * as Scope from "effect/Scope"
 import * as log from "../log.js"
+import { onClose } from "../onClose.js"
 
 /** What a stream gets to say that the gateway's patience is over. */
 const lastWordMs = 1000
@@ -43,7 +44,7 @@ export const make = (patienceMs: number): Effect.Effect<Shutdown> =>
       begun: () => begun,
       track: Effect.withFiberRuntime((fiber) => {
         requests.add(fiber)
-        return Effect.addFinalizer(() =>
+        return onClose(() =>
           Effect.suspend(() => {
             requests.delete(fiber)
             return emptied
