@@ -1,6 +1,5 @@
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -16,6 +15,7 @@ import type * as ReasoningEngine from "../ReasoningEngine.js"
 import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
 import { noPermits, type Permits } from "./guards.js"
+import * as timer from "./timer.js"
 
 /** The time limits of one attempt: `Infinity` where there is none. */
 export interface Bounds {
@@ -53,12 +53,14 @@ export class Attempt {
   private pending: Array<Content> = []
   private firstContentAt: number | undefined = undefined
   private working = false
+  /** Whether the engine was asked at all: the time may have been over before. */
+  private asked = false
   private scope: Scope.CloseableScope | undefined = undefined
   private pull: ReasoningEngine.Pull | undefined = undefined
   /** That of the fiber that began the attempt: its engine keeps the context that it was asked in. */
-  private runtime: Runtime.Runtime<never> | undefined = undefined
+  private runtime: Runtime.Runtime<Scope.Scope> | undefined = undefined
   private child: Fiber.RuntimeFiber<Exit.Exit<void, EngineError.EngineError>> | undefined = undefined
-  private watch: Fiber.RuntimeFiber<void> | undefined = undefined
+  private stopWatching: (() => void) | undefined = undefined
   /** Since when the engine has been asked for more; `Infinity` while nobody waits for it. */
   private waitingSince = Number.POSITIVE_INFINITY
   private expired: EngineError.TimeoutError | undefined = undefined
@@ -85,12 +87,10 @@ export class Attempt {
       })
     const opened = Effect.suspend(() => {
       if (this.pull !== undefined) return more(this.pull)
-      return Effect.flatMap(Scope.make(), (scope) => {
-        this.scope = scope
-        return Effect.flatMap(Scope.extend(this.engine.attempt(this.request), scope), (pull) => {
-          this.pull = pull
-          return more(pull)
-        })
+      this.asked = true
+      return Effect.flatMap(this.engine.attempt(this.request), (pull) => {
+        this.pull = pull
+        return more(pull)
       })
     })
     return this.guard(
@@ -126,7 +126,7 @@ export class Attempt {
   commit(bounds: Bounds): void {
     this.committed = true
     this.bounds = bounds
-    this.stopWatch()
+    this.unwatch()
   }
 
   /** Ends what the engine is doing, and waits until it has ended: for a caller that was interrupted. */
@@ -142,7 +142,7 @@ export class Attempt {
   /** Closes the books. */
   record(outcome: AIResult.Outcome, error: EngineError.EngineError | undefined): AIResult.Attempt {
     this.settled = true
-    this.stopWatch()
+    this.unwatch()
     const usage = this.usageOf(outcome, error)
     const unused = !usage.estimated && usage.inputTokens === 0 && usage.outputTokens === 0
     return {
@@ -167,8 +167,7 @@ export class Attempt {
     error: EngineError.EngineError | undefined
   ): TokenUsage.TokenUsage {
     if (outcome === "succeeded" && this.usage !== undefined) return this.usage
-    // The engine wasn't even asked.
-    if (this.scope === undefined) return TokenUsage.none
+    if (!this.asked) return TokenUsage.none
     const written = this.toolCalls.reduce((sum, call) => sum + call.arguments.length, this.text.length)
     const outputTokens = TokenUsage.estimateTokens(written)
     if (this.usage !== undefined) {
@@ -231,16 +230,22 @@ export class Attempt {
   }
 
   /** Runs the engine's effect in a fiber of its own, within the limits. */
-  private guard(effect: Effect.Effect<void, EngineError.EngineError>): ReturnType<Attempt["advance"]> {
+  private guard(
+    effect: Effect.Effect<void, EngineError.EngineError, Scope.Scope>
+  ): ReturnType<Attempt["advance"]> {
     const runtime = this.runtime
-    return runtime === undefined
-      ? Effect.flatMap(Effect.runtime(), (current) => this.guardIn((this.runtime = current), effect))
-      : Effect.suspend(() => this.guardIn(runtime, effect))
+    if (runtime !== undefined) return Effect.suspend(() => this.guardIn(runtime, effect))
+    return Effect.flatMap(Scope.make(), (scope) => {
+      this.scope = scope
+      return Effect.flatMap(Effect.runtime(), (current) =>
+        this.guardIn((this.runtime = Runtime.provideService(current, Scope.Scope, scope)), effect)
+      )
+    })
   }
 
   private guardIn(
-    runtime: Runtime.Runtime<never>,
-    effect: Effect.Effect<void, EngineError.EngineError>
+    runtime: Runtime.Runtime<Scope.Scope>,
+    effect: Effect.Effect<void, EngineError.EngineError, Scope.Scope>
   ): ReturnType<Attempt["advance"]> {
     this.waitingSince = this.clock.unsafeCurrentTimeMillis()
     this.expire()
@@ -260,7 +265,7 @@ export class Attempt {
         // What is whole stays whole, however long the engine takes to let go.
         resume(this.finished ? Effect.void : error)
       }
-      this.watch ??= Runtime.runFork(runtime, Effect.interruptible(this.watching()))
+      if (this.stopWatching === undefined) this.watch(runtime)
     })
   }
 
@@ -281,12 +286,12 @@ export class Attempt {
       : exit
   }
 
-  private stopWatch(): void {
-    this.watch?.unsafeInterruptAsFork(FiberId.none)
-    this.watch = undefined
+  private unwatch(): void {
+    this.stopWatching?.()
+    this.stopWatching = undefined
   }
 
-  private watching(): Effect.Effect<void> {
+  private watch(runtime: Runtime.Runtime<never>): void {
     const { at } = this.due()
     // Limits move while the watch sleeps, never by less than the shortest of them.
     const wait = Math.min(
@@ -294,25 +299,19 @@ export class Attempt {
       this.bounds.idleMs,
       this.bounds.firstTokenMs
     )
-    if (!Number.isFinite(wait)) return Effect.void
-    return Effect.flatMap(this.clock.sleep(Duration.millis(wait)), () =>
-      this.isDue() ? Effect.flatMap(this.turn, () => this.expireOrGoOn()) : this.watching()
-    )
+    if (!Number.isFinite(wait)) return
+    this.stopWatching = timer.after(this.clock, runtime, wait, () => {
+      if (!this.isDue()) return this.watch(runtime)
+      // On a busy machine timers are looked at before the sockets that were waiting, too: after a turn of the
+      // event loop what has come in time is taken.
+      this.stopWatching = timer.after(this.clock, runtime, 0, () => this.expireOrGoOn(runtime))
+    })
   }
 
-  /**
-   * On a busy machine timers are looked at before the sockets that were waiting, too: what has come in time
-   * is taken first.
-   */
-  private get turn(): Effect.Effect<void> {
-    return this.clock.sleep(Duration.zero)
-  }
-
-  private expireOrGoOn(): Effect.Effect<void> {
+  private expireOrGoOn(runtime: Runtime.Runtime<never>): void {
     this.expire()
-    if (this.expired === undefined) return this.watching()
-    this.onExpiry(this.expired)
-    return Effect.void
+    if (this.expired === undefined) this.watch(runtime)
+    else this.onExpiry(this.expired)
   }
 
   private due(): {

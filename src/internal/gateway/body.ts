@@ -1,11 +1,13 @@
-import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as waiting from "../waiting.js"
+import { onClose } from "../onClose.js"
+import * as timer from "../timer.js"
 import { RejectedRequest } from "./rejection.js"
 
 /** How much of a body is taken, and how long it may take to come. */
@@ -70,13 +72,10 @@ const textOf = (
   if (length === undefined) return counted(request, limits)
   return Number(length) > limits.maxBodyBytes
     ? Effect.fail(tooLarge(limits))
-    : HttpIncomingMessage.withMaxBodySize(
-        Effect.mapBoth(request.arrayBuffer, {
-          onFailure: () => unreadable,
-          onSuccess: (bytes) => new TextDecoder().decode(bytes)
-        }),
-        Option.none()
-      )
+    : Effect.mapBoth(request.arrayBuffer, {
+        onFailure: () => unreadable,
+        onSuccess: (bytes) => new TextDecoder().decode(bytes)
+      })
 }
 
 /** The parser's own message quotes the text, which is a prompt: only the place is taken from it. */
@@ -104,9 +103,13 @@ export const json = (
   request: HttpServerRequest.HttpServerRequest,
   limits: Limits
 ): Effect.Effect<unknown, RejectedRequest, Scope.Scope> =>
-  Effect.flatMap(Effect.forkScoped(textOf(request, limits)), (reading) =>
-    Effect.flatMap(
-      waiting.atMost(reading, limits.bodyTimeoutMs),
+  Effect.flatMap(Effect.runtime<Scope.Scope>(), (runtime) => {
+    const reading = Runtime.runFork(runtime, textOf(request, limits))
+    const ended = onClose(() =>
+      Effect.suspend(() => (reading.unsafePoll() === null ? Fiber.interrupt(reading) : Effect.void))
+    )
+    return Effect.flatMap(
+      Effect.zipRight(ended, timer.awaitFor(reading, runtime, limits.bodyTimeoutMs)),
       Option.match({ onNone: () => Effect.fail(tooSlow(limits)), onSome: parse })
     )
-  )
+  })
