@@ -3,13 +3,14 @@
  *
  * @since 0.1.0
  */
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type * as AIProvider from "./AIProvider.js"
 import type { AIResult } from "./AIResult.js"
 import type * as AITask from "./AITask.js"
@@ -18,6 +19,7 @@ import { InvalidArgumentError } from "./InvalidArgument.js"
 import { taskIdOf } from "./internal/call.js"
 import { tracingFromContext } from "./internal/guards.js"
 import * as log from "./internal/log.js"
+import * as pulls from "./internal/pulls.js"
 import * as traced from "./internal/traced.js"
 import * as ProviderMetrics from "./ProviderMetrics.js"
 import * as ProviderRouter from "./ProviderRouter.js"
@@ -63,6 +65,7 @@ type Sole = ServeOptions & { readonly useFallback: false }
 type Chained = ServeOptions & { readonly useFallback?: true }
 
 type Whole<E> = Effect.Effect<AIResult, E>
+type StreamError = OrchestratorError | SoleOrchestratorError | StreamInterruptedError
 type Streamed<E> = Stream.Stream<StreamEvent, E | StreamInterruptedError>
 
 /**
@@ -259,15 +262,23 @@ export const make = (
       serve: ServeOptions = {}
     ): Streamed<OrchestratorError | SoleOrchestratorError> {
       return traced.stream(tracing, task, (known) =>
-        Stream.unwrap(
-          Effect.map(choose(known, serve), (choice) => {
-            const events = Stream.tapError(router.stream(choice.task, choice.options), failed(choice))
-            return model === undefined
-              ? Stream.onEnd(events, completed(choice))
-              : Stream.tap(events, (event) =>
-                  event._tag === "Completed" ? answered(known, choice, event.result) : Effect.void
-                )
-          })
+        pulls.stream<StreamEvent, StreamError>(
+          Effect.flatMap(choose(known, serve), (choice) =>
+            Effect.map(pulls.open(router.stream(choice.task, choice.options)), (events) =>
+              Effect.tapBoth(events, {
+                onFailure: Option.match({
+                  // Whoever leaves before the end hasn't had all of the answer.
+                  onNone: () => (model === undefined ? completed(choice) : Effect.void),
+                  onSome: failed(choice)
+                }),
+                // Feedback may follow the last event at once.
+                onSuccess: (chunk) => {
+                  const last = model === undefined ? undefined : Option.getOrUndefined(Chunk.last(chunk))
+                  return last?._tag === "Completed" ? answered(known, choice, last.result) : Effect.void
+                }
+              })
+            )
+          )
         )
       )
     }

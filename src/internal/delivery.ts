@@ -1,7 +1,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type * as AIResult from "../AIResult.js"
 import type * as AITask from "../AITask.js"
 import type { EngineError } from "../EngineError.js"
@@ -9,6 +9,7 @@ import type { Commit, RouteOptions } from "../RoutingPolicy.js"
 import { type StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
 import type { Attempt } from "./attempt.js"
 import { advance, type Call, firstContent, type Goal, resultOf, settle, whole } from "./call.js"
+import * as pulls from "./pulls.js"
 import { trusted } from "./validation.js"
 
 /** Finds who answers: an attempt that has enough. */
@@ -43,7 +44,7 @@ export const stream = <E>(
   resume: Resume,
   onCommit?: RouteOptions["onCommit"]
 ): Stream.Stream<StreamEvent, E | StreamInterruptedError> =>
-  Stream.fromPull(
+  pulls.stream(
     Effect.gen(function* () {
       const call = yield* start
       let live: Attempt | undefined

@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Commit } from "../../RoutingPolicy.js"
 import type { StreamEvent } from "../../StreamEvent.js"
+import * as pulls from "../pulls.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
 import { type Asked, defect, eventStream, failed, type Services } from "./serving.js"
@@ -50,7 +51,7 @@ export const live = (
     let whole = false
     let over = false
 
-    const pull = yield* Stream.toPull(
+    const pull = yield* pulls.open(
       orchestrator.stream(task, { ...options, onCommit: (who) => (commit = who) })
     )
 
