@@ -1,4 +1,5 @@
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as TokenUsage from "../../TokenUsage.js"
 
@@ -61,8 +62,38 @@ const Chunk = Schema.Struct({
 /** One event of a stream, or an answer in one piece. */
 export interface Chunk extends Schema.Schema.Type<typeof Chunk> {}
 
+const decode = Schema.decodeUnknownOption(Chunk)
+
+const isAbsent = (value: unknown): boolean => value === undefined || value === null
+
+const isTextDelta = (delta: unknown): boolean =>
+  Predicate.isRecord(delta) &&
+  typeof delta["content"] === "string" &&
+  isAbsent(delta["refusal"]) &&
+  isAbsent(delta["tool_calls"]) &&
+  isAbsent(delta["function_call"])
+
+/**
+ * Whether JSON is a chunk with the next text of the first choice, and nothing else that would have to be
+ * looked at: nearly every event of a stream is, and the look costs a tenth of decoding it.
+ */
+const isText = (json: unknown): json is Chunk => {
+  if (!Predicate.isRecord(json) || typeof json["model"] !== "string") return false
+  const { choices } = json
+  if (!Array.isArray(choices) || choices.length !== 1) return false
+  const [choice]: ReadonlyArray<unknown> = choices
+  return (
+    Predicate.isRecord(choice) &&
+    choice["index"] === 0 &&
+    isAbsent(choice["message"]) &&
+    isAbsent(choice["finish_reason"]) &&
+    isTextDelta(choice["delta"])
+  )
+}
+
 /** Decodes an event's JSON. */
-export const decodeChunk: (json: unknown) => Option.Option<Chunk> = Schema.decodeUnknownOption(Chunk)
+export const decodeChunk = (json: unknown): Option.Option<Chunk> =>
+  isText(json) ? Option.some(json) : decode(json)
 
 const Usage = Schema.Struct({
   prompt_tokens: Schema.NonNegativeInt,
