@@ -178,12 +178,14 @@ export const make = (
     const candidates = (task: AITask.AITask): Effect.Effect<Candidates> =>
       outlook === undefined
         ? Effect.map(Ref.get(state), ({ available, known }) => ({ known, ready: available, later: [] }))
-        : Effect.zipWith(Ref.get(state), Clock.currentTimeMillis, ({ available, known }, now) => {
-            const open = available.filter(({ provider }) => !outlook.closed(provider, task.userId, now))
-            const [ready, later] = Arr.partition(open, ({ provider }) => outlook.exhausted(provider, now))
-            const measured = (metrics: ProviderMetrics.ProviderMetrics) => outlook.measured(metrics, now)
-            return { known, ready: ready.map(measured), later: later.map(measured) }
-          })
+        : Effect.flatMap(Ref.get(state), ({ available, known }) =>
+            Effect.map(Clock.currentTimeMillis, (now) => {
+              const open = available.filter(({ provider }) => !outlook.closed(provider, task.userId, now))
+              const [ready, later] = Arr.partition(open, ({ provider }) => outlook.exhausted(provider, now))
+              const measured = (metrics: ProviderMetrics.ProviderMetrics) => outlook.measured(metrics, now)
+              return { known, ready: ready.map(measured), later: later.map(measured) }
+            })
+          )
 
     const select: Service["select"] = (task, strategy) =>
       Effect.flatMap(candidates(task), ({ known, later, ready }) => {

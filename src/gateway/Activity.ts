@@ -15,6 +15,7 @@ import type * as AIProvider from "../AIProvider.js"
 import type * as AIResult from "../AIResult.js"
 import { AttemptObserver } from "../AttemptObserver.js"
 import * as CircuitBreaker from "../CircuitBreaker.js"
+import { inTurn } from "../internal/inTurn.js"
 import { Day, type Instead, type Spend } from "../internal/gateway/day.js"
 import * as LiveMetrics from "../LiveMetrics.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
@@ -201,7 +202,7 @@ export const make: Effect.Effect<
     observe: (attempt, task) =>
       Effect.zipRight(
         Effect.map(Clock.currentTimeMillis, (now) => see(attempt, task.id, now)),
-        Effect.forEach(told, (each) => each.observe(attempt, task), { discard: true })
+        inTurn(told, (each) => each.observe(attempt, task))
       )
   }
 

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -137,7 +138,8 @@ export const layer = ({ strategies = [], ...given }: Options = {}): Layer.Layer<
           bodyTimeoutMs: settings.bodyTimeoutMs ?? 30_000
         }
       })
-      yield* tracing.onlyIfSeen(server.serve(served))
+      // The gateway has a limit of its own for bodies.
+      yield* HttpIncomingMessage.withMaxBodySize(tracing.onlyIfSeen(server.serve(served)), Option.none())
       yield* Effect.addFinalizer(() => stopping.drain)
     })
   )

@@ -14,6 +14,7 @@ import * as RetryBudget from "../RetryBudget.js"
 import * as SpendLedger from "../SpendLedger.js"
 import * as Telemetry from "../Telemetry.js"
 import type { ProviderMetrics } from "../ProviderMetrics.js"
+import { inTurn } from "./inTurn.js"
 
 /** What stands around the attempts of a router, as far as it is there. */
 export interface Guards {
@@ -145,6 +146,6 @@ export const ended = (
   observers.length === 0 && permits.length === 0
     ? Effect.void
     : Effect.zipRight(
-        Effect.forEach(permits, (permit) => permit.settle(record), { discard: true }),
-        Effect.forEach(observers, (observer) => observer.observe(record, task), { discard: true })
+        inTurn(permits, (permit) => permit.settle(record)),
+        inTurn(observers, (observer) => observer.observe(record, task))
       )

@@ -4,6 +4,7 @@ import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -20,15 +21,24 @@ export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError,
  */
 export const scoped = (client: HttpClient.HttpClient, secretHeaders: ReadonlyArray<string>): Client =>
   client.pipe(
-    HttpClient.withTracerPropagation(false),
-    HttpClient.transformResponse(
-      Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, ...secretHeaders])
+    HttpClient.transformResponse((response) =>
+      Effect.withFiberRuntime<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>(
+        (fiber) =>
+          // Where no spans are made there is nothing to keep out of them.
+          fiber.getFiberRef(FiberRef.currentTracerEnabled) ? discreet(response, secretHeaders) : response
+      )
     ),
     HttpClient.withScope
   )
 
-const isJson = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
-  headers["content-type"]?.toLowerCase().includes("json") === true
+const discreet = <A, E, R>(
+  response: Effect.Effect<A, E, R>,
+  secretHeaders: ReadonlyArray<string>
+): Effect.Effect<A, E, R> =>
+  response.pipe(
+    Effect.locally(HttpClient.currentTracerPropagation, false),
+    Effect.locallyWith(Headers.currentRedactedNames, (names) => [...names, ...secretHeaders])
+  )
 
 /** The body of a response that is of use only when all of it is there, which costs far less than its stream. */
 const inOnePiece = (response: HttpClientResponse.HttpClientResponse): Body => {
@@ -48,9 +58,10 @@ const inOnePiece = (response: HttpClientResponse.HttpClientResponse): Body => {
 
 /** Opens the body of a response. That of an error is read only as far as it says something. */
 export const open = (
-  response: HttpClientResponse.HttpClientResponse
+  response: HttpClientResponse.HttpClientResponse,
+  contentType: string
 ): Effect.Effect<Body, never, Scope.Scope> =>
-  response.status < 300 && isJson(response)
+  response.status < 300 && contentType.toLowerCase().includes("json")
     ? Effect.sync(() => inOnePiece(response))
     : Stream.toPull(response.stream)
 

@@ -146,15 +146,18 @@ export const send = (
     httpError.networkError(telling.provider, error, telling.redact)
   return Effect.gen(function* () {
     const response = yield* Effect.mapError(client.execute(request), onNetwork)
-    const body = yield* http.open(response)
+    // Clients make them anew whenever they are asked for.
+    const { headers } = response
+    const contentType = headers["content-type"] ?? ""
+    const body = yield* http.open(response, contentType)
     const now = yield* Clock.currentTimeMillis
-    const quotas = telling.quotas?.(response.headers, now) ?? {}
+    const quotas = telling.quotas?.(headers, now) ?? {}
     const usedUpForMs = rateLimitHeaders.waitMs(quotas, now)
-    const retryAfterMs = httpError.retryAfterMs(response.headers, now)
-    const requestId = httpError.requestId(response.headers)
+    const retryAfterMs = httpError.retryAfterMs(headers, now)
+    const requestId = httpError.requestId(headers)
     return {
       status: response.status,
-      contentType: response.headers["content-type"] ?? "",
+      contentType,
       quotas,
       body,
       onFailure: (said, begun) =>
@@ -201,13 +204,15 @@ export const attempt = (
   const client = http.scoped(httpClient, Object.keys(wire.secretHeaders))
   const secrets = secretsOf(wire.secretHeaders)
 
+  const json = "application/json"
+  const accepting = (accept: string): HttpClientRequest.HttpClientRequest =>
+    HttpClientRequest.post(wire.url, { headers: { accept, ...wire.headers, ...wire.secretHeaders } })
+  const forStream = accepting("text/event-stream")
+  const forWhole = accepting(json)
+  const contentType = forWhole.headers["content-type"] ?? json
+
   const httpRequest = (body: string, stream: boolean): HttpClientRequest.HttpClientRequest =>
-    HttpClientRequest.post(wire.url).pipe(
-      HttpClientRequest.bodyText(body, "application/json"),
-      HttpClientRequest.setHeader("accept", stream ? "text/event-stream" : "application/json"),
-      HttpClientRequest.setHeaders(wire.headers),
-      HttpClientRequest.setHeaders(wire.secretHeaders)
-    )
+    HttpClientRequest.bodyText(stream ? forStream : forWhole, body, contentType)
 
   const unfit = (description: string) => new EngineError.InputValidationError({ provider, description })
 
@@ -221,9 +226,9 @@ export const attempt = (
     request: ReasoningEngine.Request
   ): Effect.fn.Return<ReasoningEngine.Pull, EngineError.EngineError, Scope.Scope> {
     const stream = wire.streams(request.mode)
-    const json = yield* Either.flatMap(Either.mapLeft(wire.body(request, stream), unfit), encode)
+    const body = yield* Either.flatMap(Either.mapLeft(wire.body(request, stream), unfit), encode)
     const redact = httpError.redactor(secrets, () => wordsOf(request))
-    const reply = yield* send(client, httpRequest(json, stream), { provider, kindOf, quotas, redact })
+    const reply = yield* send(client, httpRequest(body, stream), { provider, kindOf, quotas, redact })
     return yield* pull(yield* granted(reply), wire.answer(request), stream, wire.warnings(request.task))
   })
 }

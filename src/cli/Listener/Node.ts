@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Http from "node:http"
+import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Listener from "../Listener.js"
@@ -35,7 +36,9 @@ export const layer: Layer.Layer<Listener.Listener> = Layer.succeed(Listener.List
   client: Layer.unwrapEffect(
     Effect.map(
       Effect.promise(() => import("@effect/platform-node/NodeHttpClient")),
-      ({ layerUndici }) => layerUndici
+      // Its Layer would carry its own context into every request.
+      ({ makeDispatcher, makeUndici }) =>
+        Layer.scoped(HttpClient.HttpClient, Effect.map(makeDispatcher, makeUndici))
     )
   )
 })
