@@ -42,7 +42,7 @@ buildSync({
     main: "src/main.ts",
     worker: "src/worker.ts",
     upstream: "src/gateway/upstream.ts",
-    serve: "../src/cli/main.ts"
+    bare: "src/gateway/bare.ts"
   },
   outdir: "dist",
   outExtension: { ".js": ".mjs" },
@@ -54,5 +54,8 @@ buildSync({
   sourcemap: true,
   logLevel: "warning"
 })
+
+// The gateway runs as it is installed: in one bundle with its packages.
+run("npm", ["run", "--silent", "build:bin"], root, { shell: process.platform === "win32" })
 
 run(process.execPath, ["dist/main.mjs", ...process.argv.slice(2)], here)

@@ -253,7 +253,9 @@ if (runs("stream")) {
 if (runs("burst")) await countBursts()
 harness.end()
 if (runs("gateway")) {
-  const load = quick ? { calls: 200, loadMs: 3000 } : { calls: 1000, loadMs: 10_000 }
+  const load = quick
+    ? { calls: 200, warmMs: 5000, loadMs: 3000 }
+    : { calls: 1000, warmMs: 15_000, loadMs: 10_000 }
   results["gateway"] = await gateway.measure(load, judge)
 }
 if (soakMinutes > 0) results["soak"] = await gateway.soak(soakMinutes, judge)

@@ -11,6 +11,8 @@ const atOnce = 32
 interface Options {
   /** Calls of each, one after the other, for the latency. */
   readonly calls: number
+  /** How long each is under load before anything is measured, in milliseconds. */
+  readonly warmMs: number
   /** How long each is under load, in milliseconds. */
   readonly loadMs: number
 }
@@ -57,9 +59,9 @@ const underLoad = async (target: processes.Target, stream: boolean, ms: number) 
 const measureKind = async (
   targets: Targets,
   stream: boolean,
-  { calls, loadMs }: Options
+  { calls, loadMs, warmMs }: Options
 ): Promise<ReadonlyArray<Measured>> => {
-  for (const target of targets) await burst(() => call(target, stream, lastToken), atOnce, loadMs)
+  for (const target of targets) await burst(() => call(target, stream, lastToken), atOnce, warmMs)
   const took = await latencies(targets, stream, calls)
   const measured: Array<Measured> = []
   for (const target of targets) {
@@ -80,7 +82,7 @@ const measureKind = async (
 }
 
 const show = (title: string, measured: ReadonlyArray<Measured>, judge: Judge): void => {
-  const [direct, own, peer] = measured
+  const [direct, , own, peer] = measured
   if (direct === undefined || own === undefined || peer === undefined) return
   const ms = (value: number) => `${report.number(value)} ms`
   report.print(`\n${title}`)
@@ -111,7 +113,12 @@ const show = (title: string, measured: ReadonlyArray<Measured>, judge: Judge): v
 export const measure = async (options: Options, judge: Judge): Promise<unknown> => {
   try {
     const direct = await processes.upstream(tokens, 0)
-    const targets = [direct, await processes.arcSaga(direct), await processes.portkey(direct)]
+    const targets = [
+      direct,
+      await processes.bare(direct),
+      await processes.arcSaga(direct),
+      await processes.portkey(direct)
+    ]
     const whole = await measureKind(targets, false, options)
     show(`A plain call over HTTP, ${tokens} tokens`, whole, judge)
     const streamed = await measureKind(targets, true, options)

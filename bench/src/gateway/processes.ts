@@ -79,8 +79,16 @@ export const arcSaga = async (provider: Target, flags: ReadonlyArray<string> = [
     })
   )
   const port = await freePort()
-  const serve = new URL("serve.mjs", import.meta.url).pathname
+  const serve = new URL("../../dist/bin.js", import.meta.url).pathname
   return started("arc-saga", [...flags, serve, "serve", "--port", String(port), "--config", file], port, {})
+}
+
+/** Effect's HTTP server and client with nothing in between. */
+export const bare = async (provider: Target): Promise<Target> => {
+  const port = await freePort()
+  const upstream = `http://127.0.0.1:${provider.port}/v1/chat/completions`
+  const proxy = new URL("bare.mjs", import.meta.url).pathname
+  return started("@effect/platform alone", [proxy, String(port), upstream], port, {})
 }
 
 export const portkey = async (provider: Target): Promise<Target> => {
