@@ -8,6 +8,7 @@ import type * as decoding from "./decoding.js"
 import type * as failure from "./failure.js"
 import * as http from "./http.js"
 import { onClose } from "./onClose.js"
+import * as timer from "./timer.js"
 
 type Events = ReadonlyArray<ReasoningEngine.EngineEvent>
 
@@ -25,7 +26,9 @@ const usagePatience = 1000
 /** The next chunks of a body; a silence while only usage is missing is the body's end. */
 const next = (body: http.Body, answer: decoding.Decoding): http.Body =>
   answer.awaitsUsage
-    ? Effect.timeoutFail(body, { duration: usagePatience, onTimeout: () => Option.none() })
+    ? Effect.flatMap(timer.timeoutOption(body, usagePatience), (pieces) =>
+        Effect.mapError(pieces, () => Option.none())
+      )
     : body
 
 /**

@@ -8,6 +8,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as timer from "./timer.js"
 
 /** The next pieces of a body as the network delivered them; `none` is its end. */
 export type Body = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClientError.HttpClientError>>
@@ -73,7 +74,7 @@ const maxDrainMs = 20
  * request too. A connection to a distant server costs far more than the wait.
  */
 export const drain = (body: Body): Effect.Effect<void> =>
-  Effect.asVoid(Effect.timeoutOption(Effect.interruptible(Effect.exit(Effect.forever(body))), maxDrainMs))
+  Effect.asVoid(timer.timeoutOption(Effect.exit(Effect.forever(body)), maxDrainMs))
 
 /** The text of a whole body. */
 export const readText = (body: Body): Effect.Effect<string, HttpClientError.HttpClientError> =>
@@ -112,5 +113,5 @@ export const readError = (body: Body): Effect.Effect<string> =>
         return left === 0 ? Effect.void : read
       }
     })
-    return Effect.map(Effect.timeoutOption(read, maxErrorMs), () => text)
+    return Effect.map(timer.timeoutOption(read, maxErrorMs), () => text)
   })
