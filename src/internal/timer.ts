@@ -48,6 +48,8 @@ export const awaitFor = <A, E>(
 ): Effect.Effect<Option.Option<A>, E> =>
   Effect.clockWith((clock) =>
     Effect.async<Option.Option<A>, E>((resume) => {
+      const done = fiber.unsafePoll()
+      if (done !== null) return resume(Exit.map(done, Option.some))
       const stop = after(clock, runtime, ms, () => resume(Effect.succeedNone))
       const ended = (exit: Exit.Exit<A, E>): void => {
         stop()
