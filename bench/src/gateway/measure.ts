@@ -45,7 +45,12 @@ const latencies = async (targets: Targets, stream: boolean, calls: number) => {
   return took
 }
 
-const underLoad = async (target: processes.Target, stream: boolean, ms: number) => {
+interface Load {
+  readonly perSecond: number
+  readonly perCoreSecond: number | undefined
+}
+
+const underLoad = async (target: processes.Target, stream: boolean, ms: number): Promise<Load> => {
   const before = target.pid === undefined ? undefined : processes.cpuMs(target.pid)
   const done = await burst(() => call(target, stream, lastToken), atOnce, ms)
   const cpu =
@@ -56,6 +61,31 @@ const underLoad = async (target: processes.Target, stream: boolean, ms: number) 
   }
 }
 
+const rounds = 7
+
+/** In turns as well: the medians over the rounds. */
+const loads = async (targets: Targets, stream: boolean, ms: number): Promise<ReadonlyMap<string, Load>> => {
+  const each = new Map(targets.map(({ name }): [string, Array<Load>] => [name, []]))
+  for (let round = 0; round < rounds; round++) {
+    for (const target of targets) {
+      each.get(target.name)?.push(await underLoad(target, stream, ms / rounds))
+    }
+  }
+  const medianOf = (values: ReadonlyArray<number>) => quantile(values, 0.5)
+  return new Map(
+    Array.from(each, ([name, all]) => {
+      const perCoreSecond = all.flatMap((load) => load.perCoreSecond ?? [])
+      return [
+        name,
+        {
+          perSecond: medianOf(all.map((load) => load.perSecond)),
+          perCoreSecond: perCoreSecond.length === 0 ? undefined : medianOf(perCoreSecond)
+        }
+      ]
+    })
+  )
+}
+
 const measureKind = async (
   targets: Targets,
   stream: boolean,
@@ -63,22 +93,21 @@ const measureKind = async (
 ): Promise<ReadonlyArray<Measured>> => {
   for (const target of targets) await burst(() => call(target, stream, lastToken), atOnce, warmMs)
   const took = await latencies(targets, stream, calls)
-  const measured: Array<Measured> = []
-  for (const target of targets) {
-    const each = took.get(target.name) ?? []
+  const loaded = await loads(targets, stream, loadMs)
+  return targets.map(({ name }) => {
+    const each = took.get(name) ?? []
     const total = each.map(({ total }) => total)
-    measured.push({
-      name: target.name,
+    return {
+      name,
       p50: quantile(total, 0.5),
       p99: quantile(total, 0.99),
       first: quantile(
         each.map(({ first }) => first),
         0.5
       ),
-      ...(await underLoad(target, stream, loadMs))
-    })
-  }
-  return measured
+      ...(loaded.get(name) ?? { perSecond: Number.NaN, perCoreSecond: undefined })
+    }
+  })
 }
 
 const show = (title: string, measured: ReadonlyArray<Measured>, judge: Judge): void => {
