@@ -64,14 +64,12 @@ export interface Chunk extends Schema.Schema.Type<typeof Chunk> {}
 
 const decode = Schema.decodeUnknownOption(Chunk)
 
-const isAbsent = (value: unknown): boolean => value === undefined || value === null
-
 const isTextDelta = (delta: unknown): boolean =>
   Predicate.isRecord(delta) &&
   typeof delta["content"] === "string" &&
-  isAbsent(delta["refusal"]) &&
-  isAbsent(delta["tool_calls"]) &&
-  isAbsent(delta["function_call"])
+  Predicate.isNullable(delta["refusal"]) &&
+  Predicate.isNullable(delta["tool_calls"]) &&
+  Predicate.isNullable(delta["function_call"])
 
 /**
  * Whether JSON is a chunk with the next text of the first choice, and nothing else that would have to be
@@ -85,8 +83,8 @@ const isText = (json: unknown): json is Chunk => {
   return (
     Predicate.isRecord(choice) &&
     choice["index"] === 0 &&
-    isAbsent(choice["message"]) &&
-    isAbsent(choice["finish_reason"]) &&
+    Predicate.isNullable(choice["message"]) &&
+    Predicate.isNullable(choice["finish_reason"]) &&
     isTextDelta(choice["delta"])
   )
 }
