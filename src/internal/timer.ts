@@ -71,11 +71,14 @@ export const timeoutOption = <A, E>(
   effect: Effect.Effect<A, E>,
   ms: number
 ): Effect.Effect<Option.Option<A>, E> =>
-  Effect.flatMap(Effect.runtime(), (runtime) => {
-    const running = Runtime.runFork(runtime, Effect.interruptible(effect))
-    const interrupted = Fiber.interrupt(running)
-    return Effect.flatMap(
-      Effect.onInterrupt(awaitFor(running, runtime, ms), () => interrupted),
-      (result) => Effect.as(Option.isSome(result) ? Effect.void : interrupted, result)
-    )
-  })
+  // Whoever begins it is sure to end it: nothing comes between the two.
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.runtime(), (runtime) => {
+      const running = Runtime.runFork(runtime, Effect.interruptible(effect))
+      const interrupted = Fiber.interrupt(running)
+      return Effect.flatMap(
+        Effect.onInterrupt(restore(awaitFor(running, runtime, ms)), () => interrupted),
+        (result) => Effect.as(Option.isSome(result) ? Effect.void : interrupted, result)
+      )
+    })
+  )

@@ -103,13 +103,15 @@ export const json = (
   request: HttpServerRequest.HttpServerRequest,
   limits: Limits
 ): Effect.Effect<unknown, RejectedRequest, Scope.Scope> =>
-  Effect.flatMap(Effect.runtime<Scope.Scope>(), (runtime) => {
-    const reading = Runtime.runFork(runtime, textOf(request, limits))
-    const ended = onClose(() =>
-      Effect.suspend(() => (reading.unsafePoll() === null ? Fiber.interrupt(reading) : Effect.void))
-    )
-    return Effect.flatMap(
-      Effect.zipRight(ended, timer.awaitFor(reading, runtime, limits.bodyTimeoutMs)),
-      Option.match({ onNone: () => Effect.fail(tooSlow(limits)), onSome: parse })
-    )
-  })
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.runtime<Scope.Scope>(), (runtime) => {
+      const reading = Runtime.runFork(runtime, Effect.interruptible(textOf(request, limits)))
+      const ended = onClose(() =>
+        Effect.suspend(() => (reading.unsafePoll() === null ? Fiber.interrupt(reading) : Effect.void))
+      )
+      return Effect.flatMap(
+        Effect.zipRight(ended, restore(timer.awaitFor(reading, runtime, limits.bodyTimeoutMs))),
+        Option.match({ onNone: () => Effect.fail(tooSlow(limits)), onSome: parse })
+      )
+    })
+  )
