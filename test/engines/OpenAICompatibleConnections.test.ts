@@ -58,6 +58,20 @@ describe.each(clients)("OpenAICompatible over %s", (_, client) => {
     }).pipe(Effect.provide(client))
   )
 
+  it.scopedLive("closes the connection when it is interrupted halfway through an answer in one piece", () =>
+    Effect.gen(function* () {
+      const head = RawServer.chunkedHead("application/json")
+      const server = yield* RawServer.make([RawServer.send(head + RawServer.chunk('{"choices":['))])
+      const made = yield* engine(server.url, { completeOver: "json" })
+      const fiber = yield* Effect.fork(attempts.events(made, yield* task()))
+      yield* server.received(0)
+      // Until it waits for the rest.
+      yield* Effect.sleep("30 millis")
+      yield* Fiber.interrupt(fiber)
+      assert.isTrue(Option.isSome(yield* Effect.timeoutOption(server.closed(0), "1 second")))
+    }).pipe(Effect.provide(client))
+  )
+
   it.scopedLive("fails with TransientError (network) when the connection breaks before the headers", () =>
     Effect.gen(function* () {
       const server = yield* RawServer.make([RawServer.reset])

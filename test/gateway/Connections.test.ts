@@ -134,6 +134,30 @@ describe("a body", () => {
     })
   )
 
+  it.scopedLive("may have as many bytes as the gateway says, whatever the server below it takes", () =>
+    Effect.gen(function* () {
+      const { engines: scripted, url } = yield* start({ engines })
+      const content = "x".repeat(12 * 1024 * 1024)
+      const reply = yield* post(`${url}/v1/chat/completions`, {
+        ...chat,
+        messages: [{ role: "user", content }]
+      })
+      assert.strictEqual(reply.status, 200)
+      const [call] = yield* scripted[0]?.calls ?? Effect.succeed([])
+      assert.isTrue(call?.request.task.messages[0].content === content)
+      const over = yield* post(`${url}/v1/chat/completions`, "x".repeat(20 * 1024 * 1024 + 1))
+      assert.strictEqual(over.status, 413)
+    })
+  )
+
+  it.scopedLive("may begin with a byte order mark", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start({ engines })
+      const reply = yield* post(`${url}/v1/chat/completions`, `\uFEFF${JSON.stringify(chat)}`)
+      assert.strictEqual(reply.status, 200)
+    })
+  )
+
   it.scopedLive("that doesn't tell its length is refused as soon as it is too long", () =>
     Effect.gen(function* () {
       const { url } = yield* start({ engines, gateway: limits })
