@@ -1,3 +1,4 @@
+import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import { assert, describe, it } from "@effect/vitest"
 import { AIProvider, ReasoningEngine } from "arc-saga"
 import { Behaviour } from "arc-saga/testing"
@@ -136,7 +137,10 @@ describe("a body", () => {
 
   it.scopedLive("may have as many bytes as the gateway says, whatever the server below it takes", () =>
     Effect.gen(function* () {
-      const { engines: scripted, url } = yield* start({ engines })
+      const { engines: scripted, url } = yield* HttpIncomingMessage.withMaxBodySize(
+        start({ engines }),
+        Option.some(1000)
+      )
       const content = "x".repeat(12 * 1024 * 1024)
       const reply = yield* post(`${url}/v1/chat/completions`, {
         ...chat,
