@@ -15,7 +15,7 @@ import * as Stream from "effect/Stream"
 import type * as AIProvider from "./AIProvider.js"
 import type * as AITask from "./AITask.js"
 import * as EngineError from "./EngineError.js"
-import * as cargo from "./internal/cargo.js"
+import * as attachment from "./internal/attachment.js"
 import type * as Price from "./Price.js"
 import type * as TokenUsage from "./TokenUsage.js"
 
@@ -386,7 +386,7 @@ export const lacks = (engine: ReasoningEngine, task: AITask.AITask): ReadonlyArr
   if (!can.systemPrompt && task.systemPrompt !== undefined) missing.push("a system prompt")
   if (!can.jsonSchema && (task.responseFormat?.type ?? "text") !== "text") missing.push("JSON answers")
   if (!can.images && task.messages.some(hasImage)) missing.push("images")
-  missing.push(...cargo.left(engine, task))
+  missing.push(...attachment.left(engine, task))
   return missing
 }
 

@@ -25,7 +25,7 @@ import type * as Redacted from "effect/Redacted"
 import type * as AITask from "../AITask.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import * as attempt from "../internal/ai/attempt.js"
-import * as cargo from "../internal/cargo.js"
+import * as attachment from "../internal/attachment.js"
 import * as PriceCatalog from "../PriceCatalog.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
@@ -99,7 +99,7 @@ export const make = (
       capabilities,
       attempt: attempt.make(model, { ...options, streams })
     })
-    return PriceCatalog.resolve(cargo.taking(engine), options.baseUrl ?? "")
+    return PriceCatalog.resolve(attachment.taking(engine), options.baseUrl ?? "")
   })
 
 /**

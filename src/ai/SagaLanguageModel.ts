@@ -29,7 +29,7 @@ import { ModelCall } from "../internal/ai/modelCall.js"
 import * as report from "../internal/ai/report.js"
 import { translate } from "../internal/ai/toTask.js"
 import { Weave } from "../internal/ai/weave.js"
-import * as cargo from "../internal/cargo.js"
+import * as attachment from "../internal/attachment.js"
 import * as MultiLLMOrchestrator from "../MultiLLMOrchestrator.js"
 import type { StreamInterruptedError } from "../StreamEvent.js"
 import { CallOptions } from "./CallOptions.js"
@@ -90,7 +90,7 @@ const prepare = (
     const { beyond, fields } = translate(asked)
     const call = new ModelCall(asked, beyond)
     return Effect.map(AITask.make({ ...own, ...fields, mode }), (task) => ({
-      task: cargo.load(task, call),
+      task: attachment.attach(task, call),
       serve: {
         ...(strategy === undefined ? {} : { strategy }),
         ...(useFallback === undefined ? {} : { useFallback })

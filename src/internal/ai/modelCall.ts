@@ -3,7 +3,7 @@ import type * as Response from "@effect/ai/Response"
 import type * as AIProvider from "../../AIProvider.js"
 import type * as AITask from "../../AITask.js"
 import type { TextDelta, ToolCallEvent } from "../../ReasoningEngine.js"
-import * as cargo from "../cargo.js"
+import * as attachment from "../attachment.js"
 
 /** What a language model is asked. */
 export type Asked = Pick<LanguageModel.ProviderOptions, "prompt" | "responseFormat" | "toolChoice" | "tools">
@@ -12,10 +12,10 @@ export type Asked = Pick<LanguageModel.ProviderOptions, "prompt" | "responseForm
 export type Part = Response.StreamPartEncoded
 
 /**
- * A call of a language model, as the cargo of the task that stands for it: engines that are language
+ * A call of a language model, as the attachment of the task that stands for it: engines that are language
  * models are asked what was asked, and leave here what they answered that an engine's events don't say.
  */
-export class ModelCall implements cargo.Cargo {
+export class ModelCall implements attachment.Attachment {
   /** Of each provider that finished: the parts that its events haven't brought, or of a whole answer all. */
   readonly endings = new Map<AIProvider.AIProvider, ReadonlyArray<Part>>()
 
@@ -27,7 +27,7 @@ export class ModelCall implements cargo.Cargo {
 
 /** The call of a language model that a task stands for, where it does. */
 export const of = (task: AITask.AITask): ModelCall | undefined => {
-  const carried = cargo.of(task)
+  const carried = attachment.of(task)
   return carried instanceof ModelCall ? carried : undefined
 }
 
