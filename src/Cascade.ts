@@ -22,8 +22,8 @@ import type { AIResult } from "./AIResult.js"
 import type * as AITask from "./AITask.js"
 import * as CostOptimizer from "./CostOptimizer.js"
 import type { InvalidArgumentError } from "./InvalidArgument.js"
-import { taskIdOf } from "./internal/call.js"
 import * as books from "./internal/cascadeBooks.js"
+import * as ids from "./internal/ids.js"
 import * as log from "./internal/log.js"
 import * as validation from "./internal/validation.js"
 import * as ProviderRouter from "./ProviderRouter.js"
@@ -263,7 +263,7 @@ export const make = (
 
     const rehearse = (task: AITask.AITask): Effect.Effect<Rehearsal, CascadeError> =>
       Effect.gen(function* () {
-        const id = yield* taskIdOf(task)
+        const id = yield* ids.ofTask(task)
         const startedAt = yield* Clock.currentTimeMillis
         const begun = { startedAt, deadline: startedAt + (task.timeoutMs ?? plan.timeoutMs), asked: [] }
         const named = { ...task, id }

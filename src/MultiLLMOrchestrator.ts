@@ -16,8 +16,8 @@ import type { AIResult } from "./AIResult.js"
 import type * as AITask from "./AITask.js"
 import * as CostOptimizer from "./CostOptimizer.js"
 import { InvalidArgumentError } from "./InvalidArgument.js"
-import { taskIdOf } from "./internal/call.js"
 import { tracingFromContext } from "./internal/guards.js"
+import * as ids from "./internal/ids.js"
 import * as log from "./internal/log.js"
 import * as pulls from "./internal/pulls.js"
 import * as traced from "./internal/traced.js"
@@ -207,7 +207,7 @@ export const make = (
       Effect.flatMap(strategyOf(serve), (strategy) =>
         Effect.flatMap(orderOf(task, strategy), (order) =>
           Effect.flatMap(providerOf(task, order, strategy), (provider) =>
-            Effect.flatMap(taskIdOf(task), (taskId) =>
+            Effect.flatMap(ids.ofTask(task), (taskId) =>
               Effect.flatMap(optimizer.unavailable, (unavailable) => {
                 const fields = { taskId, provider }
                 return log.eventAs(

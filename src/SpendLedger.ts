@@ -17,7 +17,7 @@ import * as AIResult from "./AIResult.js"
 import type * as AITask from "./AITask.js"
 import type * as AttemptObserver from "./AttemptObserver.js"
 import type { InvalidArgumentError } from "./InvalidArgument.js"
-import * as id from "./internal/id.js"
+import * as ids from "./internal/ids.js"
 import * as books from "./internal/ledger/books.js"
 import * as validation from "./internal/validation.js"
 import * as TokenUsage from "./TokenUsage.js"
@@ -170,7 +170,7 @@ export class SpendLedger extends Context.Tag("arc-saga/SpendLedger")<SpendLedger
  * @category constructors
  */
 export const rowOf = (attempt: AIResult.Attempt, task: AITask.AITask): Effect.Effect<Row> =>
-  Effect.map(id.make(attempt.startedAt), (id) => ({
+  Effect.map(ids.row(attempt.startedAt), (id) => ({
     id,
     taskId: task.id ?? "",
     userId: Option.fromNullable(task.userId),

@@ -31,7 +31,7 @@ import type { InvalidArgumentError } from "../InvalidArgument.js"
 import { forEachBatch } from "../internal/batches.js"
 import { Shares } from "../internal/budgets/shares.js"
 import * as table from "../internal/budgets/table.js"
-import * as id from "../internal/id.js"
+import * as ids from "../internal/ids.js"
 import * as validation from "../internal/validation.js"
 import * as writer from "../internal/writer.js"
 
@@ -147,7 +147,7 @@ export const make = (
 > =>
   Effect.gen(function* () {
     const { drainMs = 10_000, leaseMs = 60_000, patienceMs = 1000, reserveMs = 5000 } = yield* decode(options)
-    const owner = yield* Effect.flatMap(Clock.currentTimeMillis, id.make)
+    const owner = yield* Effect.flatMap(Clock.currentTimeMillis, ids.row)
     const shares = new Shares()
     const accounts = yield* table.make({ owner, leaseMs, shares })
     /** One write at a time, so that the latest numbers are written last. */

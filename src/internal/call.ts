@@ -3,7 +3,6 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
 import type * as AIResult from "../AIResult.js"
 import type * as AITask from "../AITask.js"
 import type { Refusal } from "../AttemptGuard.js"
@@ -14,6 +13,7 @@ import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
 import { Attempt, type Bounds } from "./attempt.js"
 import { admit, ended, type Guards, noPermits, type Permits } from "./guards.js"
+import * as ids from "./ids.js"
 
 /** The state of one call. No other call sees it. */
 export interface Call {
@@ -42,14 +42,8 @@ export interface Call {
   spent: ReasoningEngine | undefined
 }
 
-/** The task's own name, or one made up from the Random of the fiber. */
-export const taskIdOf = (task: AITask.AITask): Effect.Effect<string> =>
-  task.id === undefined
-    ? Effect.map(Random.next, (n) => `task-${Math.floor(n * Number.MAX_SAFE_INTEGER).toString(36)}`)
-    : Effect.succeed(task.id)
-
 export const begin = (task: AITask.AITask, limits: Limits, guards: Guards): Effect.Effect<Call> =>
-  Effect.flatMap(taskIdOf(task), (taskId) =>
+  Effect.flatMap(ids.ofTask(task), (taskId) =>
     Effect.clockWith((clock) => {
       const startedAt = clock.unsafeCurrentTimeMillis()
       const deadline = startedAt + (task.timeoutMs ?? limits.timeoutMs)

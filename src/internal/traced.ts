@@ -4,12 +4,12 @@ import type { AIResult } from "../AIResult.js"
 import type * as AITask from "../AITask.js"
 import type { StreamEvent } from "../StreamEvent.js"
 import type { Tracing } from "../Telemetry.js"
-import { taskIdOf } from "./call.js"
+import * as ids from "./ids.js"
 
 type Tagged = { readonly _tag: string }
 
 const named = <M extends AITask.Mode>(task: AITask.AITask<M>) =>
-  Effect.map(taskIdOf(task), (id) => ({ ...task, id }))
+  Effect.map(ids.ofTask(task), (id) => ({ ...task, id }))
 
 /** A complete call, told to the telemetry where there is one. */
 export const complete = <E extends Tagged>(

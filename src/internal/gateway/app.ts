@@ -4,19 +4,14 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
-import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import * as ids from "../ids.js"
 import type * as call from "./call.js"
 import * as metrics from "./metrics.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
 import * as routes from "./routes.js"
 import { defect, failed, refusal } from "./serving.js"
-
-const requestId = Effect.map(
-  Random.next,
-  (n) => `req-${Math.floor(n * Number.MAX_SAFE_INTEGER).toString(36)}`
-)
 
 const noRoute = new RejectedRequest({
   reason: "no-route",
@@ -63,7 +58,7 @@ export const make = (setup: call.Setup): Effect.Effect<HttpApp.Default<never, Sc
 
     return Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
-      const id = yield* requestId
+      const id = yield* ids.request
       const route = routeOf(routes.pathOf(request))
       const name = route?.name ?? "other"
       const tell = (failure: problem.Failure) =>
