@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
-import * as answerPull from "../../src/internal/chatCompletions/pull.js"
+import { Answer } from "../../src/internal/chatCompletions/answer.js"
+import * as decoding from "../../src/internal/decoding.js"
 import * as sse from "../../src/internal/sse.js"
 import * as ReasoningEngine from "../../src/ReasoningEngine.js"
 import * as attempts from "../utils/attempts.js"
@@ -10,9 +11,11 @@ import { counted, delta, finish } from "../utils/chatCompletions.js"
 
 const encoder = new TextEncoder()
 
+const streamDecoder = () => decoding.streamDecoder(new Answer({ model: "gpt-4o", awaitUsage: true }), true)
+
 /** Decodes a body that comes in pieces of the given lengths. */
 const decode = (bytes: Uint8Array, lengths: ReadonlyArray<number>) =>
-  bodies.decode(answerPull.streamDecoder({ model: "gpt-4o", awaitUsage: true }, true), bytes, lengths)
+  bodies.decode(streamDecoder(), bytes, lengths)
 
 describe("OpenAICompatible decoding", () => {
   const whole = encoder.encode(
@@ -165,7 +168,7 @@ describe("OpenAICompatible decoding", () => {
     assert.isTrue(reader.overflowed())
     assert.deepStrictEqual(reader.feed(encoder.encode("\n\ndata: a\n\n")), [])
     assert.deepStrictEqual(reader.end(), [])
-    const decoder = answerPull.streamDecoder({ model: "gpt-4o", awaitUsage: true }, true)
+    const decoder = streamDecoder()
     decoder.feed(Array.from({ length: 17 }, () => new Uint8Array(1024 * 1024).fill(65)))
     assert.strictEqual(decoder.answer.failure?.kind, "malformed")
     assert.deepStrictEqual(decoder.end(), [])
