@@ -18,7 +18,7 @@ const [
 ] = process.argv.slice(2)
 
 /** What nobody outside can import. */
-const closed = /^(internal|cli|reference)\//
+const closed = /^(cli|reference)\/|(^|\/)internal\//
 
 /** @param {string} text */
 const linesOf = (text) => text.replaceAll(/^ ?\* ?/gm, "").trim()
@@ -46,8 +46,11 @@ const statement =
   /(\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?^((?:export|declare) [\s\S]*?)(?=^(?:\/\*\*|export |declare |import )|(?![\s\S]))/gm
 const exported = /^export (?:declare )?(?:const|class|function|interface|type|abstract class) (\w+)/
 
-/** What a module passes on of others, each of which has a page of its own. */
-const passedOn = /^export (?:type )?\{.+\} from .*$/gm
+/** What a module exports of other files. */
+const passedOn = /^export (?:type )?\{(.+)\} from "(.+)\.js".*$/gm
+
+/** @param {string} file */
+const isInternal = (file) => /(^|\/)internal\//.test(file)
 
 /**
  * The exports of a module, in their order. The base of a class, where its fields are, is part of it.
@@ -78,6 +81,20 @@ const exportsOf = (text) => {
 }
 
 /** @typedef {ReturnType<typeof exportsOf>[number]} Export */
+
+/**
+ * What a module exports of its internals: they have no page, so that it stands on the module's.
+ *
+ * @param {string} module
+ * @param {string} text
+ */
+const internalsOf = (module, text) =>
+  [...text.matchAll(passedOn)].flatMap(([, names = "", file = ""]) => {
+    if (!isInternal(file)) return []
+    const wanted = names.split(",").map((name) => name.trim().replace(/^type /, ""))
+    const source = path.join(declarations, path.dirname(module), `${file}.d.ts`)
+    return exportsOf(fs.readFileSync(source, "utf8")).filter(({ name }) => wanted.includes(name))
+  })
 
 /** @param {Export} found */
 const entry = ({ code, docs, name }) =>
@@ -113,8 +130,12 @@ const pageOf = (module, introduction, text, exports) => {
   const sections = categories.map((category) =>
     [`## ${category}`, ...exports.filter(({ docs }) => docs.category === category).map(entry)].join("\n\n")
   )
-  const others = text.match(passedOn) ?? []
-  if (others.length > 0) sections.push(`## of other modules\n\n\`\`\`ts\n${others.join("\n")}\n\`\`\``)
+  // Each of them has a page of its own.
+  const others = [...text.matchAll(passedOn)].filter(([, , file = ""]) => !isInternal(file))
+  if (others.length > 0) {
+    const lines = others.map(([line]) => line)
+    sections.push(`## of other modules\n\n\`\`\`ts\n${lines.join("\n")}\n\`\`\``)
+  }
   return `${[`# ${module}`, introduction, ...sections].join("\n\n")}\n`
 }
 
@@ -131,7 +152,7 @@ const faults = []
 const index = []
 for (const module of modules) {
   const text = fs.readFileSync(path.join(declarations, `${module}.d.ts`), "utf8")
-  const exports = exportsOf(text)
+  const exports = [...internalsOf(module, text), ...exportsOf(text)]
   for (const { docs, documented, name } of exports) {
     if (!documented) faults.push(`${module}.${name}: no docstring`)
     else if (!docs.since) faults.push(`${module}.${name}: no @since`)

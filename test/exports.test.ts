@@ -47,7 +47,8 @@ describe("arc-saga", () => {
   it.each(modules)("documents %s and says since when each export is there", (name) => {
     const source = read(`src/${name}.ts`)
     assert.match(source, /^\/\*\*\n \* [A-Z]/)
-    const exported = source.match(/^export /gm)?.length ?? 0
+    // What comes from elsewhere says so there.
+    const exported = source.match(/^export (?!.* from )/gm)?.length ?? 0
     const since = source.match(/@since \d+\.\d+\.\d+/g)?.length ?? 0
     assert.isAtLeast(since, exported + 1)
   })

@@ -135,6 +135,19 @@ Since 0.1.0.
     for (const module of ["internal/Secret", "cli/Main", "gathering"]) assert.isUndefined(page(module))
   })
 
+  it("shows what a module exports of its internals, where the module is", () => {
+    const { faults, page } = reference({
+      Count: `export { type Counter, increment } from "./internal/counter.js";\n`,
+      "internal/counter": `${documented}export declare const secret: number;\n`
+    })
+    assert.deepStrictEqual(faults, [""])
+    const shown = page("Count") ?? ""
+    assert.include(shown, "### increment\n\nAdds one. See `Counter`.")
+    assert.include(shown, "### Counter\n\nWhat counts.")
+    assert.notInclude(shown, "secret")
+    assert.notInclude(shown, "of other modules")
+  })
+
   it("tells of every export that lacks something, and of those that it doesn't understand", () => {
     const { faults, status } = reference(
       {
