@@ -3,7 +3,7 @@ import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
-import { InvalidArgumentError } from "../InvalidArgument.js"
+import { InvalidArgumentError } from "./invalidArgument.js"
 
 type Path = ReadonlyArray<PropertyKey>
 
