@@ -21,73 +21,15 @@ import type * as AttemptGuard from "./AttemptGuard.js"
 import * as BudgetExceeded from "./BudgetExceeded.js"
 import * as BudgetStore from "./BudgetStore.js"
 import type { InvalidArgumentError } from "./InvalidArgument.js"
+import { Budget, Tokens } from "./internal/budgets/budget.js"
 import { inUnit, type Rule, ruleOf } from "./internal/budgets/rule.js"
 import * as log from "./internal/log.js"
 import * as validation from "./internal/validation.js"
 import { type WorstCase, worstCase } from "./internal/worstCase.js"
 
+export { Budget, Period } from "./internal/budgets/budget.js"
+
 const exact = { exact: true } as const
-
-const whole = (what: string) =>
-  Schema.Number.pipe(
-    Schema.filter((n) => Number.isSafeInteger(n) && n > 0, {
-      description: `${what} (a whole number above 0)`
-    })
-  )
-
-/**
- * How long a budget's period is: a day or a month of UTC.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const Period = Schema.Literal("day", "month")
-
-/**
- * A budget.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const Budget = Schema.Struct({
-  /** Names it in errors and in the store. */
-  name: Schema.NonEmptyString,
-  /**
-   * Whose it is. A task without a `userId` isn't counted by a budget of users, one without a `keyId` by
-   * none of keys.
-   */
-  scope: BudgetExceeded.Scope,
-  /** The one user or key that it is for; when absent, each has such a budget. */
-  subject: Schema.optionalWith(Schema.NonEmptyString, exact),
-  period: Period,
-  /** What may be spent in a period, in USD. Either this or `tokens`. */
-  usd: Schema.optionalWith(
-    Schema.Number.pipe(
-      Schema.filter((usd) => usd >= 0 && usd <= 1_000_000, { description: "an amount from 0 to 1000000 USD" })
-    ),
-    exact
-  ),
-  /** The tokens that may be used in a period, read and written ones together. Either this or `usd`. */
-  tokens: Schema.optionalWith(whole("a number of tokens"), exact)
-}).pipe(
-  Schema.filter(({ scope, subject, tokens, usd }) => {
-    if ((usd === undefined) === (tokens === undefined)) {
-      const actual = usd === undefined ? "neither" : "both"
-      return { path: ["usd"], message: `Expected either usd or tokens, actual ${actual}` }
-    }
-    return scope === "overall" && subject !== undefined
-      ? { path: ["subject"], message: "Expected none in a budget of everybody, actual one" }
-      : undefined
-  })
-)
-
-/**
- * A budget.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Budget extends Schema.Schema.Type<typeof Budget> {}
 
 /**
  * Which budgets there are, and how calls are held against them.
@@ -109,7 +51,7 @@ export const Options = Schema.Struct({
    * The tokens that the answer to a task may have that doesn't limit them itself; 4096 when absent. Without
    * a limit there is no most that a call can cost.
    */
-  maxOutputTokens: Schema.optionalWith(whole("a number of tokens"), exact),
+  maxOutputTokens: Schema.optionalWith(Tokens, exact),
   /**
    * What becomes of an attempt at a provider whose price isn't known, under a budget in USD: it is refused
    * (when absent), or allowed and counted as nothing.

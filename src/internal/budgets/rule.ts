@@ -1,7 +1,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Hash from "effect/Hash"
-import type { Budget } from "../../Budgets.js"
-import type { Account } from "../../BudgetStore.js"
+import type { Budget } from "./budget.js"
+import type { Account } from "./account.js"
 import * as Usd from "../../Usd.js"
 
 /** A budget, ready to be applied. */

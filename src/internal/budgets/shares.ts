@@ -1,4 +1,4 @@
-import type { Account, Balance, Charge } from "../../BudgetStore.js"
+import type { Account, Balance, Charge } from "./account.js"
 
 interface Share {
   readonly account: Account
