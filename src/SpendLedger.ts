@@ -12,115 +12,15 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type * as AIProvider from "./AIProvider.js"
-import * as AIResult from "./AIResult.js"
+import type * as AIResult from "./AIResult.js"
 import type * as AITask from "./AITask.js"
 import type * as AttemptObserver from "./AttemptObserver.js"
 import type { InvalidArgumentError } from "./InvalidArgument.js"
 import * as ids from "./internal/ids.js"
 import * as books from "./internal/ledger/books.js"
+import type { By, Filter, Group, Row } from "./internal/ledger/row.js"
 import * as validation from "./internal/validation.js"
-import * as TokenUsage from "./TokenUsage.js"
-import * as Usd from "./Usd.js"
-
-const { durationMs, firstTokenMs, model, outcome, provider, startedAt, usage, cost } = AIResult.Attempt.fields
-
-/**
- * One attempt, as the ledger keeps it.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const Row = Schema.Struct({
-  /** 32 hexadecimal digits: when it began, and chance. No two attempts have the same. */
-  id: Schema.String,
-  taskId: Schema.String,
-  /** On whose behalf. */
-  userId: Schema.OptionFromNullOr(Schema.String),
-  /** With which of the caller's keys, by its name. */
-  keyId: Schema.OptionFromNullOr(Schema.String),
-  provider,
-  model,
-  outcome,
-  /** The tag of the error, where there was one. */
-  error: Schema.OptionFromNullOr(Schema.String),
-  usage,
-  cost,
-  startedAt,
-  durationMs,
-  firstTokenMs
-})
-
-/**
- * One attempt, as the ledger keeps it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Row extends Schema.Schema.Type<typeof Row> {}
-
-/**
- * Which rows are looked at: those for which all holds that is given.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Filter {
-  /** Begun at this instant or later, in milliseconds of the Clock. */
-  readonly since?: number
-  /** Begun before this instant. */
-  readonly until?: number
-  readonly provider?: AIProvider.AIProvider
-  readonly userId?: string
-  readonly keyId?: string
-  readonly taskId?: string
-}
-
-/**
- * What rows can be summed by. A day is one of UTC, `2026-11-27`.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const By = Schema.Literal("provider", "user", "key", "model", "day")
-
-/**
- * What rows can be summed by.
- *
- * @since 0.1.0
- * @category models
- */
-export type By = typeof By.Type
-
-/**
- * The sum of the rows that have a name in common.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const Group = Schema.Struct({
-  /** None for attempts without a user or a key. */
-  name: Schema.OptionFromNullOr(Schema.String),
-  attempts: Schema.Int,
-  /** Attempts that gave an answer. */
-  succeeded: Schema.Int,
-  /** All tokens; estimated when those of one attempt are. */
-  usage: TokenUsage.TokenUsage,
-  /** Attempts whose tokens are estimated. */
-  estimated: Schema.Int,
-  /** The exact sum of the costs that are known. */
-  cost: Usd.Usd,
-  /** Attempts that used something at a price that isn't known: no part of `cost`. */
-  unpriced: Schema.Int
-})
-
-/**
- * The sum of the rows that have a name in common.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Group extends Schema.Schema.Type<typeof Group> {}
+export { By, type Filter, Group, Row } from "./internal/ledger/row.js"
 
 /**
  * The ledger can't be set up, written or read.

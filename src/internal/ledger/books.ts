@@ -1,8 +1,8 @@
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
-import type * as SpendLedger from "../../SpendLedger.js"
 import * as TokenUsage from "../../TokenUsage.js"
 import * as Usd from "../../Usd.js"
+import type { By, Filter, Group, Row } from "./row.js"
 
 export const dayMs = 86_400_000
 
@@ -18,7 +18,7 @@ interface Named {
   readonly startedAt: number
 }
 
-type Sum = Omit<SpendLedger.Group, "name">
+type Sum = Omit<Group, "name">
 
 const nothing: Sum = {
   attempts: 0,
@@ -29,7 +29,7 @@ const nothing: Sum = {
   unpriced: 0
 }
 
-const ofRow = (row: SpendLedger.Row): Sum => ({
+const ofRow = (row: Row): Sum => ({
   attempts: 1,
   succeeded: row.outcome === "succeeded" ? 1 : 0,
   usage: row.usage,
@@ -52,7 +52,7 @@ interface Total extends Named {
   readonly sum: Sum
 }
 
-const nameOf: Readonly<Record<SpendLedger.By, (of: Named) => Option.Option<string>>> = {
+const nameOf: Readonly<Record<By, (of: Named) => Option.Option<string>>> = {
   provider: ({ provider }) => Option.some(provider),
   user: ({ userId }) => userId,
   key: ({ keyId }) => keyId,
@@ -63,7 +63,7 @@ const nameOf: Readonly<Record<SpendLedger.By, (of: Named) => Option.Option<strin
 const is = (wanted: string | undefined, actual: Option.Option<string>): boolean =>
   wanted === undefined || Option.contains(actual, wanted)
 
-const passes = (filter: SpendLedger.Filter, of: Named, taskId: Option.Option<string>): boolean =>
+const passes = (filter: Filter, of: Named, taskId: Option.Option<string>): boolean =>
   of.startedAt >= (filter.since ?? Number.NEGATIVE_INFINITY) &&
   of.startedAt < (filter.until ?? Number.POSITIVE_INFINITY) &&
   (filter.provider === undefined || filter.provider === of.provider) &&
@@ -72,21 +72,21 @@ const passes = (filter: SpendLedger.Filter, of: Named, taskId: Option.Option<str
   is(filter.taskId, taskId)
 
 /** Groups in the order of their names; the one without a name first, as both databases have it. */
-export const byName = (left: SpendLedger.Group, right: SpendLedger.Group): number => {
+export const byName = (left: Group, right: Group): number => {
   const [one, other] = [Option.getOrElse(left.name, () => ""), Option.getOrElse(right.name, () => "")]
   return one < other ? -1 : one > other ? 1 : 0
 }
 
 /** Rows in memory: the newest one by one, the older ones as totals. */
 export class Books {
-  private recent: Array<SpendLedger.Row> = []
+  private recent: Array<Row> = []
   /** How many of the recent ones have been folded already. */
   private folded = 0
   private readonly totals = new Map<string, Total>()
 
   constructor(private readonly capacity: number) {}
 
-  add(row: SpendLedger.Row): void {
+  add(row: Row): void {
     this.recent.push(row)
     if (this.recent.length - this.folded <= this.capacity) return
     const oldest = this.recent[this.folded]
@@ -100,15 +100,15 @@ export class Books {
     }
   }
 
-  rows(filter: SpendLedger.Filter): ReadonlyArray<SpendLedger.Row> {
+  rows(filter: Filter): ReadonlyArray<Row> {
     return this.recent
       .slice(this.folded)
       .filter((row) => passes(filter, row, Option.some(row.taskId)))
       .toSorted((left, right) => left.startedAt - right.startedAt)
   }
 
-  summary(options: SpendLedger.Filter & { readonly by: SpendLedger.By }): ReadonlyArray<SpendLedger.Group> {
-    const groups = new Map<string | undefined, SpendLedger.Group>()
+  summary(options: Filter & { readonly by: By }): ReadonlyArray<Group> {
+    const groups = new Map<string | undefined, Group>()
     const count = (of: Named, sum: Sum): void => {
       const name = nameOf[options.by](of)
       const key = Option.getOrUndefined(name)
@@ -121,7 +121,7 @@ export class Books {
     return Array.from(groups.values()).toSorted(byName)
   }
 
-  private fold(row: SpendLedger.Row): void {
+  private fold(row: Row): void {
     const { keyId, model, provider, userId } = row
     const startedAt = Math.floor(row.startedAt / dayMs) * dayMs
     const key = JSON.stringify([startedAt, provider, model, userId, keyId])
