@@ -22,24 +22,12 @@ import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as directory from "../internal/tokenStore/directory.js"
-import type { Fault } from "../internal/tokenStore/fault.js"
+import * as fault from "../internal/tokenStore/fault.js"
 import * as key from "../internal/tokenStore/key.js"
 import * as record from "../internal/tokenStore/record.js"
+import type { Tokens } from "../internal/tokenStore/tokens.js"
 
-/**
- * A user's tokens.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Tokens {
-  readonly accessToken: Redacted.Redacted
-  /** Milliseconds since 1970. */
-  readonly expiresAt: number
-  /** Absent when the identity provider gave none: then the user signs in again at the end. */
-  readonly refreshToken: Option.Option<Redacted.Redacted>
-  readonly scopes: ReadonlyArray<string>
-}
+export type { Tokens } from "../internal/tokenStore/tokens.js"
 
 /**
  * A record that can't be read or written.
@@ -56,7 +44,7 @@ export class TokenStoreError extends Schema.TaggedError<TokenStoreError>("arc-sa
      * `damaged`: torn or truncated; `rejected`: not encrypted with this key for this user, or changed since;
      * `unreadable`: the place where it is kept fails; `key`: the key can't be used.
      */
-    reason: Schema.Literal("damaged", "rejected", "unreadable", "key"),
+    reason: fault.Reason,
     description: Schema.String,
     cause: Schema.optionalWith(Schema.Defect, { exact: true })
   }
@@ -113,10 +101,10 @@ export interface DirectoryOptions {
 
 const errorOf =
   (userId?: string) =>
-  (fault: Fault): TokenStoreError =>
-    new TokenStoreError({ ...fault, ...(userId === undefined ? {} : { userId }) })
+  (found: fault.Fault): TokenStoreError =>
+    new TokenStoreError({ ...found, ...(userId === undefined ? {} : { userId }) })
 
-const unreadable = (cause: PlatformError): Fault => ({
+const unreadable = (cause: PlatformError): fault.Fault => ({
   reason: "unreadable",
   description: "the place where it is kept fails",
   cause

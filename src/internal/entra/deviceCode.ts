@@ -1,9 +1,9 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as AccessTokens from "../../auth/AccessTokens.js"
-import type * as EntraId from "../../auth/EntraId.js"
 import type * as TokenStore from "../../auth/TokenStore.js"
 import * as failure from "./failure.js"
+import type { Prompt } from "./signIn.js"
 import type * as wire from "./wire.js"
 
 /** Milliseconds that a code is good for at most, whatever its answer says. */
@@ -19,7 +19,7 @@ const maxBackoffMs = 60_000
 export const signIn = <E, R>(
   requests: wire.Wire,
   userId: string,
-  show: (prompt: EntraId.Prompt) => Effect.Effect<unknown, E, R>
+  show: (prompt: Prompt) => Effect.Effect<unknown, E, R>
 ): Effect.Effect<TokenStore.Tokens, AccessTokens.AccessTokenError | E, R> =>
   Effect.gen(function* () {
     const askedAt = yield* Clock.currentTimeMillis

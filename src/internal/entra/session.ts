@@ -8,10 +8,10 @@ import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as AccessTokens from "../../auth/AccessTokens.js"
-import type * as EntraId from "../../auth/EntraId.js"
 import * as TokenStore from "../../auth/TokenStore.js"
 import * as deviceCode from "./deviceCode.js"
 import * as failure from "./failure.js"
+import type { Service, Status } from "./signIn.js"
 import * as wire from "./wire.js"
 
 /** An application, and when its users' tokens are refreshed. */
@@ -25,7 +25,7 @@ const patienceMs = 5000
 const required = (userId: string, description: string): AccessTokens.SignInRequiredError =>
   new AccessTokens.SignInRequiredError({ userId, description })
 
-const statusOf = ({ expiresAt, refreshToken }: TokenStore.Tokens): EntraId.Status => ({
+const statusOf = ({ expiresAt, refreshToken }: TokenStore.Tokens): Status => ({
   expiresAt,
   renewable: Option.isSome(refreshToken)
 })
@@ -33,7 +33,7 @@ const statusOf = ({ expiresAt, refreshToken }: TokenStore.Tokens): EntraId.Statu
 /** Signs users in, and keeps their tokens fresh. */
 export const make = (
   settings: Settings
-): Effect.Effect<EntraId.Service, never, HttpClient.HttpClient | Scope.Scope | TokenStore.TokenStore> =>
+): Effect.Effect<Service, never, HttpClient.HttpClient | Scope.Scope | TokenStore.TokenStore> =>
   Effect.gen(function* () {
     const store = yield* TokenStore.TokenStore
     const requests = wire.make(settings, yield* HttpClient.HttpClient)

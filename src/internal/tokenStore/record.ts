@@ -2,8 +2,8 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Encoding from "effect/Encoding"
 import * as Schema from "effect/Schema"
-import type * as TokenStore from "../../auth/TokenStore.js"
 import type { Fault } from "./fault.js"
+import type { Tokens } from "./tokens.js"
 
 // A record: magic (4 bytes), version (1), length of the ciphertext (4, big endian), nonce (12), ciphertext
 // with its tag. All before the nonce, and the user's id, are authenticated with it.
@@ -46,7 +46,7 @@ const algorithm = (header: Uint8Array, nonce: Uint8Array<ArrayBuffer>, userId: s
 })
 
 /** A user's tokens as a record. */
-export const seal = (key: CryptoKey, userId: string, tokens: TokenStore.Tokens): Effect.Effect<Uint8Array> =>
+export const seal = (key: CryptoKey, userId: string, tokens: Tokens): Effect.Effect<Uint8Array> =>
   Effect.promise(async () => {
     const content = encoder.encode(encode(tokens))
     const record = new Uint8Array(ciphertextAt + content.length + 16)
@@ -71,11 +71,7 @@ const faultOf = (record: Uint8Array<ArrayBuffer>): Fault | undefined => {
 }
 
 /** The tokens in a user's record. */
-export const open = (
-  key: CryptoKey,
-  userId: string,
-  bytes: Uint8Array
-): Effect.Effect<TokenStore.Tokens, Fault> =>
+export const open = (key: CryptoKey, userId: string, bytes: Uint8Array): Effect.Effect<Tokens, Fault> =>
   Effect.gen(function* () {
     const record = new Uint8Array(bytes)
     const fault = faultOf(record)
