@@ -20,6 +20,7 @@ import * as Acceptance from "./Acceptance.js"
 import * as AIProvider from "./AIProvider.js"
 import type { AIResult } from "./AIResult.js"
 import type * as AITask from "./AITask.js"
+import { AnswerObserver } from "./AnswerObserver.js"
 import * as CostOptimizer from "./CostOptimizer.js"
 import type { InvalidArgumentError } from "./InvalidArgument.js"
 import * as books from "./internal/cascadeBooks.js"
@@ -27,7 +28,6 @@ import * as ids from "./internal/ids.js"
 import * as log from "./internal/log.js"
 import * as validation from "./internal/validation.js"
 import * as ProviderRouter from "./ProviderRouter.js"
-import { QualityModel } from "./QualityModel.js"
 import * as ReasoningEngine from "./ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "./ReasoningEngineRegistry.js"
 import * as RoutingPolicy from "./RoutingPolicy.js"
@@ -158,7 +158,7 @@ export const make = (
     const optimizer = yield* CostOptimizer.CostOptimizer
     const router = yield* ProviderRouter.ProviderRouter
     const registry = yield* ReasoningEngineRegistry
-    const model = yield* Effect.serviceOption(QualityModel)
+    const observer = yield* Effect.serviceOption(AnswerObserver)
 
     const routeOf = (task: AITask.AITask): Effect.Effect<Route, CostOptimizer.NoAvailableProviderError> =>
       Effect.gen(function* () {
@@ -254,11 +254,10 @@ export const make = (
         return { so: after, accepted }
       })
 
-    /** Remembers who answered, for feedback. */
-    const remember = (task: AITask.AITask, { provider, taskId }: AIResult): Effect.Effect<void> =>
-      Option.match(model, {
+    const answered = (task: AITask.AITask, result: AIResult): Effect.Effect<void> =>
+      Option.match(observer, {
         onNone: () => Effect.void,
-        onSome: (known) => known.remember(taskId, task, provider)
+        onSome: (each) => each.answered(task, result)
       })
 
     const rehearse = (task: AITask.AITask): Effect.Effect<Rehearsal, CascadeError> =>
@@ -301,7 +300,7 @@ export const make = (
               )
             )
         })
-      ).pipe(Effect.tap((result) => remember(task, result)))
+      ).pipe(Effect.tap((result) => answered(task, result)))
 
     const stream: Service["stream"] = (task) =>
       Stream.unwrap(
@@ -329,7 +328,7 @@ export const make = (
               )
           })
           return Stream.tap(events, (event) =>
-            event._tag === "Completed" ? remember(task, event.result) : Effect.void
+            event._tag === "Completed" ? answered(task, event.result) : Effect.void
           )
         })
       )

@@ -14,6 +14,7 @@ import type * as Stream from "effect/Stream"
 import type * as AIProvider from "./AIProvider.js"
 import type { AIResult } from "./AIResult.js"
 import type * as AITask from "./AITask.js"
+import { AnswerObserver } from "./AnswerObserver.js"
 import * as CostOptimizer from "./CostOptimizer.js"
 import { InvalidArgumentError } from "./InvalidArgument.js"
 import { tracingFromContext } from "./internal/guards.js"
@@ -163,14 +164,12 @@ export const make = (
     const router = yield* ProviderRouter.ProviderRouter
     const registry = yield* ReasoningEngineRegistry
     const model = Option.getOrUndefined(yield* Effect.serviceOption(QualityModel))
+    const observer = Option.getOrUndefined(yield* Effect.serviceOption(AnswerObserver))
     const tracing = yield* tracingFromContext
     const current = yield* Ref.make(options.strategy ?? Strategy.balanced)
 
-    /** What follows an answer. The model is to know whose it was when there is feedback. */
-    const answered = (task: AITask.AITask, choice: Choice, result: AIResult): Effect.Effect<void> =>
-      model === undefined
-        ? completed(choice)
-        : Effect.zipRight(model.remember(result.taskId, task, result.provider), completed(choice))
+    const answered = (task: AITask.AITask, result: AIResult): Effect.Effect<void> =>
+      observer === undefined ? Effect.void : observer.answered(task, result)
 
     const strategyOf = (serve: ServeOptions): Effect.Effect<Strategy.Strategy> =>
       serve.strategy === undefined ? Ref.get(current) : Effect.succeed(serve.strategy)
@@ -244,7 +243,7 @@ export const make = (
       return traced.complete(tracing, task, (known) =>
         Effect.flatMap(choose(known, serve), (choice) =>
           Effect.tapBoth(router.complete(choice.task, choice.options), {
-            onSuccess: (result) => answered(known, choice, result),
+            onSuccess: (result) => Effect.zipRight(answered(known, result), completed(choice)),
             onFailure: failed(choice)
           })
         )
@@ -266,15 +265,11 @@ export const make = (
           Effect.flatMap(choose(known, serve), (choice) =>
             Effect.map(pulls.open(router.stream(choice.task, choice.options)), (events) =>
               Effect.tapBoth(events, {
-                onFailure: Option.match({
-                  // Whoever leaves before the end hasn't had all of the answer.
-                  onNone: () => (model === undefined ? completed(choice) : Effect.void),
-                  onSome: failed(choice)
-                }),
-                // Feedback may follow the last event at once.
+                onFailure: Option.match({ onNone: () => completed(choice), onSome: failed(choice) }),
+                // The caller may act on the last event at once, with feedback for one.
                 onSuccess: (chunk) => {
-                  const last = model === undefined ? undefined : Option.getOrUndefined(Chunk.last(chunk))
-                  return last?._tag === "Completed" ? answered(known, choice, last.result) : Effect.void
+                  const last = Option.getOrUndefined(Chunk.last(chunk))
+                  return last?._tag === "Completed" ? answered(known, last.result) : Effect.void
                 }
               })
             )

@@ -18,6 +18,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as AIProvider from "./AIProvider.js"
 import type * as AITask from "./AITask.js"
+import * as AnswerObserver from "./AnswerObserver.js"
 import { InvalidArgumentError } from "./InvalidArgument.js"
 import * as cascades from "./internal/quality/cascades.js"
 import { trainChoice } from "./internal/quality/choice.js"
@@ -340,7 +341,27 @@ export const make = (input: unknown, options: Options = {}): Effect.Effect<Servi
   })
 
 /**
- * A model, as {@link train} gives it or as JSON has it.
+ * Has a model remember every answer for feedback. The layers of this module provide it.
+ *
+ * @since 1.0.0
+ * @category combinators
+ */
+export const observer = ({ remember }: Service): AnswerObserver.Service => ({
+  answered: (task, { provider, taskId }) => remember(taskId, task, provider)
+})
+
+const layerOf = <E, R>(
+  model: Effect.Effect<Service, E, R>
+): Layer.Layer<QualityModel | AnswerObserver.AnswerObserver, E, R> =>
+  Layer.effectContext(
+    Effect.map(model, (made) =>
+      Context.make(QualityModel, made).pipe(Context.add(AnswerObserver.AnswerObserver, observer(made)))
+    )
+  )
+
+/**
+ * A model, as {@link train} gives it or as JSON has it, that remembers what the orchestrator answers. To
+ * have answers observed by others too, join them with {@link observer} by `AnswerObserver.all`.
  *
  * @since 0.1.0
  * @category layers
@@ -348,7 +369,8 @@ export const make = (input: unknown, options: Options = {}): Effect.Effect<Servi
 export const layer = (
   input: unknown,
   options: Options = {}
-): Layer.Layer<QualityModel, InvalidArgumentError> => Layer.effect(QualityModel, make(input, options))
+): Layer.Layer<QualityModel | AnswerObserver.AnswerObserver, InvalidArgumentError> =>
+  layerOf(make(input, options))
 
 /**
  * The model of a file that `arc-saga train` wrote.
@@ -359,9 +381,12 @@ export const layer = (
 export const layerFile = (
   path: string,
   options: Options = {}
-): Layer.Layer<QualityModel, InvalidArgumentError | PlatformError, FileSystem.FileSystem> =>
-  Layer.effect(
-    QualityModel,
+): Layer.Layer<
+  QualityModel | AnswerObserver.AnswerObserver,
+  InvalidArgumentError | PlatformError,
+  FileSystem.FileSystem
+> =>
+  layerOf(
     Effect.gen(function* () {
       const text = yield* (yield* FileSystem.FileSystem).readFileString(path)
       const json = yield* Effect.try({

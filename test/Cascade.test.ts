@@ -4,6 +4,7 @@ import {
   AIProvider,
   type AIResult,
   AITask,
+  AnswerObserver,
   Cascade,
   Comparison,
   CostOptimizer,
@@ -84,7 +85,9 @@ const cascade = (
           Layer.provide(CostOptimizer.layer(metrics)),
           Layer.provide(registry),
           Layer.provide(
-            world.model === undefined ? Layer.empty : Layer.succeed(QualityModel.QualityModel, world.model)
+            world.model === undefined
+              ? Layer.empty
+              : Layer.succeed(AnswerObserver.AnswerObserver, QualityModel.observer(world.model))
           )
         )
       )
