@@ -11,7 +11,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Activity from "../gateway/Activity.js"
 import * as Gateway from "../gateway/Gateway.js"
-import * as access from "../internal/gateway/access.js"
 import * as Reliability from "../Reliability.js"
 import * as Chosen from "./Chosen.js"
 import * as Configuration from "./Configuration.js"
@@ -82,7 +81,7 @@ export const command = Command.make("serve", options, (given) =>
       yield* Layer.build(client)
     )
     // Refused before anything listens where others reach it.
-    const isOwn = given.host === "localhost" || access.isLoopback(given.host)
+    const isOwn = given.host === "localhost" || Gateway.isLoopback(given.host)
     if (!isOwn && (configuration.gateway.keys ?? []).length === 0) {
       return yield* new Gateway.UnprotectedGatewayError({ hostname: given.host })
     }

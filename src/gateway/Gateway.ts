@@ -24,6 +24,8 @@ import type { Strategy } from "../Strategy.js"
 import { Activity } from "./Activity.js"
 import * as ApiKeys from "./ApiKeys.js"
 
+export { isLoopback } from "../internal/gateway/access.js"
+
 const exact = { exact: true } as const
 
 const above = (what: string) =>

@@ -1,3 +1,9 @@
+/**
+ * Measures what routing saves on recorded outcomes, and what it costs in quality: policies are fitted on one
+ * part of the outcomes and measured on another, several times over.
+ *
+ * @since 1.0.0
+ */
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { AIProvider } from "../../AIProvider.js"
@@ -10,10 +16,20 @@ import * as measures from "./measures.js"
 import { all } from "./policies.js"
 import { type Fitted, type Known, know, play, type Policy } from "./policy.js"
 
-/** The salts of the splits: fixed, so that figures can be compared. */
+/**
+ * The salts of the splits: fixed, so that figures can be compared.
+ *
+ * @since 1.0.0
+ * @category defaults
+ */
 export const salts = ["s0", "s1", "s2", "s3", "s4"] as const
 
-/** The shares of the best single provider's quality that are asked for. */
+/**
+ * The shares of the best single provider's quality that are asked for.
+ *
+ * @since 1.0.0
+ * @category defaults
+ */
 export const keeps = [0.98, 0.99, 1] as const
 
 /** One test part of the outcomes, and a policy's figures on it. */
@@ -21,13 +37,23 @@ interface Trial extends measures.Figures {
   readonly families: ReadonlyArray<{ readonly family: string } & measures.Figures>
 }
 
-/** A number over the splits. */
+/**
+ * A number over the splits.
+ *
+ * @since 1.0.0
+ * @category models
+ */
 export interface Spread {
   readonly mean: number
   readonly deviation: number
 }
 
-/** What a policy came to that was asked to keep a share. */
+/**
+ * What a policy came to that was asked to keep a share.
+ *
+ * @since 1.0.0
+ * @category models
+ */
 export interface Row {
   readonly policy: string
   readonly keep: number
@@ -38,13 +64,23 @@ export interface Row {
   readonly floor: { readonly family: string; readonly kept: number; readonly broken: number } | undefined
 }
 
-/** A point of a picture: mean cost and quality of a task. */
+/**
+ * A point of a picture: mean cost and quality of a task.
+ *
+ * @since 1.0.0
+ * @category models
+ */
 export interface Point {
   readonly costUsd: number
   readonly quality: number
 }
 
-/** What was measured on some outcomes. */
+/**
+ * What was measured on some outcomes.
+ *
+ * @since 1.0.0
+ * @category models
+ */
 export interface Report {
   readonly tasks: number
   readonly tested: number
@@ -101,7 +137,12 @@ const oracleCurve = ({ known: { best }, tested }: Split): ReadonlyArray<Point> =
   }))
 }
 
-/** Fits policies on two parts of each split and measures them on the third. */
+/**
+ * Fits policies on two parts of each split and measures them on the third.
+ *
+ * @since 1.0.0
+ * @category constructors
+ */
 export const evaluate = (
   outcomes: ReadonlyArray<Outcome>,
   options: {

@@ -28,7 +28,12 @@ const presented = (headers: Headers.Headers): Option.Option<Redacted.Redacted> =
 
 const isLoopbackName = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i.test(host)
 
-/** Whether an address that a server listens at is reached from its own machine alone. */
+/**
+ * Whether an address that a server listens at is reached from its own machine alone.
+ *
+ * @since 1.0.0
+ * @category predicates
+ */
 export const isLoopback = (hostname: string): boolean => /^(127(\.\d{1,3}){3}|::1)$/.test(hostname)
 
 const foreign = new RejectedRequest({
