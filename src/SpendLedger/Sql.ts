@@ -7,8 +7,9 @@
  * @since 0.1.0
  */
 import * as SqlClient from "@effect/sql/SqlClient"
-import type { SqlError } from "@effect/sql/SqlError"
+import { SqlError } from "@effect/sql/SqlError"
 import type * as Statement from "@effect/sql/Statement"
+import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -344,6 +345,17 @@ export const make = (
           )
     }
   })
+
+/**
+ * The error of a ledger whose database can't be opened, whether its driver failed or died of it.
+ *
+ * @since 1.0.0
+ * @category errors
+ */
+export const notOpened = (cause: Cause.Cause<unknown>): SpendLedger.LedgerError => {
+  const error = Cause.squash(cause)
+  return failedTo("set up")(error instanceof SqlError ? error : new SqlError({ cause: error }))
+}
 
 /**
  * A ledger in the database of the context: see {@link make}.

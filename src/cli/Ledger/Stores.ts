@@ -4,14 +4,12 @@
  * @since 0.1.0
  */
 import type * as SqlClient from "@effect/sql/SqlClient"
-import { SqlError } from "@effect/sql/SqlError"
-import * as Cause from "effect/Cause"
+import type { SqlError } from "@effect/sql/SqlError"
 import * as Layer from "effect/Layer"
 import * as BudgetsSql from "../../Budgets/Sql.js"
 import type * as BudgetStore from "../../BudgetStore.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
-import * as database from "../../internal/sql.js"
-import * as SpendLedger from "../../SpendLedger.js"
+import type * as SpendLedger from "../../SpendLedger.js"
 import * as SpendLedgerSql from "../../SpendLedger/Sql.js"
 
 /**
@@ -29,11 +27,7 @@ export type Stores = Layer.Layer<
 const openable = (
   client: Layer.Layer<SqlClient.SqlClient, SqlError>
 ): Layer.Layer<SqlClient.SqlClient, SpendLedger.LedgerError> =>
-  Layer.catchAllCause(client, (cause) => {
-    const error = Cause.squash(cause)
-    const reason = database.reasonOf(error instanceof SqlError ? error : new SqlError({ cause: error }))
-    return Layer.fail(new SpendLedger.LedgerError({ operation: "set up", reason }))
-  })
+  Layer.catchAllCause(client, (cause) => Layer.fail(SpendLedgerSql.notOpened(cause)))
 
 /**
  * Ledger and budgets in the database of a client.
