@@ -21,13 +21,14 @@ import * as Supervisor from "effect/Supervisor"
 import { PCGRandom } from "effect/Utils"
 import type { Socket } from "node:net"
 import { coded, done, eventStream, json, stop, usage } from "./utils/chatCompletions.js"
+import { sized } from "./utils/property.js"
 import * as RawServer from "./utils/RawServer.js"
 
 const { answer, chunk, end, lastChunk, pause, reset, send } = RawServer
 
 type Steps = ReadonlyArray<RawServer.Step>
 
-const stormMs = 1000 * Number(process.env["STORM_SECONDS"] ?? 60)
+const stormMs = 1000 * sized(60)
 
 const words = "Light scatters off molecules, the shorter its wavelength the more.".match(/.{1,16}/g) ?? []
 const text = words.join("")

@@ -7,6 +7,7 @@ import * as attempts from "../utils/attempts.js"
 import * as bodies from "../utils/decoding.js"
 import { lengths } from "../utils/decoding.js"
 import { counted, delta, finish } from "../utils/chatCompletions.js"
+import { runs } from "../utils/property.js"
 
 const encoder = new TextEncoder()
 
@@ -57,7 +58,7 @@ describe("OpenAICompatible decoding", () => {
       FastCheck.property(lengths, (lengths) => {
         assert.deepStrictEqual(decode(whole, lengths).events, expected)
       }),
-      { numRuns: 1000 }
+      runs(1000).fastCheck
     )
     assert.deepStrictEqual(
       decode(
@@ -81,7 +82,7 @@ describe("OpenAICompatible decoding", () => {
         assert.strictEqual(answer.finished, ends)
         assert.isTrue(answer.ended)
       }),
-      { numRuns: 2000 }
+      runs(2000).fastCheck
     )
   })
 
@@ -137,7 +138,7 @@ describe("OpenAICompatible decoding", () => {
         }))
         assert.deepStrictEqual(eventsOf(chunks), eventsOf(decoded))
       }),
-      { numRuns: 2000 }
+      runs(2000).fastCheck
     )
   })
 
@@ -146,7 +147,7 @@ describe("OpenAICompatible decoding", () => {
       FastCheck.property(FastCheck.uint8Array({ maxLength: 300 }), lengths, (bytes, lengths) => {
         assert.isTrue(decode(bytes, lengths).answer.ended)
       }),
-      { numRuns: 1000 }
+      runs(1000).fastCheck
     )
     FastCheck.assert(
       FastCheck.property(FastCheck.json({ maxDepth: 4 }), lengths, (json, lengths) => {
@@ -154,7 +155,7 @@ describe("OpenAICompatible decoding", () => {
           decode(encoder.encode(`data: ${json}\n\ndata: {"error":${json}}\n\n`), lengths).answer.ended
         )
       }),
-      { numRuns: 1000 }
+      runs(1000).fastCheck
     )
   })
 
