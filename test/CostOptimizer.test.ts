@@ -8,6 +8,7 @@ import * as AITask from "../src/AITask.js"
 import * as CostOptimizer from "../src/CostOptimizer.js"
 import type * as ProviderMetrics from "../src/ProviderMetrics.js"
 import * as Strategy from "../src/Strategy.js"
+import { runs } from "./utils/property.js"
 
 const task = Either.getOrThrow(AITask.make({ prompt: "Hello" }))
 
@@ -260,7 +261,7 @@ describe("CostOptimizer", () => {
         Either.map(ranking, ([best]) => best)
       )
     },
-    { fastCheck: { numRuns: 500 } }
+    runs(500)
   )
 
   it.prop(
@@ -286,6 +287,6 @@ describe("CostOptimizer", () => {
         assert.isTrue(here.score < next.score || (here.score === next.score && here.index < next.index))
       }
     },
-    { fastCheck: { numRuns: 500 } }
+    runs(500)
   )
 })

@@ -10,6 +10,7 @@ import * as Price from "../src/Price.js"
 import * as ProviderMetrics from "../src/ProviderMetrics.js"
 import * as RoutingPolicy from "../src/RoutingPolicy.js"
 import * as Strategy from "../src/Strategy.js"
+import { runs } from "./utils/property.js"
 
 /** Texts as people write them, and keys as vendors make them: what must never be repeated. */
 const secret = FastCheck.oneof(
@@ -112,7 +113,7 @@ describe("InvalidArgumentError", () => {
       assert.notInclude(shown(error), text)
       assert.notInclude(shown(error), JSON.stringify(text).slice(1, -1))
     },
-    { fastCheck: { numRuns: 2000 } }
+    runs(2000)
   )
 
   it.prop("never repeats a prompt that was given as something else", [secret], ([text]) => {

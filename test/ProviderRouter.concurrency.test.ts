@@ -141,7 +141,7 @@ describe("ProviderRouter, under concurrency", () => {
         )
       }),
     // Forty thousand tasks.
-    runs(40)
+    runs(40, 3)
   )
 
   it.live("10,000 tasks at once over failing primaries are all answered, and nothing stays", () =>

@@ -21,13 +21,16 @@ import * as Supervisor from "effect/Supervisor"
 import { PCGRandom } from "effect/Utils"
 import type { Socket } from "node:net"
 import { coded, done, eventStream, json, stop, usage } from "./utils/chatCompletions.js"
+import { sized } from "./utils/property.js"
 import * as RawServer from "./utils/RawServer.js"
 
 const { answer, chunk, end, lastChunk, pause, reset, send } = RawServer
 
 type Steps = ReadonlyArray<RawServer.Step>
 
-const stormMs = 1000 * Number(process.env["STORM_SECONDS"] ?? 60)
+const stormMs = 1000 * sized(60)
+/** As many as the machine keeps up with in that time. */
+const atOnce = sized(500, 80)
 
 const words = "Light scatters off molecules, the shorter its wavelength the more.".match(/.{1,16}/g) ?? []
 const text = words.join("")
@@ -237,7 +240,7 @@ describe("a storm over sockets", () => {
         yield* storm(100, 0)
         const before = heap()
         const fibers = yield* Supervisor.track
-        const { endings, left, open } = yield* Effect.supervised(storm(500, stormMs), fibers)
+        const { endings, left, open } = yield* Effect.supervised(storm(atOnce, stormMs), fibers)
         const grown = heap() - before
         process.stdout.write(
           `\n${[...endings].map(([ending, count]) => `${ending}: ${count}`).join(", ")}; ${(grown / 2 ** 20).toFixed(1)} MB\n`

@@ -1,8 +1,31 @@
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { Summary } from "./utils/Summary.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
+
+// One seed for the properties of all files, whichever process runs them.
+process.env["FC_SEED"] ??= String(Date.now() % 2 ** 31)
+
+/** What waits for sockets: its tests wait side by side. */
+const sockets = [
+  "test/StormOverSockets.test.ts",
+  "test/ai/Contract.test.ts",
+  "test/engines/*{Connections,Contract,Errors,Requests,Stream}.test.ts",
+  "test/gateway/Connections.test.ts"
+]
+
+/** What starts other programs: bundles, killed processes, browsers. And what asks databases. */
+const processes = [
+  "test/**/Sql*.test.ts",
+  "test/Storm.test.ts",
+  "test/auth/TokenStoreProcesses.test.ts",
+  "test/cli/{Killed,bin}.test.ts",
+  "test/docs.test.ts",
+  "test/gateway/Page.test.ts",
+  "test/reference.test.ts"
+]
 
 export default defineConfig({
   root,
@@ -13,13 +36,35 @@ export default defineConfig({
     ]
   },
   test: {
-    include: ["test/**/*.test.ts"],
+    projects: [
+      {
+        extends: true,
+        test: { name: "process", include: processes, globalSetup: ["test/utils/built.ts"] }
+      },
+      {
+        extends: true,
+        test: { name: "sockets", include: sockets, sequence: { concurrent: true } }
+      },
+      {
+        extends: true,
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...processes, ...sockets] }
+      }
+    ],
     setupFiles: ["test/setup.ts"],
     testTimeout: 60_000,
-    // Tests of memory collect what is garbage before they look.
     pool: "forks",
-    // One more than there are processors: some tests wait for sockets, some for processes of their own.
-    poolOptions: { forks: { execArgv: ["--expose-gc"], maxForks: availableParallelism() + 1 } },
+    poolOptions: {
+      forks: {
+        // Loading everything anew for each file costs more than the tests: what one file leaves, the next one sees.
+        isolate: false,
+        // Tests of memory collect what is garbage before they look.
+        execArgv: ["--expose-gc"],
+        // With more than there are processors some files are never run.
+        maxForks: availableParallelism()
+      }
+    },
+    // The summary of the runner itself comes last.
+    reporters: [new Summary(), "default"],
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],

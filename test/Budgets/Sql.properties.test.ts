@@ -96,6 +96,6 @@ describe("Budgets/Sql, whatever the database does", () => {
         }
         yield* Scope.close(scope, Exit.void)
       }),
-    runs(15)
+    runs(15, 3)
   )
 })

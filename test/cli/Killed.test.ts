@@ -11,10 +11,10 @@ import * as path from "node:path"
 import { afterAll, assert, describe, it } from "vitest"
 import * as SpendLedgerSql from "../../src/SpendLedger/Sql.js"
 import { rowsOf } from "../utils/ledger.js"
-import { bundle } from "../utils/program.js"
+import { install } from "../utils/program.js"
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "arc-saga-killed-"))
-const bin = bundle(directory, true)
+const bin = install(directory, true)
 const inDirectory = (name: string): string => path.join(directory, name)
 
 afterAll(() => fs.rmSync(directory, { recursive: true, force: true }))
@@ -90,12 +90,14 @@ const answeredIn = (name: string): ReadonlyArray<string> =>
 
 describe("a run that is killed", () => {
   // At the beginning, in the middle, and near the end.
-  it.each([3, 30, 70])(
+  it.concurrent.each([3, 30, 70])(
     "after %i answers loses no row, and asks for no answer again that it had",
     async (answers) => {
       const { charged, close, url } = await charging()
-      const [tasks, out, ledger] = ["tasks", "out", "ledger"].map((name) => `${name}-${answers}`)
-      assert(tasks !== undefined && out !== undefined && ledger !== undefined)
+      const [tasks, out, ledger, settings] = ["tasks", "out", "ledger", "config"].map(
+        (name) => `${name}-${answers}`
+      )
+      assert(tasks !== undefined && out !== undefined && ledger !== undefined && settings !== undefined)
       fs.writeFileSync(
         inDirectory(tasks),
         prompts.map((prompt) => `${JSON.stringify({ id: prompt, prompt })}\n`).join("")
@@ -106,11 +108,11 @@ describe("a run that is killed", () => {
         budgets: [{ name: "all", scope: "overall", period: "month", usd: 100 }],
         ollama: false
       }
-      fs.writeFileSync(inDirectory("config.json"), JSON.stringify(config))
+      fs.writeFileSync(inDirectory(settings), JSON.stringify(config))
       const start = (): ChildProcess =>
         spawn(
           process.execPath,
-          [bin, "run", tasks, "--out", out, "--concurrency", String(concurrency), "--config", "config.json"],
+          [bin, "run", tasks, "--out", out, "--concurrency", String(concurrency), "--config", settings],
           { cwd: directory, env: { PATH: process.env["PATH"] ?? "" }, stdio: "ignore" }
         )
 

@@ -5,11 +5,11 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, it, vi } from "vitest"
-import { bundle } from "../utils/program.js"
+import { install } from "../utils/program.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "arc-saga-cli-"))
-const bin = bundle(directory, false)
+const bin = install(directory, false)
 const inDirectory = (name: string): string => path.join(directory, name)
 
 afterAll(() => fs.rmSync(directory, { recursive: true, force: true }))

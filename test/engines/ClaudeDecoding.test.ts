@@ -19,6 +19,7 @@ import {
   text,
   wire
 } from "../utils/messages.js"
+import { runs } from "../utils/property.js"
 
 const encoder = new TextEncoder()
 
@@ -71,7 +72,7 @@ describe("Claude decoding", () => {
     same([])
     for (let at = 0; at <= whole.length; at++) same([at])
     same(Array.from(whole, () => 1))
-    FastCheck.assert(FastCheck.property(lengths, same), { numRuns: 1000 })
+    FastCheck.assert(FastCheck.property(lengths, same), runs(1000).fastCheck)
   })
 
   it("never throws, never loses a good event, and always ends, whatever bytes are between", () => {
@@ -86,7 +87,7 @@ describe("Claude decoding", () => {
         assert.strictEqual(answer.finished, ends)
         assert.isTrue(answer.ended)
       }),
-      { numRuns: 2000 }
+      runs(2000).fastCheck
     )
   })
 
@@ -95,7 +96,7 @@ describe("Claude decoding", () => {
       FastCheck.property(FastCheck.uint8Array({ maxLength: 300 }), lengths, (bytes, lengths) => {
         assert.isTrue(decode(bytes, lengths).answer.ended)
       }),
-      { numRuns: 1000 }
+      runs(1000).fastCheck
     )
     const type = FastCheck.constantFrom(
       "message_start",
@@ -114,7 +115,7 @@ describe("Claude decoding", () => {
         const bytes = encoder.encode(wire(...events.map(([type, fields]) => ({ ...fields, type }))))
         assert.isTrue(decode(bytes, lengths).answer.ended)
       }),
-      { numRuns: 1000 }
+      runs(1000).fastCheck
     )
   })
 

@@ -7,6 +7,7 @@ import type * as ReasoningEngine from "../../src/ReasoningEngine.js"
 import * as attempts from "../utils/attempts.js"
 import { ending, prompt } from "../utils/graph.js"
 import { compact, conversation, pretty, snapshots } from "../utils/GraphServer.js"
+import { runs } from "../utils/property.js"
 
 const encoder = new TextEncoder()
 
@@ -83,7 +84,7 @@ describe("Copilot decoding", () => {
     same([])
     for (let at = 0; at <= whole.length; at++) same([at])
     same(Array.from(whole, () => 1))
-    FastCheck.assert(FastCheck.property(lengths, same), { numRuns: 1000 })
+    FastCheck.assert(FastCheck.property(lengths, same), runs(1000).fastCheck)
   })
 
   it("joins the increments of any growing snapshots to the last, split anywhere", () => {
@@ -96,7 +97,7 @@ describe("Copilot decoding", () => {
         assert.isTrue(answer.finished)
         assert.notInclude(JSON.stringify(events), "Warning")
       }),
-      { numRuns: 2000 }
+      runs(2000).fastCheck
     )
   })
 
@@ -118,7 +119,7 @@ describe("Copilot decoding", () => {
         assert.strictEqual(attempts.text(whole.events), texts.at(-1))
         assert.strictEqual(whole.answer.finished, texts.at(-1) !== "")
       }),
-      { numRuns: 5000 }
+      runs(5000).fastCheck
     )
   })
 
@@ -138,7 +139,7 @@ describe("Copilot decoding", () => {
         const words = (text: string) => text.replaceAll(/\[\^?[123]\^?\]| /g, "")
         assert.strictEqual(words(attempts.text(events)), words(last))
       }),
-      { numRuns: 2000 }
+      runs(2000).fastCheck
     )
   })
 
@@ -193,7 +194,7 @@ describe("Copilot decoding", () => {
           assert.strictEqual(attempts.text(events), noises.length > 0 ? text : "")
         }
       ),
-      { numRuns: 2000 }
+      runs(2000).fastCheck
     )
   })
 
@@ -202,7 +203,7 @@ describe("Copilot decoding", () => {
       FastCheck.property(FastCheck.uint8Array({ maxLength: 300 }), lengths, (bytes, lengths) => {
         assert.isTrue(decode(bytes, lengths).answer.ended)
       }),
-      { numRuns: 1000 }
+      runs(1000).fastCheck
     )
     const field = FastCheck.constantFrom("id", "messages", "state", "error")
     const event = FastCheck.dictionary(field, FastCheck.jsonValue({ maxDepth: 3 }))
@@ -211,7 +212,7 @@ describe("Copilot decoding", () => {
         const bytes = encoder.encode(events.map(compact).join(""))
         assert.isTrue(decode(bytes, lengths, mode).answer.ended)
       }),
-      { numRuns: 1000 }
+      runs(1000).fastCheck
     )
   })
 

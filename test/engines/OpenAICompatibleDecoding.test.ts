@@ -8,6 +8,7 @@ import * as attempts from "../utils/attempts.js"
 import * as bodies from "../utils/decoding.js"
 import { lengths } from "../utils/decoding.js"
 import { counted, delta, finish } from "../utils/chatCompletions.js"
+import { runs } from "../utils/property.js"
 
 const encoder = new TextEncoder()
 
@@ -60,7 +61,7 @@ describe("OpenAICompatible decoding", () => {
       FastCheck.property(lengths, (lengths) => {
         assert.deepStrictEqual(decode(whole, lengths).events, expected)
       }),
-      { numRuns: 1000 }
+      runs(1000).fastCheck
     )
     assert.deepStrictEqual(
       decode(
@@ -84,7 +85,7 @@ describe("OpenAICompatible decoding", () => {
         assert.strictEqual(answer.finished, ends)
         assert.isTrue(answer.ended)
       }),
-      { numRuns: 2000 }
+      runs(2000).fastCheck
     )
   })
 
@@ -140,7 +141,7 @@ describe("OpenAICompatible decoding", () => {
         }))
         assert.deepStrictEqual(eventsOf(chunks), eventsOf(decoded))
       }),
-      { numRuns: 2000 }
+      runs(2000).fastCheck
     )
   })
 
@@ -149,7 +150,7 @@ describe("OpenAICompatible decoding", () => {
       FastCheck.property(FastCheck.uint8Array({ maxLength: 300 }), lengths, (bytes, lengths) => {
         assert.isTrue(decode(bytes, lengths).answer.ended)
       }),
-      { numRuns: 1000 }
+      runs(1000).fastCheck
     )
     FastCheck.assert(
       FastCheck.property(FastCheck.json({ maxDepth: 4 }), lengths, (json, lengths) => {
@@ -157,7 +158,7 @@ describe("OpenAICompatible decoding", () => {
           decode(encoder.encode(`data: ${json}\n\ndata: {"error":${json}}\n\n`), lengths).answer.ended
         )
       }),
-      { numRuns: 1000 }
+      runs(1000).fastCheck
     )
   })
 

@@ -12,15 +12,16 @@ import * as RoutingPolicy from "../../src/RoutingPolicy.js"
 import * as Arbitraries from "../../src/testing/Arbitraries.js"
 import * as ScriptedEngine from "../../src/testing/ScriptedEngine.js"
 import * as VirtualTime from "../../src/testing/VirtualTime.js"
+import { runs } from "../utils/property.js"
 
 const seed = 20_260
-const runs = 300
 
 const always = <A>(arbitrary: Arbitraries.Arbitrary<A>, check: (value: A) => void): void =>
-  FastCheck.assert(FastCheck.property(arbitrary, check), { seed, numRuns: runs })
+  FastCheck.assert(FastCheck.property(arbitrary, check), runs(300).fastCheck)
 
+/** The same in each run, and enough to have some of everything. */
 const sample = <A>(arbitrary: Arbitraries.Arbitrary<A>): ReadonlyArray<A> =>
-  FastCheck.sample(arbitrary, { seed, numRuns: runs })
+  FastCheck.sample(arbitrary, { seed, numRuns: 300 })
 
 /** Whatever it began with, a property that never holds shrinks to something. */
 const shrinks = <A>(arbitrary: Arbitraries.Arbitrary<A>): ReadonlyArray<A> =>

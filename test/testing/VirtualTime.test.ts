@@ -15,6 +15,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as VirtualTime from "../../src/testing/VirtualTime.js"
+import { runs } from "../utils/property.js"
 
 const stopped = (exit: Exit.Exit<unknown, unknown>): string =>
   exit._tag === "Failure" &&
@@ -80,7 +81,7 @@ describe("VirtualTime", () => {
           .toSorted(([left], [right]) => left - right)
         assert.deepStrictEqual(woken, sorted)
       }),
-      { seed: 1, numRuns: 200 }
+      runs().fastCheck
     )
   })
 

@@ -1,19 +1,14 @@
-/** The program as the package has it, bundled by the package's own script. */
-import { spawnSync } from "node:child_process"
+/** The program as the package has it. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
+import { inject } from "vitest"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
-/** Bundles the program into a directory; its path. `drivers` says whether its optional packages are found. */
-export const bundle = (directory: string, drivers: boolean): string => {
-  const { status, stderr, stdout } = spawnSync(
-    "npm",
-    ["run", "--silent", "build:bin", "--", `--outdir=${directory}`],
-    { cwd: root, encoding: "utf8", shell: process.platform === "win32" }
-  )
-  if (status !== 0) throw new Error(`${stdout}${stderr}`)
+/** Puts the program into a directory; its path. `drivers` says whether its optional packages are found. */
+export const install = (directory: string, drivers: boolean): string => {
+  fs.cpSync(inject("program"), directory, { recursive: true })
   fs.writeFileSync(path.join(directory, "package.json"), '{"type":"module"}')
   const packages = path.join(directory, "node_modules")
   if (drivers) fs.symlinkSync(path.join(root, "node_modules"), packages, "junction")

@@ -1,11 +1,18 @@
-/** The seed of all property tests of a run: printed, so that a run can be repeated. */
-export const seed = Number(process.env["FC_SEED"] ?? Math.trunc(performance.timeOrigin) % 2 ** 31)
+/**
+ * The size of everything that is tried many times: small unless TEST_SIZE=full, which is what `.ci/run` asks
+ * for. The small size still catches what each property, storm and burst is for.
+ */
+const isFull = process.env["TEST_SIZE"] === "full"
 
-process.stdout.write(`property tests: FC_SEED=${seed}\n`)
+/** The full size of something in a full run, or else the small one: a tenth, unless it says how much. */
+export const sized = (full: number, small = Math.ceil(full / 10)): number => (isFull ? full : small)
 
-/** The options of a property: 200 runs from the printed seed, unless it says how many. */
-export const runs = (numRuns = 200) => ({
-  fastCheck: { numRuns: Number(process.env["FC_RUNS"] ?? numRuns), seed },
+/** The seed of all property tests of a run, which is printed: see vitest.config.ts. */
+export const seed = Number(process.env["FC_SEED"] ?? 0)
+
+/** The options of a property: 200 runs in a full run, unless it says how many; FC_RUNS goes before. */
+export const runs = (full = 200, small?: number) => ({
+  fastCheck: { numRuns: Number(process.env["FC_RUNS"] ?? sized(full, small)), seed },
   // A machine with other work to do must not make a property false.
   timeout: 1_800_000
 })

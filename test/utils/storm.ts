@@ -2,11 +2,12 @@
 import { Hedging, Reliability } from "arc-saga"
 import type { Simulation } from "arc-saga/testing"
 import * as Layer from "effect/Layer"
+import { sized } from "./property.js"
 
 const minute = 60_000
 
-/** Tasks of a whole storm; STORM_TASKS makes it smaller (20,000 show all of it), and its providers with it. */
-export const tasks = Number(process.env["STORM_TASKS"] ?? 200_000)
+/** Tasks of a storm; its providers have as many, or as few. */
+export const tasks = sized(200_000, 10_000)
 
 export const outage = { fromMs: 30 * minute, toMs: 50 * minute }
 
