@@ -13,7 +13,7 @@ export default defineConfig({
     ]
   },
   test: {
-    include: ["test/**/*.test.ts"],
+    include: ["test/**/*.test.ts", "docs/examples/*.test.ts"],
     setupFiles: ["test/setup.ts"],
     testTimeout: 60_000,
     // Tests of memory collect what is garbage before they look.
