@@ -2,9 +2,10 @@
  * The reference of the public interface, from the declarations that the compiler writes: one page of Markdown
  * per module, with the signature and the docstring of every export.
  *
- * `node docs/reference.mjs [sources] [declarations] [pages]`, by default from `src` and `dist` to
- * `dist/reference`. An export without a docstring, `@since` or `@category` is an error: all of them are told,
- * and it ends with 1.
+ * `node docs/reference.mjs [sources] [declarations] [pages] [report]`, by default from `src` and `dist` to
+ * `dist/reference` and `docs/api.md`. The report is the declarations alone, without docstrings: a change of the
+ * public interface is a change of it. An export without a docstring, `@since` or `@category` is an error: all of
+ * them are told, and it ends with 1.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -14,7 +15,8 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 const [
   sources = path.join(root, "src"),
   declarations = path.join(root, "dist"),
-  pages = path.join(root, "dist/reference")
+  pages = path.join(root, "dist/reference"),
+  report = path.join(root, "docs/api.md")
 ] = process.argv.slice(2)
 
 /** What nobody outside can import. */
@@ -139,6 +141,19 @@ const pageOf = (module, introduction, text, exports) => {
   return `${[`# ${module}`, introduction, ...sections].join("\n\n")}\n`
 }
 
+/**
+ * The declarations of a module, without docstrings and without what they import.
+ *
+ * @param {string} module
+ * @param {string} text
+ */
+const reportOf = (module, text) => {
+  const declared = text
+    .replaceAll(/ *\/\*\*[\s\S]*?\*\/\n?/g, "")
+    .replaceAll(/^(?:import .*|export \{\};|\/\/# .*|\s*)\n/gm, "")
+  return `## ${module}\n\n\`\`\`text\n${declared.trimEnd()}\n\`\`\`\n`
+}
+
 const modules = fs
   .readdirSync(declarations, { recursive: true, encoding: "utf8" })
   .map((file) => file.replaceAll(path.sep, "/"))
@@ -150,6 +165,7 @@ const modules = fs
 fs.rmSync(pages, { recursive: true, force: true })
 const faults = []
 const index = []
+const reports = []
 for (const module of modules) {
   const text = fs.readFileSync(path.join(declarations, `${module}.d.ts`), "utf8")
   const exports = [...internalsOf(module, text), ...exportsOf(text)]
@@ -163,11 +179,16 @@ for (const module of modules) {
   const introduction = introductionOf(module)
   if (introduction === "") faults.push(`${module}: no docstring of its own`)
   fs.writeFileSync(file, pageOf(module, introduction, text, exports))
+  reports.push(reportOf(module, text))
   // Its first sentence.
   index.push(`- [${module}](${module}.md): ${introduction.replaceAll("\n", " ").replace(/(?<=\.)\s.*/, "")}`)
 }
 fs.mkdirSync(pages, { recursive: true })
 fs.writeFileSync(path.join(pages, "README.md"), `# Reference\n\n${index.join("\n")}\n`)
+fs.writeFileSync(
+  report,
+  `# Public interface\n\nWritten by \`npm run docs\`: the declarations of every public module.\n\n${reports.join("\n")}`
+)
 
 process.stdout.write(`${modules.length} modules in ${path.relative(process.cwd(), pages)}\n`)
 for (const fault of faults) process.stderr.write(`${fault}\n`)

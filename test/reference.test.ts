@@ -25,13 +25,14 @@ const reference = (declarations: Readonly<Record<string, string>>, source = intr
       fs.writeFileSync(file, content)
     }
   }
-  const args = ["src", "dist", "pages"].map((below) => path.join(folder, below))
+  const args = ["src", "dist", "pages", "api.md"].map((below) => path.join(folder, below))
   const { status, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: "utf8" })
   const page = (module: string): string | undefined => {
     const file = path.join(folder, "pages", `${module}.md`)
     return fs.existsSync(file) ? fs.readFileSync(file, "utf8") : undefined
   }
-  return { status, faults: stderr.trim().split("\n"), page }
+  const report = (): string => fs.readFileSync(path.join(folder, "api.md"), "utf8")
+  return { status, faults: stderr.trim().split("\n"), page, report }
 }
 
 const documented = `import * as Effect from "effect/Effect";
@@ -120,6 +121,31 @@ Since 0.1.0.
     assert.strictEqual(
       page("README"),
       "# Reference\n\n- [Count](Count.md): Counts things.\n- [engines/Count](engines/Count.md): Counts things.\n"
+    )
+  })
+
+  it("reports the declarations alone, so that a change of the interface is one of the report", () => {
+    const { report } = reference({ Count: documented })
+    assert.strictEqual(
+      report(),
+      `# Public interface
+
+Written by \`npm run docs\`: the declarations of every public module.
+
+## Count
+
+\`\`\`text
+export declare const increment: {
+    (n: number): number;
+};
+declare const Counter_base: new () => {
+    readonly n: number;
+};
+export declare class Counter extends Counter_base {
+    get total(): number;
+}
+\`\`\`
+`
     )
   })
 

@@ -23,6 +23,7 @@ const processes = [
   "test/auth/TokenStoreProcesses.test.ts",
   "test/cli/{Killed,bin}.test.ts",
   "test/docs.test.ts",
+  "test/examples.test.ts",
   "test/gateway/Page.test.ts",
   "test/reference.test.ts"
 ]
@@ -47,7 +48,11 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: [...processes, ...sockets] }
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts", "docs/examples/*.test.ts"],
+          exclude: [...processes, ...sockets]
+        }
       }
     ],
     setupFiles: ["test/setup.ts"],
