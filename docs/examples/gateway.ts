@@ -76,4 +76,4 @@ const program = HttpServer.addressFormattedWith((address) =>
   })
 )
 
-NodeRuntime.runMain(program.pipe(Effect.provide(Server), Effect.provide(FetchHttpClient.layer)))
+NodeRuntime.runMain(Effect.provide(program, Layer.merge(Server, FetchHttpClient.layer)))
