@@ -28,6 +28,9 @@ export interface Bounds {
   readonly isLast: () => boolean
 }
 
+/** Milliseconds after which it is looked at again whether another engine could follow, at the earliest. */
+const patienceMs = 1000
+
 /** A limit of an attempt, and when it is reached. */
 interface Limit {
   readonly at: number
@@ -304,10 +307,12 @@ export class Attempt {
   private watch(runtime: Runtime.Runtime<never>): void {
     const now = this.clock.unsafeCurrentTimeMillis()
     const { deadline, firstTokenMs, idleMs } = this.bounds
-    // Limits move while the watch sleeps, never by less than the shortest of them; one that was reached and
-    // didn't hold, because no other engine could follow, is looked at again.
-    const at = this.limit().at
-    const wait = Math.min((at > now ? at : deadline) - now, deadline - now, idleMs, firstTokenMs)
+    const { at } = this.limit()
+    // Limits move while the watch sleeps, never by less than the shortest of them.
+    const shortest = Math.min(idleMs, firstTokenMs)
+    // One that was reached and didn't hold, because no other engine could follow, is looked at again.
+    const again = at > now ? Math.min(at - now, shortest) : Math.max(shortest, patienceMs)
+    const wait = Math.min(deadline - now, again)
     if (!Number.isFinite(wait)) return
     this.stopWatching = timer.after(this.clock, runtime, wait, () => {
       if (this.due() === undefined) return this.watch(runtime)
