@@ -19,9 +19,7 @@ export const of = (word: string): Delivery | undefined =>
 
 /** A delivery, by either of its words. */
 export const Delivery = Schema.transform(
-  Schema.Literal("streamed", "buffered", "live", "assured").annotations({
-    description: '"streamed" or "buffered"'
-  }),
+  Schema.Literal("streamed", "buffered", "live", "assured"),
   Schema.Literal("streamed", "buffered"),
   { strict: true, decode: (word) => words[word], encode: (delivery) => delivery }
 )
