@@ -62,6 +62,16 @@ export const Attempt = Schema.Struct({
 export interface Attempt extends Schema.Schema.Type<typeof Attempt> {}
 
 /**
+ * Whether an attempt was given up and may be charged all the same: a time limit ended it, it broke off, or
+ * its answer wasn't needed any more. Its usage is then mostly an estimate.
+ *
+ * @since 1.0.0
+ * @category predicates
+ */
+export const isPaidInVain = ({ outcome, usage }: Attempt): boolean =>
+  outcome !== "succeeded" && usage.inputTokens + usage.outputTokens > 0
+
+/**
  * The answer to a task.
  *
  * @since 0.1.0

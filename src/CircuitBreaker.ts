@@ -4,7 +4,8 @@
  * A circuit per provider opens after failures in a row, or when too many of the last calls failed. While
  * it is open the provider isn't chosen and isn't asked. After a wait it is half-open: exactly one attempt
  * passes, and its first content closes the circuit; if it fails, the next wait is twice as long, up to a
- * cap. A wait that the provider states itself is never shortened.
+ * cap, and if it stalls, another one passes after a while. A wait that the provider states itself is never
+ * shortened.
  *
  * A user whom a provider refuses (a sign-in that has lapsed, a licence that is missing) has a circuit of
  * their own there, which is nobody else's.
@@ -31,7 +32,7 @@ import * as validation from "./internal/validation.js"
 
 /**
  * How a circuit stands: `closed`, all attempts pass; `open`, none does until `until`, in milliseconds of
- * the Clock; `half-open`, one does, or is under way.
+ * the Clock; `half-open`, one does, or is under way, and another one once it has stalled for `probeMs`.
  *
  * @since 0.1.0
  * @category models
@@ -50,6 +51,8 @@ export type State =
 export interface Service extends AttemptGuard.Service {
   /** How the circuit of a provider stands. */
   readonly state: (provider: AIProvider) => Effect.Effect<State>
+  /** How it stands at an instant. */
+  readonly unsafeState: (provider: AIProvider, now: number) => State
   /** Whether an attempt would be refused at an instant, for a user if one is named. */
   readonly unsafeRefuses: (provider: AIProvider, userId: string | undefined, now: number) => boolean
   /** Closes the circuits of a provider, those of its users included. */
@@ -73,18 +76,34 @@ const count = (what: string, value: number) => number(`${what} (a whole number a
 
 const millis = (value: number) => number("milliseconds (a number above 0)", isMillis, value)
 
-const cap = (wait: { readonly maxOpenMs: number; readonly openMs: number }) =>
-  wait.maxOpenMs >= wait.openMs
+interface Wait {
+  readonly maxOpenMs?: number
+  readonly openMs: number
+}
+
+const cap = ({ maxOpenMs = Number.POSITIVE_INFINITY, openMs }: Wait) =>
+  maxOpenMs >= openMs
     ? undefined
-    : { path: ["maxOpenMs"], message: `Expected at least openMs, actual ${wait.maxOpenMs}` }
+    : { path: ["maxOpenMs"], message: `Expected at least openMs, actual ${maxOpenMs}` }
+
+/** The longest wait: where it isn't given, the usual one, or the first where that is longer. */
+const capped = ({ maxOpenMs, openMs }: Wait, usualMs: number) => ({
+  openMs,
+  maxOpenMs: maxOpenMs ?? Math.max(openMs, usualMs)
+})
+
+const longest = Schema.optionalWith(
+  Schema.Number.pipe(Schema.filter(isMillis, { description: "milliseconds (a number above 0)" })),
+  { exact: true }
+)
 
 const UserSettings = Schema.Struct({
   /** Refusals in a row that open a user's circuit; 3 when absent. */
   consecutiveFailures: count("a number of calls", 3),
   /** Milliseconds until the user is tried again; 30,000 when absent. */
   openMs: millis(30_000),
-  /** The longest wait between two tries, in milliseconds; 600,000 when absent. */
-  maxOpenMs: millis(600_000),
+  /** The longest wait between two tries, in milliseconds; 600,000 when absent, or `openMs` if that is more. */
+  maxOpenMs: longest,
   /** How many users are remembered, those who were refused last; 10,000 when absent. */
   maximum: count("a number of users", 10_000)
 }).pipe(Schema.filter(cap))
@@ -106,12 +125,14 @@ export const Settings = Schema.Struct({
   windowMs: millis(30_000),
   /** Milliseconds until the first probe; 5,000 when absent. Each failed probe doubles the wait. */
   openMs: millis(5000),
-  /** The longest wait between two probes, in milliseconds; 60,000 when absent. */
-  maxOpenMs: millis(60_000),
+  /** The longest wait between two probes, in milliseconds; 15,000 when absent, or `openMs` if that is more. */
+  maxOpenMs: longest,
+  /** Milliseconds after which a probe that hasn't begun to be answered is followed by another; 15,000 when absent. */
+  probeMs: millis(15_000),
   /** The circuits of single users. */
   users: Schema.optionalWith(UserSettings, {
     exact: true,
-    default: () => ({ consecutiveFailures: 3, openMs: 30_000, maxOpenMs: 600_000, maximum: 10_000 })
+    default: () => ({ consecutiveFailures: 3, openMs: 30_000, maximum: 10_000 })
   })
 }).pipe(Schema.filter(cap))
 
@@ -170,7 +191,14 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
   Service,
   InvalidArgumentError
 > =>
-  Effect.map(decode(options), (settings) => {
+  Effect.map(decode(options), ({ users: ofUsers, ...ofProviders }) => {
+    const settings = { ...ofProviders, ...capped(ofProviders, 15_000) }
+    const userSettings = {
+      ...settings,
+      ...ofUsers,
+      ...capped(ofUsers, 600_000),
+      minimumCalls: Number.POSITIVE_INFINITY
+    }
     const circuits = new Map<AIProvider, Circuit>()
     const users = new Map<string, UserCircuit>()
 
@@ -196,14 +224,14 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
     ): UserCircuit => {
       const key = keyOf(provider, userId)
       const user = users.get(key) ?? {
-        circuit: new Circuit({ ...settings, ...settings.users, minimumCalls: Number.POSITIVE_INFINITY }),
+        circuit: new Circuit(userSettings),
         error
       }
       user.error = error
       users.delete(key)
       users.set(key, user)
       const [oldest] = users.keys()
-      if (users.size > settings.users.maximum && oldest !== undefined) users.delete(oldest)
+      if (users.size > ofUsers.maximum && oldest !== undefined) users.delete(oldest)
       return user
     }
 
@@ -231,8 +259,8 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
         if (circuit.refuses(now)) return Effect.fail(refusal(provider, circuit, now))
         const user = userOf(provider, userId)
         if (user?.circuit.refuses(now) === true) return Effect.fail(user.error)
-        const trial = circuit.enter()
-        const userTrial = user?.circuit.enter()
+        const trial = circuit.enter(now)
+        const userTrial = user?.circuit.enter(now)
         let closed = false
 
         const works = (): void => {
@@ -251,7 +279,8 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
         const refuseUser = (error: EngineError.EngineError): void => {
           if (userId === undefined) return
           const refused = refusedUser(provider, userId, error)
-          refused.circuit.fail(userTrial ?? refused.circuit.enter(), clock.unsafeCurrentTimeMillis())
+          const at = clock.unsafeCurrentTimeMillis()
+          refused.circuit.fail(userTrial ?? refused.circuit.enter(at), at)
         }
 
         return Effect.succeed<AttemptGuard.Permit>({
@@ -281,6 +310,7 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
     return {
       admit,
       state: (provider) => Effect.map(Clock.currentTimeMillis, (now) => stateOf(provider, now)),
+      unsafeState: stateOf,
       unsafeRefuses: (provider, userId, now) =>
         circuits.get(provider)?.refuses(now) === true ||
         userOf(provider, userId)?.circuit.refuses(now) === true,

@@ -121,8 +121,14 @@ export interface Options extends Schema.Schema.Encoded<typeof Settings> {
 
 const decode = validation.decoder("LiveMetrics", Settings)
 
+/** Failures in a row that are an outage. */
+const outage = 5
+
 /** The samples of one provider. */
 interface Kept {
+  /** How many attempts have failed since one succeeded, and when the first of them did. */
+  failures: number
+  failingSince: number
   readonly firstTokenMs: Samples
   readonly totalMs: Samples
   readonly tokensPerSecond: Samples
@@ -147,7 +153,9 @@ export const make = ({ isFailure = CircuitBreaker.isFailure, ...options }: Optio
       const known = providers.get(provider)
       if (known !== undefined) return known
       const make = () => new Samples(samples, windowMs)
-      const made = {
+      const made: Kept = {
+        failures: 0,
+        failingSince: 0,
         firstTokenMs: make(),
         totalMs: make(),
         tokensPerSecond: make(),
@@ -157,15 +165,27 @@ export const make = ({ isFailure = CircuitBreaker.isFailure, ...options }: Optio
       return made
     }
 
+    /** What was measured in an outage that is over says nothing of the time since. */
+    const recover = (kept: Kept): void => {
+      const { failingSince, failures, firstTokenMs, successes, tokensPerSecond, totalMs } = kept
+      kept.failures = 0
+      if (failures < outage) return
+      for (const each of [firstTokenMs, totalMs, tokensPerSecond, successes]) each.dropSince(failingSince)
+    }
+
     const record = (attempt: AIResult.Attempt, now: number): void => {
       const { durationMs, error, outcome, usage } = attempt
       const kept = keptOf(attempt.provider)
+      const failed = isFailure(attempt)
+      if (failed) {
+        if (kept.failures === 0) kept.failingSince = now
+        kept.failures += 1
+      } else if (outcome === "succeeded") recover(kept)
       const firstTokenMs = Option.getOrUndefined(attempt.firstTokenMs)
       // What was given up before it had begun took at least so long: without it the slow would look fast.
       const givenUp = outcome === "discarded" || (Option.isSome(error) && error.value._tag === "TimeoutError")
       if (firstTokenMs !== undefined) kept.firstTokenMs.add(now, firstTokenMs)
       else if (givenUp) kept.firstTokenMs.add(now, durationMs)
-      const failed = isFailure(attempt)
       if (outcome === "succeeded" || (failed && givenUp)) kept.totalMs.add(now, durationMs)
       if (outcome === "succeeded" || failed) kept.successes.add(now, failed ? 0 : 1)
       if (outcome !== "succeeded" || firstTokenMs === undefined) return

@@ -25,7 +25,7 @@ import * as traced from "./internal/traced.js"
 import * as ProviderMetrics from "./ProviderMetrics.js"
 import * as ProviderRouter from "./ProviderRouter.js"
 import { QualityModel, type UnknownTaskError } from "./QualityModel.js"
-import type { ReasoningEngine } from "./ReasoningEngine.js"
+import { lacks, type ReasoningEngine } from "./ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "./ReasoningEngineRegistry.js"
 import type * as RoutingPolicy from "./RoutingPolicy.js"
 import * as Strategy from "./Strategy.js"
@@ -58,6 +58,8 @@ export interface ServeOptions {
   readonly useFallback?: boolean
   /** By what the provider of this task is chosen; the orchestrator's strategy when absent. */
   readonly strategy?: Strategy.Strategy
+  /** Milliseconds for the call where neither the task nor the policy says, as RouteOptions have it. */
+  readonly defaultTimeoutMs?: number
   /** Told who writes a streamed answer, as RoutingPolicy's RouteOptions say. */
   readonly onCommit?: RoutingPolicy.RouteOptions["onCommit"]
 }
@@ -183,7 +185,10 @@ export const make = (
         ? Effect.orElseSucceed(optimizer.rank(task, strategy), () => [])
         : optimizer.rank(task, strategy)
 
-    /** The pinned provider, or the best that has an engine: those without one are as good as unavailable. */
+    /**
+     * The pinned provider, or the best that has an engine which can carry the task: those without one are as
+     * good as unavailable. Where none can carry it, the best says what is missing.
+     */
     const providerOf = (
       task: AITask.AITask,
       order: ReadonlyArray<AIProvider.AIProvider>,
@@ -192,7 +197,14 @@ export const make = (
       task.pinned && task.provider !== undefined
         ? Effect.succeed(task.provider)
         : Effect.flatMap(registry.list, (engines) => {
-            const best = order.find((provider) => engines.some((engine) => engine.provider === provider))
+            let best: AIProvider.AIProvider | undefined
+            for (const provider of order) {
+              const engine = engines.find((each) => each.provider === provider)
+              if (engine === undefined) continue
+              const fits = lacks(engine, task).length === 0
+              if (fits || best === undefined) best = provider
+              if (fits) break
+            }
             return best === undefined
               ? new CostOptimizer.NoAvailableProviderError({ strategy: strategy.name, unavailable: order })
               : Effect.succeed(best)
@@ -219,6 +231,9 @@ export const make = (
                       order,
                       unavailable,
                       useFallback: serve.useFallback ?? true,
+                      ...(serve.defaultTimeoutMs === undefined
+                        ? {}
+                        : { defaultTimeoutMs: serve.defaultTimeoutMs }),
                       ...(serve.onCommit === undefined ? {} : { onCommit: serve.onCommit })
                     },
                     fields

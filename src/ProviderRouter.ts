@@ -133,8 +133,8 @@ export class ProviderRouter extends Context.Tag("arc-saga/ProviderRouter")<Provi
 
 type Engine = ReasoningEngine
 
-/** One try at one engine, and whether no other can follow it. */
-type Open = (engine: Engine, last: boolean) => Effect.Effect<Attempt, Refusal>
+/** One try at one engine, and those that can follow it. */
+type Open = (engine: Engine, others: ReadonlyArray<Engine>) => Effect.Effect<Attempt, Refusal>
 
 const allFailed = (
   current: call.Call,
@@ -171,12 +171,6 @@ const failedPermanently = <E extends Refusal>(
     Effect.fail(error)
   )
 
-/** Whether none of the engines that could follow would be asked now. */
-const nobodyLeft = (current: call.Call, engines: ReadonlyArray<Engine>): boolean =>
-  engines.every(({ provider }) =>
-    current.guards.refuses(provider, current.task, current.clock.unsafeCurrentTimeMillis())
-  )
-
 /** Asks one after the other. Why each failed is in the call's books before the next is asked. */
 const firstThatAnswers = <E>(
   current: call.Call,
@@ -188,7 +182,7 @@ const firstThatAnswers = <E>(
     const fields = () => ({ taskId: current.taskId, provider: engine.provider })
     const tried = Effect.zipRight(
       log.event(LogLevel.Debug, "routing_fallback_attempt", fields),
-      Effect.tapBoth(open(engine, nobodyLeft(current, engines.slice(index + 1))), {
+      Effect.tapBoth(open(engine, engines.slice(index + 1)), {
         onSuccess: () => log.event(LogLevel.Debug, "routing_fallback_success", fields),
         onFailure: ({ _tag }) =>
           log.event(LogLevel.Warning, "routing_fallback_failed", () => ({ ...fields(), error: _tag }))
@@ -280,13 +274,12 @@ export const make = (
       goal: call.Goal,
       open: (goal: call.Goal) => Open
     ): Effect.Effect<Attempt, Refusal> => {
-      const last = nobodyLeft(current, plan.fallbacks)
       const { hedging } = around
-      const [backup] = plan.fallbacks
-      if (hedging === undefined || backup === undefined) return open(goal)(plan.primary, last)
+      const [backup, ...others] = plan.fallbacks
+      if (hedging === undefined || backup === undefined) return open(goal)(plan.primary, plan.fallbacks)
       hedging.unsafeCall(current.startedAt)
       return hedge.hedged(current, hedging, plan.primary, backup, goal, (engine, until) =>
-        open(until)(engine, engine === plan.primary && last)
+        open(until)(engine, engine === plan.primary ? plan.fallbacks : others)
       )
     }
 
@@ -305,14 +298,21 @@ export const make = (
       (current, mode, goal) =>
         Effect.flatMap(planOf(registry, policy, task, options), (plan) => {
           current.engines = [plan.primary, ...plan.fallbacks]
+          current.warnings.push(...plan.warnings)
           around.retryBudget?.unsafeCall(current.startedAt)
           const openUntil =
             (until: call.Goal): Open =>
-            (engine, last) =>
-              call.ask(current, engine, { mode, goal: until, bounds: call.boundsOf(current, last) })
+            (engine, others) => {
+              const isLast = () => call.nobodyLeft(current, others)
+              return call.ask(current, engine, {
+                mode,
+                goal: until,
+                bounds: call.boundsOf(current, engine, isLast)
+              })
+            }
           const open = openUntil(goal)
           const { provider } = plan.primary
-          const again = Effect.suspend(() => open(plan.primary, nobodyLeft(current, plan.fallbacks)))
+          const again = Effect.suspend(() => open(plan.primary, plan.fallbacks))
           return Effect.zipRight(
             log.event(LogLevel.Debug, "routing_start", () => ({ taskId: current.taskId, provider })),
             Effect.tap(
@@ -340,7 +340,8 @@ export const make = (
     const chained = (task: AITask.AITask, options: RoutingPolicy.RouteOptions): delivery.Route<RouteError> =>
       routing(task, options, failOver)
 
-    const begin = (task: AITask.AITask) => call.begin(task, policy.limits, around)
+    const begin = (task: AITask.AITask, { defaultTimeoutMs }: RoutingPolicy.RouteOptions) =>
+      call.begin(task, policy, around, policyOptions.limits?.timeoutMs ?? defaultTimeoutMs)
 
     function complete(task: AITask.AITask, options: Sole): Effect.Effect<AIResult.AIResult, SoleRouteError>
     function complete(task: AITask.AITask, options?: Chained): Effect.Effect<AIResult.AIResult, RouteError>
@@ -354,10 +355,10 @@ export const make = (
     ): Effect.Effect<AIResult.AIResult, RouteError | SoleRouteError> {
       return options.useFallback === false
         ? traced.complete(around.tracing, task, (known) =>
-            delivery.complete(begin(known), alone(known, options))
+            delivery.complete(begin(known, options), alone(known, options))
           )
         : traced.complete(around.tracing, task, (known) =>
-            delivery.complete(begin(known), chained(known, options))
+            delivery.complete(begin(known, options), chained(known, options))
           )
     }
 
@@ -381,10 +382,10 @@ export const make = (
     ): Stream.Stream<StreamEvent, RouteError | SoleRouteError | StreamInterruptedError> {
       return options.useFallback === false
         ? traced.stream(around.tracing, task, (known) =>
-            delivery.stream(begin(known), alone(known, options), continuation, options.onCommit)
+            delivery.stream(begin(known, options), alone(known, options), continuation, options.onCommit)
           )
         : traced.stream(around.tracing, task, (known) =>
-            delivery.stream(begin(known), chained(known, options), continuation, options.onCommit)
+            delivery.stream(begin(known, options), chained(known, options), continuation, options.onCommit)
           )
     }
 

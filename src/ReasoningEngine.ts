@@ -179,6 +179,11 @@ export interface Capabilities {
   readonly images: boolean
   /** Text arrives while it is written. */
   readonly streaming: boolean
+  /**
+   * The model thinks before it writes, so that its first token may take minutes: it is given
+   * {@link RoutingPolicy.reasoningLimits}. When absent, the model's name tells.
+   */
+  readonly reasoning?: boolean
   /** Tokens that the model can hold, prompt and answer together; none when unknown. */
   readonly contextWindow: Option.Option<number>
 }

@@ -63,9 +63,9 @@ export const make = (
   Effect.gen(function* () {
     const policy = yield* RoutingPolicy.make({ limits })
     const around = yield* guards.fromContext
-    const begin = (task: AITask.AITask) => call.begin(task, policy.limits, around)
+    const begin = (task: AITask.AITask) => call.begin(task, policy, around)
     const route: delivery.Route<EngineError> = (current, mode, goal) =>
-      call.attempt(current, engine, { mode, goal, bounds: call.boundsOf(current, true) })
+      call.attempt(current, engine, { mode, goal, bounds: call.boundsOf(current, engine, () => true) })
 
     const complete: Service["complete"] = (task) => delivery.complete(begin(task), route)
     const stream: Service["stream"] = (task) =>

@@ -46,11 +46,14 @@ const { number } = validation
 export const Settings = Schema.Struct({
   /** Retries per call over the window, 0 to 1; 0.2 when absent. */
   share: number("a share (a number from 0 to 1)", (n) => n >= 0 && n <= 1, 0.2),
-  /** How many there may be over the window in any case, so that little traffic can retry; 10 when absent. */
+  /**
+   * How many there may be over the window in any case, so that little traffic can always retry; 300 when
+   * absent, five a second.
+   */
   minimum: number(
     "a number of retries (a whole number from 0)",
     (n) => Number.isSafeInteger(n) && n >= 0,
-    10
+    300
   ),
   /** For how many milliseconds calls and retries are counted; 60,000 when absent. */
   windowMs: number("milliseconds (a number above 0)", (n) => n > 0 && Number.isFinite(n), 60_000)

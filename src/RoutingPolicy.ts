@@ -41,18 +41,30 @@ export type Reaction =
 export type Rules = { readonly [Tag in EngineError.EngineError["_tag"]]: Reaction }
 
 /**
- * The time limits, in milliseconds above 0.
+ * The time limits of one attempt, in milliseconds above 0. They hold while another provider could be asked
+ * next; the last that can be asked has all the time that the call has left.
+ *
+ * @since 1.0.0
+ * @category models
+ */
+export interface AttemptLimits {
+  /** Until its first content. */
+  readonly firstTokenMs: number
+  /** Between two chunks; for a stream also after its first content, whoever could be asked next. */
+  readonly idleMs: number
+  /** The whole attempt, or of a stream until its first content; `Infinity` for no such limit. */
+  readonly attemptMs: number
+}
+
+/**
+ * The time limits, in milliseconds above 0. The deadline of the call, `timeoutMs`, bounds all others.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Limits {
+export interface Limits extends AttemptLimits {
   /** The whole of a complete call, or a stream until its first content, where the task says nothing. */
   readonly timeoutMs: number
-  /** One attempt until its first content, unless it is the last that can be made. */
-  readonly firstTokenMs: number
-  /** Between two chunks of one attempt; for a stream also after its first content. */
-  readonly idleMs: number
   /** A stream as a whole; `Infinity` for no such limit. */
   readonly streamMs: number
 }
@@ -78,6 +90,8 @@ export interface RoutingPolicy {
   readonly defaultChains: Chains
   readonly rules: Rules
   readonly limits: Limits
+  /** What differs from `limits` for attempts at single providers. */
+  readonly providerLimits: ReadonlyMap<AIProvider.AIProvider, Partial<AttemptLimits>>
   /** The longest retry-after, in milliseconds, that is waited for instead of failing over. */
   readonly patienceMs: number
   /** Whether a stream that is cut goes on with another provider where that can be verified. */
@@ -111,6 +125,8 @@ export interface RouteOptions {
   readonly order?: ReadonlyArray<AIProvider.AIProvider>
   /** Providers that mustn't be asked as a fallback now. */
   readonly unavailable?: ReadonlySet<AIProvider.AIProvider>
+  /** Milliseconds for the call, above 0, where neither the task nor the policy's options say. */
+  readonly defaultTimeoutMs?: number
   /**
    * Told who writes a streamed answer, just before its first content is delivered, and again when another
    * provider goes on after a cut.
@@ -151,7 +167,8 @@ export const defaultRules: Rules = {
 }
 
 /**
- * 30 s for a call, 10 s for the first token and between two, no limit for a stream that flows.
+ * 30 s for a call, 10 s for the first token and between two, no limit for an attempt as a whole and for a
+ * stream that flows.
  *
  * @since 0.1.0
  * @category defaults
@@ -160,7 +177,41 @@ export const defaultLimits: Limits = {
   timeoutMs: 30_000,
   firstTokenMs: 10_000,
   idleMs: 10_000,
+  attemptMs: Number.POSITIVE_INFINITY,
   streamMs: Number.POSITIVE_INFINITY
+}
+
+/**
+ * The least that a model which thinks before it writes is given, whatever the policy's limits for all are:
+ * 5 minutes for the first token, a minute between two. A provider's own limits go before it.
+ *
+ * @since 1.0.0
+ * @category defaults
+ */
+export const reasoningLimits: Pick<AttemptLimits, "firstTokenMs" | "idleMs"> = {
+  firstTokenMs: 300_000,
+  idleMs: 60_000
+}
+
+/**
+ * The limits of an attempt at a provider: its own; where it has none, those for all, which are at least
+ * {@link reasoningLimits} where its model thinks.
+ *
+ * @since 1.0.0
+ * @category getters
+ */
+export const limitsOf = (
+  { limits, providerLimits }: Pick<RoutingPolicy, "limits" | "providerLimits">,
+  { provider, reasoning }: { readonly provider: AIProvider.AIProvider; readonly reasoning: boolean }
+): AttemptLimits => {
+  const own = providerLimits.get(provider)
+  const atLeast = (name: "firstTokenMs" | "idleMs"): number =>
+    own?.[name] ?? (reasoning ? Math.max(limits[name], reasoningLimits[name]) : limits[name])
+  return {
+    firstTokenMs: atLeast("firstTokenMs"),
+    idleMs: atLeast("idleMs"),
+    attemptMs: own?.attemptMs ?? limits.attemptMs
+  }
 }
 
 /**
@@ -186,6 +237,8 @@ export interface Options {
   readonly chains?: Readonly<Record<string, ReadonlyArray<string>>>
   readonly rules?: Partial<Rules>
   readonly limits?: Partial<Limits>
+  /** What differs from `limits` for attempts at single providers, by their ids. */
+  readonly providerLimits?: Readonly<Record<string, Partial<AttemptLimits>>>
   /** Milliseconds from 0; 5,000 when absent. */
   readonly patienceMs?: number
   readonly resume?: "auto" | "off"
@@ -226,6 +279,36 @@ const chainsOf = (
     return chains
   })
 
+const checkLimits = (
+  field: string,
+  limits: Readonly<Record<string, unknown>>
+): Either.Either<void, InvalidArgumentError> => {
+  for (const [name, value] of Object.entries(limits)) {
+    // NaN is not above 0 either.
+    if (!(typeof value === "number" && value > 0)) {
+      return Either.left(
+        invalid(`${field}.${name}`, `Expected milliseconds above 0, actual ${String(value)}`)
+      )
+    }
+  }
+  return Either.void
+}
+
+const providerLimitsOf = (
+  options: Readonly<Record<string, Partial<AttemptLimits>>>
+): Either.Either<RoutingPolicy["providerLimits"], InvalidArgumentError> =>
+  Either.gen(function* () {
+    const byProvider = new Map<AIProvider.AIProvider, Partial<AttemptLimits>>()
+    for (const [id, limits] of Object.entries(options)) {
+      const provider = yield* Either.mapLeft(AIProvider.make(id), ({ reason }) =>
+        invalid("providerLimits", reason)
+      )
+      yield* checkLimits(`providerLimits.${id}`, { ...limits })
+      byProvider.set(provider, limits)
+    }
+    return byProvider
+  })
+
 /**
  * Makes a policy, or fails with an InvalidArgumentError: a chain that names a provider twice or its own
  * primary, a limit that isn't above 0.
@@ -236,14 +319,7 @@ const chainsOf = (
 export const make = (options: Options = {}): Either.Either<RoutingPolicy, InvalidArgumentError> =>
   Either.gen(function* () {
     const limits = { ...defaultLimits, ...options.limits }
-    for (const [name, value] of Object.entries(limits)) {
-      // NaN is not above 0 either.
-      if (!(value > 0)) {
-        return yield* Either.left(
-          invalid(`limits.${name}`, `Expected milliseconds above 0, actual ${String(value)}`)
-        )
-      }
-    }
+    yield* checkLimits("limits", { ...limits })
     const patienceMs = options.patienceMs ?? 5000
     if (!(patienceMs >= 0)) {
       return yield* Either.left(
@@ -255,6 +331,7 @@ export const make = (options: Options = {}): Either.Either<RoutingPolicy, Invali
       defaultChains,
       rules: { ...defaultRules, ...options.rules },
       limits,
+      providerLimits: yield* providerLimitsOf(options.providerLimits ?? {}),
       patienceMs,
       resume: options.resume ?? "auto"
     }

@@ -10,7 +10,7 @@ const { Claude, Gpt4 } = AIProvider
 const { answer, fail } = Behaviour
 
 describe("RetryBudget", () => {
-  it.effect("allows a share of the calls, and ten in any case", () =>
+  it.effect("allows a share of the calls, and 300 in any case", () =>
     Effect.gen(function* () {
       const budget = yield* RetryBudget.make()
       const taken = (now: number) => {
@@ -18,10 +18,10 @@ describe("RetryBudget", () => {
         while (budget.unsafeTake(now)) count++
         return count
       }
-      assert.strictEqual(taken(0), 10)
-      for (let call = 0; call < 100; call++) budget.unsafeCall(1000)
-      assert.strictEqual(taken(1000), 10)
-      assert.strictEqual(taken(70_000), 10)
+      assert.strictEqual(taken(0), 300)
+      for (let call = 0; call < 2000; call++) budget.unsafeCall(1000)
+      assert.strictEqual(taken(1000), 100)
+      assert.strictEqual(taken(70_000), 300)
     })
   )
 

@@ -62,6 +62,7 @@ describe("RoutingPolicy", () => {
       timeoutMs: 30_000,
       firstTokenMs: 10_000,
       idleMs: 10_000,
+      attemptMs: Number.POSITIVE_INFINITY,
       streamMs: Number.POSITIVE_INFINITY
     })
     assert.strictEqual(patienceMs, 5000)

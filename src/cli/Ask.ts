@@ -46,7 +46,7 @@ const options = {
   timeout: Options.optional(
     Flags.duration(
       "timeout",
-      "How long the answer may take, retries and fallbacks included (30s); of a stream, until its first token"
+      "How long the answer may take, retries and fallbacks included (10m); of a stream, until its first token"
     )
   ),
   json: Options.boolean("json").pipe(Options.withDescription("Print the whole result as one JSON document")),
@@ -155,8 +155,16 @@ const whole = (task: AITask.AITask, useFallback: boolean, json: boolean) =>
     return result
   })
 
+/** What was given up, and may be charged all the same. */
+const paidInVain = (attempts: ReadonlyArray<AIResult.Attempt>): ReadonlyArray<string> =>
+  attempts.filter(AIResult.isPaidInVain).map(({ cost, durationMs, provider, usage }) => {
+    const of = `${provider}, given up after ${Format.duration(durationMs)}`
+    return `${Format.cost(cost, usage.estimated)} of it for ${of}`
+  })
+
 /**
- * An answer on one line: who gave it, after how many attempts, how fast, and for how much.
+ * An answer on one line: who gave it, after how many attempts, how fast, for how much, and how much of that
+ * went to attempts that were given up.
  *
  * @since 0.1.0
  * @category formats
@@ -173,7 +181,8 @@ export const summary = (result: AIResult.AIResult): string => {
       Format.count(result.attempts.length, "attempt"),
       `${firstToken}total ${Format.duration(result.durationMs)}`,
       Format.tokens(result.usage),
-      Format.cost(result.cost, estimated)
+      Format.cost(result.cost, estimated),
+      ...paidInVain(result.attempts)
     ].join(" · ")
   )
 }

@@ -30,9 +30,14 @@ const usable = (
   configuration: Configuration.Configuration
 ): Effect.Effect<Configuration.Configuration, UsageError> => {
   const { providers } = configuration
-  if (providers.some(({ status }) => status._tag !== "Off")) return Effect.succeed(configuration)
+  if (providers.some(({ byNameOnly, status }) => status._tag !== "Off" && !byNameOnly))
+    return Effect.succeed(configuration)
   const why = providers.flatMap(({ id, status }) =>
-    status._tag === "Off" && status.isConfigured ? [`${id}: ${status.why}`] : []
+    status._tag === "Off"
+      ? status.isConfigured
+        ? [`${id}: ${status.why}`]
+        : []
+      : [`${id} is there and isn't configured: it is asked by --provider ${id}`]
   )
   return new UsageError({ reason: `No provider can be asked. ${why.join("; ")}` })
 }

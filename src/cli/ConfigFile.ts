@@ -10,12 +10,15 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "../AIProvider.js"
 import * as Budgets from "../Budgets.js"
+import * as CircuitBreaker from "../CircuitBreaker.js"
 import * as Simulated from "../engines/Simulated.js"
 import * as Gateway from "../gateway/Gateway.js"
+import * as Hedging from "../Hedging.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as validation from "../internal/validation.js"
 import * as Price from "../Price.js"
 import * as RateLimits from "../RateLimits.js"
+import * as RetryBudget from "../RetryBudget.js"
 import * as RoutingPolicy from "../RoutingPolicy.js"
 import type { FileError } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
@@ -56,6 +59,11 @@ const score = number("a score (a number from 0 to 10)", (n) => n >= 0 && n <= 10
  * @category guards
  */
 export const isUrl = (text: string): boolean => /^https?:\/\//i.test(text) && URL.canParse(text)
+
+const limit = Schema.optionalWith(milliseconds, exact)
+
+/** The limits of attempts. */
+const attemptLimits = { firstTokenMs: limit, idleMs: limit, attemptMs: limit }
 
 /** What every provider of the file may state of itself. */
 const known = {
@@ -99,6 +107,8 @@ export const Provider = Schema.Struct({
   ),
   /** How the server calls the limit of tokens; `max_tokens` when absent. */
   maxTokensField: Schema.optionalWith(Schema.Literal("max_tokens", "max_completion_tokens"), exact),
+  /** Whether the model thinks before it writes, so that its first token may take minutes; its name tells when absent. */
+  reasoning: Schema.optionalWith(Schema.Boolean, exact),
   /** How it is asked for an answer that isn't streamed: as a stream all the same (`sse`, when absent), or as `json`. */
   completeOver: Schema.optionalWith(Schema.Literal("sse", "json"), exact),
   /** Whether it takes part; true when absent. */
@@ -151,7 +161,10 @@ export const ConfigFile = Schema.Struct({
   providers: Schema.optionalWith(Schema.Array(Provider), exact),
   /** Simulated providers; with them the default ones aren't made. */
   simulated: Schema.optionalWith(Schema.Array(SimulatedProvider), exact),
-  /** Whether to look for a server of Ollama; true when absent. */
+  /**
+   * `true`: a server of Ollama takes part like any configured provider; `false`: it isn't looked for. When
+   * absent, one that is found is asked where nothing else is configured, or by its name.
+   */
   ollama: Schema.optionalWith(Schema.Boolean, exact),
   /** Where every attempt is recorded: `sqlite:PATH`, a path, or `postgres://…`; nowhere when absent. */
   ledger: Schema.optionalWith(Schema.Redacted(Schema.NonEmptyString), exact),
@@ -169,15 +182,18 @@ export const ConfigFile = Schema.Struct({
     Schema.Record({ key: Schema.String, value: Schema.Array(Schema.String) }),
     exact
   ),
-  limits: Schema.optionalWith(
-    Schema.Struct({
-      timeoutMs: Schema.optionalWith(milliseconds, exact),
-      firstTokenMs: Schema.optionalWith(milliseconds, exact),
-      idleMs: Schema.optionalWith(milliseconds, exact),
-      streamMs: Schema.optionalWith(milliseconds, exact)
-    }),
+  limits: Schema.optionalWith(Schema.Struct({ timeoutMs: limit, ...attemptLimits, streamMs: limit }), exact),
+  /** What differs from `limits` for attempts at single providers. */
+  providerLimits: Schema.optionalWith(
+    Schema.Record({ key: Schema.String, value: Schema.Struct(attemptLimits) }),
     exact
   ),
+  /** When circuits open; `serve` has them by default, the other commands where this is there. */
+  circuitBreaker: Schema.optionalWith(CircuitBreaker.Settings, exact),
+  /** How many retries there may be; `serve` bounds them by default, the other commands where this is there. */
+  retryBudget: Schema.optionalWith(RetryBudget.Settings, exact),
+  /** Asks a second provider when the first is late; nothing is hedged when absent. */
+  hedging: Schema.optionalWith(Hedging.Settings, exact),
   /** How `serve` serves. */
   gateway: Schema.optionalWith(Gateway.Settings, exact)
 })
@@ -235,16 +251,21 @@ const checkIds = (file: string, config: ConfigFile): Either.Either<void, Configu
     }
   }
   for (const id of builtIn) ids.add(id)
-  for (const [primary, fallbacks] of Object.entries(config.chains ?? {})) {
-    const named = [
+  const named = [
+    ...Object.entries(config.chains ?? {}).flatMap(([primary, fallbacks]) => [
       [`chains.${primary}`, primary] as const,
       ...fallbacks.map((id, index) => [`chains.${primary}[${index}]`, id] as const)
-    ]
-    for (const [field, id] of named) {
-      if (!ids.has(id)) {
-        const reason = `Expected a provider (${Array.from(ids).join(", ")}), actual ${JSON.stringify(id)}`
-        return Either.left(new ConfigurationError({ file, field, reason }))
-      }
+    ]),
+    ...Object.keys(config.providerLimits ?? {}).map((id) => [`providerLimits.${id}`, id] as const),
+    // A strategy is looked for where the gateway knows them all.
+    ...Object.keys(config.gateway?.deliveries ?? {})
+      .filter((model) => !model.startsWith("saga/"))
+      .map((id) => [`gateway.deliveries.${id}`, id] as const)
+  ]
+  for (const [field, id] of named) {
+    if (!ids.has(id)) {
+      const reason = `Expected a provider (${Array.from(ids).join(", ")}), actual ${JSON.stringify(id)}`
+      return Either.left(new ConfigurationError({ file, field, reason }))
     }
   }
   return Either.void
@@ -274,14 +295,15 @@ export const parse = (file: string, text: string): Either.Either<ConfigFile, Con
   })
 
 /**
- * How the file has tasks routed.
+ * How the file has tasks routed. A call has 10 minutes unless the file says otherwise.
  *
  * @since 0.1.0
  * @category getters
  */
 export const policyOf = (config: ConfigFile): RoutingPolicy.Options => ({
   ...(config.chains === undefined ? {} : { chains: config.chains }),
-  ...(config.limits === undefined ? {} : { limits: config.limits })
+  ...(config.providerLimits === undefined ? {} : { providerLimits: config.providerLimits }),
+  limits: { timeoutMs: 600_000, ...config.limits }
 })
 
 /**

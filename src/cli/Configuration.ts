@@ -14,14 +14,19 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as AIProvider from "../AIProvider.js"
 import type * as Budgets from "../Budgets.js"
+import * as CircuitBreaker from "../CircuitBreaker.js"
 import * as Simulated from "../engines/Simulated.js"
 import type * as Gateway from "../gateway/Gateway.js"
+import * as Hedging from "../Hedging.js"
+import * as LiveMetrics from "../LiveMetrics.js"
 import * as MultiLLMOrchestrator from "../MultiLLMOrchestrator.js"
 import * as PriceCatalog from "../PriceCatalog.js"
 import type * as ProviderMetrics from "../ProviderMetrics.js"
 import type * as RateLimits from "../RateLimits.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
+import * as Layers from "../Reliability.js"
+import * as RetryBudget from "../RetryBudget.js"
 import * as RoutingPolicy from "../RoutingPolicy.js"
 import * as Strategy from "../Strategy.js"
 import * as ConfigFile from "./ConfigFile.js"
@@ -30,6 +35,19 @@ import * as Copilot from "./Copilot.js"
 import * as Environment from "./Environment.js"
 import * as Ledger from "./Ledger.js"
 import type { FileError } from "./StandardStreams.js"
+
+/**
+ * What the file says of that which keeps providers healthy.
+ *
+ * @since 1.0.0
+ * @category models
+ */
+export interface Reliability {
+  readonly rateLimits: RateLimits.Options
+  readonly circuitBreaker?: CircuitBreaker.Options
+  readonly retryBudget?: RetryBudget.Options
+  readonly hedging?: Hedging.Options
+}
 
 /**
  * Everything that is configured.
@@ -43,7 +61,7 @@ export interface Configuration {
   readonly policy: RoutingPolicy.Options
   readonly ledger: Option.Option<Ledger.Ledger>
   readonly budgets: Option.Option<Budgets.Options>
-  readonly rateLimits: RateLimits.Options
+  readonly reliability: Reliability
   readonly gateway: Gateway.Settings
   /** Whether nothing is configured, so that the providers are simulated. */
   readonly simulated: boolean
@@ -84,9 +102,10 @@ const fromFile = (
       model: entry.model,
       maxTokensField: entry.maxTokensField,
       completeOver: entry.completeOver,
-      ...(entry.contextWindow === undefined
-        ? {}
-        : { capabilities: { contextWindow: Option.some(entry.contextWindow) } })
+      capabilities: {
+        ...(entry.contextWindow === undefined ? {} : { contextWindow: Option.some(entry.contextWindow) }),
+        ...(entry.reasoning === undefined ? {} : { reasoning: entry.reasoning })
+      }
     }
     const keyField = entry.apiKeyEnv === undefined ? "apiKey" : "apiKeyEnv"
     return made(
@@ -96,10 +115,10 @@ const fromFile = (
     )
   })
 
-/** Another model than the listed one has another price and another window. */
+/** Another model than the listed one has another price and another window, and may think or not. */
 const withModel = (listed: ConfigFile.Provider, model: string): ConfigFile.Provider => {
   if (model === listed.model) return listed
-  const { contextWindow: _window, price: _price, ...entry } = listed
+  const { contextWindow: _window, price: _price, reasoning: _reasoning, ...entry } = listed
   return { ...entry, model }
 }
 
@@ -240,20 +259,21 @@ export const load = (
     )
     const inFile = [...listed, ...rehearsed]
     const isNew = ({ id }: Configured.Provider): boolean => inFile.every((other) => other.id !== id)
-    const found = yield* Effect.all(
+    const [inEnvironment, found] = yield* Effect.all(
       [
-        Environment.openAI(modelOf),
-        Environment.claude(modelOf),
-        Copilot.provider,
-        ...(config.ollama === false ? [] : [Environment.findOllama(modelOf)])
+        Effect.all([Environment.openAI(modelOf), Environment.claude(modelOf), Copilot.provider], {
+          concurrency: "unbounded"
+        }),
+        Effect.all(config.ollama === false ? [] : [Environment.findOllama(modelOf)])
       ],
-      {
-        concurrency: "unbounded"
-      }
+      { concurrency: 2 }
     )
-    const configured = [...inFile, ...found.filter(isNew)]
+    const given = [...inFile, ...inEnvironment.filter(isNew)]
+    // What was merely found doesn't take part beside what was configured.
+    const byNameOnly = config.ollama !== true && given.some(Configured.isConfigured)
+    const configured = [...given, ...found.filter(isNew).map((each) => ({ ...each, byNameOnly }))]
 
-    const simulated = configured.every(({ status }) => status._tag === "Off" && !status.isConfigured)
+    const simulated = !configured.some(Configured.isConfigured)
     const madeUp = simulated
       ? yield* Effect.forEach(simulatedProviders, (each) => simulate(each, "simulated", modelOf))
       : []
@@ -263,7 +283,12 @@ export const load = (
       policy: ConfigFile.policyOf(config),
       ledger,
       budgets: ConfigFile.budgetsOf(config),
-      rateLimits: { providers: config.rateLimits ?? {} },
+      reliability: {
+        rateLimits: { providers: config.rateLimits ?? {} },
+        ...(config.circuitBreaker === undefined ? {} : { circuitBreaker: config.circuitBreaker }),
+        ...(config.retryBudget === undefined ? {} : { retryBudget: config.retryBudget }),
+        ...(config.hedging === undefined ? {} : { hedging: config.hedging })
+      },
       gateway: config.gateway ?? {},
       simulated
     }
@@ -319,12 +344,36 @@ export const orchestrator = (
   chosen: Option.Option<Strategy.Strategy>
 ): Layer.Layer<MultiLLMOrchestrator.MultiLLMOrchestrator, never, Registry.ReasoningEngineRegistry> =>
   MultiLLMOrchestrator.layerFor({
-    providers: providers.filter(({ status }) => status._tag === "Ready").map(metricsOf),
+    providers: providers
+      .filter(({ byNameOnly, status }) => status._tag === "Ready" && !byNameOnly)
+      .map(metricsOf),
     strategy: Option.getOrElse(chosen, () => strategy),
     policy
   }).pipe(
     // The numbers were checked when they were read.
     Layer.orDie
+  )
+
+/**
+ * All that keeps the providers of a server healthy, and hedging where the file has it.
+ *
+ * @since 1.0.0
+ * @category layers
+ */
+export const guards = ({ reliability: { hedging, ...options } }: Configuration): Layer.Layer<never> => {
+  const healthy = Layers.layer(options)
+  // The numbers were checked when they were read.
+  return Layer.orDie(hedging === undefined ? healthy : Layer.provideMerge(Hedging.layer(hedging), healthy))
+}
+
+/** What of that the file names: a command that ends has no need of the rest. */
+const namedGuards = ({ circuitBreaker, hedging, retryBudget }: Reliability): Layer.Layer<never> =>
+  Layer.orDie(
+    Layer.mergeAll(
+      circuitBreaker === undefined ? Layer.empty : CircuitBreaker.layer(circuitBreaker),
+      retryBudget === undefined ? Layer.empty : RetryBudget.layer(retryBudget),
+      hedging === undefined ? Layer.empty : Layer.provideMerge(Hedging.layer(hedging), LiveMetrics.layer())
+    )
   )
 
 /**
@@ -340,5 +389,10 @@ export const layer = (
 ): Layer.Layer<MultiLLMOrchestrator.MultiLLMOrchestrator, ConfigFile.ConfigurationError> =>
   orchestrator(configuration, strategy).pipe(
     Layer.provide(engines(configuration)),
-    Layer.provide(Ledger.accounting(configuration.ledger, configuration.budgets))
+    Layer.provide(
+      Layer.merge(
+        namedGuards(configuration.reliability),
+        Ledger.accounting(configuration.ledger, configuration.budgets)
+      )
+    )
   )

@@ -70,6 +70,8 @@ export interface Provider {
   /** Where it is configured. */
   readonly origin: string
   readonly status: Status
+  /** Whether it was merely found while others are configured, so that it is asked by its name alone. */
+  readonly byNameOnly: boolean
 }
 
 /**
@@ -101,8 +103,17 @@ export const make = (described: Described, origin: string, status: Status): Prov
   p99LatencyMs: Option.fromNullable(described.p99LatencyMs),
   quality: Option.fromNullable(described.quality),
   origin,
-  status
+  status,
+  byNameOnly: false
 })
+
+/**
+ * Whether it is configured, whatever became of it.
+ *
+ * @since 1.0.0
+ * @category getters
+ */
+export const isConfigured = ({ status }: Provider): boolean => status._tag !== "Off" || status.isConfigured
 
 /**
  * It isn't configured, for want of something.

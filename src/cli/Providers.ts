@@ -53,7 +53,7 @@ const signInOf = ({ status }: Configured.Provider): Option.Option<Configured.Sig
 
 const available = (provider: Configured.Provider): string =>
   Option.match(signInOf(provider), {
-    onNone: () => "yes",
+    onNone: () => (provider.byNameOnly ? "yes, by its name" : "yes"),
     onSome: ({ expiresAt, renewable, user }) =>
       `yes: ${user} is signed in until ${Format.instant(expiresAt)}${renewable ? ", renewed by itself" : ""}`
   })

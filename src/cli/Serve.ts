@@ -11,7 +11,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Activity from "../gateway/Activity.js"
 import * as Gateway from "../gateway/Gateway.js"
-import * as Reliability from "../Reliability.js"
 import * as Chosen from "./Chosen.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
@@ -37,8 +36,7 @@ const options = {
 /** The gateway over what is configured, with all that keeps its providers healthy and its spending bounded. */
 const gateway = (configuration: Configuration.Configuration) => {
   const guards = Layer.merge(
-    // The numbers were checked when they were read.
-    Layer.orDie(Reliability.layer({ rateLimits: configuration.rateLimits })),
+    Configuration.guards(configuration),
     Ledger.accounting(configuration.ledger, configuration.budgets)
   )
   const activity = Activity.layer.pipe(

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Option from "effect/Option"
-import type * as AIResult from "../AIResult.js"
+import * as AIResult from "../AIResult.js"
 import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
 import * as Format from "./Format.js"
@@ -18,6 +18,8 @@ interface Row {
   usage: TokenUsage.TokenUsage
   cost: Usd.Usd
   costUnknown: boolean
+  /** The attempts that were given up and may be charged all the same, and what they cost. */
+  readonly inVain: { attempts: number; cost: Usd.Usd; costUnknown: boolean; estimated: boolean }
   readonly latencies: Latencies.Latencies
 }
 
@@ -52,6 +54,7 @@ const emptyRow = (): Row => ({
   usage: TokenUsage.none,
   cost: Usd.zero,
   costUnknown: false,
+  inVain: { attempts: 0, cost: Usd.zero, costUnknown: false, estimated: false },
   latencies: Latencies.make()
 })
 
@@ -67,6 +70,12 @@ const recordAttempts = (tally: Tally, attempts: ReadonlyArray<AIResult.Attempt>)
     row.usage = TokenUsage.add(row.usage, attempt.usage)
     if (Option.isSome(attempt.cost)) row.cost = Usd.add(row.cost, attempt.cost.value)
     else row.costUnknown = true
+    if (AIResult.isPaidInVain(attempt)) {
+      row.inVain.attempts += 1
+      row.inVain.estimated ||= attempt.usage.estimated
+      if (Option.isSome(attempt.cost)) row.inVain.cost = Usd.add(row.inVain.cost, attempt.cost.value)
+      else row.inVain.costUnknown = true
+    }
     if (attempt.outcome === "succeeded") Latencies.record(row.latencies, attempt.durationMs)
     else row.failures += 1
   }
@@ -111,6 +120,12 @@ const columns: ReadonlyArray<Format.Column> = [
   { title: "p99", align: "right" }
 ]
 
+/** Shown where something was given up. */
+const inVainColumn: Format.Column = { title: "given up", align: "right" }
+
+const inVain = ({ attempts, cost, costUnknown, estimated }: Row["inVain"]): string =>
+  attempts === 0 ? "0" : `${attempts}: ${Format.costs(cost, { estimated, partial: costUnknown })}`
+
 const percentile = (row: Row, share: number): string =>
   row.latencies.count === 0 ? "-" : Format.duration(Latencies.percentile(row.latencies, share))
 
@@ -131,15 +146,21 @@ const cells = (provider: string, row: Row): ReadonlyArray<string> => {
 
 /**
  * The table: for each provider the tasks that it answered, its failed attempts, the tasks that it took
- * over from another, tokens and cost of all its attempts, and the latency of its answers.
+ * over from another, tokens and cost of all its attempts, the latency of its answers, and, where there are
+ * any, its attempts that were given up with what of the cost is theirs.
  *
  * @since 0.1.0
  * @category formats
  */
 export const table = (tally: Tally): string => {
   const rows = Array.from(tally.rows).toSorted(([left], [right]) => (left < right ? -1 : 1))
-  return Format.table(
-    columns,
-    rows.map(([provider, row]) => cells(provider, row))
-  )
+  return rows.some(([, row]) => row.inVain.attempts > 0)
+    ? Format.table(
+        [...columns, inVainColumn],
+        rows.map(([provider, row]) => [...cells(provider, row), inVain(row.inVain)])
+      )
+    : Format.table(
+        columns,
+        rows.map(([provider, row]) => cells(provider, row))
+      )
 }

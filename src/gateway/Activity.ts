@@ -34,7 +34,7 @@ export interface Begun {
   /** What was asked for: a provider or a strategy. */
   readonly model: string
   /** `whole`, or how it is streamed. */
-  readonly delivery: "whole" | "live" | "assured"
+  readonly delivery: "whole" | "streamed" | "buffered"
   readonly keyId?: string
   readonly userId?: string
 }

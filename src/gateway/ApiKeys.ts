@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { InvalidArgumentError } from "../InvalidArgument.js"
+import { Delivery } from "../internal/gateway/delivery.js"
 import * as validation from "../internal/validation.js"
 
 const exact = { exact: true } as const
@@ -45,6 +46,8 @@ export const ApiKey = Schema.Struct({
   requestsPerMinute: Schema.optionalWith(atLeastOne("calls in a minute"), exact),
   /** The most calls at a time. */
   concurrent: Schema.optionalWith(atLeastOne("calls at a time"), exact),
+  /** How streams of its calls are delivered that don't say: `streamed` or `buffered`. */
+  delivery: Schema.optionalWith(Delivery, exact),
   /** Whether it opens the page and the metrics, which tell of everybody's calls; false when absent. */
   observe: Schema.optionalWith(Schema.Boolean, exact)
 })

@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as access from "../internal/gateway/access.js"
 import * as app from "../internal/gateway/app.js"
+import { Delivery } from "../internal/gateway/delivery.js"
 import * as keyLimits from "../internal/gateway/keyLimits.js"
 import * as models from "../internal/gateway/models.js"
 import * as shutdown from "../internal/gateway/shutdown.js"
@@ -45,10 +46,14 @@ export const Settings = Schema.Struct({
   /** Who may call; where nobody is named, only programs of the same machine. */
   keys: Schema.optionalWith(Schema.Array(ApiKeys.ApiKey), exact),
   /**
-   * How streams are delivered that don't say: as they are written (`live`, when absent), or held until the
-   * answer is whole (`assured`).
+   * How streams are delivered that don't say: as they are written (`streamed`, when absent), or held until
+   * the answer is whole (`buffered`): then another provider takes over from one that breaks off midway. That
+   * of the key goes before that of the model, that of the model before that of the strategy, and this is the
+   * last.
    */
-  delivery: Schema.optionalWith(Schema.Literal("live", "assured"), exact),
+  delivery: Schema.optionalWith(Delivery, exact),
+  /** The same by what `model` is, a provider or `saga/` and the name of a strategy. */
+  deliveries: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Delivery }), exact),
   /** The most bytes of a body; 20 MiB when absent. */
   maxBodyBytes: Schema.optionalWith(above("a number of bytes"), exact),
   /** Milliseconds that a body may take to come; 30,000 when absent. */
@@ -123,6 +128,8 @@ export const layer = ({ strategies = [], ...given }: Options = {}): Layer.Layer<
       if (!keys.protect && address._tag === "TcpAddress" && !access.isLoopback(address.hostname)) {
         return yield* new UnprotectedGatewayError({ hostname: address.hostname })
       }
+      const named = models.strategiesOf(strategies)
+      yield* models.checkStrategies("deliveries", Object.keys(settings.deliveries ?? {}), named)
       const stopping = yield* shutdown.make(settings.drainMs ?? 30_000)
       const served = yield* app.make({
         services: {
@@ -133,8 +140,8 @@ export const layer = ({ strategies = [], ...given }: Options = {}): Layer.Layer<
         },
         keys,
         keyLimits: keyLimits.make(),
-        strategies: models.strategiesOf(strategies),
-        delivery: settings.delivery ?? "live",
+        strategies: named,
+        delivery: { gateway: settings.delivery ?? "streamed", models: settings.deliveries ?? {} },
         limits: {
           maxBodyBytes: settings.maxBodyBytes ?? 20 * 1024 * 1024,
           bodyTimeoutMs: settings.bodyTimeoutMs ?? 30_000

@@ -23,6 +23,19 @@ export interface Bounds {
   readonly deadline: number
   readonly firstTokenMs: number
   readonly idleMs: number
+  readonly attemptMs: number
+  /** Whether no other engine could follow now: then only the deadline ends the attempt. */
+  readonly isLast: () => boolean
+}
+
+/** Milliseconds after which it is looked at again whether another engine could follow, at the earliest. */
+const patienceMs = 1000
+
+/** A limit of an attempt, and when it is reached. */
+interface Limit {
+  readonly at: number
+  readonly phase: EngineError.TimeoutError["phase"]
+  readonly ms: number
 }
 
 /** What a caller of a stream sees of an engine's events. */
@@ -292,16 +305,17 @@ export class Attempt {
   }
 
   private watch(runtime: Runtime.Runtime<never>): void {
-    const { at } = this.due()
+    const now = this.clock.unsafeCurrentTimeMillis()
+    const { deadline, firstTokenMs, idleMs } = this.bounds
+    const { at } = this.limit()
     // Limits move while the watch sleeps, never by less than the shortest of them.
-    const wait = Math.min(
-      at - this.clock.unsafeCurrentTimeMillis(),
-      this.bounds.idleMs,
-      this.bounds.firstTokenMs
-    )
+    const shortest = Math.min(idleMs, firstTokenMs)
+    // One that was reached and didn't hold, because no other engine could follow, is looked at again.
+    const again = at > now ? Math.min(at - now, shortest) : Math.max(shortest, patienceMs)
+    const wait = Math.min(deadline - now, again)
     if (!Number.isFinite(wait)) return
     this.stopWatching = timer.after(this.clock, runtime, wait, () => {
-      if (!this.isDue()) return this.watch(runtime)
+      if (this.due() === undefined) return this.watch(runtime)
       // On a busy machine timers are looked at before the sockets that were waiting, too: after a turn of the
       // event loop what has come in time is taken.
       this.stopWatching = timer.after(this.clock, runtime, 0, () => this.expireOrGoOn(runtime))
@@ -314,27 +328,32 @@ export class Attempt {
     else this.onExpiry(this.expired)
   }
 
-  private due(): {
-    readonly at: number
-    readonly phase: EngineError.TimeoutError["phase"]
-    readonly ms: number
-  } {
-    const { deadline, firstTokenMs, idleMs } = this.bounds
-    const limit =
+  /** The next of the attempt's own limits. */
+  private limit(): Limit {
+    const { attemptMs, firstTokenMs, idleMs } = this.bounds
+    const next: Limit =
       this.firstContentAt === undefined && !this.working
-        ? ({ at: this.startedAt + firstTokenMs, phase: "first-token", ms: firstTokenMs } as const)
-        : ({ at: this.waitingSince + idleMs, phase: "idle", ms: idleMs } as const)
-    return deadline <= limit.at ? { at: deadline, phase: "total", ms: deadline - this.startedAt } : limit
+        ? { at: this.startedAt + firstTokenMs, phase: "first-token", ms: firstTokenMs }
+        : { at: this.waitingSince + idleMs, phase: "idle", ms: idleMs }
+    const end = this.startedAt + attemptMs
+    return end <= next.at ? { at: end, phase: "total", ms: attemptMs } : next
   }
 
-  /** What is left of times that aren't whole may be too little to sleep. */
-  private isDue(): boolean {
-    return this.due().at - this.clock.unsafeCurrentTimeMillis() < 0.001
+  /** The limit that is reached. */
+  private due(): Limit | undefined {
+    const now = this.clock.unsafeCurrentTimeMillis()
+    // What is left of times that aren't whole may be too little to sleep.
+    const isReached = (at: number): boolean => at - now < 0.001
+    const { deadline, isLast } = this.bounds
+    const limit = this.limit()
+    if (limit.at < deadline && isReached(limit.at) && !isLast()) return limit
+    return isReached(deadline) ? { at: deadline, phase: "total", ms: deadline - this.startedAt } : undefined
   }
 
   private expire(): void {
-    if (!this.isDue()) return
-    const { ms, phase } = this.due()
+    const due = this.due()
+    if (due === undefined) return
+    const { ms, phase } = due
     this.expired ??= new EngineError.TimeoutError(
       {
         provider: this.engine.provider,
@@ -344,7 +363,7 @@ export class Attempt {
             ? `no content within ${ms} ms`
             : phase === "idle"
               ? `no further content within ${ms} ms`
-              : `not done ${ms} ms after the attempt began, which is all that the call may take`
+              : `not done ${ms} ms after the attempt began, which is all that it may take`
       },
       EngineError.unchecked
     )

@@ -8,12 +8,16 @@ import type * as AITask from "../AITask.js"
 import type { Refusal } from "../AttemptGuard.js"
 import type { EngineError } from "../EngineError.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
-import type { Limits } from "../RoutingPolicy.js"
+import * as RoutingPolicy from "../RoutingPolicy.js"
 import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
 import { Attempt, type Bounds } from "./attempt.js"
 import { admit, ended, type Guards, noPermits, type Permits } from "./guards.js"
 import * as ids from "./ids.js"
+import { thinks } from "./thinks.js"
+
+/** What of a policy bounds the time of its calls. */
+export type Limited = Pick<RoutingPolicy.RoutingPolicy, "limits" | "providerLimits">
 
 /** The state of one call. No other call sees it. */
 export interface Call {
@@ -24,7 +28,7 @@ export interface Call {
   readonly startedAt: number
   /** The instant at which a complete call has to be done, or a stream has to have its first content. */
   readonly deadline: number
-  readonly limits: Limits
+  readonly policy: Limited
   readonly guards: Guards
   /** Who may be asked, in order: those behind the one that answers may go on where it is cut. */
   engines: ReadonlyArray<ReasoningEngine>
@@ -42,18 +46,23 @@ export interface Call {
   spent: ReasoningEngine | undefined
 }
 
-export const begin = (task: AITask.AITask, limits: Limits, guards: Guards): Effect.Effect<Call> =>
+export const begin = (
+  task: AITask.AITask,
+  policy: Limited,
+  guards: Guards,
+  timeoutMs = policy.limits.timeoutMs
+): Effect.Effect<Call> =>
   Effect.flatMap(ids.ofTask(task), (taskId) =>
     Effect.clockWith((clock) => {
       const startedAt = clock.unsafeCurrentTimeMillis()
-      const deadline = startedAt + (task.timeoutMs ?? limits.timeoutMs)
+      const deadline = startedAt + (task.timeoutMs ?? timeoutMs)
       return Effect.succeed({
         task: task.id === undefined ? { ...task, id: taskId } : task,
         taskId,
         clock,
         startedAt,
         deadline,
-        limits,
+        policy,
         guards,
         engines: [],
         attempts: [],
@@ -89,12 +98,31 @@ export const settle = (
   return ended(call.guards, attempt.permits, record, call.task)
 }
 
-/** The limits of one attempt: nothing but the deadline bounds the last that can be made. */
-export const boundsOf = (call: Call, last: boolean): Bounds => ({
-  deadline: call.deadline,
-  firstTokenMs: last ? Number.POSITIVE_INFINITY : call.limits.firstTokenMs,
-  idleMs: last ? Number.POSITIVE_INFINITY : call.limits.idleMs
-})
+/** The limits of attempts at an engine. */
+export const limitsOf = (
+  { policy }: Call,
+  { capabilities, model, provider }: ReasoningEngine
+): RoutingPolicy.AttemptLimits =>
+  RoutingPolicy.limitsOf(policy, { provider, reasoning: capabilities.reasoning ?? thinks(model) })
+
+/**
+ * The limits of one attempt. Nothing but the deadline bounds it while no other engine could follow: which
+ * is known when a limit is reached, and not when the attempt begins.
+ */
+export const boundsOf = (
+  call: Call,
+  engine: ReasoningEngine,
+  isLast: () => boolean,
+  deadline = call.deadline
+): Bounds => ({ deadline, ...limitsOf(call, engine), isLast })
+
+/** Whether none of the engines that could follow would be asked now. */
+export const nobodyLeft = (call: Call, engines: ReadonlyArray<ReasoningEngine>): boolean =>
+  engines.every(
+    (engine) =>
+      engine === call.spent ||
+      call.guards.refuses(engine.provider, call.task, call.clock.unsafeCurrentTimeMillis())
+  )
 
 /** What is wanted of an attempt. */
 export interface Goal {

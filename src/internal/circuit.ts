@@ -11,6 +11,8 @@ export interface Settings {
   /** Milliseconds of the first wait; each failed probe doubles it, up to `maxOpenMs`. */
   readonly openMs: number
   readonly maxOpenMs: number
+  /** Milliseconds for which a probe whose answer hasn't begun keeps others from probing. */
+  readonly probeMs: number
 }
 
 /** One attempt that was let through. */
@@ -22,7 +24,7 @@ export interface Trial {
 
 /**
  * Closed: all pass. Open: nobody does, until a time. Half-open from then on: one passes, the probe, and
- * decides.
+ * decides; if it stalls, another one does after a while, and the first of them that ends decides.
  *
  * Attempts end in another order than they began: of five hundred that begin at once the quick failures
  * come first. Failures count for as much as they outnumber those that began earlier and are still waited
@@ -37,7 +39,9 @@ export class Circuit {
   private open = false
   private until = 0
   private waitMs: number
-  private probing = false
+  /** The latest probe, and until when it keeps others from probing. */
+  private probe: Trial | undefined = undefined
+  private probesUntil = 0
 
   constructor(private readonly settings: Settings) {
     this.successes = new SlidingSum(settings.windowMs)
@@ -56,14 +60,16 @@ export class Circuit {
 
   /** Whether an attempt would be refused now. */
   refuses(now: number): boolean {
-    return this.open && (this.probing || now < this.until)
+    return this.open && (now < this.until || (this.probe !== undefined && now < this.probesUntil))
   }
 
   /** Lets an attempt through that isn't refused. */
-  enter(): Trial {
+  enter(now: number): Trial {
     const trial: Trial = { probe: this.open, worked: false }
-    if (trial.probe) this.probing = true
-    else this.waiting.add(trial)
+    if (trial.probe) {
+      this.probe = trial
+      this.probesUntil = now + this.settings.probeMs
+    } else this.waiting.add(trial)
     return trial
   }
 
@@ -87,9 +93,10 @@ export class Circuit {
   fail(trial: Trial, now: number, retryAfterMs = 0): boolean {
     if (this.open) {
       this.waiting.delete(trial)
-      if (trial.probe && !trial.worked) {
+      // One that another took over from was counted out then.
+      if (trial === this.probe) {
         this.waitMs = Math.min(2 * this.waitMs, this.settings.maxOpenMs)
-        this.probing = false
+        this.probe = undefined
         this.until = now + this.waitMs
       }
       this.until = Math.max(this.until, now + retryAfterMs)
@@ -116,12 +123,12 @@ export class Circuit {
   /** The attempt ended and says nothing of the provider. */
   leave(trial: Trial): void {
     this.waiting.delete(trial)
-    if (trial.probe && !trial.worked) this.probing = false
+    if (trial === this.probe) this.probe = undefined
   }
 
   private close(): void {
     this.open = false
-    this.probing = false
+    this.probe = undefined
     this.consecutive = 0
     this.waitMs = this.settings.openMs
     this.successes.clear()

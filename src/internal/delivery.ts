@@ -8,7 +8,7 @@ import type { EngineError } from "../EngineError.js"
 import type { Commit, RouteOptions } from "../RoutingPolicy.js"
 import { type StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
 import type { Attempt } from "./attempt.js"
-import { advance, type Call, firstContent, type Goal, resultOf, settle, whole } from "./call.js"
+import { advance, type Call, firstContent, type Goal, limitsOf, resultOf, settle, whole } from "./call.js"
 import * as pulls from "./pulls.js"
 import { trusted } from "./validation.js"
 
@@ -61,9 +61,11 @@ export const stream = <E>(
         } else if (live !== attempt) {
           live = attempt
           attempt.commit({
-            deadline: call.startedAt + call.limits.streamMs,
+            deadline: call.startedAt + call.policy.limits.streamMs,
             firstTokenMs: Number.POSITIVE_INFINITY,
-            idleMs: call.limits.idleMs
+            idleMs: limitsOf(call, attempt.engine).idleMs,
+            attemptMs: Number.POSITIVE_INFINITY,
+            isLast: () => false
           })
         }
         return Chunk.unsafeFromArray(events)

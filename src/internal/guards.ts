@@ -32,7 +32,10 @@ export interface Guards {
 
 /** What an optimizer looks at besides the numbers that it was given, as far as it is there. */
 export interface Outlook {
-  /** The numbers with what is measured. */
+  /**
+   * The numbers with what is measured: not of a provider whose circuit is half-open, which was measured in
+   * its outage, and which nobody would choose for a probe by that.
+   */
   readonly measured: (known: ProviderMetrics, now: number) => ProviderMetrics
   /** Whether the provider isn't to be chosen now. */
   readonly closed: (provider: AIProvider, userId: string | undefined, now: number) => boolean
@@ -52,7 +55,12 @@ export const outlookFromContext: Effect.Effect<Option.Option<Outlook>> = Effect.
     return Option.some({
       measured: Option.match(live, {
         onNone: () => (known: ProviderMetrics) => known,
-        onSome: ({ unsafeBlend }) => unsafeBlend
+        onSome:
+          ({ unsafeBlend }) =>
+          (known: ProviderMetrics, now: number) =>
+            Option.exists(breaker, ({ unsafeState }) => unsafeState(known.provider, now)._tag === "half-open")
+              ? known
+              : unsafeBlend(known, now)
       }),
       closed: Option.match(breaker, {
         onNone: () => () => false,

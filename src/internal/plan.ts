@@ -13,6 +13,8 @@ type Engine = ReasoningEngine.ReasoningEngine
 export interface Plan {
   readonly primary: Engine
   readonly fallbacks: ReadonlyArray<Engine>
+  /** What the caller has to be told: that another provider than the one that was named is asked. */
+  readonly warnings: ReadonlyArray<string>
 }
 
 /** Whether an engine's window is larger than another's, as far as both are known. */
@@ -24,11 +26,12 @@ export const larger =
       onSome: ([window, smaller]) => window > smaller
     })
 
-const incapable = (engine: Engine, missing: ReadonlyArray<string>, who: string) =>
-  new InputValidationError({
-    provider: engine.provider,
-    description: `${who} carry ${missing.join(" and ")}, which the task needs`
-  })
+/** What an engine lacks of what a task needs. */
+const shortcoming = (who: string, missing: ReadonlyArray<string>): string =>
+  `${who} carry ${missing.join(" and ")}, which the task needs`
+
+const incapable = ({ provider }: Engine, missing: ReadonlyArray<string>, who: string) =>
+  new InputValidationError({ provider, description: shortcoming(who, missing) })
 
 const primaryOf = (
   registry: Registry,
@@ -87,7 +90,10 @@ const fallbacksOf = (
   return fallbacks
 }
 
-/** Decides who can be asked for a task: engines that can carry it, in the order of the chain. */
+/**
+ * Decides who can be asked for a task: engines that can carry it, in the order of the chain. A pinned
+ * provider that can't is an error: the caller wants that one.
+ */
 export const planOf = (
   registry: Registry,
   policy: RoutingPolicy,
@@ -95,18 +101,26 @@ export const planOf = (
   options: RouteOptions
 ): Effect.Effect<Plan, EngineNotRegisteredError | InputValidationError> =>
   Effect.flatMap(registry.list, (engines) =>
-    Effect.flatMap(primaryOf(registry, task, engines), (primary) => {
-      const missing = ReasoningEngine.lacks(primary, task)
-      if (options.useFallback === false) {
-        return missing.length === 0
-          ? Effect.succeed({ primary, fallbacks: [] })
-          : incapable(primary, missing, "it can't")
+    Effect.flatMap(
+      primaryOf(registry, task, engines),
+      (primary): Effect.Effect<Plan, InputValidationError> => {
+        const missing = ReasoningEngine.lacks(primary, task)
+        if (missing.length > 0 && (task.pinned || options.useFallback === false)) {
+          return incapable(primary, missing, "it can't")
+        }
+        const fallbacks =
+          options.useFallback === false ? [] : fallbacksOf(policy, task, primary, engines, options)
+        if (missing.length === 0) return Effect.succeed({ primary, fallbacks, warnings: [] })
+        const [first, ...rest] = fallbacks
+        return first === undefined
+          ? incapable(primary, missing, "neither it nor a provider of its chain can")
+          : Effect.succeed({
+              primary: first,
+              fallbacks: rest,
+              warnings: [
+                `${shortcoming(`${primary.provider} can't`, missing)}: ${first.provider} was asked first`
+              ]
+            })
       }
-      const fallbacks = fallbacksOf(policy, task, primary, engines, options)
-      if (missing.length === 0) return Effect.succeed({ primary, fallbacks })
-      const [first, ...rest] = fallbacks
-      return first === undefined
-        ? incapable(primary, missing, "neither it nor a provider of its chain can")
-        : Effect.succeed({ primary: first, fallbacks: rest })
-    })
+    )
   )

@@ -3,8 +3,8 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
 import type { RoutingPolicy } from "../RoutingPolicy.js"
-import type { Attempt, Bounds } from "./attempt.js"
-import { ask, type Call, firstContent, type Goal, settle } from "./call.js"
+import type { Attempt } from "./attempt.js"
+import { ask, boundsOf, type Call, firstContent, type Goal, nobodyLeft, settle } from "./call.js"
 import type { Resume } from "./delivery.js"
 
 /** Whether all that an attempt has written so far is part of what was delivered. */
@@ -31,17 +31,14 @@ export const continuation =
   (policy: RoutingPolicy): Resume =>
   (call, cut, delivered) => {
     if (policy.resume === "off" || cut.toolCalls.length > 0) return Effect.succeedNone
-    const bounds: Bounds = {
-      deadline: call.clock.unsafeCurrentTimeMillis() + (call.deadline - call.startedAt),
-      firstTokenMs: call.limits.firstTokenMs,
-      idleMs: call.limits.idleMs
-    }
+    const deadline = call.clock.unsafeCurrentTimeMillis() + (call.deadline - call.startedAt)
 
     const from = (engines: ReadonlyArray<ReasoningEngine>): Effect.Effect<Option.Option<Attempt>> => {
       const [engine, ...others] = engines
-      if (engine === undefined || call.clock.unsafeCurrentTimeMillis() >= bounds.deadline) {
+      if (engine === undefined || call.clock.unsafeCurrentTimeMillis() >= deadline) {
         return Effect.succeedNone
       }
+      const bounds = boundsOf(call, engine, () => nobodyLeft(call, others), deadline)
       const prefill = engine.capabilities.prefill
       const asked = prefill
         ? ask(call, engine, { mode: "streaming", bounds, goal: firstContent, prefill: delivered })

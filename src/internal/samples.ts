@@ -28,6 +28,17 @@ export class Samples {
     this.sorted = undefined
   }
 
+  /** Drops what was added at an instant or later. */
+  dropSince(instant: number): void {
+    const last = () => (this.start + this.size - 1) % this.capacity
+    while (this.size > 0 && (this.times[last()] ?? 0) >= instant) {
+      this.sum -= this.values[last()] ?? 0
+      this.size -= 1
+      this.sorted = undefined
+    }
+    if (this.size === 0) this.sum = 0
+  }
+
   count(now: number): number {
     this.forget(now)
     return this.size

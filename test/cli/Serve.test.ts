@@ -58,13 +58,13 @@ describe("serve", () => {
 
   it.scopedLive("takes keys and limits from the file", () =>
     Effect.gen(function* () {
-      const gateway = { keys: [{ id: "web", sha256 }], delivery: "assured", maxBodyBytes: 500 }
+      const gateway = { keys: [{ id: "web", sha256 }], delivery: "buffered", maxBodyBytes: 500 }
       const file = yield* directory({ "config.json": instant({ gateway }) })
       const { url: here } = yield* served([], { env: { ARC_SAGA_CONFIG: file("config.json") } })
       const headers = { authorization: "Bearer test-key-web" }
       assert.strictEqual((yield* post(`${here}/v1/chat/completions`, chat)).status, 401)
       const reply = yield* post(`${here}/v1/chat/completions`, { ...chat, stream: true }, headers)
-      assert.strictEqual(reply.headers.get("x-saga-delivery"), "assured")
+      assert.strictEqual(reply.headers.get("x-saga-delivery"), "buffered")
       assert.strictEqual((yield* post(`${here}/v1/chat/completions`, "x".repeat(501), headers)).status, 413)
     }).pipe(Effect.provide(platform))
   )

@@ -56,7 +56,7 @@ describe("Activity", () => {
   it.scoped("keeps a call with its attempts, and nothing of its answer", () =>
     Effect.gen(function* () {
       const { activity, served } = yield* made([fail({ _tag: "QuotaExhaustedError" })])
-      yield* activity.begin({ id: "first", model: "claude", delivery: "live", userId: "ann" })
+      yield* activity.begin({ id: "first", model: "claude", delivery: "streamed", userId: "ann" })
       yield* TestClock.adjust("1 second")
       yield* served("second")
       const { calls, running } = yield* activity.snapshot

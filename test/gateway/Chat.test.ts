@@ -126,7 +126,7 @@ describe("POST /v1/chat/completions", () => {
         assert.match(reply.headers.get("content-type") ?? "", /^text\/event-stream/)
         assert.strictEqual(reply.headers.get("x-saga-provider"), "claude")
         assert.strictEqual(reply.headers.get("x-saga-attempts"), "2")
-        assert.strictEqual(reply.headers.get("x-saga-delivery"), "live")
+        assert.strictEqual(reply.headers.get("x-saga-delivery"), "streamed")
         assert.match(reply.headers.get("x-request-id") ?? "", /^req-/)
         const data = dataOf(reply.text)
         assert.strictEqual(data.at(-1), "[DONE]")
@@ -405,7 +405,7 @@ describe("POST /v1/chat/completions", () => {
     })
   )
 
-  describe("delivers live", () => {
+  describe("delivers streamed", () => {
     const paced = { text: "Light scatters from air.", chunkSize: 6 }
 
     it.scopedLive("what fails before its first content as a status", () =>
@@ -479,8 +479,8 @@ describe("POST /v1/chat/completions", () => {
     )
   })
 
-  describe("delivers assured", () => {
-    const assured = { "x-saga-delivery": "assured" }
+  describe("delivers buffered", () => {
+    const buffered = { "x-saga-delivery": "buffered" }
 
     it.scopedLive("a stream whose answer is whole, with all that is known of it in the headers", () =>
       Effect.gen(function* () {
@@ -490,9 +490,9 @@ describe("POST /v1/chat/completions", () => {
             { provider: Gpt4, script: [answer({ text, toolCalls: calls, usage })] }
           ]
         })
-        const reply = yield* post(`${url}${paths}`, { ...body, stream: true }, assured)
+        const reply = yield* post(`${url}${paths}`, { ...body, stream: true }, buffered)
         assert.strictEqual(reply.headers.get("x-saga-attempts"), "4")
-        assert.strictEqual(reply.headers.get("x-saga-delivery"), "assured")
+        assert.strictEqual(reply.headers.get("x-saga-delivery"), "buffered")
         const data = dataOf(reply.text)
         assert.strictEqual(data.at(-1), "[DONE]")
         const deltas = data.slice(0, -1).flatMap((each) => JSON.parse(each).choices)
@@ -504,7 +504,7 @@ describe("POST /v1/chat/completions", () => {
     it.scopedLive("an answer that only calls tools without a text", () =>
       Effect.gen(function* () {
         const { url } = yield* start({ engines: [claude(answer({ text: "", toolCalls: calls }))] })
-        const reply = yield* post(`${url}${paths}`, { ...body, stream: true }, assured)
+        const reply = yield* post(`${url}${paths}`, { ...body, stream: true }, buffered)
         const contents = dataOf(reply.text)
           .slice(0, -1)
           .flatMap((each) => JSON.parse(each).choices)
@@ -520,11 +520,15 @@ describe("POST /v1/chat/completions", () => {
       Effect.gen(function* () {
         const { url } = yield* start({
           engines: [claude(cut({ text, after: 1 }))],
-          gateway: { delivery: "assured" }
+          gateway: { delivery: "buffered" }
         })
         const reply = yield* post(`${url}${paths}`, { ...body, stream: true })
         assert.strictEqual(reply.status, 502)
-        const live = yield* post(`${url}${paths}`, { ...body, stream: true }, { "x-saga-delivery": "live" })
+        const live = yield* post(
+          `${url}${paths}`,
+          { ...body, stream: true },
+          { "x-saga-delivery": "streamed" }
+        )
         assert.strictEqual(live.status, 200)
       })
     )

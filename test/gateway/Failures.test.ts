@@ -157,7 +157,7 @@ describe("GET /status.json", () => {
       })
       yield* asked(running, { user: "ann" })
       yield* asked(running)
-      yield* running.activity.begin({ id: "req-x", model: "claude", delivery: "live", keyId: "web" })
+      yield* running.activity.begin({ id: "req-x", model: "claude", delivery: "streamed", keyId: "web" })
       const { calls, cost, dearest } = JSON.parse((yield* request(`${running.url}/status.json`)).text)
       assert.deepStrictEqual(
         calls.map((call: Record<string, unknown>) => [

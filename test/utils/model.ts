@@ -11,6 +11,7 @@ export const limits: RoutingPolicy.Limits = {
   timeoutMs: 30_000.0625,
   firstTokenMs: 10_000.25,
   idleMs: 8000.125,
+  attemptMs: Number.POSITIVE_INFINITY,
   streamMs: Number.POSITIVE_INFINITY
 }
 

@@ -15,6 +15,7 @@ import * as body from "./body.js"
 import type { Dialect, Question } from "./dialect.js"
 import type { KeyLimits } from "./keyLimits.js"
 import { live } from "./live.js"
+import * as delivering from "./delivery.js"
 import * as models from "./models.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
@@ -29,7 +30,7 @@ export interface Setup {
   readonly keyLimits: KeyLimits
   readonly strategies: ReadonlyMap<string, Strategy>
   /** How streams are delivered that don't say. */
-  readonly delivery: steering.Delivery
+  readonly delivery: delivering.Defaults
   readonly limits: body.Limits
 }
 
@@ -77,6 +78,23 @@ const taskOf = (
     ({ field, reason, subject }) => new InvalidArgumentError({ subject, field: fieldOf(field), reason })
   )
 
+/** Milliseconds for a call where neither the request nor the routing policy says: agents are patient. */
+const defaultTimeoutMs = 600_000
+
+/** The names by which a delivery may be set for a call: its model's, and that of its strategy. */
+const namesOf = (
+  { orchestrator }: Services,
+  model: string,
+  target: models.Target,
+  { strategy }: ServeOptions
+): Effect.Effect<ReadonlyArray<string>> => {
+  const withStrategy = ({ name }: Strategy) => [model, models.prefix + name]
+  if (strategy !== undefined) return Effect.succeed(withStrategy(strategy))
+  return target._tag === "Provider"
+    ? Effect.succeed([model])
+    : Effect.map(orchestrator.strategy, withStrategy)
+}
+
 const optionsOf = (
   { strategies }: Setup,
   target: models.Target,
@@ -90,6 +108,7 @@ const optionsOf = (
           ? target.strategy
           : undefined
     return {
+      defaultTimeoutMs,
       ...(useFallback === undefined ? {} : { useFallback }),
       ...(strategy === undefined ? {} : { strategy })
     }
@@ -110,12 +129,15 @@ export const answer = (
     const engines = yield* services.registry.list
     const target = yield* models.resolve(question.model, engines, setup.strategies)
     const options = yield* optionsOf(setup, target, said)
-    const delivery = question.stream ? (said.delivery ?? setup.delivery) : "whole"
+    const names = yield* namesOf(services, question.model, target, options)
+    const delivery = question.stream
+      ? delivering.choose(setup.delivery, { said: said.delivery, key: key?.delivery, names })
+      : "whole"
     const task = yield* taskOf(
       {
         ...question.task,
         id,
-        mode: delivery === "live" ? "streaming" : "complete",
+        mode: delivery === "streamed" ? "streaming" : "complete",
         ...(target._tag === "Provider" ? { provider: target.provider, pinned: true } : {}),
         ...(yield* userOf(key, said.user ?? question.task["userId"])),
         ...(key === undefined ? {} : { keyId: key.id }),
@@ -133,5 +155,5 @@ export const answer = (
     // What has ended otherwise stays as it is.
     yield* onClose(() => services.activity.end(id, { _tag: "Abandoned" }))
     const asked = { dialect, identity: { id, createdAt }, question, task, options, delivery } as const
-    return yield* delivery === "live" ? live(services, asked) : whole(services, asked)
+    return yield* delivery === "streamed" ? live(services, asked) : whole(services, asked)
   })

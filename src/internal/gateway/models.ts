@@ -2,12 +2,13 @@ import * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { AIProvider } from "../../AIProvider.js"
+import { InvalidArgumentError } from "../../InvalidArgument.js"
 import type { ReasoningEngine } from "../../ReasoningEngine.js"
 import * as Strategy from "../../Strategy.js"
 import { RejectedRequest } from "./rejection.js"
 
 /** What stands before the name of a strategy where a model is expected. */
-const prefix = "saga/"
+export const prefix = "saga/"
 
 /** The gateway's own strategy, whatever it is. */
 const auto = "saga/auto"
@@ -71,6 +72,25 @@ export const strategyOf = (
         description: `There is no strategy ${quoted(name)}. There are ${Array.from(strategies.keys()).join(", ")}`
       })
   )
+
+/** Fails where a setting is for a strategy that there isn't. */
+export const checkStrategies = (
+  field: string,
+  given: ReadonlyArray<string>,
+  strategies: Strategies
+): Either.Either<void, InvalidArgumentError> => {
+  const known = names([], strategies)
+  const missing = given.find((name) => name.startsWith(prefix) && !known.includes(name))
+  return missing === undefined
+    ? Either.void
+    : Either.left(
+        new InvalidArgumentError({
+          subject: "Gateway",
+          field,
+          reason: `Expected a provider or one of ${known.join(", ")}, actual ${quoted(missing)}`
+        })
+      )
+}
 
 const entry = (id: string, createdAt: number) => ({
   id,

@@ -1,10 +1,8 @@
 import type * as Headers from "@effect/platform/Headers"
 import * as Either from "effect/Either"
 import * as duration from "../duration.js"
+import * as delivery from "./delivery.js"
 import { RejectedRequest } from "./rejection.js"
-
-/** How the answer is delivered: as it is written, or held until it is whole. */
-export type Delivery = "live" | "assured"
 
 /** What a request's headers say of its call. */
 export interface Steering {
@@ -13,7 +11,7 @@ export interface Steering {
   readonly timeoutMs?: number
   readonly useFallback?: boolean
   readonly user?: string
-  readonly delivery?: Delivery
+  readonly delivery?: delivery.Delivery
 }
 
 type Read = (value: string) => Either.Either<Steering, string>
@@ -31,10 +29,10 @@ const readers: Readonly<Record<string, Read>> = {
       ? Either.right({ useFallback: value === "on" })
       : Either.left('"on" or "off"'),
   "x-saga-user": (user) => (user.trim() === "" ? Either.left("a user's id") : Either.right({ user })),
-  "x-saga-delivery": (value) =>
-    value === "live" || value === "assured"
-      ? Either.right({ delivery: value })
-      : Either.left('"live" or "assured"')
+  "x-saga-delivery": (value) => {
+    const meant = delivery.of(value)
+    return meant === undefined ? Either.left('"streamed" or "buffered"') : Either.right({ delivery: meant })
+  }
 }
 
 const wrong = (param: string, expected: string): RejectedRequest =>
