@@ -131,6 +131,8 @@ export interface Reply {
   readonly status: number
   readonly contentType: string
   readonly quotas: rateLimitHeaders.Quotas
+  /** What it is told as where it is a redirect. */
+  readonly redirect: string | undefined
   readonly body: http.Body
   readonly onFailure: answerPull.Settings["onFailure"]
   readonly onNetwork: answerPull.Settings["onNetwork"]
@@ -159,6 +161,7 @@ export const send = (
       status: response.status,
       contentType,
       quotas,
+      redirect: http.redirectOf(response, request.url),
       body,
       onFailure: (said, begun) =>
         failure.toEngineError(said, { ...telling, requestId, retryAfterMs, usedUpForMs, begun }),
@@ -168,12 +171,16 @@ export const send = (
 }
 
 /** Goes on with a reply that grants what was asked for; any other one is an error. */
-export const granted = (reply: Reply): Effect.Effect<Reply, EngineError.EngineError> =>
-  reply.status >= 200 && reply.status < 300
-    ? Effect.succeed(reply)
-    : Effect.flatMap(http.readError(reply.body), (text) =>
-        Effect.fail(reply.onFailure(failure.fromBody(text, reply.status), false))
-      )
+export const granted = (reply: Reply): Effect.Effect<Reply, EngineError.EngineError> => {
+  const { redirect, status } = reply
+  if (status >= 200 && status < 300) return Effect.succeed(reply)
+  if (redirect !== undefined) {
+    return Effect.fail(reply.onFailure({ ...failure.ofKind("model", redirect), status }, false))
+  }
+  return Effect.flatMap(http.readError(reply.body), (text) =>
+    Effect.fail(reply.onFailure(failure.fromBody(text, status), false))
+  )
+}
 
 /** Pulls the answer of a reply. */
 export const pull = (
