@@ -16,6 +16,7 @@ import * as failure from "./failure.js"
 import * as http from "./http.js"
 import * as httpError from "./httpError.js"
 import * as rateLimitHeaders from "./rateLimitHeaders.js"
+import * as waits from "./waits.js"
 
 /** Makes the error of an option of one engine. */
 export type Invalid = (field: string, reason: string) => Either.Either<never, InvalidArgumentError>
@@ -155,7 +156,8 @@ export const send = (
     const now = yield* Clock.currentTimeMillis
     const quotas = telling.quotas?.(headers, now) ?? {}
     const usedUpForMs = rateLimitHeaders.waitMs(quotas, now)
-    const retryAfterMs = httpError.retryAfterMs(headers, now)
+    const retryAfterMs = waits.ofHeaders(headers, now)
+    const shouldRetry = httpError.shouldRetry(headers)
     const requestId = httpError.requestId(headers)
     return {
       status: response.status,
@@ -164,7 +166,15 @@ export const send = (
       redirect: http.redirectOf(response, request.url),
       body,
       onFailure: (said, begun) =>
-        failure.toEngineError(said, { ...telling, requestId, retryAfterMs, usedUpForMs, begun }),
+        failure.toEngineError(said, {
+          ...telling,
+          requestId,
+          now,
+          retryAfterMs,
+          shouldRetry,
+          usedUpForMs,
+          begun
+        }),
       onNetwork
     }
   })

@@ -9,6 +9,7 @@ import * as AccessTokens from "../../auth/AccessTokens.js"
 import type * as TokenStore from "../../auth/TokenStore.js"
 import * as http from "../http.js"
 import * as httpError from "../httpError.js"
+import * as waits from "../waits.js"
 import type { Failure, Refusal } from "./failure.js"
 
 /** The application, as the identity provider knows it. */
@@ -135,7 +136,7 @@ export const make = (application: Application, httpClient: HttpClient.HttpClient
                     description: redirect ?? (status === 200 ? "its answer isn't one of OAuth 2.0" : "")
                   }),
               status,
-              retryAfterMs: httpError.retryAfterMs(headers, now)
+              retryAfterMs: waits.ofHeaders(headers, now)
             })
           })
         )
