@@ -6,6 +6,7 @@ import { AllProvidersFailedError } from "../ProviderRouter.js"
 import { type StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
 import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
+import * as costs from "./costs.js"
 import { trusted } from "./validation.js"
 
 /** What came of asking one provider of a cascade. */
@@ -63,25 +64,20 @@ const attemptsBut = (asked: ReadonlyArray<Asked>, accepted?: Asked): ReadonlyArr
     )
   )
 
-const costOf = (attempts: ReadonlyArray<Attempt>): AIResult["cost"] =>
-  attempts
-    .map(({ cost }) => cost)
-    .reduce((sum, cost) => Option.zipWith(sum, cost, Usd.add), Option.some(Usd.zero))
-
 const inOrder = (attempts: ReadonlyArray<Attempt>): ReadonlyArray<Attempt> =>
   attempts.toSorted((left, right) => left.startedAt - right.startedAt)
 
 /** The result of the whole cascade, of the result of the call that answered. */
 const whole = (
   so: SoFar,
-  answer: AIResult,
+  { costSource: _, ...answer }: AIResult,
   attempts: ReadonlyArray<Attempt>,
   askedAt: number,
   now: number
 ): AIResult => ({
   ...answer,
   attempts: inOrder(attempts),
-  cost: costOf(attempts),
+  ...costs.sum(attempts),
   durationMs: now - so.startedAt,
   firstTokenMs: Option.map(answer.firstTokenMs, (ms) => askedAt - so.startedAt + ms)
 })
