@@ -1,4 +1,5 @@
 import * as Option from "effect/Option"
+import * as Struct from "effect/Struct"
 import type { AIProvider } from "../AIProvider.js"
 import type { AIResult, Attempt } from "../AIResult.js"
 import type { ContextLengthError } from "../EngineError.js"
@@ -70,12 +71,12 @@ const inOrder = (attempts: ReadonlyArray<Attempt>): ReadonlyArray<Attempt> =>
 /** The result of the whole cascade, of the result of the call that answered. */
 const whole = (
   so: SoFar,
-  { costSource: _, ...answer }: AIResult,
+  answer: AIResult,
   attempts: ReadonlyArray<Attempt>,
   askedAt: number,
   now: number
 ): AIResult => ({
-  ...answer,
+  ...Struct.omit(answer, "costSource"),
   attempts: inOrder(attempts),
   ...costs.sum(attempts),
   durationMs: now - so.startedAt,
