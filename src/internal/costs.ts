@@ -9,7 +9,9 @@ export const sum = (attempts: ReadonlyArray<AIResult.Attempt>): Costs => {
   const cost = attempts
     .map((attempt) => attempt.cost)
     .reduce((sum, cost) => Option.zipWith(sum, cost, Usd.add), Option.some(Usd.zero))
-  const paid = attempts.filter((attempt) => Option.exists(attempt.cost, ({ pico }) => pico > 0n))
+  const paid = attempts.filter(
+    (attempt) => attempt.costSource !== undefined || Option.exists(attempt.cost, ({ pico }) => pico > 0n)
+  )
   const isTold = paid.length > 0 && paid.every(({ costSource }) => costSource === "provider")
   return { cost, ...(isTold && Option.isSome(cost) ? { costSource: "provider" } : {}) }
 }
