@@ -37,8 +37,10 @@ export const plausible = (waitMs: number): number | undefined =>
 const shortestInstant = { seconds: 1e9, milliseconds: 1e12 }
 
 const ofSeconds = (seconds: number, now: number): number => {
-  if (seconds >= shortestInstant.milliseconds) return seconds - now
-  return seconds >= shortestInstant.seconds ? seconds * 1000 - now : seconds * 1000
+  if (seconds < shortestInstant.seconds) return seconds * 1000
+  const waitMs = (seconds >= shortestInstant.milliseconds ? seconds : seconds * 1000) - now
+  // One that is long past was no instant: such a number says that it will take long.
+  return waitMs < -longestWaitMs ? seconds * 1000 : waitMs
 }
 
 const httpDate = /^[A-Z][a-z]{2,8},? .+ GMT$/
