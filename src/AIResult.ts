@@ -29,6 +29,22 @@ export const Outcome = Schema.Literal("succeeded", "failed", "cut", "interrupted
 export type Outcome = typeof Outcome.Type
 
 /**
+ * Whose a cost is: `provider` where the providers told it, as they bill it.
+ *
+ * @since 1.0.0
+ * @category schemas
+ */
+export const CostSource = Schema.Literal("provider")
+
+/**
+ * Whose a cost is.
+ *
+ * @since 1.0.0
+ * @category models
+ */
+export type CostSource = typeof CostSource.Type
+
+/**
  * One request to one provider, however it ended.
  *
  * @since 0.1.0
@@ -45,6 +61,8 @@ export const Attempt = Schema.Struct({
   usage: TokenUsage.TokenUsage,
   /** What it cost in USD; none when the price is unknown and something was used. */
   cost: Schema.OptionFromNullOr(Usd.Usd),
+  /** `provider` where its cost is what the provider says that it bills; absent where the engine's price says it. */
+  costSource: Schema.optionalWith(CostSource, { exact: true }),
   /** When it began, in milliseconds of the Clock. */
   startedAt: Schema.Number,
   /** Milliseconds until it ended. */
@@ -89,6 +107,8 @@ export const AIResult = Schema.Struct({
   usage: TokenUsage.TokenUsage,
   /** USD for all attempts together, failed ones included; none when one of them is unknown. */
   cost: Schema.OptionFromNullOr(Usd.Usd),
+  /** `provider` where all of its cost is what providers say that they bill. */
+  costSource: Schema.optionalWith(CostSource, { exact: true }),
   /** Milliseconds for the whole call, waits included. */
   durationMs: Schema.Number,
   /** Milliseconds until the first content of the answer was there; none when it is empty. */

@@ -14,12 +14,29 @@ import { trusted } from "./internal/validation.js"
 
 const exact = { exact: true } as const
 
+/**
+ * Milliseconds of the longest wait that is kept, a day: what a provider states beyond is taken for that, and no
+ * call waits for it.
+ *
+ * @since 1.0.0
+ * @category limits
+ */
+export const longestWaitMs = 86_400_000
+
 /** A failure below. As JSON an Error keeps its name and message; any other value only its kind. */
 const Cause = Schema.transform(Schema.Defect, Schema.Unknown, {
   strict: true,
   decode: (cause) => cause,
   encode: (cause) => (Predicate.isError(cause) ? cause : `a ${typeof cause}`)
 })
+
+/** What a provider says of asking it again. */
+const again = {
+  /** Milliseconds to wait as the provider states them, 0 or more; absent when it didn't say. */
+  retryAfterMs: Schema.optionalWith(Schema.NonNegative, exact),
+  /** False where the provider says that asking it again is no use (`x-should-retry`): it isn't retried then. */
+  shouldRetry: Schema.optionalWith(Schema.Boolean, exact)
+}
 
 const common = {
   /** The provider that failed. */
@@ -165,11 +182,7 @@ export class ModelNotFoundError extends Schema.TaggedError<ModelNotFoundError>("
  */
 export class RateLimitError extends Schema.TaggedError<RateLimitError>("arc-saga/RateLimitError")(
   "RateLimitError",
-  {
-    ...common,
-    /** Milliseconds to wait as the provider states them, 0 or more; absent when it didn't say. */
-    retryAfterMs: Schema.optionalWith(Schema.NonNegative, exact)
-  }
+  { ...common, ...again }
 ) {
   override get message(): string {
     const advice =
@@ -198,9 +211,8 @@ export class TransientError extends Schema.TaggedError<TransientError>("arc-saga
   "TransientError",
   {
     ...common,
-    reason: TransientReason,
-    /** Milliseconds to wait, 0 or more, as the provider states them; absent when it didn't say. */
-    retryAfterMs: Schema.optionalWith(Schema.NonNegative, exact)
+    ...again,
+    reason: TransientReason
   }
 ) {
   override get message(): string {
@@ -310,10 +322,23 @@ export const belongsToUser = (error: EngineError): boolean =>
   error._tag === "AuthenticationError" && error.userId !== undefined
 
 /**
- * The milliseconds that the provider itself wants to be left alone, where it said so.
+ * The milliseconds that the provider itself wants to be left alone, where it said so: {@link longestWaitMs} at
+ * most, and none where it said 0, which is no wait.
  *
  * @since 0.1.0
  * @category getters
  */
-export const retryAfterMs = (error: EngineError): number | undefined =>
-  error._tag === "RateLimitError" || error._tag === "TransientError" ? error.retryAfterMs : undefined
+export const retryAfterMs = (error: EngineError): number | undefined => {
+  const stated =
+    error._tag === "RateLimitError" || error._tag === "TransientError" ? error.retryAfterMs : undefined
+  return stated === undefined || !(stated > 0) ? undefined : Math.min(stated, longestWaitMs)
+}
+
+/**
+ * Whether the provider says that asking it again is no use.
+ *
+ * @since 1.0.0
+ * @category getters
+ */
+export const forbidsRetry = (error: EngineError): boolean =>
+  (error._tag === "RateLimitError" || error._tag === "TransientError") && error.shouldRetry === false

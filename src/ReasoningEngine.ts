@@ -18,6 +18,7 @@ import * as EngineError from "./EngineError.js"
 import * as attachment from "./internal/attachment.js"
 import type * as Price from "./Price.js"
 import type * as TokenUsage from "./TokenUsage.js"
+import type * as Usd from "./Usd.js"
 
 /**
  * Why a model stopped: it was done (`stop`), reached the token limit (`length`), or calls tools.
@@ -59,6 +60,8 @@ export interface ToolCallEvent {
 export interface UsageEvent {
   readonly _tag: "Usage"
   readonly usage: TokenUsage.TokenUsage
+  /** What the provider says that it bills for the request so far, where it does: it holds before the price. */
+  readonly cost?: Usd.Usd
 }
 
 /**
@@ -134,7 +137,11 @@ export const toolCall = (call: AITask.ToolCall): ToolCallEvent => ({ _tag: "Tool
  * @since 0.1.0
  * @category events
  */
-export const usage = (usage: TokenUsage.TokenUsage): UsageEvent => ({ _tag: "Usage", usage })
+export const usage = (usage: TokenUsage.TokenUsage, cost?: Usd.Usd): UsageEvent => ({
+  _tag: "Usage",
+  usage,
+  ...(cost === undefined ? {} : { cost })
+})
 
 /**
  * @since 0.1.0

@@ -84,7 +84,8 @@ const migrations: ReadonlyArray<database.Migration> = [
       first_token_ms DOUBLE PRECISION
     )`,
     sql`CREATE INDEX IF NOT EXISTS arc_saga_spend_started_at ON arc_saga_spend (started_at, id)`
-  ]
+  ],
+  (sql) => [database.addColumn(sql, "arc_saga_spend", "cost_source TEXT")]
 ]
 
 const micro = 1_000_000n
@@ -112,6 +113,7 @@ const toColumns = (row: SpendLedger.Row) => ({
   estimated: row.usage.estimated ? 1 : 0,
   cost_micro: Option.getOrNull(Option.map(row.cost, ({ pico }) => pico / micro)),
   cost_pico: Option.getOrNull(Option.map(row.cost, ({ pico }) => pico % micro)),
+  cost_source: row.costSource ?? null,
   started_at: row.startedAt,
   duration_ms: row.durationMs,
   first_token_ms: Option.getOrNull(row.firstTokenMs)
@@ -147,6 +149,7 @@ const Columns = Schema.Struct({
   estimated: Whole,
   cost_micro: Schema.NullOr(Big),
   cost_pico: Schema.NullOr(Big),
+  cost_source: Schema.NullOr(Schema.String),
   started_at: Schema.Number,
   duration_ms: Schema.Number,
   first_token_ms: Schema.NullOr(Schema.Number)
@@ -194,6 +197,7 @@ const fromColumns = (columns: typeof Columns.Type) =>
       columns.cost_micro === null || columns.cost_pico === null
         ? null
         : Usd.toDecimal(usdOf(columns.cost_micro, columns.cost_pico)),
+    ...(columns.cost_source === null ? {} : { costSource: columns.cost_source }),
     startedAt: columns.started_at,
     durationMs: columns.duration_ms,
     firstTokenMs: columns.first_token_ms

@@ -63,6 +63,8 @@ export class Attempt {
   settled = false
 
   private usage: TokenUsage.TokenUsage | undefined = undefined
+  /** What the provider says that it bills. */
+  private billed: Usd.Usd | undefined = undefined
   private pending: Array<Content> = []
   private firstContentAt: number | undefined = undefined
   private working = false
@@ -157,16 +159,13 @@ export class Attempt {
     this.settled = true
     this.unwatch()
     const usage = this.usageOf(outcome, error)
-    const unused = !usage.estimated && usage.inputTokens === 0 && usage.outputTokens === 0
     return {
       provider: this.engine.provider,
       model: this.finish.model,
       outcome,
       error: Option.fromNullable(error),
       usage,
-      cost: unused
-        ? Option.some(Usd.zero)
-        : Option.map(this.engine.price, (price) => Price.cost(price, usage)),
+      ...this.costOf(usage, outcome),
       startedAt: this.startedAt,
       durationMs: this.clock.unsafeCurrentTimeMillis() - this.startedAt,
       firstTokenMs:
@@ -174,28 +173,51 @@ export class Attempt {
     }
   }
 
-  /** The provider's count; where it gave none and may still charge, an estimate that says it is one. */
+  /** The provider's bill where it says one that can be believed, or what the usage costs by the price. */
+  private costOf(
+    usage: TokenUsage.TokenUsage,
+    outcome: AIResult.Outcome
+  ): Pick<AIResult.Attempt, "cost" | "costSource"> {
+    const unused = !usage.estimated && usage.inputTokens === 0 && usage.outputTokens === 0
+    const byPrice = unused
+      ? Option.some(Usd.zero)
+      : Option.map(this.engine.price, (price) => Price.cost(price, usage))
+    // One from before the end lacks what was written since, as its usage does.
+    const isWhole = outcome === "succeeded" || usage === this.usage
+    if (this.billed === undefined || !isWhole) return { cost: byPrice }
+    // Nothing isn't believed where the price says otherwise.
+    const isFree = this.billed.pico === 0n && Option.exists(byPrice, ({ pico }) => pico > 0n)
+    return isFree ? { cost: byPrice } : { cost: Option.some(this.billed), costSource: "provider" }
+  }
+
+  /**
+   * The provider's count. Where it gave none and may still charge, where it counts nothing beside what was written
+   * or read, and where it counted before the end: an estimate that says it is one.
+   */
   private usageOf(
     outcome: AIResult.Outcome,
     error: EngineError.EngineError | undefined
   ): TokenUsage.TokenUsage {
-    if (outcome === "succeeded" && this.usage !== undefined) return this.usage
     if (!this.asked) return TokenUsage.none
+    const counted = this.usage
     const written = this.toolCalls.reduce((sum, call) => sum + call.arguments.length, this.text.length)
-    const outputTokens = TokenUsage.estimateTokens(written)
-    if (this.usage !== undefined) {
-      // A count from before the end may lack what was written since.
-      return this.usage.outputTokens >= outputTokens
-        ? this.usage
-        : { ...this.usage, outputTokens, estimated: true }
+    if (counted === undefined && error !== undefined && error._tag !== "TimeoutError" && written === 0) {
+      return TokenUsage.none
     }
-    if (error !== undefined && error._tag !== "TimeoutError" && written === 0) return TokenUsage.none
-    const read = AITask.inputCharacters(this.request.task) + (this.request.prefill?.length ?? 0)
-    return TokenUsage.make({
-      inputTokens: TokenUsage.estimateTokens(read),
-      outputTokens,
-      estimated: true
-    })
+    const least = TokenUsage.estimateTokens(written)
+    const read = (): number =>
+      TokenUsage.estimateTokens(
+        AITask.inputCharacters(this.request.task) + (this.request.prefill?.length ?? 0)
+      )
+    if (counted === undefined) {
+      return TokenUsage.make({ inputTokens: read(), outputTokens: least, estimated: true })
+    }
+    const isWhole = outcome === "succeeded" && !counted.estimated && counted.outputTokens > 0
+    const outputTokens = isWhole ? counted.outputTokens : Math.max(counted.outputTokens, least)
+    const inputTokens = counted.inputTokens === 0 && outputTokens > 0 ? read() : counted.inputTokens
+    return inputTokens === counted.inputTokens && outputTokens === counted.outputTokens
+      ? counted
+      : { ...counted, inputTokens, outputTokens, estimated: true }
   }
 
   private absorb(events: ReadonlyArray<ReasoningEngine.EngineEvent>): void {
@@ -214,6 +236,7 @@ export class Attempt {
           break
         case "Usage":
           this.usage = event.usage
+          this.billed = event.cost ?? this.billed
           break
         case "RateLimits":
           for (const { told } of this.permits) told?.(event)

@@ -10,8 +10,8 @@ import type { EngineError } from "../EngineError.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
 import * as RoutingPolicy from "../RoutingPolicy.js"
 import * as TokenUsage from "../TokenUsage.js"
-import * as Usd from "../Usd.js"
 import { Attempt, type Bounds } from "./attempt.js"
+import * as costs from "./costs.js"
 import { admit, ended, type Guards, noPermits, type Permits } from "./guards.js"
 import * as ids from "./ids.js"
 import { thinks } from "./thinks.js"
@@ -233,7 +233,7 @@ export const resultOf = (call: Call, attempt: Attempt, text: string): AIResult.A
     provider: attempt.engine.provider,
     model: attempt.finish.model,
     usage: answering.map(({ usage }) => usage).reduce(TokenUsage.add),
-    cost: call.attempts.map(({ cost }) => cost).reduce((sum, cost) => Option.zipWith(sum, cost, Usd.add)),
+    ...costs.sum(call.attempts),
     durationMs: call.clock.unsafeCurrentTimeMillis() - call.startedAt,
     firstTokenMs: Option.firstSomeOf(
       answering.map(({ firstTokenMs, startedAt }) =>

@@ -1,4 +1,5 @@
 import * as Option from "effect/Option"
+import * as Struct from "effect/Struct"
 import type { AIProvider } from "../AIProvider.js"
 import type { AIResult, Attempt } from "../AIResult.js"
 import type { ContextLengthError } from "../EngineError.js"
@@ -6,6 +7,7 @@ import { AllProvidersFailedError } from "../ProviderRouter.js"
 import { type StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
 import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
+import * as costs from "./costs.js"
 import { trusted } from "./validation.js"
 
 /** What came of asking one provider of a cascade. */
@@ -63,11 +65,6 @@ const attemptsBut = (asked: ReadonlyArray<Asked>, accepted?: Asked): ReadonlyArr
     )
   )
 
-const costOf = (attempts: ReadonlyArray<Attempt>): AIResult["cost"] =>
-  attempts
-    .map(({ cost }) => cost)
-    .reduce((sum, cost) => Option.zipWith(sum, cost, Usd.add), Option.some(Usd.zero))
-
 const inOrder = (attempts: ReadonlyArray<Attempt>): ReadonlyArray<Attempt> =>
   attempts.toSorted((left, right) => left.startedAt - right.startedAt)
 
@@ -79,9 +76,9 @@ const whole = (
   askedAt: number,
   now: number
 ): AIResult => ({
-  ...answer,
+  ...Struct.omit(answer, "costSource"),
   attempts: inOrder(attempts),
-  cost: costOf(attempts),
+  ...costs.sum(attempts),
   durationMs: now - so.startedAt,
   firstTokenMs: Option.map(answer.firstTokenMs, (ms) => askedAt - so.startedAt + ms)
 })

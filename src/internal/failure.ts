@@ -3,6 +3,7 @@ import type * as AIProvider from "../AIProvider.js"
 import * as EngineError from "../EngineError.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import type * as httpError from "./httpError.js"
+import * as waits from "./waits.js"
 
 /** What a failure is, as the error channel tells them apart. */
 export type Kind =
@@ -28,6 +29,8 @@ export interface Failure {
   readonly type: string
   /** The HTTP status, or a numeric code that looks like one; 0 when there is none. */
   readonly status: number
+  /** When it wants to be asked again, where it says so. */
+  readonly wait?: waits.Wait
 }
 
 /** A failure whose kind is known. */
@@ -58,37 +61,73 @@ const statusOf = (value: unknown): number => {
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "")
 
-/** Anthropic's code is among the details. */
+const recordOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  Predicate.isRecord(value) ? value : {}
+
+/** A code is a text, or a number that is no status. */
+const codeOf = (value: unknown): string =>
+  typeof value === "number" && statusOf(value) === 0 ? String(value) : text(value)
+
+/** Anthropic's code is among the details, Google's reason in a list of them. */
 const codeIn = (details: unknown): string => {
-  const { code, error_code }: Record<string, unknown> = Predicate.isRecord(details) ? details : {}
-  return text(code) || text(error_code)
+  const all = Array.isArray(details) ? details : [details]
+  for (const { code, error_code, reason } of all.map(recordOf)) {
+    const found = codeOf(code) || codeOf(error_code) || text(reason)
+    if (found !== "") return found
+  }
+  return ""
 }
 
-/** Reads an error in any of the forms that servers give it: `{error: {…}}`, `{error: "…"}`, bare, in a list. */
-export const fromJson = (value: unknown): Failure => {
-  const body: unknown = Array.isArray(value) ? value[0] : value
-  const inner = Predicate.hasProperty(body, "error") ? body.error : body
-  const { code, details, status_code, type }: Record<string, unknown> = Predicate.isObject(inner)
-    ? { ...inner }
-    : {}
-  return {
-    message: messageOf(body),
-    code: text(code) || codeIn(details),
-    type: text(type),
-    status: statusOf(code) || statusOf(status_code)
+/** What a text is if it is JSON of an error, as proxies pass one on. */
+const wrapped = (words: string, depth: number): Failure | undefined => {
+  if (depth === maxDepth || !/^\s*[[{]/.test(words)) return undefined
+  try {
+    return fromJson(JSON.parse(words), depth + 1)
+  } catch {
+    return undefined
   }
 }
 
-const page = /^\s*<(!doctype|html)/i
+/**
+ * Reads an error in any of the forms that servers give it: `{error: {…}}`, `{error: "…"}`, bare, in a list, or
+ * within the words of another one.
+ */
+export const fromJson = (value: unknown, depth = 0): Failure => {
+  const body: unknown = Array.isArray(value) ? value[0] : value
+  const inner = Predicate.hasProperty(body, "error") ? body.error : body
+  // A bare text has its code beside it.
+  const fields = recordOf(Predicate.isObject(inner) ? inner : body)
+  const { code, details, innererror, metadata, status, status_code, type } = fields
+  const message = messageOf(body)
+  const raw = text(recordOf(metadata)["raw"])
+  const below = wrapped(raw || message, depth)
+  const said = below?.message || (raw === "" ? message : `${message}: ${raw}`)
+  return {
+    message: said,
+    code: below?.code || codeOf(code) || codeIn(details) || codeIn(innererror),
+    type: below?.type || text(type) || text(status),
+    status: statusOf(code) || statusOf(status_code) || (below?.status ?? 0),
+    wait: (now) =>
+      below?.wait?.(now) ??
+      waits.inBody({ ...fields, details: details ?? recordOf(body)["details"] }, said)(now)
+  }
+}
+
+const page = /^\s*<(?:!doctype|!--|\?xml|html|head|body)/i
+
+const title = /<(title|h1)\b[^>]*>([^<]*)/i
 
 /** Reads the body of an answer with an error's status: JSON, plain text, or a proxy's page. */
 export const fromBody = (body: string, status: number): Failure => {
+  if (page.test(body)) {
+    const named = title.exec(body)?.[2]?.trim() ?? ""
+    const message = `it answers with a page instead of JSON${named === "" ? "" : `: ${named}`}`
+    return { message, code: "", type: "", status }
+  }
   try {
     return { ...fromJson(JSON.parse(body)), status }
   } catch {
-    // Tags are dropped from the beginning of a page only: that is where its title is.
-    const message = page.test(body) ? body.slice(0, 2000).replaceAll(/<[^<>]*>/g, " ") : body
-    return { message, code: "", type: "", status }
+    return { message: body, code: "", type: "", status, wait: waits.inBody(undefined, body) }
   }
 }
 
@@ -112,8 +151,6 @@ export const byStatus: ReadonlyMap<number, Kind> = new Map<number, Kind>([
 export const kindOfStatus = (status: number): Kind => {
   const known = byStatus.get(status)
   if (known !== undefined) return known
-  // A redirection that the client didn't follow means another base URL, as a missing path does.
-  if (status >= 300 && status < 400) return "model"
   return status >= 400 && status < 500 ? "input" : "server"
 }
 
@@ -126,7 +163,12 @@ export interface Context {
   readonly userId?: string
   readonly redact: httpError.Redact
   readonly requestId: string | undefined
+  /** When the server answered, in milliseconds of the Clock. */
+  readonly now: number
+  /** When it wants to be asked again, where its headers say that. */
   readonly retryAfterMs: number | undefined
+  /** What its headers say of asking it again. */
+  readonly shouldRetry: boolean | undefined
   /** When what is used up of the provider's limits is there again, where its headers say that. */
   readonly usedUpForMs: number | undefined
   /** Whether some of the answer had come before. */
@@ -136,7 +178,11 @@ export interface Context {
 /** The error of a failure. */
 export const toEngineError = (failure: Failure, context: Context): EngineError.EngineError => {
   const { provider, requestId, userId } = context
-  const stated = (ms: number | undefined) => (ms === undefined ? {} : { retryAfterMs: ms })
+  const said = context.retryAfterMs ?? failure.wait?.(context.now)
+  const again = (ms: number | undefined) => ({
+    ...(ms === undefined ? {} : { retryAfterMs: ms }),
+    ...(context.shouldRetry === false ? { shouldRetry: false } : {})
+  })
   const common = {
     provider,
     description: context.redact(failure.message) || "the server didn't say why",
@@ -162,7 +208,7 @@ export const toEngineError = (failure: Failure, context: Context): EngineError.E
       return new EngineError.ModelNotFoundError(common, EngineError.unchecked)
     case "rate":
       return new EngineError.RateLimitError(
-        { ...common, ...stated(context.retryAfterMs ?? context.usedUpForMs) },
+        { ...common, ...again(said ?? waits.plausible(context.usedUpForMs ?? 0)) },
         EngineError.unchecked
       )
     case "timeout":
@@ -175,7 +221,7 @@ export const toEngineError = (failure: Failure, context: Context): EngineError.E
       return ReasoningEngine.cut(provider)
     default:
       return new EngineError.TransientError(
-        { ...common, reason: kind, ...stated(context.retryAfterMs) },
+        { ...common, reason: kind, ...again(said) },
         EngineError.unchecked
       )
   }

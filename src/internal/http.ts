@@ -1,8 +1,10 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
@@ -17,20 +19,48 @@ export type Body = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClie
 export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError, Scope.Scope>
 
 /**
- * A client whose requests end with the scope that they are made in. The named headers don't show in
- * spans, and the ids of our spans aren't sent to the provider.
+ * A client whose requests end with the scope that they are made in, and go to no other address than theirs.
+ * The named headers don't show in spans, and the ids of our spans aren't sent to the provider.
  */
 export const scoped = (client: HttpClient.HttpClient, secretHeaders: ReadonlyArray<string>): Client =>
   client.pipe(
     HttpClient.transformResponse((response) =>
       Effect.withFiberRuntime<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>(
-        (fiber) =>
+        (fiber) => {
+          const init = Context.getOption(
+            fiber.getFiberRef(FiberRef.currentContext),
+            FetchHttpClient.RequestInit
+          )
+          const sent = Effect.provideService(response, FetchHttpClient.RequestInit, {
+            ...Option.getOrUndefined(init),
+            // Of the platform's clients fetch alone follows: it would take keys and prompts to another server.
+            redirect: "manual"
+          })
           // Where no spans are made there is nothing to keep out of them.
-          fiber.getFiberRef(FiberRef.currentTracerEnabled) ? discreet(response, secretHeaders) : response
+          return fiber.getFiberRef(FiberRef.currentTracerEnabled) ? discreet(sent, secretHeaders) : sent
+        }
       )
     ),
     HttpClient.withScope
   )
+
+/** Whether a status tells another address; browsers tell of a redirect nothing but a status of 0. */
+export const isRedirect = (status: number): boolean => status === 0 || (status >= 300 && status < 400)
+
+/**
+ * What a redirect is told as; undefined for any other response. Of the address that it goes to, what may be
+ * secret is left out: user, query and fragment.
+ */
+export const redirectOf = (
+  { headers, status }: HttpClientResponse.HttpClientResponse,
+  url: string
+): string | undefined => {
+  if (!isRedirect(status)) return undefined
+  const { location = "" } = headers
+  const to = location !== "" && URL.canParse(location, url) ? new URL(location, url) : undefined
+  const address = to === undefined || to.host === "" ? "another address" : `${to.origin}${to.pathname}`
+  return `it answers with a redirect to ${address}, which isn't followed: set the base URL to where it is meant to go`
+}
 
 const discreet = <A, E, R>(
   response: Effect.Effect<A, E, R>,

@@ -16,6 +16,7 @@ import * as failure from "./failure.js"
 import * as http from "./http.js"
 import * as httpError from "./httpError.js"
 import * as rateLimitHeaders from "./rateLimitHeaders.js"
+import * as waits from "./waits.js"
 
 /** Makes the error of an option of one engine. */
 export type Invalid = (field: string, reason: string) => Either.Either<never, InvalidArgumentError>
@@ -131,6 +132,8 @@ export interface Reply {
   readonly status: number
   readonly contentType: string
   readonly quotas: rateLimitHeaders.Quotas
+  /** What it is told as where it is a redirect. */
+  readonly redirect: string | undefined
   readonly body: http.Body
   readonly onFailure: answerPull.Settings["onFailure"]
   readonly onNetwork: answerPull.Settings["onNetwork"]
@@ -153,27 +156,41 @@ export const send = (
     const now = yield* Clock.currentTimeMillis
     const quotas = telling.quotas?.(headers, now) ?? {}
     const usedUpForMs = rateLimitHeaders.waitMs(quotas, now)
-    const retryAfterMs = httpError.retryAfterMs(headers, now)
+    const retryAfterMs = waits.ofHeaders(headers, now)
+    const shouldRetry = httpError.shouldRetry(headers)
     const requestId = httpError.requestId(headers)
     return {
       status: response.status,
       contentType,
       quotas,
+      redirect: http.redirectOf(response, request.url),
       body,
       onFailure: (said, begun) =>
-        failure.toEngineError(said, { ...telling, requestId, retryAfterMs, usedUpForMs, begun }),
+        failure.toEngineError(said, {
+          ...telling,
+          requestId,
+          now,
+          retryAfterMs,
+          shouldRetry,
+          usedUpForMs,
+          begun
+        }),
       onNetwork
     }
   })
 }
 
 /** Goes on with a reply that grants what was asked for; any other one is an error. */
-export const granted = (reply: Reply): Effect.Effect<Reply, EngineError.EngineError> =>
-  reply.status >= 200 && reply.status < 300
-    ? Effect.succeed(reply)
-    : Effect.flatMap(http.readError(reply.body), (text) =>
-        Effect.fail(reply.onFailure(failure.fromBody(text, reply.status), false))
-      )
+export const granted = (reply: Reply): Effect.Effect<Reply, EngineError.EngineError> => {
+  const { redirect, status } = reply
+  if (status >= 200 && status < 300) return Effect.succeed(reply)
+  if (redirect !== undefined) {
+    return Effect.fail(reply.onFailure({ ...failure.ofKind("model", redirect), status }, false))
+  }
+  return Effect.flatMap(http.readError(reply.body), (text) =>
+    Effect.fail(reply.onFailure(failure.fromBody(text, status), false))
+  )
+}
 
 /** Pulls the answer of a reply. */
 export const pull = (

@@ -78,18 +78,10 @@ export const redactor = (secrets: ReadonlyArray<string>, words: () => ReadonlyAr
   }
 }
 
-const httpDate = /^[A-Z][a-z]{2,8},? .+ GMT$/
-
-/** When a provider wants to be asked again, in milliseconds from `now`; absent when it didn't say. */
-export const retryAfterMs = (headers: Headers.Headers, now: number): number | undefined => {
-  const milliseconds = headers["retry-after-ms"]
-  if (milliseconds !== undefined && /^\d+(\.\d+)?$/.test(milliseconds)) return Number(milliseconds)
-  const stated = headers["retry-after"]
-  if (stated === undefined) return undefined
-  if (/^\d+(\.\d+)?$/.test(stated)) return Number(stated) * 1000
-  // Date.parse takes nearly anything for a date.
-  const date = httpDate.test(stated) ? Date.parse(stated) : Number.NaN
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now)
+/** What a response says of retrying its request; false where it says that this is no use. */
+export const shouldRetry = (headers: Headers.Headers): boolean | undefined => {
+  const said = headers["x-should-retry"]?.trim().toLowerCase()
+  return said === "true" || said === "false" ? said === "true" : undefined
 }
 
 /** The provider's id of a request. */

@@ -1,5 +1,6 @@
 import type * as Headers from "@effect/platform/Headers"
 import type { Quota, RateLimitsEvent } from "../ReasoningEngine.js"
+import * as waits from "./waits.js"
 
 /** What is known of a provider's limits. */
 export type Quotas = Omit<RateLimitsEvent, "_tag">
@@ -60,28 +61,6 @@ export const anthropic: Read = (headers, now) => {
   return quotas(of("requests"), scarcer(of("tokens"), scarcer(of("input-tokens"), of("output-tokens"))))
 }
 
-const units = new Map([
-  ["d", 86_400_000],
-  ["h", 3_600_000],
-  ["m", 60_000],
-  ["s", 1000],
-  ["ms", 1]
-])
-
-const seconds = /^\d+(\.\d+)?$/
-
-const durations = /^(?:\d+(?:\.\d+)?(?:ms|[dhms]))+$/
-
-const duration: Wait = (reset) => {
-  if (seconds.test(reset)) return Number(reset) * 1000
-  if (!durations.test(reset)) return Number.NaN
-  let waitMs = 0
-  for (const [, amount, unit = ""] of reset.matchAll(/([\d.]+)([a-z]+)/g)) {
-    waitMs += Number(amount) * (units.get(unit) ?? Number.NaN)
-  }
-  return waitMs
-}
-
 /** What OpenAI and most of those that speak its API say. */
 export const openAI: Read = (headers, now) => {
   const of = (what: string) =>
@@ -90,7 +69,7 @@ export const openAI: Read = (headers, now) => {
       headers[`x-ratelimit-remaining-${what}`],
       headers[`x-ratelimit-reset-${what}`],
       now,
-      duration
+      waits.durationMs
     )
   return quotas(of("requests"), of("tokens"))
 }

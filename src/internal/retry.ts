@@ -32,9 +32,12 @@ export const plan = (
   const reaction = policy.rules[error._tag]
   // An open circuit is what keeps others from retrying: it isn't waited for.
   const closed = error._tag !== "TransientError" || error.reason !== "circuit-open"
-  if (reaction._tag !== "retry" || !closed) return Effect.succeedNone
+  if (reaction._tag !== "retry" || !closed || EngineError.forbidsRetry(error)) return Effect.succeedNone
   const stated = EngineError.retryAfterMs(error)
-  if (stated !== undefined && stated > policy.patienceMs) return Effect.succeedNone
+  // The longest wait stands for all longer ones.
+  if (stated !== undefined && stated > Math.min(policy.patienceMs, EngineError.longestWaitMs - 1)) {
+    return Effect.succeedNone
+  }
   const now = call.clock.unsafeCurrentTimeMillis()
   const before: unknown = states.has(error._tag) ? states.get(error._tag) : reaction.schedule.initial
   return Effect.flatMap(reaction.schedule.step(now, error, before), ([state, , decision]) => {

@@ -1,6 +1,5 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
-import type * as Statement from "@effect/sql/Statement"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -55,7 +54,23 @@ export const patiently = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<
   )
 
 /** Statements that bring tables from one version to the next. Each can be run again. */
-export type Migration = (sql: SqlClient.SqlClient) => ReadonlyArray<Statement.Statement<unknown>>
+export type Migration = (sql: SqlClient.SqlClient) => ReadonlyArray<Effect.Effect<unknown, SqlError>>
+
+/** Adds a column, unless it is there: SQLite has no words for that. */
+export const addColumn = (
+  sql: SqlClient.SqlClient,
+  table: string,
+  column: string
+): Effect.Effect<unknown, SqlError> =>
+  sql.onDialectOrElse({
+    pg: () => sql`ALTER TABLE ${sql.literal(table)} ADD COLUMN IF NOT EXISTS ${sql.literal(column)}`,
+    orElse: () =>
+      Effect.catchIf(
+        sql`ALTER TABLE ${sql.literal(table)} ADD COLUMN ${sql.literal(column)}`,
+        (error) => /duplicate column/i.test(detailOf(error.cause).message),
+        () => Effect.void
+      )
+  })
 
 /** Any number, the same in every process. */
 const migrationLock = 4_702_953_821

@@ -35,8 +35,8 @@ export interface Law<out E = never> {
 
 /**
  * All laws that apply to an engine: its text, usage, finish reasons and tool calls in both deliveries; each
- * row of its error table; cuts, interruption, bytes that come apart, a megabyte, fifty attempts at once;
- * one try for each attempt; and no secret in any error, log or span.
+ * row of its error table; cuts, interruption, redirects, bytes that come apart, a megabyte, fifty attempts at
+ * once; one try for each attempt; and no secret in any error, log or span.
  *
  * @since 0.1.0
  * @category laws

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { InvalidArgument, SpendLedger } from "arc-saga"
+import * as SqlClient from "@effect/sql/SqlClient"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -39,6 +40,46 @@ const unsteady = (options: SpendLedgerSql.Options = {}) =>
 
 describe.each(databases)("SpendLedger/Sql on $name", ({ fresh }) => {
   ledgerContract(Effect.map(fresh, (client) => Layer.orDie(Layer.provide(SpendLedgerSql.layer(), client))))
+
+  it.scopedLive(
+    "goes on with the tables of before, whose rows it keeps, however many processes begin at once",
+    () =>
+      Effect.gen(function* () {
+        const client = yield* fresh
+        const ledger = Layer.fresh(Layer.provide(SpendLedgerSql.layer(), Layer.fresh(client)))
+        yield* Effect.provide(
+          Effect.flatMap(SpendLedger.SpendLedger, (ledger) => ledger.observe(attempt(), task())),
+          ledger
+        )
+        // As the first version left them.
+        yield* Effect.flatMap(SqlClient.SqlClient, (sql) =>
+          Effect.zipRight(
+            sql`ALTER TABLE arc_saga_spend DROP COLUMN cost_source`,
+            sql`DELETE FROM arc_saga_migrations WHERE component = 'spend' AND version > 1`
+          )
+        ).pipe(Effect.provide(client))
+        const rows = yield* Effect.all(
+          Array.from({ length: 3 }, (_, index) =>
+            Effect.flatMap(SpendLedger.SpendLedger, (ledger) =>
+              Effect.zipRight(
+                ledger.observe(attempt({ startedAt: 2000 + index, costSource: "provider" }), task()),
+                rowsOf(ledger)
+              )
+            ).pipe(Effect.provide(ledger))
+          ),
+          { concurrency: "unbounded" }
+        )
+        for (const each of rows) assert.strictEqual(each[0]?.costSource, undefined)
+        const last = yield* Effect.provide(
+          Effect.flatMap(SpendLedger.SpendLedger, (ledger) => rowsOf(ledger)),
+          ledger
+        )
+        assert.deepStrictEqual(
+          last.map(({ costSource }) => costSource),
+          [undefined, "provider", "provider", "provider"]
+        )
+      })
+  )
 
   it.scopedLive("takes whatever characters ids and models have", () =>
     Effect.gen(function* () {

@@ -95,14 +95,14 @@ describe("EntraId requests", () => {
     Effect.gen(function* () {
       const elsewhere = yield* EntraServer.make()
       for (const client of [FetchHttpClient.layer, NodeHttpClient.layerUndici]) {
-        const moved = { status: 307, body: "", headers: { location: `${elsewhere.url}/token` } }
+        const moved = { status: 307, body: "", headers: { location: `${elsewhere.url}/token?code=secret` } }
         const { entraId, store } = yield* world([moved], {}, client)
         yield* store.set("alice", ended)
         const error = yield* Effect.flip(entraId.get("alice"))
         assert.deepInclude(fields(error), { _tag: "SignInSettingError", setting: "baseUrl" })
         assert.strictEqual(
           error.message,
-          "The identity provider rejects the application: it answers with status 307. An administrator has to check baseUrl"
+          `The identity provider rejects the application: it answers with a redirect to ${elsewhere.url}/token, which isn't followed: set the base URL to where it is meant to go. An administrator has to check baseUrl`
         )
       }
       assert.lengthOf(elsewhere.requests, 0)

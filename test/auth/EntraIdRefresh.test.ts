@@ -240,6 +240,47 @@ describe("EntraId.get", () => {
     })
   )
 
+  it.scoped.each(["invalid_grant", "temporarily_unavailable", "invalid_client"])(
+    "looks again at what another process has stored before it fails with %s",
+    (code) =>
+      Effect.gen(function* () {
+        const { another, entraId, server, store } = yield* world([
+          EntraServer.held(EntraServer.refusal(code)),
+          EntraServer.granted("other")
+        ])
+        const other = yield* another
+        yield* store.set("alice", tokens("old", { expiresAt: 0 }))
+        const late = yield* Effect.fork(text(entraId.get("alice")))
+        yield* server.received(0)
+        assert.strictEqual(yield* text(other.get("alice")), "access-other")
+        yield* server.letGo
+        assert.strictEqual(yield* Fiber.join(late), "access-other")
+        assert.deepStrictEqual(
+          yield* storedText(store, "alice"),
+          Option.some(["access-other", "refresh-other"])
+        )
+        assert.lengthOf(server.requests, 2)
+      })
+  )
+
+  it.scoped("fails by its own refresh where what is stored meanwhile is of no use either", () =>
+    Effect.gen(function* () {
+      for (const stored of [tokens("ended", { expiresAt: 0 }), tokens("rejected", { expiresAt: hour })]) {
+        const { entraId, server, store } = yield* world([
+          EntraServer.held(EntraServer.refusal("invalid_grant", "No"))
+        ])
+        yield* store.set("alice", tokens("rejected", { expiresAt: 0 }))
+        const rejected = Redacted.make("access-rejected")
+        const late = yield* Effect.fork(Effect.flip(entraId.renew("alice", rejected)))
+        yield* server.received(0)
+        yield* store.set("alice", stored)
+        yield* server.letGo
+        const error = yield* Fiber.join(late)
+        assert.deepInclude(fields(error), { _tag: "SignInRequiredError", description: "No" })
+      }
+    })
+  )
+
   it.scoped("doesn't replace tokens that came while it refreshed, and gives those", () =>
     Effect.gen(function* () {
       const { another, entraId, server, store } = yield* world([

@@ -30,7 +30,7 @@ describe("Claude errors", () => {
       const told = yield* failure(json(400, error("invalid_request_error", "plainly wrong")))
       assert.strictEqual(told.description, "plainly wrong")
       const page = yield* failure(RawServer.answer(502, "text/html", "<html><title>Bad gateway</title>"))
-      assert.strictEqual(page.description, "Bad gateway")
+      assert.strictEqual(page.description, "it answers with a page instead of JSON: Bad gateway")
       const silent = yield* failure(RawServer.answer(500, "application/json", ""))
       assert.strictEqual(silent.description, "the server didn't say why")
     }).pipe(Effect.provide(NodeHttpClient.layerUndici))

@@ -227,9 +227,8 @@ describe("Claude usage", () => {
       for (const [first, last] of [
         [null, null],
         ["many", 17],
-        [{ input_tokens: -1, output_tokens: 1 }, { output_tokens: 2 }],
-        [{ input_tokens: 0.5, output_tokens: 1 }, {}],
-        [{ input_tokens: 3 }, { input_tokens: 3 }]
+        [{ input_tokens: -1, output_tokens: "x" }, { output_tokens: 1e12 }],
+        [{ input_tokens: 0.5 }, {}]
       ]) {
         assert.deepStrictEqual(yield* usages(first, last), [])
       }

@@ -84,7 +84,7 @@ describe("Copilot errors", () => {
     Effect.gen(function* () {
       for (const [headers, expected] of [
         [{ "retry-after": "7" }, 7000],
-        [{ "retry-after": "Wed, 01 Jan 2020 00:00:00 GMT" }, 0],
+        [{ "retry-after": "Wed, 01 Jan 2020 00:00:00 GMT" }, undefined],
         [{}, undefined]
       ] as const) {
         const limited = yield* failure({ chats: [json(429, error("TooManyRequests"), headers)] })

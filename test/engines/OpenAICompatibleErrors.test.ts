@@ -22,7 +22,10 @@ describe("OpenAICompatible errors", () => {
         ['{"detail":[{"loc":["body"],"msg":"plainly wrong"}]}', "plainly wrong"],
         ['"plainly wrong"', "plainly wrong"],
         ["plainly\r\n\twrong\u001b[31m", "plainly wrong [31m"],
-        ["<html><head><title>400 Bad\nRequest</title></head></html>", "400 Bad Request"],
+        [
+          "<html><head><title>400 Bad\nRequest</title></head></html>",
+          "it answers with a page instead of JSON: 400 Bad Request"
+        ],
         ["", "the server didn't say why"],
         ["null", "the server didn't say why"],
         ['{"error":{"error":{"error":{"error":{"error":"deep"}}}}}', "the server didn't say why"],
@@ -72,6 +75,12 @@ describe("OpenAICompatible errors", () => {
     Effect.gen(function* () {
       const error = yield* failure(RawServer.answer(301, "text/html", "", { location: "/v1" }))
       assert.strictEqual(error._tag, "ModelNotFoundError")
+      assert.match(error.description, /redirect to http:\/\/127\.0\.0\.1:\d+\/v1, which isn't followed/)
+      for (const location of ["mailto:a@b.c", "http://", undefined]) {
+        const headers: Record<string, string> = location === undefined ? {} : { location }
+        const lost = yield* failure(RawServer.answer(302, "text/html", "", headers))
+        assert.match(lost.description, /a redirect to another address, which isn't followed/)
+      }
     }).pipe(Effect.provide(NodeHttpClient.layerUndici))
   )
 })

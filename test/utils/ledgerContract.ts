@@ -58,6 +58,17 @@ export const ledgerContract = (made: Made): void => {
       assert.notInclude(JSON.stringify([first, second]), "secret")
     }))
 
+  test("keeps whose the cost is", (ledger) =>
+    Effect.gen(function* () {
+      yield* ledger.observe(attempt({ costSource: "provider" }), task())
+      yield* ledger.observe(attempt({ startedAt: 2000 }), task())
+      const rows = yield* rowsOf(ledger)
+      assert.deepStrictEqual(
+        rows.map(({ costSource }) => costSource),
+        ["provider", undefined]
+      )
+    }))
+
   test("gives the rows by the time of their beginning, as many as there are", (ledger) =>
     Effect.gen(function* () {
       const count = 1203

@@ -190,7 +190,7 @@ const statuses: ReadonlyArray<EngineContract.ErrorRow> = [
     "a date that has passed",
     429,
     limit,
-    { _tag: "RateLimitError", retryAfterMs: 0 },
+    { _tag: "RateLimitError" },
     { "retry-after": "Wed, 01 Jan 2020 00:00:00 GMT" }
   ),
   status("overloaded_error", 529, typed("overloaded_error"), overloaded),

@@ -4,12 +4,12 @@ import * as HttpClientError from "@effect/platform/HttpClientError"
 import type { ParseError } from "effect/ParseResult"
 import type * as AIProvider from "../../AIProvider.js"
 import * as EngineError from "../../EngineError.js"
-import * as chatCompletions from "../chatCompletions/failure.js"
 import * as failure from "../failure.js"
+import { kindOf } from "../failure/kindOf.js"
 import * as httpEngine from "../httpEngine.js"
 import * as httpError from "../httpError.js"
 import * as rateLimitHeaders from "../rateLimitHeaders.js"
-import * as messages from "../messages/failure.js"
+import * as waits from "../waits.js"
 
 /** What an error of a language model tells besides the failure itself. */
 export interface Context {
@@ -24,23 +24,19 @@ export interface Context {
   readonly now: number
 }
 
-/** Whose failure it is isn't known: a code of OpenAI's decides, and where there is none, Anthropic's words. */
-const kindOf = (said: failure.Failure): failure.Kind => {
-  const kind = chatCompletions.kindOf(said)
-  return kind === failure.kindOfStatus(said.status) ? messages.kindOf(said) : kind
-}
-
 /** The error of a failure that is told within an answer, or by it. */
 export const ofFailure = (
   said: failure.Failure,
-  { begun, provider, secrets, words }: Context
+  { begun, now, provider, secrets, words }: Context
 ): EngineError.EngineError =>
   failure.toEngineError(said, {
     kindOf,
     provider,
     redact: httpError.redactor(secrets, words),
     requestId: undefined,
+    now,
     retryAfterMs: undefined,
+    shouldRetry: undefined,
     usedUpForMs: undefined,
     begun
   })
@@ -68,7 +64,9 @@ const ofResponse = (
     provider,
     redact: httpError.redactor([...secrets, ...secretsOf(request.headers)], words),
     requestId: httpError.requestId(headers),
-    retryAfterMs: httpError.retryAfterMs(headers, now),
+    now,
+    retryAfterMs: waits.ofHeaders(headers, now),
+    shouldRetry: httpError.shouldRetry(headers),
     usedUpForMs: rateLimitHeaders.waitMs(quotas, now),
     begun
   })

@@ -2,11 +2,11 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as AITask from "../../AITask.js"
 import * as ReasoningEngine from "../../ReasoningEngine.js"
-import type * as TokenUsage from "../../TokenUsage.js"
 import { type Decoding, isDone, parse } from "../decoding.js"
 import * as failure from "../failure.js"
 import type * as sse from "../sse.js"
 
+import * as usage from "./usage.js"
 import * as wire from "./wire.js"
 
 interface Call {
@@ -45,7 +45,7 @@ export class Answer implements Decoding {
   working = false
 
   private events: Array<ReasoningEngine.EngineEvent> = []
-  private usage: TokenUsage.TokenUsage | undefined = undefined
+  private readonly usage = new usage.Meter()
   private readonly calls: Array<Call> = []
   private model: string
   private finishReason = ""
@@ -154,10 +154,7 @@ export class Answer implements Decoding {
       this.failure = failure.ofKind("server", "the server ended the answer with an error")
       return
     }
-    const usage = wire.usageOf(chunk)
-    if (Option.isNone(usage)) return
-    this.usage = usage.value
-    this.counted = this.finishReason !== ""
+    if (this.usage.read(chunk)) this.counted = this.finishReason !== ""
   }
 
   private delta(delta: wire.Delta): void {
@@ -207,9 +204,7 @@ export class Answer implements Decoding {
   }
 
   private flushUsage(): void {
-    if (this.usage === undefined) return
-    this.events.push(ReasoningEngine.usage(this.usage))
-    this.usage = undefined
+    this.events.push(...Option.toArray(this.usage.take()))
   }
 
   /** The server said its last word: an answer, or a refusal. */

@@ -1,7 +1,6 @@
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import * as TokenUsage from "../../TokenUsage.js"
 
 // Everything is absent or null somewhere: servers agree on the names, not on what has to be there.
 const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
@@ -50,11 +49,12 @@ const Chunk = Schema.Struct({
         delta: maybe(Delta),
         // What an answer in one piece has instead of deltas.
         message: maybe(Delta),
-        finish_reason: maybe(Schema.String)
+        finish_reason: maybe(Schema.String),
+        usage: Schema.optional(Schema.Unknown)
       })
     )
   ),
-  // Decoded apart: a count that makes no sense must not cost the text beside it.
+  // Read apart: a count that makes no sense must not cost the text beside it.
   usage: Schema.optional(Schema.Unknown),
   x_groq: Schema.optional(Schema.Unknown)
 })
@@ -92,29 +92,3 @@ const isText = (json: unknown): json is Chunk => {
 /** Decodes an event's JSON. */
 export const decodeChunk = (json: unknown): Option.Option<Chunk> =>
   isText(json) ? Option.some(json) : decode(json)
-
-const Usage = Schema.Struct({
-  prompt_tokens: Schema.NonNegativeInt,
-  completion_tokens: Schema.NonNegativeInt,
-  prompt_tokens_details: maybe(Schema.Struct({ cached_tokens: maybe(Schema.NonNegativeInt) })),
-  completion_tokens_details: maybe(Schema.Struct({ reasoning_tokens: maybe(Schema.NonNegativeInt) }))
-})
-
-const decodeOwn = Schema.decodeUnknownOption(Usage)
-const decodeGroq = Schema.decodeUnknownOption(Schema.Struct({ usage: Usage }))
-
-/** The usage that a chunk tells; none when it tells none, or none that can be believed. */
-export const usageOf = (chunk: Chunk): Option.Option<TokenUsage.TokenUsage> => {
-  // Nearly every chunk of a stream has none: a look is cheaper than decoding nothing.
-  if (chunk.usage == null && chunk.x_groq == null) return Option.none()
-  return Option.map(
-    Option.orElse(decodeOwn(chunk.usage), () => Option.map(decodeGroq(chunk.x_groq), ({ usage }) => usage)),
-    (usage) =>
-      TokenUsage.make({
-        inputTokens: usage.prompt_tokens,
-        outputTokens: usage.completion_tokens,
-        cacheReadTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
-        reasoningTokens: usage.completion_tokens_details?.reasoning_tokens ?? 0
-      })
-  )
-}

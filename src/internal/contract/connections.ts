@@ -3,9 +3,10 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import * as EngineError from "../../EngineError.js"
 import type { ContractViolation } from "../../testing/EngineContract/Violation.js"
 import type { Subject } from "../../testing/EngineContract/Subject.js"
-import type * as WireServer from "../../testing/WireServer.js"
+import * as WireServer from "../../testing/WireServer.js"
 import * as law from "./law.js"
 
 /** Milliseconds until the provider has to see that nobody listens any more. */
@@ -116,6 +117,52 @@ const interrupted = <E>(subject: Subject<E>): law.Law<E> =>
     )
   )
 
+const redirects = [301, 302, 303, 307, 308]
+
+const redirected = <E>(subject: Subject<E>): law.Law<E> =>
+  law.make(subject, "follows no redirect, and tells where it goes", (bench) =>
+    Effect.gen(function* () {
+      const { serve } = yield* WireServer.WireServer
+      const elsewhere = yield* serve((request) => subject.answer(request, law.answer()))
+      const prompt = "What is to stay where it is asked"
+      yield* Effect.forEach(
+        redirects.flatMap((status) => [
+          // To another server, or to another place at the same one; the first request, or the one with the task.
+          { status, to: `${elsewhere.url}/moved`, first: true },
+          { status, to: `${elsewhere.url}/moved`, first: false },
+          { status, to: "/moved", first: true }
+        ]),
+        ({ first, status, to }) =>
+          law.inBothModes(
+            bench,
+            (request) =>
+              first || request.body.includes(prompt)
+                ? { status, headers: { location: `${to}?signature=${status}` }, body: [] }
+                : subject.answer(request, law.answer()),
+            ({ error, events }, { server }) =>
+              Effect.gen(function* () {
+                const failed = Option.getOrUndefined(error)
+                yield* bench.demand(
+                  failed !== undefined && EngineError.isPermanent(failed) && failed.status === status,
+                  `a permanent error with the status ${status}`,
+                  failed ?? events
+                )
+                const told = failed?.message ?? ""
+                const address = new URL(to, server.url).href
+                yield* bench.demand(told.includes(address), `an error that tells ${address}`, told)
+                yield* bench.demand(!told.includes("signature"), "an error without the query", told)
+                const moved = (yield* server.requests).filter(({ path }) => path.startsWith("/moved"))
+                yield* bench.demand(moved.length === 0, "no request to the new address", moved)
+              }),
+            () => ({ prompt })
+          ),
+        { concurrency: 5, discard: true }
+      )
+      const heard = (yield* elsewhere.requests).length
+      yield* bench.demand(heard === 0, "no request to the other server", `${heard} requests`)
+    })
+  )
+
 /** The laws about what becomes of a connection. */
 export const laws = <E>(subject: Subject<E>): ReadonlyArray<law.Law<E>> => [
   cut(subject, "takes an answer whose connection breaks for a network failure", "reset"),
@@ -126,5 +173,6 @@ export const laws = <E>(subject: Subject<E>): ReadonlyArray<law.Law<E>> => [
       ]
     : []),
   ...(law.has(subject, "streaming") ? [asWritten(subject)] : []),
-  interrupted(subject)
+  interrupted(subject),
+  redirected(subject)
 ]

@@ -1,4 +1,5 @@
 import * as AccessTokens from "../../auth/AccessTokens.js"
+import * as http from "../http.js"
 
 /** What the identity provider said of a request that it doesn't grant. */
 export interface Refusal {
@@ -66,7 +67,7 @@ export const toError = (
     return new AccessTokens.SignInSettingError({ setting, description, code })
   }
   // There is no token endpoint at this address.
-  if (status === 404 || (status >= 300 && status < 400)) {
+  if (status === 404 || http.isRedirect(status)) {
     return new AccessTokens.SignInSettingError({ setting: "baseUrl", description })
   }
   return new AccessTokens.SignInUnavailableError({

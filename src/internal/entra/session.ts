@@ -64,6 +64,20 @@ export const make = (
         })
       )
 
+    /** What another process has stored since; a refresh token that it used may be of no use here any more. */
+    const meanwhile = (
+      userId: string,
+      before: TokenStore.Tokens,
+      rejected: Option.Option<Redacted.Redacted>
+    ) =>
+      Effect.gen(function* () {
+        const current = yield* stored(userId)
+        const isUsable = (yield* leftOf(current)) > 0 && !Option.contains(rejected, current.accessToken)
+        return isUsable && !Equal.equals(current.accessToken, before.accessToken)
+          ? current
+          : yield* required(userId, "no other process has refreshed them")
+      })
+
     const refresh = (userId: string, rejected: Option.Option<Redacted.Redacted>) =>
       Effect.gen(function* () {
         const before = yield* stored(userId)
@@ -73,11 +87,14 @@ export const make = (
         if (Option.isNone(before.refreshToken)) {
           return yield* required(userId, "the sign-in has ended, and was one without a refresh token")
         }
-        const after = yield* Effect.mapError(requests.refresh(before.refreshToken.value), (failed) =>
-          failure.toError(userId, failed)
-        )
-        const refreshToken = Option.orElse(after.refreshToken, () => before.refreshToken)
-        return yield* replace(userId, before, { ...after, refreshToken })
+        const after = yield* Effect.either(requests.refresh(before.refreshToken.value))
+        if (after._tag === "Left") {
+          return yield* Effect.orElse(meanwhile(userId, before, rejected), () =>
+            Effect.fail(failure.toError(userId, after.left))
+          )
+        }
+        const refreshToken = Option.orElse(after.right.refreshToken, () => before.refreshToken)
+        return yield* replace(userId, before, { ...after.right, refreshToken })
       })
 
     /** What the one refresh of a user brings, whoever began it; who stops waiting doesn't end it. */

@@ -1,4 +1,3 @@
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Clock from "effect/Clock"
@@ -10,6 +9,7 @@ import * as AccessTokens from "../../auth/AccessTokens.js"
 import type * as TokenStore from "../../auth/TokenStore.js"
 import * as http from "../http.js"
 import * as httpError from "../httpError.js"
+import * as waits from "../waits.js"
 import type { Failure, Refusal } from "./failure.js"
 
 /** The application, as the identity provider knows it. */
@@ -73,15 +73,6 @@ const requestOf = (send: Send, isInsecure: boolean): Effect.Effect<HttpClientReq
     )
   })
 
-/** A redirected request would take its secrets to another server. */
-const withoutRedirects = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.flatMap(Effect.serviceOption(FetchHttpClient.RequestInit), (init) =>
-    Effect.provideService(effect, FetchHttpClient.RequestInit, {
-      ...Option.getOrUndefined(init),
-      redirect: "manual"
-    })
-  )
-
 /** What the identity provider says before the ids that it says it with; our message goes on after it. */
 const sentence = (description: string): string =>
   description
@@ -120,13 +111,14 @@ export const make = (application: Application, httpClient: HttpClient.HttpClient
     }).pipe(
       Effect.mapError((error) => unavailable(httpError.networkReason(error, redact))),
       Effect.scoped,
-      withoutRedirects,
       Effect.timeoutFail({
         duration: requestTimeoutMs,
         onTimeout: () => unavailable(`no answer within ${requestTimeoutMs} ms`)
       }),
-      Effect.flatMap(({ response: { headers, status }, text }) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.flatMap(({ response, text }) => {
+        const { headers, status } = response
+        const redirect = http.redirectOf(response, tokenUrl)
+        return Effect.flatMap(Clock.currentTimeMillis, (now) =>
           Effect.tryPromise({
             // Of the headers just this one: an error is in the body, whatever a challenge says.
             try: () =>
@@ -139,13 +131,16 @@ export const make = (application: Application, httpClient: HttpClient.HttpClient
             catch: (cause): Refusal => ({
               ...(cause instanceof oauth.ResponseBodyError
                 ? { code: redact(cause.error), description: redact(sentence(cause.error_description ?? "")) }
-                : { code: "", description: status === 200 ? "its answer isn't one of OAuth 2.0" : "" }),
+                : {
+                    code: "",
+                    description: redirect ?? (status === 200 ? "its answer isn't one of OAuth 2.0" : "")
+                  }),
               status,
-              retryAfterMs: httpError.retryAfterMs(headers, now)
+              retryAfterMs: waits.ofHeaders(headers, now)
             })
           })
         )
-      )
+      })
     )
   }
 

@@ -91,6 +91,10 @@ const shortestWait = ({ attempts, refusals }: AllProvidersFailedError, now: numb
   return known.length === 0 ? undefined : Math.min(...known)
 }
 
+/** When a provider can be asked again, where it wants to be. */
+const waitOf = (error: EngineError.EngineError): number | undefined =>
+  EngineError.forbidsRetry(error) ? undefined : EngineError.retryAfterMs(error)
+
 const table: Table = {
   // What is wrong with the gateway's own key or configuration isn't the caller's to change.
   AuthenticationError: (error) =>
@@ -122,15 +126,15 @@ const table: Table = {
     // What the database says isn't for callers.
     message: "The call isn't made, because its budgets can't be checked now. Ask again later"
   }),
-  RateLimitError: ({ retryAfterMs }) => ({
+  RateLimitError: (error) => ({
     kind: kinds.limited,
     code: "rate_limit_exceeded",
-    retryAfterMs
+    retryAfterMs: waitOf(error)
   }),
-  TransientError: ({ reason, retryAfterMs }) => ({
-    kind: transientKinds[reason],
-    code: `provider_${reason.replace("-", "_")}`,
-    retryAfterMs
+  TransientError: (error) => ({
+    kind: transientKinds[error.reason],
+    code: `provider_${error.reason.replace("-", "_")}`,
+    retryAfterMs: waitOf(error)
   }),
   TimeoutError: ({ phase }) => ({ kind: kinds.timeout, code: `timeout_${phase.replace("-", "_")}` }),
   NoAvailableProviderError: () => ({ kind: kinds.unavailable, code: "no_available_provider" }),

@@ -1,4 +1,5 @@
 import { byStatus, type Failure, type Kind, kindOfStatus } from "../failure.js"
+import * as shared from "../failure/kindOf.js"
 
 /** Graph's codes, in small letters: services differ in how they write them. */
 const byCode = new Map<string, Kind>([
@@ -22,10 +23,11 @@ const byCode = new Map<string, Kind>([
 const wrapped = /\bStatus\s*=\s*([45]\d\d)\b/i
 
 /** What a failure is: a wrapped status decides, then its own, then its code. */
-export const kindOf = ({ code, message, status }: Failure): Kind => {
+export const kindOf = (failure: Failure): Kind => {
+  const { code, message, status } = failure
   const within = status === 0 || status >= 500 ? wrapped.exec(message)?.[1] : undefined
   if (within !== undefined) return kindOfStatus(Number(within))
-  return byStatus.get(status) ?? byCode.get(code.toLowerCase()) ?? kindOfStatus(status)
+  return byStatus.get(status) ?? byCode.get(code.toLowerCase()) ?? shared.kindOf(failure)
 }
 
 /** A conversation that has just been made and isn't there: the next one may be. */

@@ -4,7 +4,8 @@ import * as AIResult from "../../AIResult.js"
 import * as TokenUsage from "../../TokenUsage.js"
 import * as Usd from "../../Usd.js"
 
-const { durationMs, firstTokenMs, model, outcome, provider, startedAt, usage, cost } = AIResult.Attempt.fields
+const { cost, costSource, durationMs, firstTokenMs, model, outcome, provider, startedAt, usage } =
+  AIResult.Attempt.fields
 
 /**
  * One attempt, as the ledger keeps it.
@@ -27,6 +28,7 @@ export const Row = Schema.Struct({
   error: Schema.OptionFromNullOr(Schema.String),
   usage,
   cost,
+  costSource,
   startedAt,
   durationMs,
   firstTokenMs

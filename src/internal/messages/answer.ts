@@ -4,6 +4,7 @@ import * as ReasoningEngine from "../../ReasoningEngine.js"
 import { type Decoding, isDone, parse } from "../decoding.js"
 import * as failure from "../failure.js"
 import type * as sse from "../sse.js"
+import * as usage from "./usage.js"
 import * as wire from "./wire.js"
 
 interface Call {
@@ -52,8 +53,7 @@ export class Answer implements Decoding {
 
   private events: Array<ReasoningEngine.EngineEvent> = []
   private readonly calls = new Map<number, Call>()
-  private counts: wire.Counts = {}
-  private counted = true
+  private readonly usage = new usage.Meter()
   private model: string
   private stopReason = ""
   private unsent: string
@@ -100,7 +100,7 @@ export class Answer implements Decoding {
     }
     const message = Option.flatMap(json, wire.decodeMessage)
     if (Option.isNone(message)) return
-    this.message(message.value)
+    this.message(message.value, true)
     for (const [index, block] of (message.value.content ?? []).entries()) {
       this.block(index, block)
       this.endBlock(index)
@@ -109,7 +109,7 @@ export class Answer implements Decoding {
   }
 
   settle(): void {
-    this.flushUsage()
+    this.events.push(...Option.toArray(this.usage.take()))
   }
 
   /** Without `message_stop` it is cut, even where the stop reason came. */
@@ -133,7 +133,7 @@ export class Answer implements Decoding {
   private known(event: wire.Event): void {
     switch (event.type) {
       case "message_start":
-        return this.message(event.message)
+        return this.message(event.message, false)
       case "content_block_start":
         return this.block(event.index, event.content_block)
       case "content_block_delta":
@@ -144,17 +144,17 @@ export class Answer implements Decoding {
       case "content_block_stop":
         return this.endBlock(event.index)
       case "message_delta":
-        this.count(event.usage)
+        this.usage.read(event.usage, true)
         return this.stop(event.delta.stop_reason, event.delta.stop_details)
       case "message_stop":
         return this.complete()
     }
   }
 
-  private message(message: wire.Message): void {
+  private message(message: wire.Message, isWhole: boolean): void {
     this.answered = true
     if (message.model) this.model = message.model
-    this.count(message.usage)
+    this.usage.read(message.usage, isWhole)
   }
 
   private block(index: number, block: wire.Block): void {
@@ -204,19 +204,6 @@ export class Answer implements Decoding {
     this.events.push(ReasoningEngine.toolCall({ id, name, arguments: args }))
   }
 
-  private count(usage: unknown): void {
-    if (usage == null) return
-    this.counts = wire.overwrite(this.counts, usage)
-    this.counted = false
-  }
-
-  private flushUsage(): void {
-    if (this.counted) return
-    this.counted = true
-    const usage = wire.usageOf(this.counts)
-    if (Option.isSome(usage)) this.events.push(ReasoningEngine.usage(usage.value))
-  }
-
   private stop(reason: string | null | undefined, details: unknown): void {
     if (!reason) return
     this.stopReason = reason
@@ -236,7 +223,7 @@ export class Answer implements Decoding {
       return
     }
     for (const index of Array.from(this.calls.keys())) this.endBlock(index)
-    this.flushUsage()
+    this.events.push(...Option.toArray(this.usage.end()))
     if (this.nameless > 0) this.warn(`skipped ${this.nameless} tool calls without a name`)
     if (this.skipped > 0) this.warn(`skipped ${this.skipped} malformed events of the answer`)
     // It asks to be sent back, so that a turn with tools of the server's own goes on. Those are never offered

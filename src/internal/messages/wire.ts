@@ -1,7 +1,5 @@
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import * as TokenUsage from "../../TokenUsage.js"
 
 const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
 
@@ -23,7 +21,7 @@ const Message = Schema.Struct({
   content: maybe(Schema.Array(Block)),
   stop_reason: maybe(Schema.String),
   stop_details: Schema.optional(Schema.Unknown),
-  // Decoded apart: a count that makes no sense must not cost the text beside it.
+  // Read apart: a count that makes no sense must not cost the text beside it.
   usage: Schema.optional(Schema.Unknown)
 })
 
@@ -76,42 +74,3 @@ export const explanationOf = (details: unknown): string =>
     onNone: () => "",
     onSome: ({ category, explanation }) => [category ?? "", explanation ?? ""].filter(Boolean).join(": ")
   })
-
-/** Counts by their name, as far as they have come. */
-export type Counts = Readonly<Record<string, number>>
-
-const isCount = (value: unknown): value is number =>
-  typeof value === "number" && Number.isSafeInteger(value) && value >= 0
-
-/** The counts of a usage, those of its parts included; what can't be believed is left out. */
-const countsIn = (usage: unknown): Counts =>
-  Predicate.isRecord(usage)
-    ? Object.fromEntries(
-        Object.entries({ ...usage, ...countsIn(usage["cache_creation"]) }).filter(
-          (entry): entry is [string, number] => isCount(entry[1])
-        )
-      )
-    : {}
-
-/** Counts are cumulative: what is told later replaces what was told before. */
-export const overwrite = (before: Counts, usage: unknown): Counts => ({ ...before, ...countsIn(usage) })
-
-/** The usage of counts; none before both input and output are known. */
-export const usageOf = (counts: Counts): Option.Option<TokenUsage.TokenUsage> => {
-  const { input_tokens: plain, output_tokens: outputTokens } = counts
-  if (plain === undefined || outputTokens === undefined) return Option.none()
-  const cacheReadTokens = counts["cache_read_input_tokens"] ?? 0
-  const written1h = counts["ephemeral_1h_input_tokens"] ?? 0
-  const cacheWriteTokens =
-    counts["cache_creation_input_tokens"] ?? (counts["ephemeral_5m_input_tokens"] ?? 0) + written1h
-  return Option.some(
-    TokenUsage.make({
-      inputTokens: plain + cacheReadTokens + cacheWriteTokens,
-      outputTokens,
-      cacheReadTokens,
-      cacheWriteTokens,
-      // The total may be newer than its parts.
-      cacheWrite1hTokens: Math.min(written1h, cacheWriteTokens)
-    })
-  )
-}

@@ -1,0 +1,111 @@
+import * as Option from "effect/Option"
+import type * as ReasoningEngine from "../../ReasoningEngine.js"
+import * as usage from "../usage.js"
+import type { Chunk } from "./wire.js"
+
+/** The parts of what was read and written that totals may leave out. */
+interface Parts {
+  readonly input: number
+  readonly output: number
+  readonly cached: number
+  readonly reasoning: number
+}
+
+/**
+ * Sums that total and parts are reconciled with. Reasoning is part of what was written, but not at xAI and Gemini;
+ * cached tokens are part of what was read, but not where Anthropic's counts were passed on.
+ */
+const reconciled = (
+  total: number | undefined,
+  { cached, input, output, reasoning }: Parts
+): Pick<usage.Reading, "input" | "output" | "reasoning" | "doubtful"> => {
+  const beside = (total ?? 0) - input - output
+  if (total === undefined || total === 0) {
+    // More reasoning than was written with it can't be part of that.
+    return { input, output: reasoning > output ? output + reasoning : output, reasoning, doubtful: false }
+  }
+  if (beside <= 0) return { input, output, reasoning, doubtful: beside < 0 }
+  // Of what is written beside it, Gemini tells nothing but the total.
+  if (reasoning === 0 && beside !== cached) {
+    return { input, output: output + beside, reasoning: beside, doubtful: false }
+  }
+  if (beside === reasoning) return { input, output: output + reasoning, reasoning, doubtful: false }
+  if (beside === cached) return { input: input + cached, output, reasoning, doubtful: false }
+  if (beside === reasoning + cached) {
+    return { input: input + cached, output: output + reasoning, reasoning, doubtful: false }
+  }
+  // Nothing explains it: it is counted as what costs more.
+  return { input, output: output + beside, reasoning, doubtful: true }
+}
+
+/** A usage in any of the names that servers have for its counts. */
+const read = (value: unknown): usage.Reading => {
+  const fields = usage.fieldsOf(value)
+  const prompt = usage.fieldsOf(fields["prompt_tokens_details"] ?? fields["input_tokens_details"])
+  const completion = usage.fieldsOf(fields["completion_tokens_details"] ?? fields["output_tokens_details"])
+  const hit = usage.count(fields["prompt_cache_hit_tokens"])
+  const miss = usage.count(fields["prompt_cache_miss_tokens"])
+  const total = usage.count(fields["total_tokens"])
+  const output = usage.first(fields["completion_tokens"], fields["output_tokens"], fields["eval_count"])
+  const prompted = usage.first(
+    fields["prompt_tokens"],
+    fields["input_tokens"],
+    fields["prompt_eval_count"],
+    hit === undefined || miss === undefined ? undefined : hit + miss
+  )
+  // Nothing was read of no request: the total says how much it was.
+  const input = prompted === 0 && (total ?? 0) > (output ?? 0) ? undefined : prompted
+  const reasoning = usage.first(completion["reasoning_tokens"], fields["reasoning_tokens"])
+  const cacheRead = usage.first(
+    prompt["cached_tokens"],
+    hit,
+    fields["cached_tokens"],
+    fields["cache_read_input_tokens"]
+  )
+  const cacheWrite = usage.first(
+    prompt["cache_write_tokens"],
+    prompt["cache_creation_tokens"],
+    fields["cache_creation_input_tokens"]
+  )
+  const rest = { cacheRead, cacheWrite, cost: usage.costOf(fields) }
+  if (input !== undefined && output !== undefined) {
+    const cached = (cacheRead ?? 0) + (cacheWrite ?? 0)
+    return { ...rest, ...reconciled(total, { input, output, cached, reasoning: reasoning ?? 0 }) }
+  }
+  // Of two counts and their sum the one that is missing follows.
+  const missing = total === undefined ? undefined : usage.count(total - (input ?? output ?? total + 1))
+  return {
+    ...rest,
+    input: input ?? (output === undefined ? undefined : missing),
+    output: output ?? (input === undefined ? undefined : missing),
+    reasoning,
+    doubtful: true
+  }
+}
+
+/** What one answer used, from all that its chunks say of it. */
+export class Meter {
+  private told: usage.Reading | undefined = undefined
+  private changed = false
+
+  /** Reads what a chunk says of usage, wherever it stands; whether it says something. */
+  read(chunk: Chunk): boolean {
+    const own = chunk.choices?.map((choice) => choice.usage) ?? []
+    // Nearly every chunk of a stream has none: a look is cheaper than reading nothing.
+    if (chunk.usage == null && chunk.x_groq == null && own.every((each) => each == null)) return false
+    const readings = [...own, usage.fieldsOf(chunk.x_groq)["usage"], chunk.usage]
+      .map(read)
+      .filter(usage.isTold)
+    if (readings.length === 0) return false
+    this.told = readings.reduce(usage.merge, this.told ?? { doubtful: false })
+    this.changed = true
+    return true
+  }
+
+  /** What has been used so far, where that isn't known yet. */
+  take(): Option.Option<ReasoningEngine.UsageEvent> {
+    const { changed, told } = this
+    this.changed = false
+    return changed && told !== undefined ? Option.some(usage.toEvent(told)) : Option.none()
+  }
+}
