@@ -72,6 +72,10 @@ export const AIResult = Schema.Struct({
   text: Schema.String,
   toolCalls: Schema.Array(AITask.ToolCall),
   finishReason: Schema.Literal("stop", "length", "tool_calls", "other"),
+  /** The finish reason in the provider's own word (`end_turn`, `eos`), where it has another one. */
+  rawFinishReason: Schema.optionalWith(Schema.String, { exact: true }),
+  /** The stop sequence that the model stopped at, where the provider says which. */
+  stopSequence: Schema.optionalWith(Schema.String, { exact: true }),
   /** Who answered; after a resumed cut, who finished the answer. */
   provider: AIProvider.AIProvider,
   model: Schema.String,

@@ -11,6 +11,7 @@ import * as EngineError from "../EngineError.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as answerPull from "./answerPull.js"
+import * as bodyReader from "./bodyReader.js"
 import * as decoding from "./decoding.js"
 import * as failure from "./failure.js"
 import * as http from "./http.js"
@@ -115,6 +116,9 @@ export interface Wire {
   readonly quotas: rateLimitHeaders.Read
 }
 
+/** What a stream is asked for as. */
+export const eventStream = "text/event-stream"
+
 /** Whose errors a request's are, and what they mustn't repeat. */
 export interface Telling {
   readonly provider: AIProvider.AIProvider
@@ -149,7 +153,7 @@ export const send = (
     // Clients make them anew whenever they are asked for.
     const { headers } = response
     const contentType = headers["content-type"] ?? ""
-    const body = yield* http.open(response, contentType)
+    const body = yield* http.open(response, contentType, request.headers["accept"] === eventStream)
     const now = yield* Clock.currentTimeMillis
     const quotas = telling.quotas?.(headers, now) ?? {}
     const usedUpForMs = rateLimitHeaders.waitMs(quotas, now)
@@ -172,17 +176,16 @@ export const granted = (reply: Reply): Effect.Effect<Reply, EngineError.EngineEr
   reply.status >= 200 && reply.status < 300
     ? Effect.succeed(reply)
     : Effect.flatMap(http.readError(reply.body), (text) =>
-        Effect.fail(reply.onFailure(failure.fromBody(text, reply.status), false))
+        Effect.fail(reply.onFailure(failure.fromBody(bodyReader.errorText(text), reply.status), false))
       )
 
 /** Pulls the answer of a reply. */
 export const pull = (
   { body, contentType, onFailure, onNetwork, quotas }: Reply,
   answer: decoding.Decoding,
-  streamAsked: boolean,
   warnings: ReadonlyArray<string>
 ): Effect.Effect<ReasoningEngine.Pull, never, Scope.Scope> =>
-  answerPull.make(body, decoding.decoderFor(answer, streamAsked, contentType), {
+  answerPull.make(body, decoding.streamDecoder(answer, contentType.toLowerCase().includes(eventStream)), {
     besides: [
       ...(Object.keys(quotas).length === 0 ? [] : [ReasoningEngine.rateLimits(quotas)]),
       ...warnings.map(ReasoningEngine.warning)
@@ -207,7 +210,7 @@ export const attempt = (
   const json = "application/json"
   const accepting = (accept: string): HttpClientRequest.HttpClientRequest =>
     HttpClientRequest.post(wire.url, { headers: { accept, ...wire.headers, ...wire.secretHeaders } })
-  const forStream = accepting("text/event-stream")
+  const forStream = accepting(eventStream)
   const forWhole = accepting(json)
   const contentType = forWhole.headers["content-type"] ?? json
 
@@ -229,6 +232,6 @@ export const attempt = (
     const body = yield* Either.flatMap(Either.mapLeft(wire.body(request, stream), unfit), encode)
     const redact = httpError.redactor(secrets, () => wordsOf(request))
     const reply = yield* send(client, httpRequest(body, stream), { provider, kindOf, quotas, redact })
-    return yield* pull(yield* granted(reply), wire.answer(request), stream, wire.warnings(request.task))
+    return yield* pull(yield* granted(reply), wire.answer(request), wire.warnings(request.task))
   })
 }
