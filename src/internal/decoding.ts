@@ -80,6 +80,9 @@ export const unreadable: failure.Failure = failure.ofKind("malformed", "an event
 /** An answer that is none: the server said that it is whole. */
 export const empty: failure.Failure = failure.ofKind("malformed", "the answer is empty")
 
+/** What is told where the limit of tokens came in the middle of a call. */
+export const tornCall = "left out a tool call: the limit of tokens cut its arguments"
+
 /**
  * What a message that repeats the whole answer adds to what was delivered of it; none where it says
  * something else.

@@ -213,6 +213,8 @@ export class Answer implements decoding.Decoding {
     this.failure = this.refused()
     if (this.failure !== undefined) return
     const said = endings.finishOf(this.finishReason)
+    if (said === "length" && this.calls.dropTorn())
+      this.events.push(ReasoningEngine.warning(decoding.tornCall))
     const calls = this.calls.all(this.options.distinct)
     this.failure = this.missing(said, calls.length > 0)
     if (this.failure !== undefined) return

@@ -1,5 +1,7 @@
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as AITask from "../../AITask.js"
+import { parse } from "../decoding.js"
 import * as jsonText from "../jsonText.js"
 import * as toolArguments from "../toolArguments.js"
 import type * as wire from "./wire.js"
@@ -44,6 +46,17 @@ class Call {
   }
 }
 
+/** Arguments as what they say, not as they are written. */
+const meaning = (args: string): unknown =>
+  Option.getOrElse(
+    Option.map(parse(args), (json) => JSON.stringify(json)),
+    () => args
+  )
+
+/** Whether a piece says once more what its call said: some servers end with all of it. */
+const repeats = (call: Call, { args, id, name }: Piece): boolean =>
+  call.whole && (name === "" || (id !== "" && id === call.id)) && meaning(args) === meaning(call.args)
+
 const isBlank = (text: string): boolean => text.trim() === ""
 
 /** Whether a piece that would belong to a call by its place is of another one. */
@@ -75,7 +88,8 @@ export class ToolCalls {
       const at = before.findIndex(
         (call) =>
           call.name === piece.name &&
-          (call.id === piece.id || toolArguments.text(call.args) === toolArguments.text(piece.args))
+          (call.id === piece.id ||
+            meaning(toolArguments.text(call.args)) === meaning(toolArguments.text(piece.args)))
       )
       if (at === -1) this.begin({ ...piece, index: undefined }).add(piece.args)
       else before.splice(at, 1)
@@ -91,6 +105,13 @@ export class ToolCalls {
     return this.calls.some(({ args, name }) => name === "" && !isBlank(args))
   }
 
+  /** Leaves out the last call where its arguments aren't whole; whether it did. */
+  dropTorn(): boolean {
+    const torn = this.calls.at(-1)?.whole === false
+    if (torn) this.calls.pop()
+    return torn
+  }
+
   /** The calls, each with an id of its own. */
   all(distinct: (id: string) => string): ReadonlyArray<AITask.ToolCall> {
     return this.calls
@@ -101,9 +122,8 @@ export class ToolCalls {
   private piece(piece: Piece, beside: boolean): void {
     const call = this.callOf(piece, beside)
     if (call === undefined || beginsAnother(call, piece)) {
-      // A copy of a call that came whole, its id included.
-      if (call !== undefined && call.id !== "" && call.id === piece.id && call.args === piece.args) return
-      return this.begin(piece).add(piece.args)
+      if (call === undefined || !repeats(call, piece)) this.begin(piece).add(piece.args)
+      return
     }
     call.id ||= piece.id
     call.name ||= piece.name

@@ -62,6 +62,8 @@ export class Answer implements decoding.Decoding {
   /** The types of the blocks that have begun, by their index. */
   private readonly blocks = new Map<number, string>()
   private readonly calls = new Map<number, Call>()
+  /** Calls whose block has ended. */
+  private ready: Array<Call> = []
   private counts: wire.Counts = {}
   private counted = true
   private model: string
@@ -218,11 +220,19 @@ export class Answer implements decoding.Decoding {
     const call = this.calls.get(index)
     if (call === undefined) return
     this.calls.delete(index)
-    this.called = true
-    const { id, input, name } = call
     // A tool without parameters is called without a delta.
-    const args = toolArguments.text(call.arguments || toolArguments.piece(input))
-    this.events.push(ReasoningEngine.toolCall({ id, name, arguments: args }))
+    const args = toolArguments.text(call.arguments || toolArguments.piece(call.input))
+    this.ready.push({ ...call, arguments: args })
+    if (args !== "{}" && Option.isSome(decoding.parse(args))) this.flushCalls()
+  }
+
+  /** Gives the calls that have ended. One that may be cut waits for the stop reason, and what follows it. */
+  private flushCalls(): void {
+    for (const { arguments: args, id, name } of this.ready) {
+      this.called = true
+      this.events.push(ReasoningEngine.toolCall({ id, name, arguments: args }))
+    }
+    this.ready = []
   }
 
   private count(usage: unknown): void {
@@ -254,6 +264,8 @@ export class Answer implements decoding.Decoding {
   /** The server said its last word. Where nothing came before it, an empty answer would be made up. */
   private complete(): void {
     for (const index of Array.from(this.calls.keys())) this.endBlock(index)
+    if (this.stopReason === "max_tokens" && this.ready.pop() !== undefined) this.warn(decoding.tornCall)
+    this.flushCalls()
     this.flushUsage()
     this.failure = this.missing()
     if (this.failure !== undefined) return
