@@ -91,7 +91,7 @@ export const AIResult = Schema.Struct({
   streamAvailable: Schema.Boolean,
   /** Every attempt, in the order in which they began. */
   attempts: Schema.Array(Attempt),
-  /** What the caller should know: dropped parameters, skipped events. */
+  /** What the caller should know: dropped parameters, a tool call that was cut. */
   warnings: Schema.Array(Schema.String)
 })
 

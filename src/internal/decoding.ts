@@ -52,6 +52,10 @@ export const parse: (text: string) => Option.Option<unknown> = Option.liftThrowa
   JSON.parse(text)
 )
 
+/** Whether a field has an error: an object, or words. */
+export const isError = (field: unknown): boolean =>
+  Predicate.isObject(field) || (typeof field === "string" && field !== "")
+
 const beginningOfError = /\{\s*"(?:error"\s*:|object"\s*:\s*"error")/
 
 /** The error that a server wrote where it was in the middle of an event. */
@@ -60,7 +64,12 @@ const errorWithin = (data: string): Option.Option<unknown> => {
   if (at === -1) return Option.none()
   const rest = data.slice(at)
   const end = new jsonText.Scanner().feed(rest)
-  return end === -1 ? Option.none() : parse(rest.slice(0, end))
+  return end === -1
+    ? Option.none()
+    : Option.filter(
+        parse(rest.slice(0, end)),
+        (json) => Predicate.isRecord(json) && (json["object"] === "error" || isError(json["error"]))
+      )
 }
 
 /** What an event says: its JSON, or else the error that it breaks off with. A list of one is that one. */
@@ -69,10 +78,6 @@ export const read = (data: string): Option.Option<unknown> =>
     Option.orElse(parse(data), () => errorWithin(data)),
     (json) => (Array.isArray(json) && json.length === 1 ? json[0] : json)
   )
-
-/** Whether a field has an error: an object, or words. */
-export const isError = (field: unknown): boolean =>
-  Predicate.isObject(field) || (typeof field === "string" && field !== "")
 
 /** An event that can't be read. What it said is lost, and with it the answer. */
 export const unreadable: failure.Failure = failure.ofKind("malformed", "an event of the answer can't be read")

@@ -210,6 +210,16 @@ describe("an answer of Chat Completions that is none", () => {
     assert.deepInclude(answer.failure, { message: "no balance", code: "1008" })
   })
 
+  it("isn't found where an event can't be read and has none", () => {
+    for (const broken of [
+      '{"choices":[{"error":null}',
+      '{"choices":[{"error":{"message":',
+      '{"error":null}}'
+    ]) {
+      assert.strictEqual(stream(hi, broken, finish("stop")).kind, "malformed")
+    }
+  })
+
   it("isn't found in a text about errors", () => {
     const content = '{"error":{"message":"no"}} data: {"error":{}} event: error'
     assert.strictEqual(stream(delta({ content }), finish("stop")).text, content)

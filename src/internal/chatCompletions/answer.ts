@@ -92,7 +92,7 @@ export class Answer implements decoding.Decoding {
 
   /** While the model thinks or writes, the server's pings are signs of work. */
   ping(): void {
-    if (this.begun || this.reasoned) this.working = true
+    if (this.finishReason === "" && (this.begun || this.reasoned)) this.working = true
   }
 
   /** After the events that came together: what they amount to. */
