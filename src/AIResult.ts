@@ -100,6 +100,10 @@ export const AIResult = Schema.Struct({
   text: Schema.String,
   toolCalls: Schema.Array(AITask.ToolCall),
   finishReason: Schema.Literal("stop", "length", "tool_calls", "other"),
+  /** The finish reason in the provider's own word (`end_turn`, `eos`), where it has another one. */
+  rawFinishReason: Schema.optionalWith(Schema.String, { exact: true }),
+  /** The stop sequence that the model stopped at, where the provider says which. */
+  stopSequence: Schema.optionalWith(Schema.String, { exact: true }),
   /** Who answered; after a resumed cut, who finished the answer. */
   provider: AIProvider.AIProvider,
   model: Schema.String,
@@ -117,7 +121,7 @@ export const AIResult = Schema.Struct({
   streamAvailable: Schema.Boolean,
   /** Every attempt, in the order in which they began. */
   attempts: Schema.Array(Attempt),
-  /** What the caller should know: dropped parameters, skipped events. */
+  /** What the caller should know: dropped parameters, a tool call that was cut. */
   warnings: Schema.Array(Schema.String)
 })
 

@@ -111,6 +111,10 @@ export interface Finish {
   readonly reason: FinishReason
   /** The model that answered, as the provider names it. */
   readonly model: string
+  /** The reason in the provider's own word (`end_turn`, `eos`), where it has another one. */
+  readonly rawReason?: string
+  /** The stop sequence that the model stopped at, where the provider says which. */
+  readonly stopSequence?: string
 }
 
 /**
@@ -159,10 +163,24 @@ export const rateLimits = (quotas: Omit<RateLimitsEvent, "_tag">): RateLimitsEve
 export const warning = (message: string): WarningEvent => ({ _tag: "Warning", message })
 
 /**
+ * The end of an answer. What the provider said of it is kept where it says more than the reason does.
+ *
  * @since 0.1.0
  * @category events
  */
-export const finish = (reason: FinishReason, model: string): Finish => ({ _tag: "Finish", reason, model })
+export const finish = (
+  reason: FinishReason,
+  model: string,
+  said: { readonly rawReason?: string | undefined; readonly stopSequence?: string | undefined } = {}
+): Finish => ({
+  _tag: "Finish",
+  reason,
+  model,
+  ...(said.rawReason === undefined || said.rawReason === "" || said.rawReason === reason
+    ? {}
+    : { rawReason: said.rawReason }),
+  ...(said.stopSequence === undefined ? {} : { stopSequence: said.stopSequence })
+})
 
 /**
  * What a provider's wire can carry. The router never sends an engine a task that needs what it lacks,

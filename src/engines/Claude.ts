@@ -29,6 +29,7 @@ import { Answer } from "../internal/messages/answer.js"
 import { kindOf } from "../internal/failure/kindOf.js"
 import * as messagesRequest from "../internal/messages/request.js"
 import * as rateLimitHeaders from "../internal/rateLimitHeaders.js"
+import * as toolCallIds from "../internal/toolCallIds.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type * as Price from "../Price.js"
 import * as PriceCatalog from "../PriceCatalog.js"
@@ -140,7 +141,13 @@ const build = (
       streams: (mode) => capabilities.streaming && (mode === "streaming" || options.completeOver !== "json"),
       body: ({ prefill, task }, stream) => messagesRequest.body(settings, { task, prefill, stream }),
       warnings: (task) => messagesRequest.dropped(settings, task),
-      answer: ({ prefill = "" }) => new Answer({ model, unsent: prefill.slice(prefill.trimEnd().length) }),
+      answer: ({ prefill = "", task }) =>
+        new Answer({
+          model,
+          unsent: prefill.slice(prefill.trimEnd().length),
+          continues: prefill !== "",
+          distinct: toolCallIds.distinct(task)
+        }),
       kindOf,
       quotas: rateLimitHeaders.anthropic
     }

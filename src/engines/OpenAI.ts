@@ -77,6 +77,7 @@ export const make = (
     baseUrl: options.baseUrl ?? defaultBaseUrl,
     capabilities: { ...defaultCapabilities, ...options.capabilities },
     maxTokensField: "max_completion_tokens",
+    toolCallIds: "forty-characters",
     includeUsage: true
   }).pipe(
     Effect.mapError(({ field, reason }) => new InvalidArgumentError({ subject: "OpenAI", field, reason }))

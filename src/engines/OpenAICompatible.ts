@@ -23,10 +23,19 @@ import { kindOf } from "../internal/failure/kindOf.js"
 import * as chatRequest from "../internal/chatCompletions/request.js"
 import * as httpEngine from "../internal/httpEngine.js"
 import * as rateLimitHeaders from "../internal/rateLimitHeaders.js"
+import * as toolCallIds from "../internal/toolCallIds.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as PriceCatalog from "../PriceCatalog.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
+
+/**
+ * What a server takes for the ids of tool calls.
+ *
+ * @since 1.0.0
+ * @category models
+ */
+export type ToolCallIds = "any" | "forty-characters" | "nine-alphanumerics"
 
 /**
  * How a server is reached and what it can.
@@ -51,6 +60,12 @@ export interface Options extends ReasoningEngine.Options {
   /** Whether to ask a stream for its usage (`stream_options`), true by default; some old servers reject it. */
   readonly includeUsage?: boolean
   /**
+   * What the server takes for the ids of tool calls: `any` string, `forty-characters` at most (OpenAI), or
+   * `nine-alphanumerics` (Mistral; the default for its models by their names). An id of another provider's
+   * that doesn't fit is sent as one that does, the same in call and result.
+   */
+  readonly toolCallIds?: ToolCallIds
+  /**
    * What a complete task is answered over: `sse` (the default), or `json`, one piece. A server without the
    * `streaming` capability is always asked for one piece; a streaming task then gets its text in one.
    */
@@ -58,6 +73,15 @@ export interface Options extends ReasoningEngine.Options {
 }
 
 const invalid = httpEngine.invalidOf("OpenAICompatible")
+
+const toolCallIdRules: Readonly<Record<ToolCallIds, toolCallIds.Rule | undefined>> = {
+  any: undefined,
+  "forty-characters": toolCallIds.fortyCharacters,
+  "nine-alphanumerics": toolCallIds.nineAlphanumerics
+}
+
+/** Mistral's models, also where another server has them: their prompt templates take no other ids. */
+const mistral = /(?:mis|minis|mix|pix|codes|devs|magis|vox)tral/i
 
 /** The headers that every request has. */
 const headersOf = (options: Options): Either.Either<Record<string, string>, InvalidArgumentError> =>
@@ -82,7 +106,8 @@ const engineOf = (
     model,
     maxTokensField: options.maxTokensField ?? "max_tokens",
     includeUsage: options.includeUsage ?? true,
-    sampling: capabilities.sampling
+    sampling: capabilities.sampling,
+    toolCallIds: toolCallIdRules[options.toolCallIds ?? (mistral.test(model) ? "nine-alphanumerics" : "any")]
   }
   const wire: httpEngine.Wire = {
     provider,
@@ -92,7 +117,13 @@ const engineOf = (
     streams: (mode) => capabilities.streaming && (mode === "streaming" || options.completeOver !== "json"),
     body: ({ prefill, task }, stream) => Either.right(chatRequest.body(settings, { task, prefill, stream })),
     warnings: (task) => chatRequest.dropped(settings, task),
-    answer: () => new Answer({ model, awaitUsage: settings.includeUsage }),
+    answer: ({ prefill, task }) =>
+      new Answer({
+        model,
+        continues: prefill !== undefined,
+        distinct: toolCallIds.distinct(task),
+        stop: task.stop ?? []
+      }),
     kindOf,
     quotas: rateLimitHeaders.openAI
   }

@@ -20,13 +20,16 @@ export interface Settings {
   readonly onNetwork: (error: HttpClientError.HttpClientError) => EngineError.EngineError
 }
 
-/** How long, in milliseconds, a whole answer waits for its usage before it is taken without. */
-const usagePatience = 1000
+/**
+ * Milliseconds of silence after the finish reason that are taken for the body's end: content, calls and usage
+ * can still follow it, and some servers never say that nothing does.
+ */
+const endPatience = 3000
 
-/** The next chunks of a body; a silence while only usage is missing is the body's end. */
+/** The next chunks of a body. */
 const next = (body: http.Body, answer: decoding.Decoding): http.Body =>
-  answer.awaitsUsage
-    ? Effect.flatMap(timer.timeoutOption(body, usagePatience), (pieces) =>
+  answer.awaitsEnd
+    ? Effect.flatMap(timer.timeoutOption(body, endPatience), (pieces) =>
         Effect.mapError(pieces, () => Option.none())
       )
     : body

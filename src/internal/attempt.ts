@@ -16,6 +16,7 @@ import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
 import { noPermits, type Permits } from "./guards.js"
 import * as timer from "./timer.js"
+import * as toolArguments from "./toolArguments.js"
 
 /** The time limits of one attempt: `Infinity` where there is none. */
 export interface Bounds {
@@ -231,8 +232,7 @@ export class Attempt {
           this.pending.push(event)
           break
         case "ToolCall":
-          this.toolCalls.push(event.call)
-          this.pending.push(event)
+          this.call(event)
           break
         case "Usage":
           this.usage = event.usage
@@ -256,6 +256,14 @@ export class Attempt {
       this.firstContentAt = this.waitingSince
       this.works()
     }
+  }
+
+  /** Takes a call, whose arguments are JSON though the model gave none. */
+  private call(event: ReasoningEngine.ToolCallEvent): void {
+    const args = toolArguments.text(event.call.arguments)
+    const call = args === event.call.arguments ? event.call : { ...event.call, arguments: args }
+    this.toolCalls.push(call)
+    this.pending.push(call === event.call ? event : { ...event, call })
   }
 
   /** The provider has shown that it is at work, if only by thinking. */

@@ -225,13 +225,16 @@ const bounded = (task: AITask.AITask, permits: Permits): AITask.AITask => {
 /** The result of a call whose given attempt has finished. */
 export const resultOf = (call: Call, attempt: Attempt, text: string): AIResult.AIResult => {
   const answering = call.attempts.filter(used)
+  const { model, rawReason, reason, stopSequence } = attempt.finish
   return {
     taskId: call.taskId,
     text,
     toolCalls: attempt.toolCalls,
-    finishReason: attempt.finish.reason,
+    finishReason: reason,
+    ...(rawReason === undefined ? {} : { rawFinishReason: rawReason }),
+    ...(stopSequence === undefined ? {} : { stopSequence }),
     provider: attempt.engine.provider,
-    model: attempt.finish.model,
+    model,
     usage: answering.map(({ usage }) => usage).reduce(TokenUsage.add),
     ...costs.sum(call.attempts),
     durationMs: call.clock.unsafeCurrentTimeMillis() - call.startedAt,

@@ -1,11 +1,14 @@
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type { EngineEvent } from "../ReasoningEngine.js"
+import * as bodyReader from "./bodyReader.js"
 import * as failure from "./failure.js"
-import * as sse from "./sse.js"
+import * as jsonText from "./jsonText.js"
+import type * as sse from "./sse.js"
 
 /**
- * One answer as it is decoded. It takes events or JSON and gives events of an engine; its end is a Finish
- * among them, or a failure.
+ * One answer as it is decoded. It takes events, of which an answer in one piece is one, and gives events of
+ * an engine; its end is a Finish among them, or a failure.
  */
 export interface Decoding {
   /** Why there won't be an answer. */
@@ -16,20 +19,18 @@ export interface Decoding {
   readonly begun: boolean
   /** Whether there is nothing more to expect. */
   readonly ended: boolean
-  /** Whether it is whole but for its usage, which may never come. */
-  readonly awaitsUsage: boolean
+  /** Whether the server has said why the model stopped, but not yet that this was all. */
+  readonly awaitsEnd: boolean
   /** Whether something came that isn't delivered, or not yet: the provider is at work. */
   working: boolean
-  /** Takes one event of a stream. */
+  /** Takes one event. */
   event(event: sse.Event): void
-  /** Takes an answer in one piece. */
-  json(json: Option.Option<unknown>): void
+  /** Takes a sign of life that says nothing. */
+  ping(): void
   /** After what came together: what it amounts to. */
   settle(): void
-  /** The stream is over; orderly where its body ended as bodies do, and not within an event. */
+  /** The body is over; orderly where it ended as bodies do. */
   end(isEventStream: boolean, orderly: boolean): void
-  /** The answer came in one piece, and this was it. */
-  endOfPiece(): void
   /** The events since the last time. */
   take(): ReadonlyArray<EngineEvent>
 }
@@ -51,13 +52,66 @@ export const parse: (text: string) => Option.Option<unknown> = Option.liftThrowa
   JSON.parse(text)
 )
 
-/** Decodes a stream of events; `isEventStream` where its content type says that it is one. */
+/** Whether a field has an error: an object, or words. */
+export const isError = (field: unknown): boolean =>
+  Predicate.isObject(field) || (typeof field === "string" && field !== "")
+
+const beginningOfError = /\{\s*"(?:error"\s*:|object"\s*:\s*"error")/
+
+/** The error that a server wrote where it was in the middle of an event. */
+const errorWithin = (data: string): Option.Option<unknown> => {
+  const at = data.search(beginningOfError)
+  if (at === -1) return Option.none()
+  const rest = data.slice(at)
+  const end = new jsonText.Scanner().feed(rest)
+  return end === -1
+    ? Option.none()
+    : Option.filter(
+        parse(rest.slice(0, end)),
+        (json) => Predicate.isRecord(json) && (json["object"] === "error" || isError(json["error"]))
+      )
+}
+
+/** What an event says: its JSON, or else the error that it breaks off with. A list of one is that one. */
+export const read = (data: string): Option.Option<unknown> =>
+  Option.map(
+    Option.orElse(parse(data), () => errorWithin(data)),
+    (json) => (Array.isArray(json) && json.length === 1 ? json[0] : json)
+  )
+
+/** An event that can't be read. What it said is lost, and with it the answer. */
+export const unreadable: failure.Failure = failure.ofKind("malformed", "an event of the answer can't be read")
+
+/** An answer that is none: the server said that it is whole. */
+export const empty: failure.Failure = failure.ofKind("malformed", "the answer is empty")
+
+/** What is told where the limit of tokens came in the middle of a call. */
+export const tornCall = "left out a tool call: the limit of tokens cut its arguments"
+
+/**
+ * What a message that repeats the whole answer adds to what was delivered of it; none where it says
+ * something else.
+ */
+export const beyond = (delivered: string, whole: string): Option.Option<string> => {
+  if (whole.startsWith(delivered)) return Option.some(whole.slice(delivered.length))
+  return delivered.trimEnd().endsWith(whole.trim()) ? Option.some("") : Option.none()
+}
+
+/** Decodes a body; `isEventStream` where its content type says that it is a stream of events. */
 export const streamDecoder = <A extends Decoding>(answer: A, isEventStream: boolean): Decoder<A> => {
-  const reader = sse.make()
+  const reader = bodyReader.make()
+  const take = (events: ReadonlyArray<sse.Event>): void => {
+    for (const event of events) {
+      if (event.data.trim() === "" && event.name !== "error") answer.ping()
+      else answer.event(event)
+    }
+  }
+  const isTorn = ({ data }: sse.Event): boolean =>
+    data.trim() !== "" && !isDone(data) && Option.isNone(read(data))
   return {
     answer,
     feed: (pieces) => {
-      for (const piece of pieces) for (const event of reader.feed(piece)) answer.event(event)
+      for (const piece of pieces) take(reader.feed(piece))
       if (reader.overflowed() && !answer.ended) {
         answer.failure = failure.ofKind("malformed", "an event of the answer is too long")
       }
@@ -65,43 +119,19 @@ export const streamDecoder = <A extends Decoding>(answer: A, isEventStream: bool
       return answer.take()
     },
     end: (orderly = true) => {
-      let torn = false
-      for (const event of reader.end()) {
-        // An event that the cut went through isn't a malformed one.
-        if (isDone(event.data) || Option.isSome(parse(event.data))) answer.event(event)
-        else torn = true
+      const last = reader.end()
+      take(last.filter((event) => !isTorn(event)))
+      answer.settle()
+      const kind = reader.kind()
+      if (last.some(isTorn) && !answer.ended) {
+        // What the cut went through may have been more of the answer.
+        answer.failure = failure.ofKind(
+          kind === "json" ? "malformed" : "cut",
+          "the answer ends in the middle of its JSON"
+        )
       }
-      answer.settle()
-      answer.end(isEventStream, orderly && !torn)
+      answer.end(kind === "events" || (kind === "unknown" && isEventStream), orderly)
       return answer.take()
     }
   }
-}
-
-/** Decodes an answer that comes in one piece, at its end. */
-const pieceDecoder = (answer: Decoding): Decoder => {
-  const decoder = new TextDecoder()
-  let text = ""
-  return {
-    answer,
-    feed: (pieces) => {
-      for (const piece of pieces) text += decoder.decode(piece, { stream: true })
-      return []
-    },
-    end: () => {
-      answer.json(parse(text + decoder.decode()))
-      answer.settle()
-      answer.endOfPiece()
-      return answer.take()
-    }
-  }
-}
-
-/** What the server sends counts, not what it was asked for: some have no streams. */
-export const decoderFor = (answer: Decoding, streamAsked: boolean, contentType: string): Decoder => {
-  const type = contentType.toLowerCase()
-  if (type.includes("text/event-stream")) return streamDecoder(answer, true)
-  return !streamAsked || type.includes("json") || type.includes("text/html")
-    ? pieceDecoder(answer)
-    : streamDecoder(answer, false)
 }

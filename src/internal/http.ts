@@ -87,12 +87,16 @@ const inOnePiece = (response: HttpClientResponse.HttpClientResponse): Body => {
   )
 }
 
-/** Opens the body of a response. That of an error is read only as far as it says something. */
+/**
+ * Opens the body of a response. Where a stream was asked for it is one, whatever its content type says; that
+ * of an error is read only as far as it says something.
+ */
 export const open = (
   response: HttpClientResponse.HttpClientResponse,
-  contentType: string
+  contentType: string,
+  streamAsked: boolean
 ): Effect.Effect<Body, never, Scope.Scope> =>
-  response.status < 300 && contentType.toLowerCase().includes("json")
+  response.status < 300 && !streamAsked && contentType.toLowerCase().includes("json")
     ? Effect.sync(() => inOnePiece(response))
     : Stream.toPull(response.stream)
 

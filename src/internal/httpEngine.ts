@@ -11,6 +11,7 @@ import * as EngineError from "../EngineError.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as answerPull from "./answerPull.js"
+import * as bodyReader from "./bodyReader.js"
 import * as decoding from "./decoding.js"
 import * as failure from "./failure.js"
 import * as http from "./http.js"
@@ -116,6 +117,9 @@ export interface Wire {
   readonly quotas: rateLimitHeaders.Read
 }
 
+/** What a stream is asked for as. */
+export const eventStream = "text/event-stream"
+
 /** Whose errors a request's are, and what they mustn't repeat. */
 export interface Telling {
   readonly provider: AIProvider.AIProvider
@@ -152,7 +156,7 @@ export const send = (
     // Clients make them anew whenever they are asked for.
     const { headers } = response
     const contentType = headers["content-type"] ?? ""
-    const body = yield* http.open(response, contentType)
+    const body = yield* http.open(response, contentType, request.headers["accept"] === eventStream)
     const now = yield* Clock.currentTimeMillis
     const quotas = telling.quotas?.(headers, now) ?? {}
     const usedUpForMs = rateLimitHeaders.waitMs(quotas, now)
@@ -188,7 +192,7 @@ export const granted = (reply: Reply): Effect.Effect<Reply, EngineError.EngineEr
     return Effect.fail(reply.onFailure({ ...failure.ofKind("model", redirect), status }, false))
   }
   return Effect.flatMap(http.readError(reply.body), (text) =>
-    Effect.fail(reply.onFailure(failure.fromBody(text, status), false))
+    Effect.fail(reply.onFailure(failure.fromBody(bodyReader.errorText(text), status), false))
   )
 }
 
@@ -196,10 +200,9 @@ export const granted = (reply: Reply): Effect.Effect<Reply, EngineError.EngineEr
 export const pull = (
   { body, contentType, onFailure, onNetwork, quotas }: Reply,
   answer: decoding.Decoding,
-  streamAsked: boolean,
   warnings: ReadonlyArray<string>
 ): Effect.Effect<ReasoningEngine.Pull, never, Scope.Scope> =>
-  answerPull.make(body, decoding.decoderFor(answer, streamAsked, contentType), {
+  answerPull.make(body, decoding.streamDecoder(answer, contentType.toLowerCase().includes(eventStream)), {
     besides: [
       ...(Object.keys(quotas).length === 0 ? [] : [ReasoningEngine.rateLimits(quotas)]),
       ...warnings.map(ReasoningEngine.warning)
@@ -224,7 +227,7 @@ export const attempt = (
   const json = "application/json"
   const accepting = (accept: string): HttpClientRequest.HttpClientRequest =>
     HttpClientRequest.post(wire.url, { headers: { accept, ...wire.headers, ...wire.secretHeaders } })
-  const forStream = accepting("text/event-stream")
+  const forStream = accepting(eventStream)
   const forWhole = accepting(json)
   const contentType = forWhole.headers["content-type"] ?? json
 
@@ -246,6 +249,6 @@ export const attempt = (
     const body = yield* Either.flatMap(Either.mapLeft(wire.body(request, stream), unfit), encode)
     const redact = httpError.redactor(secrets, () => wordsOf(request))
     const reply = yield* send(client, httpRequest(body, stream), { provider, kindOf, quotas, redact })
-    return yield* pull(yield* granted(reply), wire.answer(request), stream, wire.warnings(request.task))
+    return yield* pull(yield* granted(reply), wire.answer(request), wire.warnings(request.task))
   })
 }

@@ -346,9 +346,7 @@ describe("Configuration", () => {
 
   it("keeps the policy of a file apart from what isn't said", () => {
     const config = ConfigFile.parse("c.json", "{}")
-    assert.deepStrictEqual(
-      Option.map(Option.getRight(config), ConfigFile.policyOf),
-      Option.some({ limits: { timeoutMs: 600_000 } })
-    )
+    const policy = Option.map(Option.getRight(config), ConfigFile.policyOf)
+    assert.deepStrictEqual(Option.getOrThrow(policy), { limits: { timeoutMs: 600_000 } })
   })
 })

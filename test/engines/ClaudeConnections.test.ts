@@ -23,7 +23,7 @@ describe.each(clients)("Claude over %s", (_, client) => {
       const expected = {
         text: content,
         usage: counted(11, 42),
-        end: ReasoningEngine.finish("stop", "claude-test")
+        end: ReasoningEngine.finish("stop", "claude-test", { rawReason: "end_turn" })
       }
       assert.deepStrictEqual(said(yield* attempts.events(made, yield* streaming)), expected)
       assert.deepStrictEqual(said(yield* attempts.events(made, yield* task())), expected)
@@ -77,6 +77,8 @@ describe("Claude connections", () => {
       const seen = yield* attempts.chunks(yield* engine(server.url), yield* streaming)
       assert.deepStrictEqual(seen, [
         [ReasoningEngine.textDelta("Hi"), ReasoningEngine.textDelta("!"), counted(3, 1)],
+        // The sign of life.
+        [],
         [ReasoningEngine.textDelta("?")],
         [counted(3, 2), finish()]
       ])
@@ -122,7 +124,7 @@ describe("Claude connections", () => {
               arguments: '{"city":"Rome","unit":"celsius"}'
             }),
             ReasoningEngine.toolCall({ id: "call_b", name: "time", arguments: "{}" }),
-            ReasoningEngine.finish("tool_calls", "claude-test")
+            ReasoningEngine.finish("tool_calls", "claude-test", { rawReason: "tool_use" })
           ]
         )
       }

@@ -23,13 +23,12 @@ import { runs } from "../utils/property.js"
 
 const encoder = new TextEncoder()
 
+const answerOf = (model: string) =>
+  new Answer({ model, unsent: "", continues: false, distinct: (id: string) => id })
+
 /** Decodes a body that comes in pieces of the given lengths. */
 const decode = (bytes: Uint8Array, lengths: ReadonlyArray<number>) =>
-  bodies.decode(
-    decoding.streamDecoder(new Answer({ model: "claude-test-1", unsent: "" }), true),
-    bytes,
-    lengths
-  )
+  bodies.decode(decoding.streamDecoder(answerOf("claude-test-1"), true), bytes, lengths)
 
 /** Usage comes with every network chunk that has some: only the last counts. */
 const withLastUsage = (events: ReadonlyArray<ReasoningEngine.EngineEvent>) => {
@@ -41,7 +40,6 @@ describe("Claude decoding", () => {
   const whole = encoder.encode(
     [
       wire(ping, start(), block(), text("Grüße, 世界 🚀\u2028!"), text("e\u0301")),
-      "event: content_block_delta\ndata: {broken\n\n",
       wire(
         blockStop(),
         block({ type: "tool_use", id: "a", name: "f", input: {} }, 1),
@@ -61,7 +59,6 @@ describe("Claude decoding", () => {
     ReasoningEngine.textDelta("e\u0301"),
     ReasoningEngine.toolCall({ id: "a", name: "f", arguments: '{"ü":"🚀"}' }),
     counted(3, 2),
-    ReasoningEngine.warning("skipped 1 malformed events of the answer"),
     finish("tool_calls")
   ]
 
@@ -75,7 +72,7 @@ describe("Claude decoding", () => {
     FastCheck.assert(FastCheck.property(lengths, same), runs(1000).fastCheck)
   })
 
-  it("never throws, never loses a good event, and always ends, whatever bytes are between", () => {
+  it("never throws, always ends, and is whole only with every good event, whatever bytes are between", () => {
     const body = bodies.disturbed(["event: content_block_delta", '"type":"ping"', '"delta":{'], (piece) =>
       wire(text(piece))
     )
@@ -83,9 +80,9 @@ describe("Claude decoding", () => {
       FastCheck.property(body, lengths, FastCheck.boolean(), ({ bytes, text }, lengths, ends) => {
         const last = ends ? encoder.encode(`\n\n${wire(stopped(), end).trimEnd()}`) : []
         const { answer, events } = decode(Uint8Array.from([...bytes, ...last]), lengths)
-        assert.strictEqual(attempts.text(events), text)
-        assert.strictEqual(answer.finished, ends)
+        assert.isTrue(text.startsWith(attempts.text(events)))
         assert.isTrue(answer.ended)
+        if (answer.finished) assert.deepStrictEqual([attempts.text(events), ends], [text, true])
       }),
       runs(2000).fastCheck
     )
@@ -120,7 +117,7 @@ describe("Claude decoding", () => {
   })
 
   it("gives up an event that doesn't end", () => {
-    const decoder = decoding.streamDecoder(new Answer({ model: "m", unsent: "" }), true)
+    const decoder = decoding.streamDecoder(answerOf("m"), true)
     decoder.feed(Array.from({ length: 17 }, () => new Uint8Array(1024 * 1024).fill(65)))
     assert.strictEqual(decoder.answer.failure?.kind, "malformed")
     assert.deepStrictEqual(decoder.end(), [])

@@ -108,12 +108,12 @@ describe("Claude streams", () => {
         ["end_turn", "stop"],
         ["stop_sequence", "stop"],
         ["max_tokens", "length"],
-        ["tool_use", "tool_calls"],
         ["something_new", "other"],
         [null, "other"]
       ] as const) {
         const streamed = yield* stream(start(), block(), text("Hi"), blockStop(), stopped(said), end)
-        assert.deepStrictEqual(streamed, [ReasoningEngine.textDelta("Hi"), counted(3, 2), finish(reason)])
+        const finished = finish(reason, said ?? undefined)
+        assert.deepStrictEqual(streamed, [ReasoningEngine.textDelta("Hi"), counted(3, 2), finished])
         assert.deepStrictEqual(yield* inPiece({ stop_reason: said }), streamed)
       }
       assert.deepStrictEqual(yield* stream(start(), stopped(), end), [counted(3, 2), finish()])
@@ -127,26 +127,28 @@ describe("Claude streams", () => {
         ReasoningEngine.textDelta("Hi"),
         counted(3, 2),
         ReasoningEngine.warning("the model paused its turn: the answer isn't complete"),
-        finish("other")
+        finish("other", "pause_turn")
       ])
     })
   )
 
-  it.live("skip malformed events among good ones, with one warning", () =>
+  it.live("fail where one event among good ones can't be read", () =>
     Effect.gen(function* () {
-      const bad = [
+      for (const bad of [
         'data: {"type":"content_block_delta",\n\n',
+        'event: content_block_delta\ndata: {"type":\n\n',
         "data: 17\n\n",
         "data: {}\n\n",
         wire(delta({ type: "text_delta", text: 17 })),
-        wire({ type: "content_block_delta", index: 0 })
-      ]
-      assert.deepStrictEqual(yield* body(hi + bad.join("") + rest), [
-        ReasoningEngine.textDelta("Hi"),
-        counted(3, 2),
-        ReasoningEngine.warning("skipped 5 malformed events of the answer"),
-        finish()
-      ])
+        wire({ type: "content_block_delta", index: 0 }),
+        wire({ type: "content_block_start", index: 1, content_block: { text: "no type" } }),
+        wire(inputJson('{"lost":"head"}', 3))
+      ]) {
+        const error = yield* Effect.flip(body(hi + bad + rest))
+        assert.deepInclude(attempts.fields(error), { _tag: "TransientError", reason: "malformed" }, bad)
+      }
+      const unknown = "event: something_new\ndata: {broken\n\n"
+      assert.deepStrictEqual(yield* body(hi + unknown + rest), wholeEvents)
     })
   )
 
@@ -160,7 +162,7 @@ describe("Claude streams", () => {
       )
       assert.deepStrictEqual(seen, [
         ReasoningEngine.textDelta("Hi"),
-        ReasoningEngine.finish("stop", "claude-test")
+        ReasoningEngine.finish("stop", "claude-test", { rawReason: "end_turn" })
       ])
     })
   )
@@ -270,34 +272,24 @@ describe("Claude tool calls", () => {
         start(),
         block({ type: "tool_use", name: "f" }),
         inputJson("{}"),
-        inputJson("{}", 7),
-        blockStop(7),
         stopped(),
         end
       )
       assert.deepStrictEqual(seen, [
         ReasoningEngine.toolCall({ id: "call_0", name: "f", arguments: "{}" }),
         counted(3, 2),
-        finish("tool_calls")
+        finish("tool_calls", "end_turn")
       ])
     })
   )
 
-  it.live("are skipped without a name, with a warning", () =>
+  it.live("fail the answer without a name, and where there is none of those that it ends in", () =>
     Effect.gen(function* () {
-      const seen = yield* stream(
-        start(),
-        block(toolUse("a")),
-        inputJson("{}"),
-        blockStop(),
-        stopped("tool_use"),
-        end
-      )
-      assert.deepStrictEqual(seen, [
-        counted(3, 2),
-        ReasoningEngine.warning("skipped 1 tool calls without a name"),
-        finish("tool_calls")
-      ])
+      const nameless = [block(toolUse("a")), inputJson("{}"), blockStop()]
+      for (const events of [nameless, [block(), text("I'll look"), blockStop()]]) {
+        const error = yield* Effect.flip(stream(start(), ...events, stopped("tool_use"), end))
+        assert.deepInclude(attempts.fields(error), { _tag: "TransientError", reason: "malformed" })
+      }
     })
   )
 })

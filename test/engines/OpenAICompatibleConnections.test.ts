@@ -145,24 +145,26 @@ describe.each(clients)("OpenAICompatible over %s", (_, client) => {
 })
 
 describe("OpenAICompatible connections", () => {
-  it.scopedLive("gives what one network chunk brought together, and each chunk as it comes", () =>
-    Effect.gen(function* () {
-      const server = yield* RawServer.make([
-        RawServer.send(eventStream),
-        RawServer.send(RawServer.chunk(hi + hi)),
-        RawServer.pause(30),
-        RawServer.send(RawServer.chunk(": keep-alive\n\n")),
-        RawServer.pause(30),
-        RawServer.send(RawServer.chunk(hi)),
-        RawServer.pause(30),
-        RawServer.send(RawServer.chunk(stop + usage + done) + RawServer.lastChunk)
-      ])
-      const seen = yield* attempts.chunks(yield* engine(server.url), yield* streaming)
-      assert.deepStrictEqual(
-        seen.map((events) => events.map(({ _tag }) => _tag)),
-        [["TextDelta", "TextDelta"], ["TextDelta"], ["Usage", "Finish"]]
-      )
-    }).pipe(Effect.provide(FetchHttpClient.layer))
+  it.scopedLive(
+    "gives what one network chunk brought together, each chunk as it comes, and none for a sign of life",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* RawServer.make([
+          RawServer.send(eventStream),
+          RawServer.send(RawServer.chunk(hi + hi)),
+          RawServer.pause(30),
+          RawServer.send(RawServer.chunk(": keep-alive\n\n")),
+          RawServer.pause(30),
+          RawServer.send(RawServer.chunk(hi)),
+          RawServer.pause(30),
+          RawServer.send(RawServer.chunk(stop + usage + done) + RawServer.lastChunk)
+        ])
+        const seen = yield* attempts.chunks(yield* engine(server.url), yield* streaming)
+        assert.deepStrictEqual(
+          seen.map((events) => events.map(({ _tag }) => _tag)),
+          [["TextDelta", "TextDelta"], [], ["TextDelta"], ["Usage", "Finish"]]
+        )
+      }).pipe(Effect.provide(FetchHttpClient.layer))
   )
 
   it.scopedLive(

@@ -58,7 +58,7 @@ describe("OpenAICompatible streams", () => {
         `data: ${hi}\n\ndata: ${stop}\r`,
         `data: ${hi}\n\ndata: ${stop}\n\ndata: [DONE]`,
         `data: ${hi}\n\ndata: ${stop}\n\ndata: [DONE]\n\ndata: ${hi}\n\n`,
-        `data: ${hi}\n\ndata: ${stop}\n\ndata: {"cut`
+        `data: ${hi}\n\ndata:\n\ndata: \n\nevent: ping\ndata: pong\n\ndata: ${stop}\n\n`
       ]) {
         assert.deepStrictEqual(yield* body(text), hiStop)
       }
@@ -97,12 +97,12 @@ describe("OpenAICompatible streams", () => {
       for (const [said, reason] of [
         ["stop", "stop"],
         ["length", "length"],
-        ["tool_calls", "tool_calls"],
-        ["function_call", "tool_calls"],
+        ["STOP", "stop"],
+        ["MAX_TOKENS", "length"],
         ["eos", "other"]
       ] as const) {
         const seen = yield* stream(delta({ content: "Hi" }, { finish_reason: "" }), finish(said), finish(""))
-        assert.deepStrictEqual(seen.at(-1), ReasoningEngine.finish(reason, "gpt-4o"))
+        assert.deepStrictEqual(seen.at(-1), ReasoningEngine.finish(reason, "gpt-4o", { rawReason: said }))
       }
     })
   )
@@ -117,17 +117,24 @@ describe("OpenAICompatible streams", () => {
     })
   )
 
-  it.live("skip malformed events among good ones, with one warning", () =>
+  it.live("fail where one event among good ones can't be read", () =>
     Effect.gen(function* () {
       const hi = JSON.stringify(delta({ content: "Hi" }))
-      const seen = yield* body(
-        `data: ${hi}\n\ndata: {"choices":[{]\n\ndata: 17\n\ndata: {"choices":"none"}\n\ndata: ${JSON.stringify(finish("stop"))}\n\n`
-      )
-      assert.deepStrictEqual(seen, [
-        ReasoningEngine.textDelta("Hi"),
-        ReasoningEngine.warning("skipped 3 malformed events of the answer"),
-        ReasoningEngine.finish("stop", "gpt-4o")
-      ])
+      for (const bad of [
+        '{"choices":[{]',
+        "17",
+        '"text"',
+        "null",
+        "[]",
+        '{"choices":"none"}',
+        '{"choices":[null]}',
+        JSON.stringify(delta({ content: 7 })),
+        JSON.stringify(delta({ tool_calls: {} }))
+      ]) {
+        const events = [hi, bad, JSON.stringify(finish("stop")), "[DONE]"]
+        const error = yield* Effect.flip(body(events.map((data) => `data: ${data}\n\n`).join("")))
+        assert.deepInclude(attempts.fields(error), { _tag: "TransientError", reason: "malformed" }, bad)
+      }
     })
   )
 
@@ -201,7 +208,7 @@ describe("OpenAICompatible streams", () => {
         ReasoningEngine.textDelta("Let me see"),
         ReasoningEngine.toolCall({ id: "call_a", name: "weather", arguments: '{"city":"Rome"}' }),
         ReasoningEngine.toolCall({ id: "call_1", name: "time", arguments: "{}" }),
-        ReasoningEngine.finish("tool_calls", "gpt-4o")
+        ReasoningEngine.finish("tool_calls", "gpt-4o", { rawReason: "stop" })
       ])
     })
   )
@@ -237,7 +244,7 @@ describe("OpenAICompatible streams", () => {
     })
   )
 
-  it.live("take the one function call of old servers, and skip calls without a name", () =>
+  it.live("take the one function call of old servers", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(
         yield* stream(
@@ -247,18 +254,7 @@ describe("OpenAICompatible streams", () => {
         ),
         [
           ReasoningEngine.toolCall({ id: "call_0", name: "f", arguments: "{}" }),
-          ReasoningEngine.finish("tool_calls", "gpt-4o")
-        ]
-      )
-      assert.deepStrictEqual(
-        yield* stream(
-          delta({ content: "Hi", tool_calls: [{ function: { arguments: "{}" } }, {}] }),
-          finish("stop")
-        ),
-        [
-          ReasoningEngine.textDelta("Hi"),
-          ReasoningEngine.warning("skipped 1 tool calls without a name"),
-          ReasoningEngine.finish("stop", "gpt-4o")
+          ReasoningEngine.finish("tool_calls", "gpt-4o", { rawReason: "function_call" })
         ]
       )
     })

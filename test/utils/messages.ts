@@ -93,9 +93,13 @@ export const whole = RawServer.answer(200, "text/event-stream", hi + rest)
 export const counted = (inputTokens: number, outputTokens: number) =>
   ReasoningEngine.usage(TokenUsage.make({ inputTokens, outputTokens }))
 
-/** The terminal event of the usual model. */
-export const finish = (reason: ReasoningEngine.FinishReason = "stop") =>
-  ReasoningEngine.finish(reason, "claude-test-1")
+const stopReasons = { stop: "end_turn", length: "max_tokens", tool_calls: "tool_use", other: undefined }
+
+/** The terminal event of the usual model; its reason in the provider's word, which is the usual one. */
+export const finish = (
+  reason: ReasoningEngine.FinishReason = "stop",
+  rawReason: string | undefined = stopReasons[reason]
+) => ReasoningEngine.finish(reason, "claude-test-1", { rawReason })
 
 /** What a whole answer gives when it comes in one network chunk. */
 export const wholeEvents = [ReasoningEngine.textDelta("Hi"), counted(3, 2), finish()]

@@ -132,7 +132,7 @@ export class Answer {
   }
 
   private toolCall({ id, name, params }: Response.ToolCallPartEncoded): void {
-    this.content(ReasoningEngine.toolCall({ id, name, arguments: JSON.stringify(params) }))
+    this.content(ReasoningEngine.toolCall({ id, name, arguments: JSON.stringify(params ?? {}) }))
   }
 
   private content(content: ReasoningEngine.TextDelta | ReasoningEngine.ToolCallEvent): void {

@@ -1,41 +1,34 @@
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import type * as AITask from "../../AITask.js"
 import * as ReasoningEngine from "../../ReasoningEngine.js"
-import { type Decoding, isDone, parse } from "../decoding.js"
+import * as decoding from "../decoding.js"
 import * as failure from "../failure.js"
 import type * as sse from "../sse.js"
-
+import * as endings from "./endings.js"
+import { ToolCalls } from "./toolCalls.js"
 import * as usage from "./usage.js"
 import * as wire from "./wire.js"
-
-interface Call {
-  readonly index: number
-  id: string
-  name: string
-  arguments: string
-}
 
 /** What the decoding of an answer has to know. */
 export interface Options {
   /** The model that was asked, for servers that don't say which one answered. */
   readonly model: string
-  /** Whether the server was asked for usage, which comes after the finish reason. */
-  readonly awaitUsage: boolean
+  /** Gives a tool call an id of its own, where the server gave it none or another call's. */
+  readonly distinct: (id: string) => string
+  /** Whether it goes on from a text, to which nothing may be missing. */
+  readonly continues: boolean
+  /** The sequences that the model was to stop at. */
+  readonly stop: ReadonlyArray<string>
 }
 
-const finishReasons = new Map<string, ReasoningEngine.FinishReason>([
-  ["stop", "stop"],
-  ["length", "length"],
-  ["tool_calls", "tool_calls"],
-  ["function_call", "tool_calls"]
-])
+/** Events that only say that the server is there. */
+const pings: ReadonlySet<string> = new Set(["ping", "heartbeat", "keepalive", "keep-alive"])
 
 /**
- * One answer as it is decoded. It takes JSON, in whatever pieces the wire has, and gives events; its end
- * is a Finish among them, or a failure.
+ * One answer as it is decoded. It takes events, in whatever pieces the wire has, and gives those of an
+ * engine; its end is a Finish among them, or a failure.
  */
-export class Answer implements Decoding {
+export class Answer implements decoding.Decoding {
   /** Why there won't be an answer. */
   failure: failure.Failure | undefined = undefined
   /** Whether it is whole. */
@@ -46,22 +39,24 @@ export class Answer implements Decoding {
 
   private events: Array<ReasoningEngine.EngineEvent> = []
   private readonly usage = new usage.Meter()
-  private readonly calls: Array<Call> = []
+  private text = ""
+  private readonly calls = new ToolCalls()
   private model: string
   private finishReason = ""
+  private stopSequence: string | undefined = undefined
   private refusal = ""
-  /** Whether usage came with the finish reason or after it: before, it may not be the last word. */
-  private counted = false
+  private reasoned = false
   /** Whether any choice came, if an empty one. */
   private answered = false
-  private skipped = 0
+  /** Whether a message came, which is all of the answer. */
+  private whole = false
 
   constructor(private readonly options: Options) {
     this.model = options.model
   }
 
-  /** Whether the answer is whole but for its usage, which some servers promise and never send. */
-  get awaitsUsage(): boolean {
+  /** Content, calls and usage can follow the finish reason: the answer is over when the server says so. */
+  get awaitsEnd(): boolean {
     return this.finishReason !== "" && !this.ended
   }
 
@@ -77,57 +72,43 @@ export class Answer implements Decoding {
     return taken
   }
 
-  /** Takes one event of a stream. */
+  /** Takes one event of a stream, or an answer in one piece. */
   event({ data, name }: sse.Event): void {
     if (this.ended) return
-    if (isDone(data)) return this.done()
-    if (name === "error") {
-      this.failure = failure.fromJson(Option.getOrElse(parse(data), () => data))
+    if (decoding.isDone(data)) return this.done()
+    const json = decoding.read(data)
+    const error = name === "error" ? Option.orElseSome(json, () => data) : Option.flatMap(json, errorIn)
+    if (Option.isSome(error)) {
+      this.failure = failure.fromJson(error.value)
       return
     }
-    this.json(parse(data))
+    const chunk = Option.flatMap(Option.filter(json, Predicate.isRecord), wire.decodeChunk)
+    if (Option.isSome(chunk)) this.chunk(chunk.value)
+    else if (pings.has(name)) this.ping()
+    else this.failure = decoding.unreadable
   }
 
-  /** Takes the JSON of an event, or of an answer in one piece. */
-  json(json: Option.Option<unknown>): void {
-    const value = Option.filter(json, Predicate.isRecord)
-    if (Option.exists(value, isError)) {
-      this.failure = failure.fromJson(Option.getOrUndefined(value))
-      return
-    }
-    const chunk = Option.flatMap(value, wire.decodeChunk)
-    if (Option.isSome(chunk)) this.chunk(chunk.value)
-    else this.skipped++
+  /** While the model thinks or writes, the server's pings are signs of work. */
+  ping(): void {
+    if (this.finishReason === "" && (this.begun || this.reasoned)) this.working = true
   }
 
   /** After the events that came together: what they amount to. */
   settle(): void {
     this.flushUsage()
-    // A server may keep the connection open for long after its last word.
-    if (!this.ended && this.finishReason !== "" && (this.counted || !this.options.awaitUsage)) this.complete()
   }
 
   /**
-   * The stream is over, orderly or not. With a finish reason the answer is whole; without one it is cut.
+   * The body is over, orderly or not. With a finish reason or a message the answer is whole; without one it
+   * is cut.
    */
   end(isEventStream: boolean): void {
     if (this.ended) return
-    if (this.finishReason !== "" || this.refusal !== "") return this.complete()
-    if (!this.answered && (this.skipped > 0 || !isEventStream)) {
-      this.failure = failure.ofKind("malformed", "the answer isn't a stream of Chat Completions events")
-      return
-    }
-    this.failure = failure.ofKind("cut", "")
-  }
-
-  /** The answer came in one piece: the piece is whole, or there is none. */
-  endOfPiece(): void {
-    if (this.ended) return
-    if (!this.answered) {
-      this.failure = failure.ofKind("malformed", "the answer isn't a Chat Completions object")
-      return
-    }
-    this.complete()
+    if (this.finishReason !== "" || this.refusal !== "" || this.whole) return this.complete()
+    this.failure =
+      this.answered || isEventStream
+        ? failure.ofKind("cut", "")
+        : failure.ofKind("malformed", "the answer isn't one of Chat Completions")
   }
 
   /**
@@ -135,112 +116,138 @@ export class Answer implements Decoding {
    * something came (its reason is `other`); where nothing came, an empty answer would be made up.
    */
   private done(): void {
-    if (this.finishReason !== "" || this.begun) return this.complete()
+    if (this.finishReason !== "" || this.begun || this.whole) return this.complete()
     this.failure = failure.ofKind("cut", "")
   }
 
   private chunk(chunk: wire.Chunk): void {
-    if (chunk.model) this.model = chunk.model
-    const choices = chunk.choices ?? []
-    for (const choice of choices) {
-      // Only one was asked for.
-      if ((choice.index ?? 0) !== 0) continue
-      const delta = choice.delta ?? choice.message
-      if (delta) this.delta(delta)
-      if (delta || choice.finish_reason) this.answered = true
-      if (choice.finish_reason) this.finishReason = choice.finish_reason
-    }
-    if (this.finishReason === "error") {
-      this.failure = failure.ofKind("server", "the server ended the answer with an error")
-      return
-    }
-    if (this.usage.read(chunk)) this.counted = this.finishReason !== ""
+    if (typeof chunk.model === "string" && chunk.model !== "") this.model = chunk.model
+    // What choices of this event say is compared with what came before it.
+    const before = this.text
+    // Only one was asked for.
+    for (const choice of chunk.choices ?? []) if (!Number(choice.index ?? 0)) this.choice(choice, before)
+    this.usage.read(chunk)
+  }
+
+  private choice(choice: wire.Choice, before: string): void {
+    const { delta, error, finish_reason: reason, message } = choice
+    if (delta && !(message && wire.isEmpty(delta))) this.delta(delta)
+    else if (message) this.message(message, before)
+    if (delta || message || reason) this.answered = true
+    if (typeof reason === "string" && reason !== "") this.finishReason = reason
+    const sequence = choice.stop_reason ?? choice.matched_stop
+    this.stopSequence ??= this.options.stop.find((stop) => stop === sequence)
+    if (decoding.isError(error)) this.failure ??= failure.fromJson({ error })
+    // What the filter ended is counted yet.
+    const ending = endings.failureOf(choice.native_finish_reason) ?? endings.failureOf(reason)
+    if (ending?.kind === "policy") this.finishReason = "content_filter"
+    else this.failure ??= ending
   }
 
   private delta(delta: wire.Delta): void {
-    const text =
-      typeof delta.content === "string"
-        ? delta.content
-        : (delta.content ?? []).map((part) => (part.type === "text" ? (part.text ?? "") : "")).join("")
-    if (text !== "") {
-      this.begun = true
-      this.events.push(ReasoningEngine.textDelta(text))
-    }
-    if (Boolean(delta.reasoning_content) || Boolean(delta.reasoning)) this.working = true
-    if (delta.refusal) {
-      this.begun = true
-      this.working = true
-      this.refusal += delta.refusal
-    }
-    for (const [position, call] of (delta.tool_calls ?? []).entries()) this.toolCall(call, position)
-    if (delta.function_call) this.toolCall({ index: 0, function: delta.function_call }, 0)
+    this.say(wire.textOf(delta))
+    this.think(delta)
+    if (delta.refusal) this.refuse(this.refusal + delta.refusal)
+    if (delta.tool_calls) this.calls.add(delta.tool_calls)
+    if (delta.function_call) this.calls.add([{ index: 0, function: delta.function_call }])
+    this.call()
   }
 
-  private toolCall(delta: wire.ToolCallDelta, position: number): void {
+  /** Takes a message: the answer in one piece, or all of it once more. */
+  private message(message: wire.Delta, before: string): void {
+    this.whole = true
+    const more = decoding.beyond(before, wire.textOf(message))
+    if (Option.isNone(more)) {
+      this.failure = failure.ofKind("malformed", "the answer ends in another message than was streamed")
+      return
+    }
+    this.say(more.value)
+    this.think(message)
+    if (message.refusal) this.refuse(message.refusal)
+    this.calls.repeat([
+      ...(message.tool_calls ?? []),
+      ...(message.function_call ? [{ function: message.function_call }] : [])
+    ])
+    this.call()
+  }
+
+  private say(text: string): void {
+    if (text === "") return
+    this.begun = true
+    this.text += text
+    this.events.push(ReasoningEngine.textDelta(text))
+  }
+
+  private think(delta: wire.Delta): void {
+    if (!wire.reasons(delta)) return
+    this.reasoned = true
+    this.working = true
+  }
+
+  private refuse(refusal: string): void {
     this.begun = true
     this.working = true
-    const id = delta.id ?? ""
-    const name = delta.function?.name ?? ""
-    const args = delta.function?.arguments ?? ""
-    const index = delta.index ?? this.indexOf(id, name, position)
-    let call = this.calls.findLast((known) => known.index === index)
-    // Some servers give all calls the same index: another id with a name begins another call.
-    if (call === undefined || (id !== "" && name !== "" && call.id !== "" && call.id !== id)) {
-      call = { index, id: "", name: "", arguments: "" }
-      this.calls.push(call)
-    }
-    call.id ||= id
-    // Some servers repeat the name in every piece.
-    call.name ||= name
-    call.arguments += typeof args === "string" ? args : JSON.stringify(args)
+    this.refusal = refusal
   }
 
-  /** Where a piece without an index belongs: a name begins a call. */
-  private indexOf(id: string, name: string, position: number): number {
-    if (name !== "") return this.calls.length
-    return (
-      (this.calls.find((call) => call.id !== "" && call.id === id) ?? this.calls.at(-1))?.index ?? position
-    )
+  private call(): void {
+    if (this.calls.isEmpty) return
+    this.begun = true
+    this.working = true
   }
 
   private flushUsage(): void {
     this.events.push(...Option.toArray(this.usage.take()))
   }
 
-  /** The server said its last word: an answer, or a refusal. */
+  /** The server said its last word: an answer, or a refusal, or nothing that is one of them. */
   private complete(): void {
     this.flushUsage()
-    if (this.refusal !== "" || this.finishReason === "content_filter") {
-      this.failure = failure.ofKind(
-        "policy",
-        this.refusal === "" ? "its content filter ended the answer" : this.refusal
-      )
-      return
-    }
-    const calls = this.calls.flatMap(toToolCall)
-    const nameless = this.calls.length - calls.length
-    if (nameless > 0)
-      this.events.push(ReasoningEngine.warning(`skipped ${nameless} tool calls without a name`))
-    if (this.skipped > 0) {
-      this.events.push(ReasoningEngine.warning(`skipped ${this.skipped} malformed events of the answer`))
-    }
-    const said = finishReasons.get(this.finishReason) ?? "other"
+    this.failure = this.refused()
+    if (this.failure !== undefined) return
+    const said = endings.finishOf(this.finishReason)
+    if (said === "length" && this.calls.dropTorn())
+      this.events.push(ReasoningEngine.warning(decoding.tornCall))
+    const calls = this.calls.all(this.options.distinct)
+    this.failure = this.missing(said, calls.length > 0)
+    if (this.failure !== undefined) return
     const called = calls.length > 0 && (said === "stop" || said === "other")
     this.events.push(
       ...calls.map(ReasoningEngine.toolCall),
-      ReasoningEngine.finish(called ? "tool_calls" : said, this.model)
+      ReasoningEngine.finish(called ? "tool_calls" : said, this.model, {
+        rawReason: this.finishReason,
+        stopSequence: this.stopSequence
+      })
     )
     this.finished = true
   }
+
+  private refused(): failure.Failure | undefined {
+    if (this.refusal !== "") return failure.ofKind("policy", this.refusal)
+    return endings.failureOf(this.finishReason)
+  }
+
+  /** What an answer lacks that is said to be whole. One that reached its limit may lack all of it. */
+  private missing(said: ReasoningEngine.FinishReason, called: boolean): failure.Failure | undefined {
+    if (said === "length") return undefined
+    if (this.calls.headless) return failure.ofKind("malformed", "a tool call of the answer has no name")
+    if (said === "tool_calls" && !called) {
+      return failure.ofKind("malformed", "the answer ends in tool calls, and has none")
+    }
+    const wrote = this.text !== "" || called || this.reasoned || this.usage.wrote
+    return wrote || this.options.continues ? undefined : decoding.empty
+  }
 }
 
-const toToolCall = (call: Call, position: number): ReadonlyArray<AITask.ToolCall> =>
-  call.name === ""
-    ? []
-    : [{ id: call.id === "" ? `call_${position}` : call.id, name: call.name, arguments: call.arguments }]
-
-/** An error within a 200: an object, a bare string, or the event itself. */
-const isError = (event: { readonly [key: string]: unknown }): boolean =>
-  event["object"] === "error" ||
-  Predicate.isObject(event["error"]) ||
-  (typeof event["error"] === "string" && event["error"] !== "")
+/** An error within a 200: an object, a bare string, the event itself, or words where an answer should be. */
+const errorIn = (event: unknown): Option.Option<unknown> => {
+  if (!Predicate.isRecord(event)) return Option.none()
+  const { base_resp: status, choices, error, object } = event
+  if (object === "error" || decoding.isError(error)) return Option.some(event)
+  // MiniMax's.
+  if (Predicate.isRecord(status) && Boolean(status["status_code"])) {
+    return Option.some({ message: status["status_msg"], code: String(status["status_code"]) })
+  }
+  const says = ["message", "detail", "msg"].some((field) => typeof event[field] === "string")
+  return choices === undefined && says ? Option.some(event) : Option.none()
+}

@@ -1,4 +1,6 @@
 import type * as AITask from "../../AITask.js"
+import * as toolArguments from "../toolArguments.js"
+import * as toolCallIds from "../toolCallIds.js"
 
 /** What of the engine's configuration shows in a request's body. */
 export interface Settings {
@@ -7,6 +9,8 @@ export interface Settings {
   readonly includeUsage: boolean
   /** Whether the server takes temperature and top-p. */
   readonly sampling: boolean
+  /** What the server takes for the ids of tool calls; any where absent. */
+  readonly toolCallIds?: toolCallIds.Rule | undefined
 }
 
 /** How one attempt asks. */
@@ -25,13 +29,15 @@ const content = (parts: Exclude<AITask.Message["content"], string>): ReadonlyArr
       : { type: "image_url", image_url: { url: part.url } }
   )
 
-const toolCall = (call: AITask.ToolCall): Json => ({
-  id: call.id,
-  type: "function",
-  function: { name: call.name, arguments: call.arguments }
-})
+const toolCall =
+  (idOf: (id: string) => string) =>
+  (call: AITask.ToolCall): Json => ({
+    id: idOf(call.id),
+    type: "function",
+    function: { name: call.name, arguments: toolArguments.text(call.arguments) }
+  })
 
-const message = (message: AITask.Message): Json => {
+const message = (message: AITask.Message, idOf: (id: string) => string): Json => {
   switch (message.role) {
     case "user":
       return {
@@ -43,10 +49,10 @@ const message = (message: AITask.Message): Json => {
       return calls.length === 0
         ? { role: "assistant", content: message.content }
         : // A turn that only calls tools has no text, which isn't an empty one.
-          { role: "assistant", content: message.content || null, tool_calls: calls.map(toolCall) }
+          { role: "assistant", content: message.content || null, tool_calls: calls.map(toolCall(idOf)) }
     }
     case "tool":
-      return { role: "tool", tool_call_id: message.toolCallId, content: message.content }
+      return { role: "tool", tool_call_id: idOf(message.toolCallId), content: message.content }
   }
 }
 
@@ -77,14 +83,23 @@ const responseFormat = (format: NonNullable<AITask.AITask["responseFormat"]>): J
   }
 }
 
+const messages = (
+  { toolCallIds: rule }: Settings,
+  task: AITask.AITask,
+  prefill: string | undefined
+): ReadonlyArray<Json> => {
+  const idOf = rule === undefined ? (id: string) => id : toolCallIds.fitting(rule, task)
+  return [
+    ...(task.systemPrompt === undefined ? [] : [{ role: "system", content: task.systemPrompt }]),
+    ...task.messages.map((said) => message(said, idOf)),
+    ...(prefill === undefined ? [] : [{ role: "assistant", content: prefill }])
+  ]
+}
+
 /** The body of a request. Fields that are undefined don't reach the wire. */
 export const body = (settings: Settings, { prefill, stream, task }: Ask): Json => ({
   model: settings.model,
-  messages: [
-    ...(task.systemPrompt === undefined ? [] : [{ role: "system", content: task.systemPrompt }]),
-    ...task.messages.map(message),
-    ...(prefill === undefined ? [] : [{ role: "assistant", content: prefill }])
-  ],
+  messages: messages(settings, task, prefill),
   [settings.maxTokensField]: task.maxTokens,
   temperature: settings.sampling ? task.temperature : undefined,
   top_p: settings.sampling ? task.topP : undefined,

@@ -88,18 +88,22 @@ export class Meter {
   private told: usage.Reading | undefined = undefined
   private changed = false
 
-  /** Reads what a chunk says of usage, wherever it stands; whether it says something. */
-  read(chunk: Chunk): boolean {
+  /** Whether the model wrote something, by the server's count. */
+  get wrote(): boolean {
+    return (this.told?.output ?? 0) > 0
+  }
+
+  /** Reads what a chunk says of usage, wherever it stands. */
+  read(chunk: Chunk): void {
     const own = chunk.choices?.map((choice) => choice.usage) ?? []
     // Nearly every chunk of a stream has none: a look is cheaper than reading nothing.
-    if (chunk.usage == null && chunk.x_groq == null && own.every((each) => each == null)) return false
+    if (chunk.usage == null && chunk.x_groq == null && own.every((each) => each == null)) return
     const readings = [...own, usage.fieldsOf(chunk.x_groq)["usage"], chunk.usage]
       .map(read)
       .filter(usage.isTold)
-    if (readings.length === 0) return false
+    if (readings.length === 0) return
     this.told = readings.reduce(usage.merge, this.told ?? { doubtful: false })
     this.changed = true
-    return true
   }
 
   /** What has been used so far, where that isn't known yet. */

@@ -8,30 +8,36 @@ const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.Null
 const FunctionDelta = Schema.Struct({
   name: maybe(Schema.String),
   // Some servers send the arguments parsed.
-  arguments: maybe(Schema.Union(Schema.String, Schema.Record({ key: Schema.String, value: Schema.Unknown })))
+  arguments: Schema.optional(Schema.Unknown)
 })
 
 const ToolCallDelta = Schema.Struct({
-  index: maybe(Schema.Number),
-  id: maybe(Schema.String),
+  // Numbers, or texts of them.
+  index: Schema.optional(Schema.Unknown),
+  id: Schema.optional(Schema.Unknown),
   function: maybe(FunctionDelta)
 })
 
 /** A piece of a tool call, or all of it. */
 export interface ToolCallDelta extends Schema.Schema.Type<typeof ToolCallDelta> {}
 
-const Delta = Schema.Struct({
-  // Some reasoning models send parts, of which the answer is the text.
-  content: maybe(
-    Schema.Union(
-      Schema.String,
-      Schema.Array(Schema.Struct({ type: maybe(Schema.String), text: maybe(Schema.String) }))
-    )
-  ),
-  refusal: maybe(Schema.String),
-  // What a reasoning model thinks, by two names; it isn't part of the answer.
+/** What a reasoning model thinks, by the names that servers have for it; it isn't part of the answer. */
+const reasoning = {
   reasoning_content: Schema.optional(Schema.Unknown),
   reasoning: Schema.optional(Schema.Unknown),
+  reasoning_text: Schema.optional(Schema.Unknown),
+  reasoning_details: Schema.optional(Schema.Unknown),
+  thinking: Schema.optional(Schema.Unknown),
+  thinking_blocks: Schema.optional(Schema.Unknown)
+}
+
+const Part = Schema.Struct({ type: maybe(Schema.String), text: maybe(Schema.String) })
+
+const Delta = Schema.Struct({
+  // Some reasoning models send parts, of which the answer is the text.
+  content: maybe(Schema.Union(Schema.String, Schema.Array(Schema.Union(Schema.String, Part)))),
+  refusal: maybe(Schema.String),
+  ...reasoning,
   tool_calls: maybe(Schema.Array(ToolCallDelta)),
   // The one tool call of before there were several.
   function_call: maybe(FunctionDelta)
@@ -40,20 +46,56 @@ const Delta = Schema.Struct({
 /** A piece of the answer, or all of it. */
 export interface Delta extends Schema.Schema.Type<typeof Delta> {}
 
+const texts: ReadonlySet<unknown> = new Set(["text", "output_text", undefined, null])
+
+/** The text in a piece of the answer. */
+export const textOf = ({ content }: Delta): string =>
+  typeof content === "string"
+    ? content
+    : (content ?? [])
+        .map((part) => (typeof part === "string" ? part : texts.has(part.type) ? (part.text ?? "") : ""))
+        .join("")
+
+const says = (value: unknown): boolean =>
+  typeof value === "string" || Array.isArray(value) ? value.length > 0 : Predicate.isRecord(value)
+
+const reasoningFields = Object.keys(reasoning) as ReadonlyArray<keyof typeof reasoning>
+
+/** Whether the model thinks in a piece of the answer. */
+export const reasons = (delta: Delta): boolean =>
+  reasoningFields.some((field) => says(delta[field])) ||
+  (typeof delta.content !== "string" &&
+    (delta.content ?? []).some((part) => typeof part !== "string" && !texts.has(part.type)))
+
+/** Whether a piece of the answer says anything. */
+export const isEmpty = (delta: Delta): boolean =>
+  !says(delta.content) &&
+  !says(delta.refusal) &&
+  !says(delta.tool_calls) &&
+  !says(delta.function_call) &&
+  !reasons(delta)
+
+const Choice = Schema.Struct({
+  index: Schema.optional(Schema.Unknown),
+  delta: maybe(Delta),
+  // What an answer in one piece has instead of deltas, and some streams at their end.
+  message: maybe(Delta),
+  finish_reason: Schema.optional(Schema.Unknown),
+  // Why the provider stopped that a broker asked, in its own words.
+  native_finish_reason: Schema.optional(Schema.Unknown),
+  // The sequence that the model stopped at: vLLM's name for it, and SGLang's. Else a token's number.
+  stop_reason: Schema.optional(Schema.Unknown),
+  matched_stop: Schema.optional(Schema.Unknown),
+  error: Schema.optional(Schema.Unknown),
+  usage: Schema.optional(Schema.Unknown)
+})
+
+/** One of the answers to a question, or a piece of it. */
+export interface Choice extends Schema.Schema.Type<typeof Choice> {}
+
 const Chunk = Schema.Struct({
-  model: maybe(Schema.String),
-  choices: maybe(
-    Schema.Array(
-      Schema.Struct({
-        index: maybe(Schema.Number),
-        delta: maybe(Delta),
-        // What an answer in one piece has instead of deltas.
-        message: maybe(Delta),
-        finish_reason: maybe(Schema.String),
-        usage: Schema.optional(Schema.Unknown)
-      })
-    )
-  ),
+  model: Schema.optional(Schema.Unknown),
+  choices: maybe(Schema.Array(Choice)),
   // Read apart: a count that makes no sense must not cost the text beside it.
   usage: Schema.optional(Schema.Unknown),
   x_groq: Schema.optional(Schema.Unknown)
@@ -63,6 +105,9 @@ const Chunk = Schema.Struct({
 export interface Chunk extends Schema.Schema.Type<typeof Chunk> {}
 
 const decode = Schema.decodeUnknownOption(Chunk)
+
+/** What has to be looked at where it comes with text. */
+const notWithText = Object.keys(Choice.fields).filter((field) => field !== "index" && field !== "delta")
 
 const isTextDelta = (delta: unknown): boolean =>
   Predicate.isRecord(delta) &&
@@ -83,8 +128,7 @@ const isText = (json: unknown): json is Chunk => {
   return (
     Predicate.isRecord(choice) &&
     choice["index"] === 0 &&
-    Predicate.isNullable(choice["message"]) &&
-    Predicate.isNullable(choice["finish_reason"]) &&
+    notWithText.every((field) => Predicate.isNullable(choice[field])) &&
     isTextDelta(choice["delta"])
   )
 }

@@ -3,7 +3,7 @@ import * as Predicate from "effect/Predicate"
 import type * as AITask from "../../AITask.js"
 import * as ReasoningEngine from "../../ReasoningEngine.js"
 import * as TokenUsage from "../../TokenUsage.js"
-import { type Decoding, isDone, parse } from "../decoding.js"
+import * as decoding from "../decoding.js"
 import * as failure from "../failure.js"
 import type * as sse from "../sse.js"
 import { Increments, plain, settled } from "./snapshotText.js"
@@ -19,12 +19,12 @@ export interface Options {
 }
 
 /** One answer of Copilot as it is decoded, from snapshots of the conversation. */
-export class Answer implements Decoding {
+export class Answer implements decoding.Decoding {
   failure: failure.Failure | undefined = undefined
   finished = false
   working = false
-  /** What there is of usage is known at once. */
-  readonly awaitsUsage = false
+  /** No snapshot says that it is the last. */
+  readonly awaitsEnd = false
 
   private events: Array<ReasoningEngine.EngineEvent> = []
   private readonly increments = new Increments()
@@ -35,10 +35,6 @@ export class Answer implements Decoding {
   private state = "active"
   /** The message that repeats the prompt. */
   private echo: string | undefined = undefined
-  private answered = false
-  private skipped = 0
-  /** Whether the last event was malformed: it may have had more than the snapshot before it. */
-  private lost = false
 
   constructor(private readonly options: Options) {}
 
@@ -58,24 +54,19 @@ export class Answer implements Decoding {
 
   event({ data, name }: sse.Event): void {
     // Some proxies end every stream as OpenAI does.
-    if (this.ended || isDone(data)) return
-    const json = parse(data)
-    if (name === "error") {
+    if (this.ended || decoding.isDone(data)) return
+    const json = decoding.read(data)
+    if (name === "error" || Option.exists(json, hasError)) {
       this.failure = failure.fromJson(Option.getOrElse(json, () => data))
       return
     }
-    this.json(json)
+    const snapshot = Option.flatMap(json, wire.decodeConversation)
+    if (Option.isSome(snapshot)) this.snapshot(snapshot.value)
+    else this.failure = decoding.unreadable
   }
 
-  json(json: Option.Option<unknown>): void {
-    if (Option.exists(json, hasError)) {
-      this.failure = failure.fromJson(Option.getOrUndefined(json))
-      return
-    }
-    const snapshot = Option.flatMap(json, wire.decodeConversation)
-    this.lost = Option.isNone(snapshot)
-    if (Option.isSome(snapshot)) this.snapshot(snapshot.value)
-    else this.skipped++
+  ping(): void {
+    if (this.begun) this.working = true
   }
 
   /** Of snapshots that came together only the last counts. */
@@ -88,32 +79,18 @@ export class Answer implements Decoding {
   /** No event says that the answer is whole: the orderly end of the body does. */
   end(isEventStream: boolean, orderly: boolean): void {
     if (this.ended) return
-    if (!this.answered && (this.skipped > 0 || !isEventStream)) {
-      this.failure = failure.ofKind("malformed", "the answer isn't a stream of a conversation's snapshots")
+    if (!isEventStream && !this.begun) {
+      this.failure = failure.ofKind("malformed", "the answer isn't a conversation with an answer in it")
       return
     }
     if (!orderly || !this.begun) {
       this.failure = failure.ofKind("cut", "")
       return
     }
-    if (this.lost) {
-      this.failure = failure.ofKind("malformed", "the last snapshot of the answer can't be read")
-      return
-    }
-    this.complete()
-  }
-
-  endOfPiece(): void {
-    if (this.ended) return
-    if (!this.begun) {
-      this.failure = failure.ofKind("malformed", "the answer isn't a conversation with an answer in it")
-      return
-    }
     this.complete()
   }
 
   private snapshot({ messages, state }: wire.Conversation): void {
-    if (messages != null) this.answered = true
     if (state) this.state = state
     if (state === "disengagedForRai") {
       this.failure = failure.ofKind("policy", "the service ended the conversation (disengagedForRai)")
@@ -153,7 +130,6 @@ export class Answer implements Decoding {
       this.failure = failure.ofKind("malformed", "the provider rewrote words that had been delivered")
       return
     }
-    if (this.skipped > 0) this.warn(`skipped ${this.skipped} malformed events of the answer`)
     if (this.increments.marksChanged) {
       this.warn("citation marks changed in text that had been delivered: it has those of before")
     }
@@ -176,6 +152,4 @@ export class Answer implements Decoding {
   }
 }
 
-const hasError = (value: unknown): boolean =>
-  Predicate.isRecord(value) &&
-  (Predicate.isObject(value["error"]) || (typeof value["error"] === "string" && value["error"] !== ""))
+const hasError = (value: unknown): boolean => Predicate.isRecord(value) && decoding.isError(value["error"])

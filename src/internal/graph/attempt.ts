@@ -137,9 +137,9 @@ export const attempt = (
     )
     const send = yield* signIn(userId, () => httpEngine.wordsOf(request))
     const conversation = yield* Effect.scoped(converse(send))
-    const asked = post(chatUrl(conversation), body, streams ? "text/event-stream" : "application/json")
+    const asked = post(chatUrl(conversation), body, streams ? httpEngine.eventStream : "application/json")
     const reply = yield* Effect.flatMap(send(asked, kindInConversation), httpEngine.granted)
     const answer = new Answer({ mode, model, sentCharacters: graphRequest.characters(body) })
-    return yield* httpEngine.pull(reply, answer, streams, graphRequest.dropped(task))
+    return yield* httpEngine.pull(reply, answer, graphRequest.dropped(task))
   })
 }

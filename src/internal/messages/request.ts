@@ -3,6 +3,8 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as AITask from "../../AITask.js"
 import { parse } from "../decoding.js"
+import * as toolArguments from "../toolArguments.js"
+import * as toolCallIds from "../toolCallIds.js"
 
 /** What of the engine's configuration shows in a request's body. */
 export interface Settings {
@@ -54,25 +56,25 @@ const userContent = (parts: Parts): Either.Either<ReadonlyArray<Json>, string> =
     (blocks) => blocks.flat()
   )
 
-/** Ids that another provider made up may have more characters than this API allows. */
-const toolUseId = (id: string): string => id.replaceAll(/[^\w-]/g, "_")
+/** Makes the ids of a task's calls fit the API. */
+type IdOf = (id: string) => string
 
 /** The API takes an object; what a model wrote instead is wrapped as Anthropic's documentation advises. */
 export const input = (args: string): unknown =>
-  args.trim() === ""
-    ? {}
-    : Option.getOrElse(Option.filter(parse(args), Predicate.isRecord), () => ({ INVALID_JSON: args }))
+  Option.getOrElse(Option.filter(parse(toolArguments.text(args)), Predicate.isRecord), () => ({
+    INVALID_JSON: args
+  }))
 
-const toolUse = (call: AITask.ToolCall): Json => ({
+const toolUse = (call: AITask.ToolCall, idOf: IdOf): Json => ({
   type: "tool_use",
-  id: toolUseId(call.id),
+  id: idOf(call.id),
   name: call.name,
   input: input(call.arguments)
 })
 
 const toolResult = (id: string, content: string): Json => ({
   type: "tool_result",
-  tool_use_id: toolUseId(id),
+  tool_use_id: id,
   ...(content === "" ? {} : { content })
 })
 
@@ -81,25 +83,29 @@ interface Turn {
   readonly content: ReadonlyArray<Json>
 }
 
-const content = (message: AITask.Message): Either.Either<ReadonlyArray<Json>, string> => {
+const content = (message: AITask.Message, idOf: IdOf): Either.Either<ReadonlyArray<Json>, string> => {
   switch (message.role) {
     case "user":
       return typeof message.content === "string"
         ? Either.right(text(message.content))
         : userContent(message.content)
     case "assistant":
-      return Either.right([...text(message.content), ...(message.toolCalls ?? []).map(toolUse)])
+      return Either.right([
+        ...text(message.content),
+        ...(message.toolCalls ?? []).map((call) => toolUse(call, idOf))
+      ])
     case "tool":
-      return Either.right([toolResult(message.toolCallId, message.content)])
+      return Either.right([toolResult(idOf(message.toolCallId), message.content)])
   }
 }
 
-const turnsOf = (messages: ReadonlyArray<AITask.Message>): Either.Either<ReadonlyArray<Turn>, string> =>
+const turnsOf = (task: AITask.AITask): Either.Either<ReadonlyArray<Turn>, string> =>
   Either.gen(function* () {
+    const idOf = toolCallIds.fitting(toolCallIds.words, task)
     const turns: Array<Turn> = []
     let before: AITask.Message["role"] | undefined = undefined
-    for (const message of messages) {
-      const blocks: ReadonlyArray<Json> = yield* content(message)
+    for (const message of task.messages) {
+      const blocks: ReadonlyArray<Json> = yield* content(message, idOf)
       const last = turns.at(-1)
       if (message.role === "tool" && before === "tool" && last !== undefined) {
         // The results of tools that were called together belong into one turn.
@@ -145,7 +151,7 @@ const isTooHot = (task: AITask.AITask): boolean => (task.temperature ?? 0) > max
 
 /** The body of a request; fields that are undefined don't reach the wire. Or what of the task it can't hold. */
 export const body = (settings: Settings, { prefill, stream, task }: Ask): Either.Either<Json, string> =>
-  Either.map(turnsOf(task.messages), (turns) => ({
+  Either.map(turnsOf(task), (turns) => ({
     model: settings.model,
     max_tokens: task.maxTokens ?? settings.maxTokens,
     system: system(task),

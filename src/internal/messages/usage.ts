@@ -10,6 +10,11 @@ export class Meter {
   /** Whether what was written has been counted to its end: at the beginning it is a guess. */
   private final = false
 
+  /** Whether the model wrote something, by the server's count. */
+  get wrote(): boolean {
+    return (this.counts["output_tokens"] ?? 0) > 0
+  }
+
   /** Takes counts, which are cumulative: later ones hold, but for a zero. `final` where the answer is written. */
   read(value: unknown, final: boolean): void {
     const fields = usage.fieldsOf(value)

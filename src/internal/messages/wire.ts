@@ -16,11 +16,19 @@ export interface Block extends Schema.Schema.Type<typeof Block> {}
 
 const StopDetails = Schema.Struct({ category: maybe(Schema.String), explanation: maybe(Schema.String) })
 
-const Message = Schema.Struct({
-  model: maybe(Schema.String),
-  content: maybe(Schema.Array(Block)),
+const Stop = Schema.Struct({
   stop_reason: maybe(Schema.String),
-  stop_details: Schema.optional(Schema.Unknown),
+  stop_sequence: maybe(Schema.String),
+  stop_details: Schema.optional(Schema.Unknown)
+})
+
+/** Why the model stopped. */
+export interface Stop extends Schema.Schema.Type<typeof Stop> {}
+
+const Message = Schema.Struct({
+  ...Stop.fields,
+  model: Schema.optional(Schema.Unknown),
+  content: maybe(Schema.Array(Block)),
   // Read apart: a count that makes no sense must not cost the text beside it.
   usage: Schema.optional(Schema.Unknown)
 })
@@ -28,12 +36,8 @@ const Message = Schema.Struct({
 /** An answer: all of it, or its head. */
 export interface Message extends Schema.Schema.Type<typeof Message> {}
 
-/** Decodes an answer in one piece. */
-export const decodeMessage: (json: unknown) => Option.Option<Message> = Schema.decodeUnknownOption(
-  Schema.Struct({ ...Message.fields, content: Schema.Array(Block) })
-)
-
-const index = Schema.Number
+// Some servers leave it out where there is but one block.
+const index = maybe(Schema.Number)
 
 const Event = Schema.Union(
   Schema.Struct({ type: Schema.Literal("message_start"), message: Message }),
@@ -51,13 +55,11 @@ const Event = Schema.Union(
   Schema.Struct({ type: Schema.Literal("content_block_stop"), index }),
   Schema.Struct({
     type: Schema.Literal("message_delta"),
-    delta: Schema.Struct({
-      stop_reason: maybe(Schema.String),
-      stop_details: Schema.optional(Schema.Unknown)
-    }),
+    delta: maybe(Stop),
     usage: Schema.optional(Schema.Unknown)
   }),
-  Schema.Struct({ type: Schema.Literal("message_stop") })
+  Schema.Struct({ type: Schema.Literal("message_stop") }),
+  Schema.Struct({ ...Message.fields, type: Schema.Literal("message"), content: Schema.Array(Block) })
 )
 
 /** An event of a stream. */

@@ -1,5 +1,6 @@
 import type * as AIResult from "../../../AIResult.js"
 import type * as AITask from "../../../AITask.js"
+import * as toolArguments from "../../toolArguments.js"
 import type { Identity, Question, Writer } from "../dialect.js"
 import type { Problem } from "../problem.js"
 import { summary } from "../summary.js"
@@ -17,12 +18,18 @@ const usage = ({ usage }: AIResult.AIResult): Json => ({
 const toolCall = (call: AITask.ToolCall): Json => ({
   id: call.id,
   type: "function",
-  function: { name: call.name, arguments: call.arguments }
+  function: { name: call.name, arguments: toolArguments.text(call.arguments) }
 })
 
 const idOf = ({ id }: Identity): string => `chatcmpl-${id}`
 
 const secondsOf = ({ createdAt }: Identity): number => Math.floor(createdAt / 1000)
+
+/** Why the model stopped; in the provider's own word besides, where it has another one. */
+const stopped = ({ finishReason, rawFinishReason }: AIResult.AIResult): Json => ({
+  finish_reason: finishReason,
+  ...(rawFinishReason === undefined ? {} : { native_finish_reason: rawFinishReason })
+})
 
 /** The whole answer. */
 export const answer = (identity: Identity, result: AIResult.AIResult): Json => ({
@@ -40,7 +47,7 @@ export const answer = (identity: Identity, result: AIResult.AIResult): Json => (
         refusal: null,
         ...(result.toolCalls.length === 0 ? {} : { tool_calls: result.toolCalls.map(toolCall) })
       },
-      finish_reason: result.finishReason,
+      ...stopped(result),
       logprobs: null
     }
   ],
@@ -71,8 +78,8 @@ export const writer = (identity: Identity, { includeUsage }: Question): Writer =
         ? chunk(`{"content":${JSON.stringify(event.text)}}`)
         : chunk(JSON.stringify({ tool_calls: [{ index: calls++, ...toolCall(event.call) }] })),
     end: (result) => {
-      const reason = JSON.stringify(result.finishReason)
-      const last = `${head}{},"logprobs":null,"finish_reason":${reason}}],"saga":${JSON.stringify(summary(result))}${noUsage}}\n\n`
+      const reason = JSON.stringify(stopped(result)).slice(1)
+      const last = `${head}{},"logprobs":null,${reason}],"saga":${JSON.stringify(summary(result))}${noUsage}}\n\n`
       const counted = JSON.stringify(usage(result))
       return includeUsage
         ? `${last}data: ${common}${JSON.stringify(result.model)},"choices":[],"usage":${counted}}\n\n${done}`

@@ -2,6 +2,7 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type * as AITask from "../../../AITask.js"
 import type { InvalidArgumentError } from "../../../InvalidArgument.js"
+import * as toolArguments from "../../toolArguments.js"
 import * as validation from "../../validation.js"
 import type { Question } from "../dialect.js"
 import * as parameters from "../parameters.js"
@@ -23,6 +24,12 @@ const UserMessage = Schema.Struct({
   content: Schema.Union(Schema.String, Schema.NonEmptyArray(Schema.Union(TextPart, ImagePart)))
 })
 
+const Called = Schema.Struct({
+  name: Schema.NonEmptyString,
+  // Clients send back what they got of a tool without parameters, and some what they parsed.
+  arguments: maybe(Schema.Union(Schema.String, Schema.Record({ key: Schema.String, value: Schema.Unknown })))
+})
+
 const AssistantMessage = Schema.Struct({
   role: Schema.Literal("assistant"),
   content: maybe(Texts),
@@ -31,7 +38,7 @@ const AssistantMessage = Schema.Struct({
       Schema.Struct({
         id: Schema.NonEmptyString,
         type: Schema.Literal("function"),
-        function: Schema.Struct({ name: Schema.NonEmptyString, arguments: Schema.String })
+        function: Called
       })
     )
   ),
@@ -132,6 +139,18 @@ const decode = validation.decoder("", Body)
 const joined = (content: string | ReadonlyArray<{ readonly text: string }>): string =>
   typeof content === "string" ? content : content.map(({ text }) => text).join("")
 
+const toolCall = ({
+  function: called,
+  id
+}: {
+  readonly id: string
+  readonly function: typeof Called.Type
+}) => ({
+  id,
+  name: called.name,
+  arguments: toolArguments.text(toolArguments.piece(called.arguments))
+})
+
 const messageOf = (message: Exclude<Message, { role: "system" | "developer" }>): unknown => {
   switch (message.role) {
     case "user":
@@ -149,7 +168,7 @@ const messageOf = (message: Exclude<Message, { role: "system" | "developer" }>):
       return {
         role: "assistant",
         content: joined(message.content ?? ""),
-        ...(calls.length === 0 ? {} : { toolCalls: calls.map((call) => ({ id: call.id, ...call.function })) })
+        ...(calls.length === 0 ? {} : { toolCalls: calls.map(toolCall) })
       }
     }
     case "tool":

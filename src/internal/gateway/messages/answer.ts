@@ -15,6 +15,24 @@ const stopReasons = {
   other: "pause_turn"
 } as const
 
+/** What the API itself says, of the provider's own words. */
+const own: ReadonlyMap<string | undefined, AIResult.AIResult["finishReason"]> = new Map([
+  ["end_turn", "stop"],
+  ["stop_sequence", "stop"],
+  ["pause_turn", "other"]
+])
+
+/** Why the model stopped. */
+const stopped = ({ finishReason, rawFinishReason, stopSequence }: AIResult.AIResult) => ({
+  stop_reason:
+    stopSequence !== undefined && finishReason === "stop"
+      ? "stop_sequence"
+      : rawFinishReason !== undefined && own.get(rawFinishReason) === finishReason
+        ? rawFinishReason
+        : stopReasons[finishReason],
+  stop_sequence: stopSequence ?? null
+})
+
 const usage = ({ usage }: AIResult.AIResult): Json => ({
   input_tokens: Math.max(0, usage.inputTokens - usage.cacheReadTokens - usage.cacheWriteTokens),
   output_tokens: usage.outputTokens,
@@ -26,8 +44,7 @@ const message = ({ id }: Identity, model: string): Json => ({
   id: `msg_${id}`,
   type: "message",
   role: "assistant",
-  model,
-  stop_sequence: null
+  model
 })
 
 const toolUse = (call: AITask.ToolCall, given: unknown): Json => ({
@@ -44,7 +61,7 @@ export const answer = (identity: Identity, result: AIResult.AIResult): Json => (
     ...(result.text === "" ? [] : [{ type: "text", text: result.text }]),
     ...result.toolCalls.map((call) => toolUse(call, input(call.arguments)))
   ],
-  stop_reason: stopReasons[result.finishReason],
+  ...stopped(result),
   usage: usage(result)
 })
 
@@ -55,6 +72,8 @@ const named = (type: string, fields: Json): string =>
 /** A piece of text up to the text: written once for a block. */
 const textDeltaOf = (index: number): string =>
   `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":{"type":"text_delta","text":`
+
+const notYet = { stop_reason: null, stop_sequence: null }
 
 const nothingYet = {
   input_tokens: 0,
@@ -83,7 +102,7 @@ export const writer = (identity: Identity): Writer => {
       if (began) return ""
       began = true
       return named("message_start", {
-        message: { ...message(identity, model), content: [], stop_reason: null, usage: nothingYet }
+        message: { ...message(identity, model), content: [], ...notYet, usage: nothingYet }
       })
     },
     event: (event) => {
@@ -105,7 +124,7 @@ export const writer = (identity: Identity): Writer => {
       [
         close(),
         named("message_delta", {
-          delta: { stop_reason: stopReasons[result.finishReason], stop_sequence: null },
+          delta: stopped(result),
           usage: usage(result),
           saga: summary(result)
         }),

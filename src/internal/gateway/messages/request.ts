@@ -1,6 +1,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { InvalidArgumentError } from "../../../InvalidArgument.js"
+import * as toolArguments from "../../toolArguments.js"
 import * as validation from "../../validation.js"
 import type { Question } from "../dialect.js"
 import * as parameters from "../parameters.js"
@@ -129,7 +130,13 @@ const messagesOf = ({ content, role }: Message): ReadonlyArray<unknown> => {
   if (role === "assistant") {
     const toolCalls = content.flatMap((block) =>
       block.type === "tool_use"
-        ? [{ id: block.id, name: block.name, arguments: JSON.stringify(block.input ?? {}) }]
+        ? [
+            {
+              id: block.id,
+              name: block.name,
+              arguments: toolArguments.text(toolArguments.piece(block.input))
+            }
+          ]
         : []
     )
     return [{ role, content: texts.join(""), ...(toolCalls.length === 0 ? {} : { toolCalls }) }]
