@@ -18,6 +18,17 @@ export type Body = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClie
 /** A client whose requests end with a scope. */
 export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError, Scope.Scope>
 
+/** Requests made in this context go to no other address than theirs. */
+export const unredirected = <R>(context: Context.Context<R>): Context.Context<R> =>
+  Context.merge(
+    context,
+    Context.make(FetchHttpClient.RequestInit, {
+      ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
+      // Of the platform's clients fetch alone follows: it would take keys and prompts to another server.
+      redirect: "manual"
+    })
+  )
+
 /**
  * A client whose requests end with the scope that they are made in, and go to no other address than theirs.
  * The named headers don't show in spans, and the ids of our spans aren't sent to the provider.
@@ -27,15 +38,7 @@ export const scoped = (client: HttpClient.HttpClient, secretHeaders: ReadonlyArr
     HttpClient.transformResponse((response) =>
       Effect.withFiberRuntime<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>(
         (fiber) => {
-          const init = Context.getOption(
-            fiber.getFiberRef(FiberRef.currentContext),
-            FetchHttpClient.RequestInit
-          )
-          const sent = Effect.provideService(response, FetchHttpClient.RequestInit, {
-            ...Option.getOrUndefined(init),
-            // Of the platform's clients fetch alone follows: it would take keys and prompts to another server.
-            redirect: "manual"
-          })
+          const sent = Effect.mapInputContext(response, unredirected<never>)
           // Where no spans are made there is nothing to keep out of them.
           return fiber.getFiberRef(FiberRef.currentTracerEnabled) ? discreet(sent, secretHeaders) : sent
         }
@@ -52,7 +55,7 @@ export const isRedirect = (status: number): boolean => status === 0 || (status >
  * secret is left out: user, query and fragment.
  */
 export const redirectOf = (
-  { headers, status }: HttpClientResponse.HttpClientResponse,
+  { headers, status }: Pick<HttpClientResponse.HttpClientResponse, "headers" | "status">,
   url: string
 ): string | undefined => {
   if (!isRedirect(status)) return undefined

@@ -357,7 +357,8 @@ describe("what a provider says of its limits", () => {
         [claudes, undefined],
         [usedUp, 9000],
         [{ ...usedUp, "retry-after": "2" }, 2000],
-        [{ ...usedUp, "retry-after": "0" }, 0]
+        // No wait: what is used up says when it isn't any more.
+        [{ ...usedUp, "retry-after": "0" }, 9000]
       ] as const) {
         const error = yield* messages.failure(messages.json(429, messages.error("rate_limit_error"), headers))
         assert.strictEqual(error._tag === "RateLimitError" ? error.retryAfterMs : Number.NaN, retryAfterMs)

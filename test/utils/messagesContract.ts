@@ -235,7 +235,7 @@ const within200: ReadonlyArray<EngineContract.ErrorRow> = [
   within("not_found_error", { _tag: "ModelNotFoundError" }),
   within("request_too_large", invalid),
   within("invalid_request_error", invalid),
-  within("invalid_request_error", tooLong, "prompt is too long"),
+  within("invalid_request_error", tooLong, "prompt is too long: "),
   within("timeout_error", late),
   {
     name: "a refusal",

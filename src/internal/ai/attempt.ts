@@ -16,6 +16,7 @@ import type * as AIProvider from "../../AIProvider.js"
 import type * as AITask from "../../AITask.js"
 import * as EngineError from "../../EngineError.js"
 import * as ReasoningEngine from "../../ReasoningEngine.js"
+import * as http from "../http.js"
 import { wordsOf } from "../httpEngine.js"
 import { Answer } from "./answer.js"
 import { encode } from "./encode.js"
@@ -118,7 +119,9 @@ export const make = (
         (description) => new EngineError.InputValidationError({ provider, description })
       ))
     const ambient = Effect.context<never>()
-    const context = yield* settings.configure === undefined ? ambient : settings.configure(task)(ambient)
+    const context = http.unredirected(
+      yield* settings.configure === undefined ? ambient : settings.configure(task)(ambient)
+    )
     const next =
       asked.responseFormat.type === "text" && settings.streams(mode)
         ? yield* streamed(model, asked, context)

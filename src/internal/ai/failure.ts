@@ -6,6 +6,7 @@ import type * as AIProvider from "../../AIProvider.js"
 import * as EngineError from "../../EngineError.js"
 import * as failure from "../failure.js"
 import { kindOf } from "../failure/kindOf.js"
+import * as http from "../http.js"
 import * as httpEngine from "../httpEngine.js"
 import * as httpError from "../httpError.js"
 import * as rateLimitHeaders from "../rateLimitHeaders.js"
@@ -54,11 +55,14 @@ const ofResponse = (
   const headers = Headers.unsafeFromRecord(response.headers)
   // Whose headers they are isn't known; their names tell.
   const quotas = { ...rateLimitHeaders.openAI(headers, now), ...rateLimitHeaders.anthropic(headers, now) }
+  const redirect = http.redirectOf({ headers, status: response.status }, request.url)
   const said =
-    reason === "StatusCode"
-      ? failure.fromBody(body, response.status)
-      : // Its body couldn't be read to its end.
-        failure.ofKind("cut", "")
+    redirect !== undefined
+      ? { ...failure.ofKind("model", redirect), status: response.status }
+      : reason === "StatusCode"
+        ? failure.fromBody(body, response.status)
+        : // Its body couldn't be read to its end.
+          failure.ofKind("cut", "")
   return failure.toEngineError(said, {
     kindOf,
     provider,
