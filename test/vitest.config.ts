@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 import { Summary } from "./utils/Summary.js"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -22,11 +23,23 @@ const processes = [
   "test/Storm.test.ts",
   "test/auth/TokenStoreProcesses.test.ts",
   "test/cli/{Killed,bin}.test.ts",
-  "test/docs.test.ts",
-  "test/examples.test.ts",
   "test/gateway/Page.test.ts",
-  "test/reference.test.ts"
+  "test/{docs,examples,reference}.test.ts"
 ]
+
+/** Few tests that take long. */
+const long = /\/(Storm|Contract|EngineContract|Simulation|ProviderRouter\.\w+)\.test\.ts$/
+
+/** Begins with what takes long, so that no processor is idle at the end: a first run knows no times yet. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+    const sorted = await super.sort(files)
+    return [
+      ...sorted.filter(({ moduleId }) => long.test(moduleId)),
+      ...sorted.filter(({ moduleId }) => !long.test(moduleId))
+    ]
+  }
+}
 
 export default defineConfig({
   root,
@@ -68,6 +81,7 @@ export default defineConfig({
         maxForks: availableParallelism()
       }
     },
+    sequence: { sequencer: LongestFirst },
     // The summary of the runner itself comes last.
     reporters: [new Summary(), "default"],
     coverage: {
