@@ -21,7 +21,7 @@ const open = GraphServer.stream(RawServer.send(first))
 const helloEvents = [ReasoningEngine.textDelta("Hello"), ...ending("Hello")]
 
 const closesSoon = (server: GraphServer.GraphServer, request: number) =>
-  Effect.map(Effect.timeoutOption(server.closed(request), "100 millis"), Option.isSome)
+  Effect.map(Effect.timeoutOption(server.closed(request), "1 second"), Option.isSome)
 
 describe.each(clients)("Copilot over %s", (_, client) => {
   it.scopedLive("gives the text in both deliveries", () =>

@@ -54,7 +54,7 @@ describe.each(clients)("OpenAICompatible over %s", (_, client) => {
       const fiber = yield* Effect.fork(attempts.events(yield* engine(server.url), yield* streaming))
       yield* server.received(0)
       yield* Fiber.interrupt(fiber)
-      assert.isTrue(Option.isSome(yield* Effect.timeoutOption(server.closed(0), "100 millis")))
+      assert.isTrue(Option.isSome(yield* Effect.timeoutOption(server.closed(0), "1 second")))
     }).pipe(Effect.provide(client))
   )
 
