@@ -23,6 +23,7 @@ const tools = "gives tool calls, whole and in their order"
 const secret = "tells no key and nothing of the task in an error, a log or a span"
 const counts = "counts as the provider does: the last count is the truth"
 const uncounted = "never tells as counted what the provider didn't count"
+const redirects = "follows no redirect, and tells where it goes"
 const rows = ["fails with AuthenticationError: 401", "fails with RateLimitError: 429"] as const
 
 /** Laws that take long: looked at where they are expected to be broken, and for the engine without flaws. */
@@ -48,6 +49,7 @@ const caught: ReadonlyArray<readonly [Flaw, ReadonlyArray<string>]> = [
   ["decodes each chunk alone", [split]],
   ["drops blanks when streamed", [text]],
   ["finishes twice", [text]],
+  ["follows redirects", [redirects]],
   ["forgets retry-after", [rows[1]]],
   ["ignores the cancel", [asWritten, interrupted]],
   ["leaks the key in a log", [secret]],
@@ -60,7 +62,7 @@ const caught: ReadonlyArray<readonly [Flaw, ReadonlyArray<string>]> = [
   ["shares its prompt", [concurrent]],
   ["swallows a cut", [ends]],
   ["swallows a reset", [breaks, ends]],
-  ["takes every failure for the server's", rows],
+  ["takes every failure for the server's", [...rows, redirects]],
   ["truncates", [megabyte]]
 ]
 

@@ -1,4 +1,5 @@
 /** An engine of the simplest wire, JSON lines, that obeys the contract, and flaws that break it. */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Effect from "effect/Effect"
@@ -22,6 +23,7 @@ export type Flaw =
   | "dies"
   | "drops blanks when streamed"
   | "finishes twice"
+  | "follows redirects"
   | "forgets retry-after"
   | "ignores the cancel"
   | "leaks the key in a log"
@@ -72,8 +74,9 @@ const make = (baseUrl: string, flaw: Flaw | undefined) =>
     const failed = (
       status: number,
       said: string,
-      retryAfter: string | undefined
+      headers: Readonly<Record<string, string>>
     ): EngineError.EngineError => {
+      const { location, "retry-after": retryAfter } = headers
       const common = {
         provider,
         status,
@@ -84,6 +87,10 @@ const make = (baseUrl: string, flaw: Flaw | undefined) =>
       }
       if (flaw === "takes every failure for the server's") {
         return new EngineError.TransientError({ ...common, reason: "server" })
+      }
+      if (location !== undefined) {
+        const { origin, pathname } = new URL(location, baseUrl)
+        return new EngineError.ModelNotFoundError({ ...common, description: `moved to ${origin}${pathname}` })
       }
       if (status === 401) return new EngineError.AuthenticationError(common)
       if (status === 429) {
@@ -110,7 +117,10 @@ const make = (baseUrl: string, flaw: Flaw | undefined) =>
           HttpClientRequest.post(baseUrl).pipe(
             HttpClientRequest.bearerToken(key),
             HttpClientRequest.bodyUnsafeJson({ prompt }),
-            client.execute
+            client.execute,
+            Effect.provideService(FetchHttpClient.RequestInit, {
+              redirect: flaw === "follows redirects" ? "follow" : "manual"
+            })
           )
         ),
         Effect.mapError(() => network()),
@@ -122,7 +132,7 @@ const make = (baseUrl: string, flaw: Flaw | undefined) =>
               const span = yield* Effect.orDie(Effect.currentSpan)
               span.event(said, 0n)
             }
-            return yield* failed(response.status, said, response.headers["retry-after"])
+            return yield* failed(response.status, said, response.headers)
           })
         )
       )
