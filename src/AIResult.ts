@@ -62,7 +62,7 @@ export const Attempt = Schema.Struct({
   /** What it cost in USD; none when the price is unknown and something was used. */
   cost: Schema.OptionFromNullOr(Usd.Usd),
   /** `provider` where its cost is what the provider says that it bills; absent where the engine's price says it. */
-  costSource: Schema.optionalWith(CostSource, { exact: true }),
+  costSource: Schema.optional(CostSource),
   /** When it began, in milliseconds of the Clock. */
   startedAt: Schema.Number,
   /** Milliseconds until it ended. */
@@ -101,9 +101,9 @@ export const AIResult = Schema.Struct({
   toolCalls: Schema.Array(AITask.ToolCall),
   finishReason: Schema.Literal("stop", "length", "tool_calls", "other"),
   /** The finish reason in the provider's own word (`end_turn`, `eos`), where it has another one. */
-  rawFinishReason: Schema.optionalWith(Schema.String, { exact: true }),
+  rawFinishReason: Schema.optional(Schema.String),
   /** The stop sequence that the model stopped at, where the provider says which. */
-  stopSequence: Schema.optionalWith(Schema.String, { exact: true }),
+  stopSequence: Schema.optional(Schema.String),
   /** Who answered; after a resumed cut, who finished the answer. */
   provider: AIProvider.AIProvider,
   model: Schema.String,
@@ -112,7 +112,7 @@ export const AIResult = Schema.Struct({
   /** USD for all attempts together, failed ones included; none when one of them is unknown. */
   cost: Schema.OptionFromNullOr(Usd.Usd),
   /** `provider` where all of its cost is what providers say that they bill. */
-  costSource: Schema.optionalWith(CostSource, { exact: true }),
+  costSource: Schema.optional(CostSource),
   /** Milliseconds for the whole call, waits included. */
   durationMs: Schema.Number,
   /** Milliseconds until the first content of the answer was there; none when it is empty. */

@@ -93,7 +93,7 @@ export const UserMessage = Schema.Struct({
 export const AssistantMessage = Schema.Struct({
   role: Schema.Literal("assistant"),
   content: Schema.String,
-  toolCalls: Schema.optionalWith(Schema.Array(ToolCall), { exact: true })
+  toolCalls: Schema.optional(Schema.Array(ToolCall))
 })
 
 /**
@@ -138,7 +138,7 @@ export const Tool = Schema.Struct({
       description: "a tool name (letters, digits, _ and -, 1 to 64)"
     })
   ),
-  description: Schema.optionalWith(Schema.String, { exact: true }),
+  description: Schema.optional(Schema.String),
   /** JSON Schema of the arguments. */
   parameters: JsonObject
 })
@@ -188,8 +188,6 @@ const positiveInt = (what: string) =>
     })
   )
 
-const exact = { exact: true } as const
-
 /**
  * The fields of a task as a caller gives them, in code or as JSON.
  *
@@ -198,45 +196,44 @@ const exact = { exact: true } as const
  */
 export const Options = Schema.Struct({
   /** Names the task in results, logs and feedback; made up by the orchestrator when absent. */
-  id: Schema.optionalWith(Schema.NonEmptyString, exact),
+  id: Schema.optional(Schema.NonEmptyString),
   /** A single user message. Either this or `messages`. */
-  prompt: Schema.optionalWith(Text, exact),
+  prompt: Schema.optional(Text),
   /** The conversation so far, oldest first. Either this or `prompt`. */
-  messages: Schema.optionalWith(Schema.NonEmptyArray(Message), exact),
+  messages: Schema.optional(Schema.NonEmptyArray(Message)),
   /** Instructions above the conversation. */
-  systemPrompt: Schema.optionalWith(Text, exact),
+  systemPrompt: Schema.optional(Text),
   /** `complete` (the default) or `streaming`: what `execute` returns. */
-  mode: Schema.optionalWith(Mode, exact),
+  mode: Schema.optional(Mode),
   /** The provider to ask first. The orchestrator overrides it unless `pinned`. */
-  provider: Schema.optionalWith(AIProvider.AIProvider, exact),
+  provider: Schema.optional(AIProvider.AIProvider),
   /** Keeps `provider` as the first to be asked, whatever the strategy says. */
-  pinned: Schema.optionalWith(Schema.Boolean, exact),
+  pinned: Schema.optional(Schema.Boolean),
   /** The most tokens to write. */
-  maxTokens: Schema.optionalWith(positiveInt("a number of tokens"), exact),
+  maxTokens: Schema.optional(positiveInt("a number of tokens")),
   /** 0 (the likeliest word) to 2. */
-  temperature: Schema.optionalWith(between(0, 2), exact),
+  temperature: Schema.optional(between(0, 2)),
   /** The share of probability that words are drawn from, 0 to 1. */
-  topP: Schema.optionalWith(between(0, 1), exact),
+  topP: Schema.optional(between(0, 1)),
   /** Texts that end the answer. */
-  stop: Schema.optionalWith(Schema.NonEmptyArray(Schema.NonEmptyString), exact),
-  tools: Schema.optionalWith(Schema.NonEmptyArray(Tool), exact),
-  toolChoice: Schema.optionalWith(ToolChoice, exact),
-  responseFormat: Schema.optionalWith(ResponseFormat, exact),
+  stop: Schema.optional(Schema.NonEmptyArray(Schema.NonEmptyString)),
+  tools: Schema.optional(Schema.NonEmptyArray(Tool)),
+  toolChoice: Schema.optional(ToolChoice),
+  responseFormat: Schema.optional(ResponseFormat),
   /** On whose behalf: for accounting, budgets and per-user sign-in. */
-  userId: Schema.optionalWith(Schema.NonEmptyString, exact),
+  userId: Schema.optional(Schema.NonEmptyString),
   /** With which of the caller's keys, by its name and never the key itself: for accounting and budgets. */
-  keyId: Schema.optionalWith(Schema.NonEmptyString, exact),
+  keyId: Schema.optional(Schema.NonEmptyString),
   /** Milliseconds for the whole call, above 0; the routing policy's default when absent. */
-  timeoutMs: Schema.optionalWith(
+  timeoutMs: Schema.optional(
     Schema.Number.pipe(
       Schema.filter((n) => n > 0 && n <= 2_147_483_647, {
         description: "milliseconds above 0 (at most 2147483647)"
       })
-    ),
-    exact
+    )
   ),
   /** Labels of the caller's own; carried through, never read. */
-  metadata: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), exact)
+  metadata: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String }))
 }).pipe(
   Schema.filter((task) => {
     if (task.prompt === undefined && task.messages === undefined) {

@@ -48,7 +48,7 @@ export interface Acceptance {
   readonly name: string
   readonly accept: (evidence: Evidence) => Effect.Effect<Option.Option<AIResult>>
   /** Whether it may accept anything for a task: where not, cheap providers aren't asked. Always when absent. */
-  readonly applies?: (task: AITask.AITask) => boolean
+  readonly applies?: ((task: AITask.AITask) => boolean) | undefined
 }
 
 /**

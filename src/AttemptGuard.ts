@@ -7,11 +7,12 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as AIResult from "./AIResult.js"
 import type * as AITask from "./AITask.js"
 import type { BudgetError } from "./BudgetExceeded.js"
 import type { EngineError } from "./EngineError.js"
+import { inTurn } from "./internal/inTurn.js"
 import type * as ReasoningEngine from "./ReasoningEngine.js"
 
 /**
@@ -47,15 +48,15 @@ export type Refusal = EngineError | BudgetError
  */
 export interface Permit {
   /** The most tokens that may be written, where the guard bounds them. */
-  readonly maxTokens?: number
+  readonly maxTokens?: number | undefined
   /** Stands around the attempt: the place for a span. Run once, when all guards have let it in. */
-  readonly around?: <A, E>(attempt: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  readonly around?: (<A, E>(attempt: Effect.Effect<A, E>) => Effect.Effect<A, E>) | undefined
   /** The provider's first content, or its first other sign of work, is there. */
-  readonly began?: () => void
+  readonly began?: (() => void) | undefined
   /** What the provider says of its limits. */
-  readonly told?: (limits: ReasoningEngine.RateLimitsEvent) => void
+  readonly told?: ((limits: ReasoningEngine.RateLimitsEvent) => void) | undefined
   /** The provider says that its answer is whole. */
-  readonly finished?: (finish: ReasoningEngine.Finish) => void
+  readonly finished?: ((finish: ReasoningEngine.Finish) => void) | undefined
   /** The attempt has ended, however it did. */
   readonly settle: (attempt: AIResult.Attempt) => Effect.Effect<void>
   /** The attempt wasn't made after all: another guard refused it. */
@@ -73,8 +74,66 @@ export interface Service {
   readonly admit: (asked: Asked) => Effect.Effect<Permit, Refusal>
 }
 
+const join = (permits: ReadonlyArray<Permit>): Permit => {
+  const [only] = permits
+  if (permits.length === 1 && only !== undefined) return only
+  const maxTokens = permits.reduce(
+    (least, permit) => Math.min(least, permit.maxTokens ?? least),
+    Number.POSITIVE_INFINITY
+  )
+  return {
+    maxTokens: maxTokens === Number.POSITIVE_INFINITY ? undefined : maxTokens,
+    around: (attempt) =>
+      permits.reduce((inner, { around }) => (around === undefined ? inner : around(inner)), attempt),
+    began: () => {
+      for (const { began } of permits) began?.()
+    },
+    told: (limits) => {
+      for (const { told } of permits) told?.(limits)
+    },
+    finished: (finish) => {
+      for (const { finished } of permits) finished?.(finish)
+    },
+    settle: (attempt) => inTurn(permits, ({ settle }) => settle(attempt)),
+    withdraw: inTurn(permits, ({ withdraw }) => withdraw)
+  }
+}
+
 /**
- * A guard of the user's own. It is asked last.
+ * Several guards as one. They are asked in their order; when one refuses the attempt, those that let it in
+ * before withdraw. The least `maxTokens` holds, and a later guard's `around` stands around an earlier one's.
+ * A context has room for one guard of the user's own: where there are several, this joins them.
+ *
+ * @since 1.0.0
+ * @category combinators
+ * @example
+ * ```ts
+ * import { AttemptGuard } from "arc-saga"
+ * import { Layer } from "effect"
+ *
+ * export const both = (hours: AttemptGuard.Service, region: AttemptGuard.Service) =>
+ *   Layer.succeed(AttemptGuard.AttemptGuard, AttemptGuard.all([hours, region]))
+ * ```
+ */
+export const all = (guards: ReadonlyArray<Service>): Service => ({
+  admit: (asked) =>
+    Effect.map(
+      guards.reduce<Effect.Effect<ReadonlyArray<Permit>, Refusal>>(
+        (before, guard) =>
+          Effect.flatMap(before, (permits) =>
+            Effect.tapErrorCause(
+              Effect.map(guard.admit(asked), (permit) => [...permits, permit]),
+              () => inTurn(permits, ({ withdraw }) => withdraw)
+            )
+          ),
+        Effect.succeed([])
+      ),
+      join
+    )
+})
+
+/**
+ * A guard of the user's own. It is asked last. There is one: {@link all} joins several.
  *
  * @since 0.1.0
  * @category tags

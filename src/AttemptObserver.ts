@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as AIResult from "./AIResult.js"
 import type * as AITask from "./AITask.js"
+import { inTurn } from "./internal/inTurn.js"
 
 /**
  * Sees every attempt once, when it has ended.
@@ -25,7 +26,26 @@ export interface Service {
 }
 
 /**
- * Sees every attempt once, when it has ended.
+ * Several observers as one: each sees every attempt, one after the other in their order. A context has room
+ * for one observer: where there are several, this joins them.
+ *
+ * @since 1.0.0
+ * @category combinators
+ * @example
+ * ```ts
+ * import { AttemptObserver } from "arc-saga"
+ * import { Layer } from "effect"
+ *
+ * export const both = (metrics: AttemptObserver.Service, audit: AttemptObserver.Service) =>
+ *   Layer.succeed(AttemptObserver.AttemptObserver, AttemptObserver.all([metrics, audit]))
+ * ```
+ */
+export const all = (observers: ReadonlyArray<Service>): Service => ({
+  observe: (attempt, task) => inTurn(observers, ({ observe }) => observe(attempt, task))
+})
+
+/**
+ * Sees every attempt once, when it has ended. There is one in a context: {@link all} joins several.
  *
  * @since 0.1.0
  * @category tags

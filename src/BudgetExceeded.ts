@@ -34,14 +34,14 @@ export class BudgetExceededError extends Schema.TaggedError<BudgetExceededError>
   budget: Schema.String,
   scope: Scope,
   /** The user or key whose budget it is; absent when it is everybody's. */
-  subject: Schema.optionalWith(Schema.String, { exact: true }),
+  subject: Schema.optional(Schema.String),
   unit: Unit,
   /** What the budget allows in its period, in USD or tokens. */
   limit: Schema.Number,
   /** What is left of it, reservations of calls under way taken off, in USD or tokens. */
   left: Schema.Number,
   /** What the call may cost at worst, in USD or tokens; absent when its provider's price isn't known. */
-  needed: Schema.optionalWith(Schema.Number, { exact: true }),
+  needed: Schema.optional(Schema.Number),
   /** When the next period begins, in milliseconds of the Clock. */
   resetsAt: Schema.Number
 }) {

@@ -29,8 +29,6 @@ import { type WorstCase, worstCase } from "./internal/worstCase.js"
 
 export { Budget, Period } from "./internal/budgets/budget.js"
 
-const exact = { exact: true } as const
-
 /**
  * Which budgets there are, and how calls are held against them.
  *
@@ -51,12 +49,12 @@ export const Options = Schema.Struct({
    * The tokens that the answer to a task may have that doesn't limit them itself; 4096 when absent. Without
    * a limit there is no most that a call can cost.
    */
-  maxOutputTokens: Schema.optionalWith(Tokens, exact),
+  maxOutputTokens: Schema.optional(Tokens),
   /**
    * What becomes of an attempt at a provider whose price isn't known, under a budget in USD: it is refused
    * (when absent), or allowed and counted as nothing.
    */
-  unpriced: Schema.optionalWith(Schema.Literal("refuse", "allow"), exact)
+  unpriced: Schema.optional(Schema.Literal("refuse", "allow"))
 })
 
 /**
@@ -74,8 +72,8 @@ export interface Options extends Schema.Schema.Type<typeof Options> {}
  * @category models
  */
 export interface Subject {
-  readonly userId?: string
-  readonly keyId?: string
+  readonly userId?: string | undefined
+  readonly keyId?: string | undefined
 }
 
 /**

@@ -26,6 +26,7 @@ import type { InvalidArgumentError } from "./InvalidArgument.js"
 import * as books from "./internal/cascadeBooks.js"
 import * as ids from "./internal/ids.js"
 import * as log from "./internal/log.js"
+import { given } from "./internal/options.js"
 import * as validation from "./internal/validation.js"
 import * as ProviderRouter from "./ProviderRouter.js"
 import * as ReasoningEngine from "./ReasoningEngine.js"
@@ -72,7 +73,7 @@ export interface Options {
   readonly last: string
   readonly accept: Acceptance.Acceptance
   /** Milliseconds for the whole of a task that says nothing, as in the routing policy; 30,000 when absent. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
 }
 
 /**
@@ -153,8 +154,8 @@ export const make = (
   CostOptimizer.CostOptimizer | ProviderRouter.ProviderRouter | ReasoningEngineRegistry
 > =>
   Effect.gen(function* () {
-    const { accept: acceptance, ...given } = options
-    const plan = yield* decode({ timeoutMs: RoutingPolicy.defaultLimits.timeoutMs, ...given })
+    const { accept: acceptance, ...own } = options
+    const plan = yield* decode({ timeoutMs: RoutingPolicy.defaultLimits.timeoutMs, ...given(own) })
     const optimizer = yield* CostOptimizer.CostOptimizer
     const router = yield* ProviderRouter.ProviderRouter
     const registry = yield* ReasoningEngineRegistry

@@ -77,7 +77,7 @@ const count = (what: string, value: number) => number(`${what} (a whole number a
 const millis = (value: number) => number("milliseconds (a number above 0)", isMillis, value)
 
 interface Wait {
-  readonly maxOpenMs?: number
+  readonly maxOpenMs?: number | undefined
   readonly openMs: number
 }
 
@@ -92,9 +92,8 @@ const capped = ({ maxOpenMs, openMs }: Wait, usualMs: number) => ({
   maxOpenMs: maxOpenMs ?? Math.max(openMs, usualMs)
 })
 
-const longest = Schema.optionalWith(
-  Schema.Number.pipe(Schema.filter(isMillis, { description: "milliseconds (a number above 0)" })),
-  { exact: true }
+const longest = Schema.optional(
+  Schema.Number.pipe(Schema.filter(isMillis, { description: "milliseconds (a number above 0)" }))
 )
 
 const UserSettings = Schema.Struct({
@@ -131,7 +130,6 @@ export const Settings = Schema.Struct({
   probeMs: millis(15_000),
   /** The circuits of single users. */
   users: Schema.optionalWith(UserSettings, {
-    exact: true,
     default: () => ({ consecutiveFailures: 3, openMs: 30_000, maximum: 10_000 })
   })
 }).pipe(Schema.filter(cap))
@@ -144,7 +142,7 @@ export const Settings = Schema.Struct({
  */
 export interface Options extends Schema.Schema.Encoded<typeof Settings> {
   /** Which attempts count as failures of their provider; {@link isFailure} when absent. */
-  readonly isFailure?: (attempt: AIResult.Attempt) => boolean
+  readonly isFailure?: ((attempt: AIResult.Attempt) => boolean) | undefined
 }
 
 /** Milliseconds after which a call whose time ran out had waited long enough for any provider. */

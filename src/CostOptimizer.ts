@@ -15,6 +15,7 @@ import * as Schema from "effect/Schema"
 import * as AIProvider from "./AIProvider.js"
 import type * as AITask from "./AITask.js"
 import * as guards from "./internal/guards.js"
+import { given } from "./internal/options.js"
 import * as InvalidArgument from "./InvalidArgument.js"
 import * as ProviderMetrics from "./ProviderMetrics.js"
 import type { Strategy } from "./Strategy.js"
@@ -180,8 +181,8 @@ export const make = (
         ? Effect.map(Ref.get(state), ({ available, known }) => ({ known, ready: available, later: [] }))
         : Effect.flatMap(Ref.get(state), ({ available, known }) =>
             Effect.map(Clock.currentTimeMillis, (now) => {
-              const open = available.filter(({ provider }) => !outlook.closed(provider, task.userId, now))
-              const [ready, later] = Arr.partition(open, ({ provider }) => outlook.exhausted(provider, now))
+              const closed = available.filter(({ provider }) => !outlook.open(provider, task.userId, now))
+              const [ready, later] = Arr.partition(closed, ({ provider }) => outlook.exhausted(provider, now))
               const measured = (metrics: ProviderMetrics.ProviderMetrics) => outlook.measured(metrics, now)
               return { known, ready: ready.map(measured), later: later.map(measured) }
             })
@@ -205,10 +206,13 @@ export const make = (
         Ref.modify(state, (current): readonly [Change, State] => {
           const { known } = current
           const before = Array.from(known.values()).find(({ provider }) => provider === options.provider)
-          return Either.match(ProviderMetrics.make({ ...before, ...options }), {
-            onLeft: (error) => [error, current],
-            onRight: (metrics) => [Effect.void, stateOf(new Map(known).set(metrics.provider, metrics))]
-          })
+          return Either.match(
+            ProviderMetrics.make({ ...before, ...given(options), provider: options.provider }),
+            {
+              onLeft: (error) => [error, current],
+              onRight: (metrics) => [Effect.void, stateOf(new Map(known).set(metrics.provider, metrics))]
+            }
+          )
         })
       )
 

@@ -12,8 +12,6 @@ import * as Schema from "effect/Schema"
 import * as AIProvider from "./AIProvider.js"
 import { trusted } from "./internal/validation.js"
 
-const exact = { exact: true } as const
-
 /**
  * Milliseconds of the longest wait that is kept, a day: what a provider states beyond is taken for that, and no
  * call waits for it.
@@ -33,9 +31,9 @@ const Cause = Schema.transform(Schema.Defect, Schema.Unknown, {
 /** What a provider says of asking it again. */
 const again = {
   /** Milliseconds to wait as the provider states them, 0 or more; absent when it didn't say. */
-  retryAfterMs: Schema.optionalWith(Schema.NonNegative, exact),
+  retryAfterMs: Schema.optional(Schema.NonNegative),
   /** False where the provider says that asking it again is no use (`x-should-retry`): it isn't retried then. */
-  shouldRetry: Schema.optionalWith(Schema.Boolean, exact)
+  shouldRetry: Schema.optional(Schema.Boolean)
 }
 
 const common = {
@@ -44,11 +42,11 @@ const common = {
   /** What it said, or what was seen of it; at most some hundred characters. */
   description: Schema.String,
   /** The HTTP status, where there was an answer. */
-  status: Schema.optionalWith(Schema.Int, exact),
+  status: Schema.optional(Schema.Int),
   /** The provider's own id of the request, for its support. */
-  requestId: Schema.optionalWith(Schema.String, exact),
+  requestId: Schema.optional(Schema.String),
   /** The failure below, where there was one. */
-  cause: Schema.optionalWith(Cause, exact)
+  cause: Schema.optional(Cause)
 }
 
 /**
@@ -63,8 +61,8 @@ export const unchecked: Schema.MakeOptions = trusted
 interface Common {
   readonly provider: AIProvider.AIProvider
   readonly description: string
-  readonly status?: number
-  readonly requestId?: string
+  readonly status?: number | undefined
+  readonly requestId?: string | undefined
 }
 
 const tell = (error: Common, what: string, advice: string): string => {
@@ -84,7 +82,7 @@ export class AuthenticationError extends Schema.TaggedError<AuthenticationError>
 )("AuthenticationError", {
   ...common,
   /** The user whose sign-in or licence it is; absent when the credentials are the provider's, everybody's. */
-  userId: Schema.optionalWith(Schema.String, exact)
+  userId: Schema.optional(Schema.String)
 }) {
   override get message(): string {
     return this.userId === undefined

@@ -85,7 +85,7 @@ const count = (what: string, maximum: number, value: number) =>
         description: `${what} (a whole number from 1 to ${maximum})`
       })
     ),
-    { exact: true, default: () => value }
+    { default: () => value }
   )
 
 /**
@@ -100,7 +100,7 @@ export const Settings = Schema.Struct({
     Schema.Number.pipe(
       Schema.filter((n) => n > 0 && Number.isFinite(n), { description: "milliseconds (a number above 0)" })
     ),
-    { exact: true, default: () => 300_000 }
+    { default: () => 300_000 }
   ),
   /** The samples of a kind that are kept per provider, the latest; 256 when absent. */
   samples: count("a number of samples", 100_000, 256),
@@ -116,7 +116,7 @@ export const Settings = Schema.Struct({
  */
 export interface Options extends Schema.Schema.Encoded<typeof Settings> {
   /** Which attempts count as failures of their provider; {@link CircuitBreaker.isFailure} when absent. */
-  readonly isFailure?: (attempt: AIResult.Attempt) => boolean
+  readonly isFailure?: ((attempt: AIResult.Attempt) => boolean) | undefined
 }
 
 const decode = validation.decoder("LiveMetrics", Settings)

@@ -16,7 +16,7 @@ import type { AIResult } from "./AIResult.js"
 import type * as AITask from "./AITask.js"
 import { AnswerObserver } from "./AnswerObserver.js"
 import * as CostOptimizer from "./CostOptimizer.js"
-import { InvalidArgumentError } from "./InvalidArgument.js"
+import type { InvalidArgumentError } from "./InvalidArgument.js"
 import { tracingFromContext } from "./internal/guards.js"
 import * as ids from "./internal/ids.js"
 import * as log from "./internal/log.js"
@@ -24,7 +24,6 @@ import * as pulls from "./internal/pulls.js"
 import * as traced from "./internal/traced.js"
 import * as ProviderMetrics from "./ProviderMetrics.js"
 import * as ProviderRouter from "./ProviderRouter.js"
-import { QualityModel, type UnknownTaskError } from "./QualityModel.js"
 import { lacks, type ReasoningEngine } from "./ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "./ReasoningEngineRegistry.js"
 import type * as RoutingPolicy from "./RoutingPolicy.js"
@@ -55,17 +54,17 @@ export type SoleOrchestratorError = ProviderRouter.SoleRouteError | CostOptimize
  */
 export interface ServeOptions {
   /** Whether other providers are asked when the chosen one fails; true when absent. */
-  readonly useFallback?: boolean
+  readonly useFallback?: boolean | undefined
   /** By what the provider of this task is chosen; the orchestrator's strategy when absent. */
-  readonly strategy?: Strategy.Strategy
+  readonly strategy?: Strategy.Strategy | undefined
   /** Milliseconds for the call where neither the task nor the policy says, as RouteOptions have it. */
-  readonly defaultTimeoutMs?: number
+  readonly defaultTimeoutMs?: number | undefined
   /** Told who writes a streamed answer, as RoutingPolicy's RouteOptions say. */
-  readonly onCommit?: RoutingPolicy.RouteOptions["onCommit"]
+  readonly onCommit?: RoutingPolicy.RouteOptions["onCommit"] | undefined
 }
 
 type Sole = ServeOptions & { readonly useFallback: false }
-type Chained = ServeOptions & { readonly useFallback?: true }
+type Chained = ServeOptions & { readonly useFallback?: true | undefined }
 
 type Whole<E> = Effect.Effect<AIResult, E>
 type StreamError = OrchestratorError | SoleOrchestratorError | StreamInterruptedError
@@ -96,14 +95,6 @@ export interface Service {
     (task: AITask.AITask<"streaming">): Streamed<OrchestratorError>
     (task: AITask.AITask): Whole<OrchestratorError> | Streamed<OrchestratorError>
   }
-  /**
-   * Tells the quality model how good the answer to a task was, 0 to 1. Fails with an UnknownTaskError when
-   * the task isn't remembered, and with an InvalidArgumentError when there is no model or no such score.
-   */
-  readonly feedback: (
-    taskId: string,
-    score: number
-  ) => Effect.Effect<void, UnknownTaskError | InvalidArgumentError>
   /** Changes the strategy from the next task on; tasks under way keep theirs. */
   readonly updateStrategy: (strategy: Strategy.Strategy) => Effect.Effect<void>
   /** The strategy of the next task. */
@@ -129,7 +120,7 @@ export class MultiLLMOrchestrator extends Context.Tag("arc-saga/MultiLLMOrchestr
  */
 export interface Options {
   /** By what providers are chosen; `balanced` when absent. */
-  readonly strategy?: Strategy.Strategy
+  readonly strategy?: Strategy.Strategy | undefined
 }
 
 /** A task with its provider decided, and what the router has to know of the others. */
@@ -165,7 +156,6 @@ export const make = (
     const optimizer = yield* CostOptimizer.CostOptimizer
     const router = yield* ProviderRouter.ProviderRouter
     const registry = yield* ReasoningEngineRegistry
-    const model = Option.getOrUndefined(yield* Effect.serviceOption(QualityModel))
     const observer = Option.getOrUndefined(yield* Effect.serviceOption(AnswerObserver))
     const tracing = yield* tracingFromContext
     const current = yield* Ref.make(options.strategy ?? Strategy.balanced)
@@ -304,14 +294,6 @@ export const make = (
       complete,
       stream,
       execute,
-      feedback: (taskId, score) =>
-        model === undefined
-          ? new InvalidArgumentError({
-              subject: "MultiLLMOrchestrator",
-              field: "feedback",
-              reason: "there is no QualityModel that could learn from it: provide one to the orchestrator"
-            })
-          : model.feedback(taskId, score),
       updateStrategy: (strategy) =>
         Effect.zipRight(
           Ref.set(current, strategy),
@@ -362,11 +344,11 @@ export const layerFor = (options: {
    * What is known of each provider, in the order that breaks ties; the registered ones when absent. What
    * one costs, where it isn't given, is derived from the price of its engine.
    */
-  readonly providers?: ReadonlyArray<ProviderMetrics.Options>
+  readonly providers?: ReadonlyArray<ProviderMetrics.Options> | undefined
   /** By what providers are chosen; `balanced` when absent. */
-  readonly strategy?: Strategy.Strategy
+  readonly strategy?: Strategy.Strategy | undefined
   /** How tasks are routed; the default policy when absent. */
-  readonly policy?: RoutingPolicy.Options
+  readonly policy?: RoutingPolicy.Options | undefined
 }): Layer.Layer<MultiLLMOrchestrator, InvalidArgumentError, ReasoningEngineRegistry> => {
   const optimizer = Layer.effect(
     CostOptimizer.CostOptimizer,

@@ -11,8 +11,6 @@ import type * as InvalidArgument from "./InvalidArgument.js"
 import { share } from "./internal/quality/hash.js"
 import * as validation from "./internal/validation.js"
 
-const exact = { exact: true } as const
-
 /**
  * What came of asking one provider.
  *
@@ -29,16 +27,15 @@ export const Answered = Schema.Struct({
     Schema.filter((n) => Number.isFinite(n) && n >= 0, { description: "USD (a number from 0)" })
   ),
   /** The tokens that it wrote; from them the cost at other prices is predicted. */
-  outputTokens: Schema.optionalWith(
+  outputTokens: Schema.optional(
     Schema.Number.pipe(
       Schema.filter((n) => Number.isSafeInteger(n) && n >= 0, {
         description: "a number of tokens (a whole number from 0)"
       })
-    ),
-    exact
+    )
   ),
   /** The answer in the form in which answers are compared; empty when there is none to compare. */
-  answer: Schema.optionalWith(Schema.String, exact)
+  answer: Schema.optional(Schema.String)
 })
 
 /**
@@ -59,7 +56,7 @@ export const Outcome = Schema.Struct({
   id: Schema.NonEmptyString,
   /** The kind of task: qualities are kept within each kind. */
   family: Schema.NonEmptyString,
-  subject: Schema.optionalWith(Schema.String, exact),
+  subject: Schema.optional(Schema.String),
   /** The same for prompts that nearly repeat each other: they belong to one part of a split. */
   group: Schema.NonEmptyString,
   prompt: Schema.String,

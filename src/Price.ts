@@ -23,19 +23,17 @@ export const PerMillion = Schema.Number.pipe(
   })
 )
 
-const exact = { exact: true } as const
-
 const rates = {
   /** USD per million input tokens. */
   input: PerMillion,
   /** USD per million output tokens. */
   output: PerMillion,
   /** USD per million tokens read from the cache; absent: charged as input. */
-  cacheRead: Schema.optionalWith(PerMillion, exact),
+  cacheRead: Schema.optional(PerMillion),
   /** USD per million tokens written to the cache; absent: charged as input. */
-  cacheWrite: Schema.optionalWith(PerMillion, exact),
+  cacheWrite: Schema.optional(PerMillion),
   /** USD per million tokens written to the cache for an hour; absent: charged as other cache writes. */
-  cacheWrite1h: Schema.optionalWith(PerMillion, exact)
+  cacheWrite1h: Schema.optional(PerMillion)
 }
 
 const TierOptions = Schema.Struct({
@@ -60,7 +58,7 @@ export const Options = Schema.Struct({
    * What long requests are charged instead, as a whole: not only what is above the threshold, and their
    * output too. Of several that apply, the one with the highest threshold counts.
    */
-  tiers: Schema.optionalWith(Schema.Array(TierOptions), exact)
+  tiers: Schema.optional(Schema.Array(TierOptions))
 })
 
 /**

@@ -71,8 +71,6 @@ export interface Service {
  */
 export class PriceCatalog extends Context.Tag("arc-saga/PriceCatalog")<PriceCatalog, Service>() {}
 
-const exact = { exact: true } as const
-
 /**
  * What one knows of a model oneself.
  *
@@ -83,17 +81,16 @@ export const Options = Schema.Struct({
   /** The model, by the name that it is asked by. */
   model: Schema.NonEmptyString,
   /** The address of the API that it holds for; any when absent. */
-  baseUrl: Schema.optionalWith(Schema.NonEmptyString, exact),
+  baseUrl: Schema.optional(Schema.NonEmptyString),
   /** USD per million tokens; unknown when absent. */
-  price: Schema.optionalWith(Price.Options, exact),
+  price: Schema.optional(Price.Options),
   /** Tokens that the model can hold; unknown when absent. */
-  contextWindow: Schema.optionalWith(
+  contextWindow: Schema.optional(
     Schema.Number.pipe(
       Schema.filter((tokens) => Number.isSafeInteger(tokens) && tokens > 0, {
         description: "a number of tokens (a whole number above 0)"
       })
-    ),
-    exact
+    )
   )
 })
 

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "./AIProvider.js"
 import type * as InvalidArgument from "./InvalidArgument.js"
+import { type Given, given } from "./internal/options.js"
 import * as validation from "./internal/validation.js"
 import * as Price from "./Price.js"
 
@@ -33,19 +34,19 @@ const between = (what: string, maximum: number) =>
 export const ProviderMetrics = Schema.Struct({
   provider: AIProvider.AIProvider,
   /** USD per token; absent when unknown, which isn't 0: an unknown price ranks last. */
-  costPerToken: Schema.optionalWith(atLeastZero("USD per token"), { exact: true }),
+  costPerToken: Schema.optional(atLeastZero("USD per token")),
   /** The price list, for strategies that reckon what a task costs; absent when unknown. */
-  price: Schema.optionalWith(Price.Options, { exact: true }),
+  price: Schema.optional(Price.Options),
   /** Milliseconds that half of the answers take at most. */
   p50LatencyMs: atLeastZero("milliseconds"),
   /** Milliseconds that 99 % of the answers take at most. */
   p99LatencyMs: atLeastZero("milliseconds"),
   /** Milliseconds until the first content, of half of the answers at most; absent when unknown. */
-  p50FirstTokenMs: Schema.optionalWith(atLeastZero("milliseconds"), { exact: true }),
+  p50FirstTokenMs: Schema.optional(atLeastZero("milliseconds")),
   /** Milliseconds until the first content, of 99 % of the answers at most; absent when unknown. */
-  p99FirstTokenMs: Schema.optionalWith(atLeastZero("milliseconds"), { exact: true }),
+  p99FirstTokenMs: Schema.optional(atLeastZero("milliseconds")),
   /** Tokens per second after the first content; absent when unknown. */
-  tokensPerSecond: Schema.optionalWith(atLeastZero("tokens per second"), { exact: true }),
+  tokensPerSecond: Schema.optional(atLeastZero("tokens per second")),
   /** The share of attempts that succeed, 0 to 1. */
   successRate: between("a share", 1),
   /** How good the answers are, 0 to 10. */
@@ -68,7 +69,7 @@ export interface ProviderMetrics extends Schema.Schema.Type<typeof ProviderMetri
  * @since 0.1.0
  * @category models
  */
-export interface Options extends Partial<Omit<ProviderMetrics, "provider">> {
+export interface Options extends Given<Omit<ProviderMetrics, "provider">> {
   readonly provider: string
 }
 
@@ -91,7 +92,7 @@ export const make = (
     successRate: 1,
     qualityScore: 5,
     available: true,
-    ...options
+    ...given(options)
   })
 }
 
@@ -111,7 +112,8 @@ export const withPrice: {
     onSome: (known) => ({
       costPerToken: Price.blendedPerToken(known),
       price: Price.toOptions(known),
-      ...options
+      ...given(options),
+      provider: options.provider
     })
   })
 )

@@ -88,7 +88,7 @@ export type RouteError =
 export type SoleRouteError = EngineError.EngineError | BudgetExceeded.BudgetError | EngineNotRegisteredError
 
 type Sole = RoutingPolicy.RouteOptions & { readonly useFallback: false }
-type Chained = RoutingPolicy.RouteOptions & { readonly useFallback?: true }
+type Chained = RoutingPolicy.RouteOptions & { readonly useFallback?: true | undefined }
 
 /**
  * Routes tasks.

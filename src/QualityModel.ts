@@ -20,6 +20,7 @@ import type * as AIProvider from "./AIProvider.js"
 import type * as AITask from "./AITask.js"
 import * as AnswerObserver from "./AnswerObserver.js"
 import { InvalidArgumentError } from "./InvalidArgument.js"
+import { given } from "./internal/options.js"
 import * as cascades from "./internal/quality/cascades.js"
 import { trainChoice } from "./internal/quality/choice.js"
 import { type Features, ofTask } from "./internal/quality/features.js"
@@ -177,9 +178,9 @@ export const decodeUnknown = (input: unknown): Either.Either<Model, InvalidArgum
  */
 export interface TrainOptions {
   /** What chance is drawn from; 1 when absent. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** The share of the best provider's quality that the cascade is chosen to keep; 0.99 when absent. */
-  readonly keep?: number
+  readonly keep?: number | undefined
 }
 
 /** Fewer held-back outcomes than this say nothing about a threshold. */
@@ -235,9 +236,9 @@ export const train = (
  */
 export interface Options {
   /** How many answered tasks are remembered for feedback; 1,000 when absent. */
-  readonly remembered?: number
+  readonly remembered?: number | undefined
   /** How fast it learns from feedback, 0 (not at all) to 1; 0.02 when absent. */
-  readonly learningRate?: number
+  readonly learningRate?: number | undefined
 }
 
 const decodeOptions = validation.decoder(
@@ -273,7 +274,7 @@ export const make = (input: unknown, options: Options = {}): Effect.Effect<Servi
     const { learningRate, remembered } = yield* decodeOptions({
       remembered: 1000,
       learningRate: 0.02,
-      ...options
+      ...given(options)
     })
     const predictor = file.unpack(model)
     const decisions = new Map<string, Decision>()

@@ -48,13 +48,12 @@ export interface Service extends AttemptGuard.Service {
 export class RateLimits extends Context.Tag("arc-saga/RateLimits")<RateLimits, Service>() {}
 
 const atLeastOne = (what: string) =>
-  Schema.optionalWith(
+  Schema.optional(
     Schema.Number.pipe(
       Schema.filter((n) => Number.isSafeInteger(n) && n > 0, {
         description: `${what} (a whole number above 0)`
       })
-    ),
-    { exact: true }
+    )
   )
 
 /**
@@ -81,14 +80,13 @@ export const Limits = Schema.Struct({
 export const Settings = Schema.Struct({
   /** Own limits, by provider; none when absent. */
   providers: Schema.optionalWith(Schema.Record({ key: AIProvider.AIProvider, value: Limits }), {
-    exact: true,
     default: () => ({})
   }),
   /**
    * Tokens that an answer is reckoned at where its task has no `maxTokens`, until it is settled on what it
    * really used; 500 when absent.
    */
-  expectedOutputTokens: Schema.optionalWith(Schema.NonNegativeInt, { exact: true, default: () => 500 })
+  expectedOutputTokens: Schema.optionalWith(Schema.NonNegativeInt, { default: () => 500 })
 })
 
 /**

@@ -16,6 +16,7 @@ import type * as AIProvider from "./AIProvider.js"
 import type * as AITask from "./AITask.js"
 import * as EngineError from "./EngineError.js"
 import * as attachment from "./internal/attachment.js"
+import { type Given, given } from "./internal/options.js"
 import type * as Price from "./Price.js"
 import type * as TokenUsage from "./TokenUsage.js"
 import type * as Usd from "./Usd.js"
@@ -61,7 +62,7 @@ export interface UsageEvent {
   readonly _tag: "Usage"
   readonly usage: TokenUsage.TokenUsage
   /** What the provider says that it bills for the request so far, where it does: it holds before the price. */
-  readonly cost?: Usd.Usd
+  readonly cost?: Usd.Usd | undefined
 }
 
 /**
@@ -85,8 +86,8 @@ export interface Quota {
  */
 export interface RateLimitsEvent {
   readonly _tag: "RateLimits"
-  readonly requests?: Quota
-  readonly tokens?: Quota
+  readonly requests?: Quota | undefined
+  readonly tokens?: Quota | undefined
 }
 
 /**
@@ -112,9 +113,9 @@ export interface Finish {
   /** The model that answered, as the provider names it. */
   readonly model: string
   /** The reason in the provider's own word (`end_turn`, `eos`), where it has another one. */
-  readonly rawReason?: string
+  readonly rawReason?: string | undefined
   /** The stop sequence that the model stopped at, where the provider says which. */
-  readonly stopSequence?: string
+  readonly stopSequence?: string | undefined
 }
 
 /**
@@ -208,7 +209,7 @@ export interface Capabilities {
    * The model thinks before it writes, so that its first token may take minutes: it is given
    * {@link RoutingPolicy.reasoningLimits}. When absent, the model's name tells.
    */
-  readonly reasoning?: boolean
+  readonly reasoning?: boolean | undefined
   /** Tokens that the model can hold, prompt and answer together; none when unknown. */
   readonly contextWindow: Option.Option<number>
 }
@@ -244,7 +245,7 @@ export interface Request {
    * Text that the answer has to go on from: the part before a cut. Set only for engines with the
    * `prefill` capability; what the engine emits is only what follows.
    */
-  readonly prefill?: string
+  readonly prefill?: string | undefined
 }
 
 /**
@@ -286,10 +287,10 @@ export interface ReasoningEngine {
 export interface Options {
   readonly provider: AIProvider.AIProvider
   /** The model's name; the provider's id when absent. */
-  readonly model?: string
+  readonly model?: string | undefined
   /** Differences from {@link defaultCapabilities}. */
-  readonly capabilities?: Partial<Capabilities>
-  readonly price?: Price.Price
+  readonly capabilities?: Given<Capabilities> | undefined
+  readonly price?: Price.Price | undefined
 }
 
 /**
@@ -303,7 +304,7 @@ export const make = (
 ): ReasoningEngine => ({
   provider: options.provider,
   model: options.model ?? options.provider,
-  capabilities: { ...defaultCapabilities, ...options.capabilities },
+  capabilities: { ...defaultCapabilities, ...given(options.capabilities) },
   price: Option.fromNullable(options.price),
   attempt: options.attempt
 })
@@ -355,11 +356,11 @@ export const fromStream = (
  */
 export interface Answer {
   readonly text: string
-  readonly toolCalls?: ReadonlyArray<AITask.ToolCall>
-  readonly usage?: TokenUsage.TokenUsage
+  readonly toolCalls?: ReadonlyArray<AITask.ToolCall> | undefined
+  readonly usage?: TokenUsage.TokenUsage | undefined
   /** `stop` when absent, or `tool_calls` when there are some. */
-  readonly finishReason?: FinishReason
-  readonly model?: string
+  readonly finishReason?: FinishReason | undefined
+  readonly model?: string | undefined
 }
 
 /**
@@ -387,7 +388,7 @@ export const fromEffect = (
   const model = options.model ?? options.provider
   return make({
     ...options,
-    capabilities: { streaming: false, ...options.capabilities },
+    capabilities: { streaming: false, ...given(options.capabilities) },
     attempt: (request) =>
       Effect.succeed(
         Effect.map(options.answer(request), (answer) => {

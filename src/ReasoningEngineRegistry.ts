@@ -39,7 +39,7 @@ export class EngineNotRegisteredError extends Schema.TaggedError<EngineNotRegist
   "arc-saga/EngineNotRegisteredError"
 )("EngineNotRegisteredError", {
   /** Who was asked for; absent where any provider would have done. */
-  provider: Schema.optionalWith(AIProvider.AIProvider, { exact: true }),
+  provider: Schema.optional(AIProvider.AIProvider),
   registered: Schema.Array(AIProvider.AIProvider)
 }) {
   override get message(): string {

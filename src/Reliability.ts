@@ -18,10 +18,10 @@ import * as RetryBudget from "./RetryBudget.js"
  * @category models
  */
 export interface Options {
-  readonly circuitBreaker?: CircuitBreaker.Options
-  readonly rateLimits?: RateLimits.Options
-  readonly retryBudget?: RetryBudget.Options
-  readonly liveMetrics?: LiveMetrics.Options
+  readonly circuitBreaker?: CircuitBreaker.Options | undefined
+  readonly rateLimits?: RateLimits.Options | undefined
+  readonly retryBudget?: RetryBudget.Options | undefined
+  readonly liveMetrics?: LiveMetrics.Options | undefined
 }
 
 /**

@@ -16,6 +16,7 @@ import type { InvalidArgumentError } from "./InvalidArgument.js"
 import * as call from "./internal/call.js"
 import * as delivery from "./internal/delivery.js"
 import * as guards from "./internal/guards.js"
+import type { Given } from "./internal/options.js"
 import type { ReasoningEngine } from "./ReasoningEngine.js"
 import * as RoutingPolicy from "./RoutingPolicy.js"
 import type { StreamEvent, StreamInterruptedError } from "./StreamEvent.js"
@@ -58,7 +59,7 @@ export class ResponseMode extends Context.Tag("arc-saga/ResponseMode")<ResponseM
  */
 export const make = (
   engine: ReasoningEngine,
-  limits: Partial<RoutingPolicy.Limits> = {}
+  limits: Given<RoutingPolicy.Limits> = {}
 ): Effect.Effect<Service, InvalidArgumentError> =>
   Effect.gen(function* () {
     const policy = yield* RoutingPolicy.make({ limits })
@@ -89,5 +90,5 @@ export const make = (
  */
 export const layer = (
   engine: ReasoningEngine,
-  limits: Partial<RoutingPolicy.Limits> = {}
+  limits: Given<RoutingPolicy.Limits> = {}
 ): Layer.Layer<ResponseMode, InvalidArgumentError> => Layer.effect(ResponseMode, make(engine, limits))

@@ -9,6 +9,7 @@ import * as Schedule from "effect/Schedule"
 import * as AIProvider from "./AIProvider.js"
 import type * as EngineError from "./EngineError.js"
 import { InvalidArgumentError } from "./InvalidArgument.js"
+import { type Given, given } from "./internal/options.js"
 
 /**
  * What an error of the primary does.
@@ -120,18 +121,18 @@ export interface Commit {
  */
 export interface RouteOptions {
   /** Whether other providers are asked when the first fails; true when absent. */
-  readonly useFallback?: boolean
+  readonly useFallback?: boolean | undefined
   /** The order in which the others are asked where the policy has no chain; that of registration if absent. */
-  readonly order?: ReadonlyArray<AIProvider.AIProvider>
+  readonly order?: ReadonlyArray<AIProvider.AIProvider> | undefined
   /** Providers that mustn't be asked as a fallback now. */
-  readonly unavailable?: ReadonlySet<AIProvider.AIProvider>
+  readonly unavailable?: ReadonlySet<AIProvider.AIProvider> | undefined
   /** Milliseconds for the call, above 0, where neither the task nor the policy's options say. */
-  readonly defaultTimeoutMs?: number
+  readonly defaultTimeoutMs?: number | undefined
   /**
    * Told who writes a streamed answer, just before its first content is delivered, and again when another
    * provider goes on after a cut.
    */
-  readonly onCommit?: (commit: Commit) => void
+  readonly onCommit?: ((commit: Commit) => void) | undefined
 }
 
 const fail: Reaction = { _tag: "fail" }
@@ -234,14 +235,14 @@ export const defaultChains: Chains = new Map([
  */
 export interface Options {
   /** Whom to ask after a provider, and nobody else. Comes before the default chain of that provider. */
-  readonly chains?: Readonly<Record<string, ReadonlyArray<string>>>
-  readonly rules?: Partial<Rules>
-  readonly limits?: Partial<Limits>
+  readonly chains?: Readonly<Record<string, ReadonlyArray<string>>> | undefined
+  readonly rules?: Given<Rules> | undefined
+  readonly limits?: Given<Limits> | undefined
   /** What differs from `limits` for attempts at single providers, by their ids. */
-  readonly providerLimits?: Readonly<Record<string, Partial<AttemptLimits>>>
+  readonly providerLimits?: Readonly<Record<string, Given<AttemptLimits>>> | undefined
   /** Milliseconds from 0; 5,000 when absent. */
-  readonly patienceMs?: number
-  readonly resume?: "auto" | "off"
+  readonly patienceMs?: number | undefined
+  readonly resume?: "auto" | "off" | undefined
 }
 
 const invalid = (field: string, reason: string): InvalidArgumentError =>
@@ -295,7 +296,7 @@ const checkLimits = (
 }
 
 const providerLimitsOf = (
-  options: Readonly<Record<string, Partial<AttemptLimits>>>
+  options: Readonly<Record<string, Given<AttemptLimits>>>
 ): Either.Either<RoutingPolicy["providerLimits"], InvalidArgumentError> =>
   Either.gen(function* () {
     const byProvider = new Map<AIProvider.AIProvider, Partial<AttemptLimits>>()
@@ -303,8 +304,9 @@ const providerLimitsOf = (
       const provider = yield* Either.mapLeft(AIProvider.make(id), ({ reason }) =>
         invalid("providerLimits", reason)
       )
-      yield* checkLimits(`providerLimits.${id}`, { ...limits })
-      byProvider.set(provider, limits)
+      const own = given(limits)
+      yield* checkLimits(`providerLimits.${id}`, own)
+      byProvider.set(provider, own)
     }
     return byProvider
   })
@@ -318,7 +320,7 @@ const providerLimitsOf = (
  */
 export const make = (options: Options = {}): Either.Either<RoutingPolicy, InvalidArgumentError> =>
   Either.gen(function* () {
-    const limits = { ...defaultLimits, ...options.limits }
+    const limits = { ...defaultLimits, ...given(options.limits) }
     yield* checkLimits("limits", { ...limits })
     const patienceMs = options.patienceMs ?? 5000
     if (!(patienceMs >= 0)) {
@@ -329,7 +331,7 @@ export const make = (options: Options = {}): Either.Either<RoutingPolicy, Invali
     return {
       chains: yield* chainsOf(options.chains ?? {}),
       defaultChains,
-      rules: { ...defaultRules, ...options.rules },
+      rules: { ...defaultRules, ...given(options.rules) },
       limits,
       providerLimits: yield* providerLimitsOf(options.providerLimits ?? {}),
       patienceMs,

@@ -38,14 +38,12 @@ export const Options = Schema.Struct({
   /** The share of the best provider's quality to keep, 0 to 1. */
   keep: shareOf("a share of quality"),
   /** The share of the input that providers read from their caches, 0 to 1; 0 when absent. */
-  cachedShare: Schema.optionalWith(shareOf("a share of the input"), { exact: true, default: () => 0 }),
+  cachedShare: Schema.optionalWith(shareOf("a share of the input"), { default: () => 0 }),
   /**
    * Has a share of the tasks explore: their providers are drawn by how likely each is the best, from what
    * the model expects and what feedback said in the family. Off when absent.
    */
-  explore: Schema.optionalWith(Schema.Struct({ share: shareOf("a share of the tasks"), seed: Schema.Int }), {
-    exact: true
-  })
+  explore: Schema.optional(Schema.Struct({ share: shareOf("a share of the tasks"), seed: Schema.Int }))
 })
 
 /**

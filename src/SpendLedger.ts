@@ -88,13 +88,12 @@ export const rowOf = (attempt: AIResult.Attempt, task: AITask.AITask): Effect.Ef
   }))
 
 const Options = Schema.Struct({
-  capacity: Schema.optionalWith(
+  capacity: Schema.optional(
     Schema.Number.pipe(
       Schema.filter((n) => Number.isSafeInteger(n) && n >= 0, {
         description: "a number of rows (a whole number from 0)"
       })
-    ),
-    { exact: true }
+    )
   )
 })
 
@@ -106,7 +105,7 @@ const Options = Schema.Struct({
  */
 export interface MemoryOptions {
   /** The rows that are kept one by one; 100,000 when absent (some 60 MB). */
-  readonly capacity?: number
+  readonly capacity?: number | undefined
 }
 
 const decode = validation.decoder("SpendLedger", Options)

@@ -22,7 +22,7 @@ export interface Strategy {
   /** The least score is chosen; ties go to the provider that was given first. NaN ranks last. */
   readonly score: (metrics: ProviderMetrics) => number
   /** For a strategy that looks at the task: what scores its providers, in place of `score`. */
-  readonly scoreFor?: (task: AITask) => Strategy["score"]
+  readonly scoreFor?: ((task: AITask) => Strategy["score"]) | undefined
 }
 
 const weight = Schema.Number.pipe(
@@ -48,9 +48,9 @@ export const Weights = Schema.Struct({
   /** The weight of the missing quality, 0 or more. */
   quality: weight,
   /** USD per token that count as 1; what is above counts as 1 too. */
-  costScale: Schema.optionalWith(scale, { exact: true, default: () => 0.01 }),
+  costScale: Schema.optionalWith(scale, { default: () => 0.01 }),
   /** Milliseconds that count as 1; what is above counts as 1 too. */
-  latencyScaleMs: Schema.optionalWith(scale, { exact: true, default: () => 1000 })
+  latencyScaleMs: Schema.optionalWith(scale, { default: () => 1000 })
 }).pipe(
   Schema.filter((weights) =>
     weights.cost + weights.latency + weights.quality > 0

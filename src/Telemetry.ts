@@ -85,13 +85,13 @@ export interface Options {
    * Whether the span of a task has what is asked and answered: `gen_ai.system_instructions`,
    * `gen_ai.input.messages`, `gen_ai.output.messages`. False when absent: prompts are confidential.
    */
-  readonly captureContent?: boolean
+  readonly captureContent?: boolean | undefined
   /**
    * Who is behind a provider (`gen_ai.provider.name`): the conventions know `openai`, `anthropic` and others
    * by name. When absent `claude` is anthropic, `gpt4` is openai, and every other one is itself, up to its
    * first slash.
    */
-  readonly vendorOf?: (provider: AIProvider) => string
+  readonly vendorOf?: ((provider: AIProvider) => string) | undefined
 }
 
 const noPermit: AttemptGuard.Permit = { settle: () => Effect.void, withdraw: Effect.void }

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { type Given, given } from "./internal/options.js"
 
 const Count = Schema.NonNegativeInt
 
@@ -60,7 +61,7 @@ export const none: TokenUsage = {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (counts: Partial<TokenUsage>): TokenUsage => ({ ...none, ...counts })
+export const make = (counts: Given<TokenUsage>): TokenUsage => ({ ...none, ...given(counts) })
 
 /**
  * About how many tokens a text of so many UTF-16 units has: a quarter, rounded up. Good to some 20 % for

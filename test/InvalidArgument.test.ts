@@ -138,7 +138,6 @@ describe("InvalidArgumentError", () => {
     [3, "3"],
     [true, "true"],
     [null, "null"],
-    [undefined, "undefined"],
     ["", '""'],
     ["word", '"word"'],
     ["two words", "a text of length 9"],

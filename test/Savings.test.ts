@@ -308,36 +308,21 @@ describe("an orchestrator with a quality model", () => {
     )
   })
 
-  it.effect("chooses by the task, and hands feedback on whole and streamed answers to the model", () =>
+  it.effect("chooses by the task, and has the model remember whole and streamed answers for feedback", () =>
     Effect.gen(function* () {
       const model = yield* QualityModel.QualityModel
       const orchestrator = yield* orchestra
       const result = yield* orchestrator.complete(easy)
       assert.strictEqual(result.provider, cheap)
-      yield* orchestrator.feedback(result.taskId, 0)
+      yield* model.feedback(result.taskId, 0)
       const streamed = Option.getOrThrow(yield* Stream.runLast(orchestrator.stream(hard)))
       if (streamed._tag !== "Completed") throw new Error("not completed")
       assert.strictEqual(streamed.result.provider, strong)
-      yield* orchestrator.feedback(streamed.result.taskId, 1)
+      yield* model.feedback(streamed.result.taskId, 1)
       assert.deepStrictEqual(model.experience("facts", cheap), { good: 0, bad: 1 })
       assert.deepStrictEqual(model.experience("facts", strong), { good: 1, bad: 0 })
-      const error = yield* Effect.flip(orchestrator.feedback("never asked", 1))
+      const error = yield* Effect.flip(model.feedback("never asked", 1))
       assert.strictEqual(error._tag, "UnknownTaskError")
     }).pipe(Effect.provide(Model))
-  )
-
-  it.effect("without one says that there is nothing to learn from feedback", () =>
-    Effect.gen(function* () {
-      const scripted = yield* ScriptedEngine.makeAll([
-        { provider: AIProvider.Claude, script: [Behaviour.answer({ text })] }
-      ])
-      const orchestrator = yield* MultiLLMOrchestrator.MultiLLMOrchestrator.pipe(
-        Effect.provide(
-          MultiLLMOrchestrator.layerFor({}).pipe(Layer.provide(ScriptedEngine.layerRegistry(scripted)))
-        )
-      )
-      const error = yield* Effect.flip(orchestrator.feedback("a", 1))
-      assert.match(error.message, /^MultiLLMOrchestrator\.feedback: there is no QualityModel/)
-    })
   )
 })

@@ -10,9 +10,13 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
+import { build } from "esbuild"
+import { commands } from "./utils/install.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const project = fs.mkdtempSync(path.join(os.tmpdir(), "arc-saga-consumer-"))
+// Not below the other: npm would install into that one.
+const empty = fs.mkdtempSync(path.join(os.tmpdir(), "arc-saga-as-written-"))
 const isWindows = process.platform === "win32"
 
 // Nothing of the caller's environment configures a provider.
@@ -38,9 +42,12 @@ const run = (command, args, { cwd = project, env = {}, code = 0 } = {}) => {
 
 const step = (name, check) => {
   const startedAt = performance.now()
+  const done = (value) => {
+    say(`✓ ${name} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`)
+    return value
+  }
   const value = check()
-  say(`✓ ${name} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`)
-  return value
+  return value instanceof Promise ? value.then(done) : done(value)
 }
 
 const { packages } = JSON.parse(fs.readFileSync(path.join(root, "package-lock.json"), "utf8"))
@@ -103,6 +110,43 @@ try {
     assert.equal(err, "")
   })
 
+  await step("runs it, too, where it was installed by the README's line", async () => {
+    const [first] = commands
+    assert.equal(first.document, "README.md")
+    const cwd = empty
+    // Once published, arc-saga comes from where the others come from.
+    const install = (packages) => {
+      const words = packages.map((word) => (word === "arc-saga" ? path.join(project, tarball) : word))
+      run("npm", ["install", "--silent", "--no-audit", "--no-fund", "--prefer-offline", ...words], { cwd })
+    }
+    install(first.packages)
+    await build({
+      entryPoints: [path.join(project, "hello.ts")],
+      outfile: path.join(cwd, "hello.mjs"),
+      format: "esm",
+      logLevel: "error"
+    })
+    const { err, out } = run(process.execPath, ["hello.mjs"], { cwd })
+    assert.equal(out.slice(0, expected.length), expected)
+    assert.equal(err, "")
+    // The lines of all pages together: they have to fit each other.
+    const all = [...new Set(commands.flatMap(({ packages }) => packages))]
+    install(all)
+    const copies = fs
+      .readdirSync(path.join(cwd, "node_modules"), { recursive: true, encoding: "utf8" })
+      .filter((file) =>
+        /(^|[\\/])node_modules[\\/](effect|@effect[\\/]platform)[\\/]package\.json$/.test(file)
+      )
+    assert.deepEqual(copies, [], "there is a second copy of what has to be shared")
+    // What belongs to a test runner is imported in its runs alone.
+    const names = all.map((word) => word.replace(/(?<=.)@.*/, "")).filter((name) => !name.endsWith("vitest"))
+    fs.writeFileSync(
+      path.join(cwd, "all.mjs"),
+      `${names.map((name) => `import ${JSON.stringify(name)}`).join("\n")}\n`
+    )
+    run(process.execPath, ["--no-warnings", "all.mjs"], { cwd })
+  })
+
   step("opens what is public and nothing else", () => {
     const open = [
       "arc-saga",
@@ -163,6 +207,8 @@ process.stdout.write(JSON.stringify(results))
     assert.match(run(program, ["spend"], { env: recorded, code: 2 }).err, /npm install @libsql\/client/)
   })
 } finally {
-  if (process.argv.includes("--keep")) say(`kept: ${project}`)
-  else fs.rmSync(project, { recursive: true, force: true })
+  for (const made of [project, empty]) {
+    if (process.argv.includes("--keep")) say(`kept: ${made}`)
+    else fs.rmSync(made, { recursive: true, force: true })
+  }
 }

@@ -39,13 +39,11 @@ const milliseconds = Schema.Number.pipe(
   Schema.filter((n) => n > 0 && Number.isFinite(n), { description: "milliseconds (a number above 0)" })
 )
 
-const exact = { exact: true } as const
-
 const Options = Schema.Struct({
-  leaseMs: Schema.optionalWith(milliseconds, exact),
-  reserveMs: Schema.optionalWith(milliseconds, exact),
-  patienceMs: Schema.optionalWith(milliseconds, exact),
-  drainMs: Schema.optionalWith(milliseconds, exact)
+  leaseMs: Schema.optional(milliseconds),
+  reserveMs: Schema.optional(milliseconds),
+  patienceMs: Schema.optional(milliseconds),
+  drainMs: Schema.optional(milliseconds)
 })
 
 /**
@@ -60,13 +58,13 @@ export interface Options {
    * clocks of the machines have to agree to well within it, and a process that can't reach the database for
    * longer loses its reservations to the others.
    */
-  readonly leaseMs?: number
+  readonly leaseMs?: number | undefined
   /** Milliseconds that a call waits for its reservation, within its own deadline; 5,000 when absent. */
-  readonly reserveMs?: number
+  readonly reserveMs?: number | undefined
   /** Milliseconds that a call waits for what it spent to be written; 1,000 when absent. */
-  readonly patienceMs?: number
+  readonly patienceMs?: number | undefined
   /** Milliseconds that closing the Layer waits for what isn't written yet; 10,000 when absent. */
-  readonly drainMs?: number
+  readonly drainMs?: number | undefined
 }
 
 const decode = validation.decoder("BudgetStore", Options)

@@ -30,12 +30,10 @@ const positive = (what: string) =>
     Schema.filter((n) => n > 0 && Number.isFinite(n), { description: `${what} (a number above 0)` })
   )
 
-const exact = { exact: true } as const
-
 const Options = Schema.Struct({
-  patienceMs: Schema.optionalWith(positive("milliseconds"), exact),
-  drainMs: Schema.optionalWith(positive("milliseconds"), exact),
-  maxWaiting: Schema.optionalWith(positive("a number of rows"), exact)
+  patienceMs: Schema.optional(positive("milliseconds")),
+  drainMs: Schema.optional(positive("milliseconds")),
+  maxWaiting: Schema.optional(positive("a number of rows"))
 })
 
 /**
@@ -46,14 +44,14 @@ const Options = Schema.Struct({
  */
 export interface Options {
   /** Milliseconds that a call waits for its row to be durable before it goes on; 1,000 when absent. */
-  readonly patienceMs?: number
+  readonly patienceMs?: number | undefined
   /** Milliseconds that closing the Layer waits for rows that aren't written yet; 10,000 when absent. */
-  readonly drainMs?: number
+  readonly drainMs?: number | undefined
   /**
    * The rows that may wait in memory while the database can't be reached, 100,000 when absent (some 60 MB).
    * Each further one is lost, and told whole in the log event `ledger_rows_lost`.
    */
-  readonly maxWaiting?: number
+  readonly maxWaiting?: number | undefined
 }
 
 const decode = validation.decoder("SpendLedger", Options)

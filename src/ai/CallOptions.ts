@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Function from "effect/Function"
 import * as Stream from "effect/Stream"
 import type * as AITask from "../AITask.js"
+import { given } from "../internal/options.js"
 import type * as MultiLLMOrchestrator from "../MultiLLMOrchestrator.js"
 
 /**
@@ -61,7 +62,7 @@ export const withOptions: {
   <A, E, R>(self: Effect.Effect<A, E, R>, options: Options): Effect.Effect<A, E, R>
 } = Function.dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, options: Options): Effect.Effect<A, E, R> =>
   Effect.flatMap(CallOptions, (current) =>
-    Effect.provideService(self, CallOptions, { ...current, ...options })
+    Effect.provideService(self, CallOptions, { ...current, ...given(options) })
   )
 )
 
@@ -76,6 +77,8 @@ export const withOptionsStream: {
   <A, E, R>(self: Stream.Stream<A, E, R>, options: Options): Stream.Stream<A, E, R>
 } = Function.dual(2, <A, E, R>(self: Stream.Stream<A, E, R>, options: Options): Stream.Stream<A, E, R> =>
   Stream.unwrap(
-    Effect.map(CallOptions, (current) => Stream.provideService(self, CallOptions, { ...current, ...options }))
+    Effect.map(CallOptions, (current) =>
+      Stream.provideService(self, CallOptions, { ...current, ...given(options) })
+    )
   )
 )

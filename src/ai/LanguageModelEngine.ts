@@ -26,6 +26,7 @@ import type * as AITask from "../AITask.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import * as attempt from "../internal/ai/attempt.js"
 import * as attachment from "../internal/attachment.js"
+import { given } from "../internal/options.js"
 import * as PriceCatalog from "../PriceCatalog.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
@@ -40,25 +41,25 @@ export interface Options extends ReasoningEngine.Options {
   /** The model's name at its provider: for results, prices and telemetry. */
   readonly model: string
   /** Where its API is, for a PriceCatalog: `https://api.anthropic.com`. */
-  readonly baseUrl?: string
+  readonly baseUrl?: string | undefined
   /**
    * What a text of a complete task is answered over: a `stream` (the default), or one `piece`, which costs
    * less time of the machine and shows nothing until it is there. A model without the `streaming`
    * capability is always asked for one piece.
    */
-  readonly completeOver?: "stream" | "piece"
+  readonly completeOver?: "stream" | "piece" | undefined
   /**
    * Keys of the model's client. They are kept out of errors, and so is every key that a request has in a
    * header; only an error within a stream, which doesn't tell its request, needs them to be known.
    */
-  readonly secrets?: ReadonlyArray<Redacted.Redacted>
+  readonly secrets?: ReadonlyArray<Redacted.Redacted> | undefined
   /**
    * Sets what of a task a `LanguageModel` has no place for, by the means of its own package. Without it
    * temperature, top-p, token limit and stop texts are dropped, with a warning in the result.
    */
-  readonly configure?: (
-    task: AITask.AITask
-  ) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly configure?:
+    | ((task: AITask.AITask) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>)
+    | undefined
 }
 
 /**
@@ -91,7 +92,7 @@ export const make = (
         reason: 'Expected the name of a model, actual ""'
       })
     }
-    const capabilities = { ...defaultCapabilities, ...options.capabilities }
+    const capabilities = { ...defaultCapabilities, ...given(options.capabilities) }
     const streams = (mode: AITask.Mode) =>
       capabilities.streaming && (mode === "streaming" || options.completeOver !== "piece")
     const engine = ReasoningEngine.make({

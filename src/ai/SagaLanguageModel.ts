@@ -30,6 +30,7 @@ import * as report from "../internal/ai/report.js"
 import { translate } from "../internal/ai/toTask.js"
 import { Weave } from "../internal/ai/weave.js"
 import * as attachment from "../internal/attachment.js"
+import { given } from "../internal/options.js"
 import * as MultiLLMOrchestrator from "../MultiLLMOrchestrator.js"
 import type { StreamInterruptedError } from "../StreamEvent.js"
 import { CallOptions } from "./CallOptions.js"
@@ -86,15 +87,12 @@ const prepare = (
   asked: LanguageModel.ProviderOptions,
   mode: AITask.Mode
 ): Effect.Effect<Prepared, InvalidArgumentError> =>
-  Effect.flatMap(CallOptions, ({ strategy, useFallback, ...own }) => {
+  Effect.flatMap(CallOptions, ({ onCommit, strategy, useFallback, ...own }) => {
     const { beyond, fields } = translate(asked)
     const call = new ModelCall(asked, beyond)
-    return Effect.map(AITask.make({ ...own, ...fields, mode }), (task) => ({
+    return Effect.map(AITask.make({ ...own, ...given(fields), mode }), (task) => ({
       task: attachment.attach(task, call),
-      serve: {
-        ...(strategy === undefined ? {} : { strategy }),
-        ...(useFallback === undefined ? {} : { useFallback })
-      },
+      serve: { onCommit, strategy, useFallback },
       call
     }))
   })

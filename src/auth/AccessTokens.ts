@@ -12,8 +12,6 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as TokenStore from "./TokenStore.js"
 
-const exact = { exact: true } as const
-
 /**
  * The user has to sign in, for the first time or again. Other users aren't touched by it.
  *
@@ -27,7 +25,7 @@ export class SignInRequiredError extends Schema.TaggedError<SignInRequiredError>
   /** What is wrong with the sign-in that there was, if there was one. */
   description: Schema.String,
   /** The code of the identity provider: `invalid_grant`. */
-  code: Schema.optionalWith(Schema.String, exact)
+  code: Schema.optional(Schema.String)
 }) {
   override get message(): string {
     return `${JSON.stringify(this.userId)} isn't signed in: ${this.description}. Sign in (arc-saga login copilot, or EntraId.signIn)`
@@ -46,7 +44,7 @@ export class SignInSettingError extends Schema.TaggedError<SignInSettingError>("
     /** The setting to change: `clientId`, `clientSecret`, `scopes`, … */
     setting: Schema.String,
     description: Schema.String,
-    code: Schema.optionalWith(Schema.String, exact)
+    code: Schema.optional(Schema.String)
   }
 ) {
   override get message(): string {
@@ -66,10 +64,10 @@ export class SignInUnavailableError extends Schema.TaggedError<SignInUnavailable
   /** `limited`: it asks for fewer requests. The others are those of a TransientError. */
   reason: Schema.Literal("limited", "overloaded", "network", "server", "malformed"),
   description: Schema.String,
-  status: Schema.optionalWith(Schema.Int, exact),
+  status: Schema.optional(Schema.Int),
   /** Milliseconds to wait as it states them, 0 or more; absent when it didn't say. */
-  retryAfterMs: Schema.optionalWith(Schema.NonNegative, exact),
-  cause: Schema.optionalWith(Schema.Defect, exact)
+  retryAfterMs: Schema.optional(Schema.NonNegative),
+  cause: Schema.optional(Schema.Defect)
 }) {
   override get message(): string {
     return `The identity provider can't be asked (${this.reason}): ${this.description}. Retry later`

@@ -18,6 +18,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { type Configured, unwrap } from "../internal/options.js"
 import * as session from "../internal/entra/session.js"
 import type { Service } from "../internal/entra/signIn.js"
 import * as httpEngine from "../internal/httpEngine.js"
@@ -37,15 +38,15 @@ export interface Options {
   /** Its application (client) id. */
   readonly clientId: string
   /** Its secret where it is a confidential client; one that allows public client flows has none. */
-  readonly clientSecret?: Redacted.Redacted
+  readonly clientSecret?: Redacted.Redacted | undefined
   /** Whose users: a tenant's id or domain; `organizations` (all work accounts) when absent. */
-  readonly tenantId?: string
+  readonly tenantId?: string | undefined
   /** The permissions to ask for; {@link defaultScopes} when absent. */
-  readonly scopes?: ReadonlyArray<string>
+  readonly scopes?: ReadonlyArray<string> | undefined
   /** The address above the tenant; {@link defaultBaseUrl} when absent. Plain http is for this machine alone. */
-  readonly baseUrl?: string
+  readonly baseUrl?: string | undefined
   /** Milliseconds before its end at which a token is refreshed, 0 or more; 300 000 when absent. */
-  readonly refreshEarlyMs?: number
+  readonly refreshEarlyMs?: number | undefined
 }
 
 /**
@@ -226,9 +227,9 @@ export const config: Config.Config<Options> = Config.all({
  * @category layers
  */
 export const layerConfig = (
-  options: Config.Config.Wrap<Options>
+  options: Configured<Options>
 ): Layer.Layer<
   AccessTokens.AccessTokens | EntraId,
   ConfigError | InvalidArgumentError,
   HttpClient.HttpClient | TokenStore.TokenStore
-> => layerOf(Effect.flatMap(Config.unwrap(options), make))
+> => layerOf(Effect.flatMap(unwrap(options), make))

@@ -13,7 +13,6 @@ import type { PlatformError } from "@effect/platform/Error"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import type * as Path from "@effect/platform/Path"
-import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -21,6 +20,7 @@ import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import { type Configured, unwrap } from "../internal/options.js"
 import * as directory from "../internal/tokenStore/directory.js"
 import * as fault from "../internal/tokenStore/fault.js"
 import * as key from "../internal/tokenStore/key.js"
@@ -39,14 +39,14 @@ export class TokenStoreError extends Schema.TaggedError<TokenStoreError>("arc-sa
   "TokenStoreError",
   {
     /** The user whose record it is; absent when it is the store as a whole. */
-    userId: Schema.optionalWith(Schema.String, { exact: true }),
+    userId: Schema.optional(Schema.String),
     /**
      * `damaged`: torn or truncated; `rejected`: not encrypted with this key for this user, or changed since;
      * `unreadable`: the place where it is kept fails; `key`: the key can't be used.
      */
     reason: fault.Reason,
     description: Schema.String,
-    cause: Schema.optionalWith(Schema.Defect, { exact: true })
+    cause: Schema.optional(Schema.Defect)
   }
 ) {
   override get message(): string {
@@ -96,7 +96,7 @@ export interface DirectoryOptions {
   /** Made when it isn't there, for its owner alone. Several processes may share it. */
   readonly directory: string
   /** As in {@link Options}; when absent, that of the file `key` in the directory, which is made when needed. */
-  readonly key?: Redacted.Redacted
+  readonly key?: Redacted.Redacted | undefined
 }
 
 const errorOf =
@@ -226,6 +226,6 @@ export const layerDirectory = (
  * ```
  */
 export const layerDirectoryConfig = (
-  options: Config.Config.Wrap<DirectoryOptions>
+  options: Configured<DirectoryOptions>
 ): Layer.Layer<TokenStore, ConfigError | TokenStoreError, FileSystem.FileSystem | Path.Path> =>
-  Layer.effect(TokenStore, Effect.flatMap(Config.unwrap(options), makeDirectory))
+  Layer.effect(TokenStore, Effect.flatMap(unwrap(options), makeDirectory))

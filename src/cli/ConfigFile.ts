@@ -20,6 +20,7 @@ import * as Price from "../Price.js"
 import * as RateLimits from "../RateLimits.js"
 import * as RetryBudget from "../RetryBudget.js"
 import * as RoutingPolicy from "../RoutingPolicy.js"
+import * as Reference from "./Reference.js"
 import type { FileError } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
 
@@ -232,8 +233,61 @@ const place = (text: string, message: string): string => {
     : `, at the first ${JSON.stringify(token)} that doesn't belong there`
 }
 
-/** The ids that a chain may name without the file having them. */
-const builtIn: ReadonlyArray<string> = ["gpt4", "claude", "ollama"]
+/** The providers that there may be without the file having them: from the environment, or found running. */
+const builtIn = [AIProvider.CopilotChat, AIProvider.Claude, AIProvider.Gpt4, "ollama"]
+
+/** All ids that a file refers to. */
+const referencesOf = (config: ConfigFile): ReadonlyArray<Reference.Reference> => {
+  const {
+    budgets = [],
+    chains = {},
+    gateway,
+    providerLimits = {},
+    providers = [],
+    rateLimits = {},
+    simulated = []
+  } = config
+  const ids = [...providers, ...simulated].map(({ id }) => id)
+  const provider = (field: string, id: string): Reference.Reference => ({
+    field,
+    id,
+    what: "a provider",
+    known: [...ids, ...builtIn]
+  })
+  const keys = gateway?.keys ?? []
+  const users = keys.flatMap(({ user }) => user ?? [])
+  const subjects = {
+    overall: [],
+    key: keys.map(({ id }) => id),
+    // A key without a user may call for any.
+    user: users.length === keys.length ? users : []
+  }
+  return [
+    ...Object.entries(chains).flatMap(([primary, fallbacks]) => [
+      provider(`chains.${primary}`, primary),
+      ...fallbacks.map((id, index) => provider(`chains.${primary}[${index}]`, id))
+    ]),
+    ...Object.keys(rateLimits).map((id) => provider(`rateLimits.${id}`, id)),
+    ...Object.keys(providerLimits).map((id) => provider(`providerLimits.${id}`, id)),
+    // A strategy is looked for where the gateway knows them all.
+    ...Object.keys(gateway?.deliveries ?? {})
+      .filter((model) => !model.startsWith("saga/"))
+      .map((id) => provider(`gateway.deliveries.${id}`, id)),
+    ...budgets.flatMap(({ scope, subject }, index) =>
+      // Without keys in the file they, and the users, are known elsewhere: to the tasks themselves.
+      subject === undefined || subjects[scope].length === 0
+        ? []
+        : [
+            {
+              field: `budgets[${index}].subject`,
+              id: subject,
+              what: `a ${scope} of gateway.keys`,
+              known: subjects[scope]
+            }
+          ]
+    )
+  ]
+}
 
 const checkIds = (file: string, config: ConfigFile): Either.Either<void, ConfigurationError> => {
   const ids = new Set<string>()
@@ -250,23 +304,10 @@ const checkIds = (file: string, config: ConfigFile): Either.Either<void, Configu
       ids.add(id)
     }
   }
-  for (const id of builtIn) ids.add(id)
-  const named = [
-    ...Object.entries(config.chains ?? {}).flatMap(([primary, fallbacks]) => [
-      [`chains.${primary}`, primary] as const,
-      ...fallbacks.map((id, index) => [`chains.${primary}[${index}]`, id] as const)
-    ]),
-    ...Object.keys(config.providerLimits ?? {}).map((id) => [`providerLimits.${id}`, id] as const),
-    // A strategy is looked for where the gateway knows them all.
-    ...Object.keys(config.gateway?.deliveries ?? {})
-      .filter((model) => !model.startsWith("saga/"))
-      .map((id) => [`gateway.deliveries.${id}`, id] as const)
-  ]
-  for (const [field, id] of named) {
-    if (!ids.has(id)) {
-      const reason = `Expected a provider (${Array.from(ids).join(", ")}), actual ${JSON.stringify(id)}`
-      return Either.left(new ConfigurationError({ file, field, reason }))
-    }
+  for (const reference of referencesOf(config)) {
+    const reason = Reference.faultOf(reference)
+    if (reason !== undefined)
+      return Either.left(new ConfigurationError({ file, field: reference.field, reason }))
   }
   return Either.void
 }

@@ -7,7 +7,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -79,12 +78,17 @@ const whyNot = (error: unknown): string =>
     ? "A ledger in a file of SQLite needs a package that isn't installed: npm install @libsql/client"
     : `The driver can't be loaded: ${String(error)}`
 
-/** Rows that are lost are told even where nothing else is logged. */
-const errorsAreTold = Layer.unwrapEffect(
-  Effect.map(FiberRef.get(FiberRef.currentMinimumLogLevel), (level) =>
-    Logger.minimumLogLevel(LogLevel.lessThan(level, LogLevel.Error) ? level : LogLevel.Error)
+/** Rows that are lost are told even where nothing else is logged; what is built on the ledger logs as before. */
+const errorsAreTold = <A, E>(stores: Layer.Layer<A, E>): Layer.Layer<A, E> =>
+  Layer.unwrapEffect(
+    Effect.map(FiberRef.get(FiberRef.currentMinimumLogLevel), (level) =>
+      Layer.locally(
+        stores,
+        FiberRef.currentMinimumLogLevel,
+        LogLevel.lessThan(level, LogLevel.Error) ? level : LogLevel.Error
+      )
+    )
   )
-)
 
 /**
  * The ledger and the accounts of budgets at a location, which are made when they aren't there. Fails when
@@ -101,7 +105,7 @@ export const layer = (
     Effect.tryPromise({ try: () => load(ledger), catch: (error) => unusable(whyNot(error)) }).pipe(
       Effect.map(Layer.mapError(({ message }) => unusable(message)))
     )
-  ).pipe(Layer.provide(errorsAreTold))
+  ).pipe(errorsAreTold)
 }
 
 /**

@@ -45,25 +45,20 @@ export const render = (state: State, elapsedMs: number, columns: number): string
 }
 
 /**
- * Draws the bar ten times a second until the scope closes, and wipes it then. Gives what writes a line
- * above it.
+ * Draws the bar ten times a second until the scope closes, and wipes it then.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const show = (
-  state: State
-): Effect.Effect<(line: string) => Effect.Effect<void>, never, StandardStreams | Scope.Scope> =>
+export const show = (state: State): Effect.Effect<void, never, StandardStreams | Scope.Scope> =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams
-    if (!streams.errorIsTerminal) return (line) => streams.writeError(`${line}\n`)
+    if (!streams.errorIsTerminal) return
     const startedAt = yield* Clock.currentTimeMillis
-    const wipe = "\r\u001B[2K"
     const draw = Effect.gen(function* () {
       const elapsedMs = (yield* Clock.currentTimeMillis) - startedAt
-      yield* streams.writeError(`${wipe}${render(state, elapsedMs, yield* streams.columns)}`)
+      yield* streams.showStatus(render(state, elapsedMs, yield* streams.columns))
     })
-    yield* Effect.addFinalizer(() => streams.writeError(wipe))
+    yield* Effect.addFinalizer(() => streams.showStatus(""))
     yield* Effect.forkScoped(Effect.repeat(draw, Schedule.spaced("100 millis")))
-    return (line) => Effect.zipRight(streams.writeError(`${wipe}${line}\n`), draw)
   })

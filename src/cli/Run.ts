@@ -143,29 +143,28 @@ const work = (given: {
     }
     let bad = 0
 
-    const save =
-      (tell: (line: string) => Effect.Effect<void>) =>
-      (lines: Chunk.Chunk<ResultFile.ResultLine>): Effect.Effect<void, FileError> =>
-        Effect.gen(function* () {
-          const text = Chunk.toReadonlyArray(lines).map(ResultFile.encode).join("")
-          yield* Effect.mapError(file.writeAll(new TextEncoder().encode(text)), TaskFile.fileError(given.out))
-          yield* pending.written(lines.length)
-          for (const line of lines) {
-            Tally.record(tally, line)
-            state.done += 1
-            if ("result" in line) continue
-            state.failed += 1
-            if (line.taskId !== null) continue
-            bad += 1
-            if (bad > badLinesTold) continue
-            yield* tell(Format.plain(`${given.tasks}: line ${line.line}: ${line.error.message}`))
-          }
-          // A line is written whole or not at all, and is counted when it is written.
-        }).pipe(Effect.uninterruptible)
+    const tell = (line: string): Effect.Effect<void> => streams.writeError(`${line}\n`)
+    const save = (lines: Chunk.Chunk<ResultFile.ResultLine>): Effect.Effect<void, FileError> =>
+      Effect.gen(function* () {
+        const text = Chunk.toReadonlyArray(lines).map(ResultFile.encode).join("")
+        yield* Effect.mapError(file.writeAll(new TextEncoder().encode(text)), TaskFile.fileError(given.out))
+        yield* pending.written(lines.length)
+        for (const line of lines) {
+          Tally.record(tally, line)
+          state.done += 1
+          if ("result" in line) continue
+          state.failed += 1
+          if (line.taskId !== null) continue
+          bad += 1
+          if (bad > badLinesTold) continue
+          yield* tell(Format.plain(`${given.tasks}: line ${line.line}: ${line.error.message}`))
+        }
+        // A line is written whole or not at all, and is counted when it is written.
+      }).pipe(Effect.uninterruptible)
 
     const permits = yield* Effect.makeSemaphore(given.concurrency)
     yield* Effect.gen(function* () {
-      const tell = yield* Progress.show(state)
+      yield* Progress.show(state)
       yield* TaskFile.lines(given.tasks).pipe(
         Stream.drop(before.done),
         Stream.mapEffect(
@@ -174,7 +173,7 @@ const work = (given: {
             concurrency: windowOf(given.concurrency)
           }
         ),
-        Stream.runForEachChunk(save(tell))
+        Stream.runForEachChunk(save)
       )
       if (bad > badLinesTold) yield* tell(`${given.tasks}: ${bad - badLinesTold} more lines hold no task`)
     }).pipe(

@@ -64,6 +64,11 @@ export interface Service {
   readonly writeError: (text: string) => Effect.Effect<void>
   /** Writes a line to standard error at once: for loggers. */
   readonly unsafeLog: (line: string) => void
+  /**
+   * Shows a line without an end at the bottom of a terminal, in place of the last one, and takes it away
+   * when it is empty. What is written to standard error comes above it. Elsewhere it shows nothing.
+   */
+  readonly showStatus: (line: string) => Effect.Effect<void>
   readonly outputIsTerminal: boolean
   readonly errorIsTerminal: boolean
   /** The width of the terminal, in columns. */

@@ -30,6 +30,7 @@ import { kindOf } from "../internal/failure/kindOf.js"
 import * as messagesRequest from "../internal/messages/request.js"
 import * as rateLimitHeaders from "../internal/rateLimitHeaders.js"
 import * as toolCallIds from "../internal/toolCallIds.js"
+import { type Configured, type Given, given, unwrap } from "../internal/options.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type * as Price from "../Price.js"
 import * as PriceCatalog from "../PriceCatalog.js"
@@ -44,27 +45,27 @@ import * as Registry from "../ReasoningEngineRegistry.js"
  */
 export interface Options {
   /** `claude` when absent; two models are two providers, `claude/haiku` and `claude/opus`. */
-  readonly provider?: AIProvider.AIProvider
+  readonly provider?: AIProvider.AIProvider | undefined
   /** The model to ask for, by Anthropic's name for it. */
   readonly model: string
   readonly apiKey: Redacted.Redacted
   /** The address above `/v1/messages`; {@link defaultBaseUrl} when absent. A query is kept. */
-  readonly baseUrl?: string
+  readonly baseUrl?: string | undefined
   /** The version of the API, a date; {@link defaultVersion} when absent. */
-  readonly version?: string
+  readonly version?: string | undefined
   /** The most tokens to write where a task doesn't say, which the API requires; 4096 when absent. */
-  readonly maxTokens?: number
+  readonly maxTokens?: number | undefined
   /** What it charges; absent: what the PriceCatalog knows, where there is one. */
-  readonly price?: Price.Price
+  readonly price?: Price.Price | undefined
   /**
    * Differences from {@link defaultCapabilities}: `prefill` for the older models that go on from a
    * beginning, `sampling: false` for models that take no temperature.
    */
-  readonly capabilities?: Partial<ReasoningEngine.Capabilities>
+  readonly capabilities?: Given<ReasoningEngine.Capabilities> | undefined
   /** More headers (`anthropic-beta`); their values are kept out of errors and spans as the key is. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** What a complete task is answered over: `sse` (the default), or `json`, one piece. */
-  readonly completeOver?: "sse" | "json"
+  readonly completeOver?: "sse" | "json" | undefined
 }
 
 /**
@@ -130,7 +131,7 @@ const build = (
     const model = yield* httpEngine.modelOf(invalid, options.model)
     const version = yield* versionOf(options.version ?? defaultVersion)
     const maxTokens = yield* maxTokensOf(options.maxTokens ?? defaultMaxTokens)
-    const can = { ...defaultCapabilities, ...options.capabilities }
+    const can = { ...defaultCapabilities, ...given(options.capabilities) }
     const capabilities = { ...can, sampling: can.sampling && version < withoutSampling }
     const settings: messagesRequest.Settings = { model, maxTokens, sampling: capabilities.sampling }
     const wire: httpEngine.Wire = {
@@ -233,9 +234,9 @@ export const config: Config.Config<Pick<Options, "apiKey" | "baseUrl" | "model">
  * ```
  */
 export const layerConfig = (
-  options: Config.Config.Wrap<Options>
+  options: Configured<Options>
 ): Layer.Layer<
   never,
   ConfigError | Registry.DuplicateEngineError | InvalidArgumentError,
   HttpClient.HttpClient | Registry.ReasoningEngineRegistry
-> => Registry.layerRegister(Effect.flatMap(Config.unwrap(options), make))
+> => Registry.layerRegister(Effect.flatMap(unwrap(options), make))

@@ -28,6 +28,7 @@ import * as AIProvider from "../AIProvider.js"
 import * as AccessTokens from "../auth/AccessTokens.js"
 import * as graph from "../internal/graph/attempt.js"
 import * as httpEngine from "../internal/httpEngine.js"
+import { type Configured, type Given, given, unwrap } from "../internal/options.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type * as Price from "../Price.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
@@ -41,24 +42,24 @@ import * as Registry from "../ReasoningEngineRegistry.js"
  */
 export interface Options {
   /** `copilot_chat` when absent. */
-  readonly provider?: AIProvider.AIProvider
+  readonly provider?: AIProvider.AIProvider | undefined
   /** Where Graph is; {@link defaultBaseUrl} when absent. National clouds have others. */
-  readonly baseUrl?: string
+  readonly baseUrl?: string | undefined
   /** The version of Graph, a path below the base URL; {@link defaultPathPrefix} when absent. */
-  readonly pathPrefix?: string
+  readonly pathPrefix?: string | undefined
   /** The users' time zone by its IANA name (`Europe/Berlin`), for "today" and "at noon"; UTC when absent. */
-  readonly timeZone?: string
+  readonly timeZone?: string | undefined
   /** Who is asked for where a task has no `userId`. */
-  readonly user?: string
+  readonly user?: string | undefined
   /** Whether the web may be searched for an answer; as Copilot has it by default when absent. */
-  readonly webSearch?: boolean
+  readonly webSearch?: boolean | undefined
   /** Addresses of files (in OneDrive or SharePoint) that every answer takes into account. */
-  readonly files?: ReadonlyArray<string>
-  readonly price?: Price.Price
+  readonly files?: ReadonlyArray<string> | undefined
+  readonly price?: Price.Price | undefined
   /** Differences from {@link defaultCapabilities}: `streaming: false` asks for answers in one piece. */
-  readonly capabilities?: Partial<ReasoningEngine.Capabilities>
+  readonly capabilities?: Given<ReasoningEngine.Capabilities> | undefined
   /** More headers; their values are kept out of errors and spans as the token is. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
 /**
@@ -146,7 +147,7 @@ const build = (
     const user = yield* userOf(options.user)
     const files = yield* filesOf(options.files ?? [])
     const secretHeaders = yield* httpEngine.headersOf(invalid, options.headers)
-    const capabilities = { ...defaultCapabilities, ...options.capabilities }
+    const capabilities = { ...defaultCapabilities, ...given(options.capabilities) }
     const wire: graph.Wire = {
       provider,
       model,
@@ -238,9 +239,9 @@ export const config: Config.Config<Pick<Options, "baseUrl" | "pathPrefix" | "tim
  * ```
  */
 export const layerConfig = (
-  options: Config.Config.Wrap<Options>
+  options: Configured<Options>
 ): Layer.Layer<
   never,
   ConfigError | Registry.DuplicateEngineError | InvalidArgumentError,
   AccessTokens.AccessTokens | HttpClient.HttpClient | Registry.ReasoningEngineRegistry
-> => Registry.layerRegister(Effect.flatMap(Config.unwrap(options), make))
+> => Registry.layerRegister(Effect.flatMap(unwrap(options), make))

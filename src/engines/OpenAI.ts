@@ -13,6 +13,7 @@ import type * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as AIProvider from "../AIProvider.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
+import { type Configured, type Given, given, unwrap } from "../internal/options.js"
 import type * as Price from "../Price.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
@@ -26,20 +27,20 @@ import * as OpenAICompatible from "./OpenAICompatible.js"
  */
 export interface Options {
   /** `gpt4` when absent; two models are two providers. */
-  readonly provider?: AIProvider.AIProvider
+  readonly provider?: AIProvider.AIProvider | undefined
   /** The model to ask for, by OpenAI's name for it. */
   readonly model: string
   readonly apiKey: Redacted.Redacted
   /** The address above `/chat/completions`; {@link defaultBaseUrl} when absent. A query is kept. */
-  readonly baseUrl?: string
+  readonly baseUrl?: string | undefined
   /** What it charges; absent: what the PriceCatalog knows, where there is one. */
-  readonly price?: Price.Price
+  readonly price?: Price.Price | undefined
   /** Differences from {@link defaultCapabilities}: `sampling: false` for models that take no temperature. */
-  readonly capabilities?: Partial<ReasoningEngine.Capabilities>
+  readonly capabilities?: Given<ReasoningEngine.Capabilities> | undefined
   /** More headers (`openai-organization`); their values are kept out of errors and spans as the key is. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** What a complete task is answered over: `sse` (the default), or `json`, one piece. */
-  readonly completeOver?: "sse" | "json"
+  readonly completeOver?: "sse" | "json" | undefined
 }
 
 /**
@@ -75,7 +76,7 @@ export const make = (
     ...options,
     provider: options.provider ?? AIProvider.Gpt4,
     baseUrl: options.baseUrl ?? defaultBaseUrl,
-    capabilities: { ...defaultCapabilities, ...options.capabilities },
+    capabilities: { ...defaultCapabilities, ...given(options.capabilities) },
     maxTokensField: "max_completion_tokens",
     toolCallIds: "forty-characters",
     includeUsage: true
@@ -130,9 +131,9 @@ export const config: Config.Config<Pick<Options, "apiKey" | "baseUrl" | "model">
  * ```
  */
 export const layerConfig = (
-  options: Config.Config.Wrap<Options>
+  options: Configured<Options>
 ): Layer.Layer<
   never,
   ConfigError | Registry.DuplicateEngineError | InvalidArgumentError,
   HttpClient.HttpClient | Registry.ReasoningEngineRegistry
-> => Registry.layerRegister(Effect.flatMap(Config.unwrap(options), make))
+> => Registry.layerRegister(Effect.flatMap(unwrap(options), make))

@@ -12,7 +12,6 @@
  * @since 0.1.0
  */
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -24,6 +23,7 @@ import * as chatRequest from "../internal/chatCompletions/request.js"
 import * as httpEngine from "../internal/httpEngine.js"
 import * as rateLimitHeaders from "../internal/rateLimitHeaders.js"
 import * as toolCallIds from "../internal/toolCallIds.js"
+import { type Configured, given, unwrap } from "../internal/options.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as PriceCatalog from "../PriceCatalog.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
@@ -52,24 +52,24 @@ export interface Options extends ReasoningEngine.Options {
   /** The model to ask for, by the server's name for it. */
   readonly model: string
   /** Sent as a bearer token. Local servers need none. */
-  readonly apiKey?: Redacted.Redacted
+  readonly apiKey?: Redacted.Redacted | undefined
   /** More headers (Azure's `api-key`); their values are kept out of errors and spans as the key is. */
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** What the server calls the limit: `max_tokens` (the default), or OpenAI's `max_completion_tokens`. */
-  readonly maxTokensField?: "max_tokens" | "max_completion_tokens"
+  readonly maxTokensField?: "max_tokens" | "max_completion_tokens" | undefined
   /** Whether to ask a stream for its usage (`stream_options`), true by default; some old servers reject it. */
-  readonly includeUsage?: boolean
+  readonly includeUsage?: boolean | undefined
   /**
    * What the server takes for the ids of tool calls: `any` string, `forty-characters` at most (OpenAI), or
    * `nine-alphanumerics` (Mistral; the default for its models by their names). An id of another provider's
    * that doesn't fit is sent as one that does, the same in call and result.
    */
-  readonly toolCallIds?: ToolCallIds
+  readonly toolCallIds?: ToolCallIds | undefined
   /**
    * What a complete task is answered over: `sse` (the default), or `json`, one piece. A server without the
    * `streaming` capability is always asked for one piece; a streaming task then gets its text in one.
    */
-  readonly completeOver?: "sse" | "json"
+  readonly completeOver?: "sse" | "json" | undefined
 }
 
 const invalid = httpEngine.invalidOf("OpenAICompatible")
@@ -101,7 +101,7 @@ const engineOf = (
   client: HttpClient.HttpClient
 ): ReasoningEngine.ReasoningEngine => {
   const { model, provider } = options
-  const capabilities = { ...ReasoningEngine.defaultCapabilities, ...options.capabilities }
+  const capabilities = { ...ReasoningEngine.defaultCapabilities, ...given(options.capabilities) }
   const settings: chatRequest.Settings = {
     model,
     maxTokensField: options.maxTokensField ?? "max_tokens",
@@ -200,9 +200,9 @@ export const layer = (
  * ```
  */
 export const layerConfig = (
-  options: Config.Config.Wrap<Options>
+  options: Configured<Options>
 ): Layer.Layer<
   never,
   ConfigError | Registry.DuplicateEngineError | InvalidArgumentError,
   HttpClient.HttpClient | Registry.ReasoningEngineRegistry
-> => Registry.layerRegister(Effect.flatMap(Config.unwrap(options), make))
+> => Registry.layerRegister(Effect.flatMap(unwrap(options), make))

@@ -21,8 +21,6 @@ import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 import * as TokenUsage from "../TokenUsage.js"
 
-const exact = { exact: true } as const
-
 const number = (what: string, passes: (n: number) => boolean) =>
   Schema.Number.pipe(Schema.filter(passes, { description: what }))
 
@@ -43,26 +41,21 @@ export const defaultModel = "simulated"
 export const Options = Schema.Struct({
   provider: AIProvider.AIProvider,
   /** The model's name; {@link defaultModel} when absent. */
-  model: Schema.optionalWith(Schema.NonEmptyString, exact),
+  model: Schema.optional(Schema.NonEmptyString),
   /** What answers and failures are drawn from; 1 when absent. */
-  seed: Schema.optionalWith(Schema.Int, exact),
+  seed: Schema.optional(Schema.Int),
   /** What it charges; unknown when absent. */
-  price: Schema.optionalWith(Price.Options, exact),
+  price: Schema.optional(Price.Options),
   /** Milliseconds before the first token, or before a failure, from 0; 200 when absent. */
-  firstTokenMs: Schema.optionalWith(
-    number("milliseconds (a number from 0 to 3600000)", (n) => n >= 0 && n <= 3_600_000),
-    exact
+  firstTokenMs: Schema.optional(
+    number("milliseconds (a number from 0 to 3600000)", (n) => n >= 0 && n <= 3_600_000)
   ),
   /** How fast it writes, above 0; 60 when absent. */
-  tokensPerSecond: Schema.optionalWith(
-    number("tokens per second (a number above 0)", (n) => n > 0 && Number.isFinite(n)),
-    exact
+  tokensPerSecond: Schema.optional(
+    number("tokens per second (a number above 0)", (n) => n > 0 && Number.isFinite(n))
   ),
   /** The share of tasks that fail with a TransientError (`overloaded`), 0 to 1; 0 when absent. */
-  errorRate: Schema.optionalWith(
-    number("a share (a number from 0 to 1)", (n) => n >= 0 && n <= 1),
-    exact
-  )
+  errorRate: Schema.optional(number("a share (a number from 0 to 1)", (n) => n >= 0 && n <= 1))
 })
 
 /**

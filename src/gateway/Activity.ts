@@ -13,10 +13,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as AIProvider from "../AIProvider.js"
 import type * as AIResult from "../AIResult.js"
-import { AttemptObserver } from "../AttemptObserver.js"
+import * as AttemptObserver from "../AttemptObserver.js"
 import * as CircuitBreaker from "../CircuitBreaker.js"
-import { inTurn } from "../internal/inTurn.js"
 import { Day, type Instead, type Spend } from "../internal/gateway/day.js"
+import * as standing from "../internal/gateway/state.js"
 import * as LiveMetrics from "../LiveMetrics.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
@@ -35,8 +35,8 @@ export interface Begun {
   readonly model: string
   /** `whole`, or how it is streamed. */
   readonly delivery: "whole" | "streamed" | "buffered"
-  readonly keyId?: string
-  readonly userId?: string
+  readonly keyId?: string | undefined
+  readonly userId?: string | undefined
 }
 
 /**
@@ -69,10 +69,21 @@ export interface Call extends Begun {
   /** In milliseconds of the Clock. */
   readonly startedAt: number
   /** Absent while it is under way. */
-  readonly durationMs?: number
-  readonly ending?: Ending
+  readonly durationMs?: number | undefined
+  readonly ending?: Ending | undefined
   readonly attempts: ReadonlyArray<AIResult.Attempt>
 }
+
+/**
+ * How a provider stands. `circuit open` and `on probation` (half-open) are said by its circuit. Otherwise its
+ * last 20 attempts of the last five minutes say it, without those that failed through the request's or its
+ * user's own fault: all were answered, some, or none (`failing`). Where there are none, the provider wasn't
+ * asked lately, or not since the process began (`not asked yet`).
+ *
+ * @since 1.0.0
+ * @category models
+ */
+export type State = standing.State
 
 /**
  * What a provider was like lately, and what was spent there today.
@@ -83,6 +94,7 @@ export interface Call extends Begun {
 export interface Provider {
   readonly provider: AIProvider.AIProvider
   readonly model: string
+  readonly state: State
   /** How its circuit stands; none where there is no circuit breaker. */
   readonly circuit: Option.Option<CircuitBreaker.State>
   readonly measured: LiveMetrics.Measured
@@ -167,12 +179,12 @@ const keptAttempts = 20
  * @category constructors
  */
 export const make: Effect.Effect<
-  { readonly activity: Service; readonly observer: AttemptObserver["Type"] },
+  { readonly activity: Service; readonly observer: AttemptObserver.Service },
   never,
   ReasoningEngineRegistry
 > = Effect.gen(function* () {
   const registry = yield* ReasoningEngineRegistry
-  const next = yield* Effect.serviceOption(AttemptObserver)
+  const next = yield* Effect.serviceOption(AttemptObserver.AttemptObserver)
   const breaker = yield* Effect.serviceOption(CircuitBreaker.CircuitBreaker)
   const shared = yield* Effect.serviceOption(LiveMetrics.LiveMetrics)
   // The default numbers are in range.
@@ -181,6 +193,7 @@ export const make: Effect.Effect<
   const told = [...(Option.isSome(shared) ? [] : [metrics]), ...Option.toArray(next)]
   const day = new Day(yield* Clock.currentTimeMillis)
   const counts = new Map<AIProvider.AIProvider, Map<AIResult.Outcome, number>>()
+  const standings = new Map<AIProvider.AIProvider, standing.Standing>()
   const endings = { Answered: 0, Failed: 0, Abandoned: 0 }
   const running = new Map<string, Entry>()
   const ended: Array<Entry> = []
@@ -190,30 +203,40 @@ export const make: Effect.Effect<
     counts.set(provider, outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1))
   }
 
+  const standingOf = (provider: AIProvider.AIProvider): standing.Standing => {
+    const made = standings.get(provider) ?? new standing.Standing()
+    standings.set(provider, made)
+    return made
+  }
+
   const see = (attempt: AIResult.Attempt, taskId: string | undefined, now: number): void => {
     count(attempt)
+    standingOf(attempt.provider).see(attempt, now)
     day.attempt(attempt, now)
     if (taskId === undefined) return
     const call = running.get(taskId) ?? ended.find(({ id }) => id === taskId)
     if (call !== undefined && call.attempts.length < keptAttempts) call.attempts.push(attempt)
   }
 
-  const observer: AttemptObserver["Type"] = {
-    observe: (attempt, task) =>
-      Effect.zipRight(
-        Effect.map(Clock.currentTimeMillis, (now) => see(attempt, task.id, now)),
-        inTurn(told, (each) => each.observe(attempt, task))
-      )
-  }
+  const observer = AttemptObserver.all([
+    { observe: (attempt, task) => Effect.map(Clock.currentTimeMillis, (now) => see(attempt, task.id, now)) },
+    ...told
+  ])
 
-  const providerOf = ({ model, provider }: ReasoningEngine): Effect.Effect<Provider> =>
-    Effect.all({
-      provider: Effect.succeed(provider),
-      model: Effect.succeed(model),
-      circuit: Effect.transposeMapOption(breaker, ({ state }) => state(provider)),
-      measured: metrics.measured(provider),
-      today: Effect.sync(() => day.spend(provider))
-    })
+  const providerOf =
+    (now: number) =>
+    ({ model, provider }: ReasoningEngine): Effect.Effect<Provider> =>
+      Effect.gen(function* () {
+        const circuit = yield* Effect.transposeMapOption(breaker, ({ state }) => state(provider))
+        return {
+          provider,
+          model,
+          state: standingOf(provider).state(circuit, now),
+          circuit,
+          measured: yield* metrics.measured(provider),
+          today: day.spend(provider)
+        }
+      })
 
   const activity: Service = {
     begin: (call) =>
@@ -241,7 +264,7 @@ export const make: Effect.Effect<
       return {
         now,
         since,
-        providers: yield* Effect.forEach(yield* registry.list, providerOf),
+        providers: yield* Effect.forEach(yield* registry.list, providerOf(now)),
         counts: Array.from(counts, ([provider, outcomes]) =>
           Array.from(outcomes, ([outcome, attempts]) => ({ provider, outcome, attempts }))
         ).flat(),
@@ -263,9 +286,9 @@ export const make: Effect.Effect<
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Activity | AttemptObserver, never, ReasoningEngineRegistry> =
+export const layer: Layer.Layer<Activity | AttemptObserver.AttemptObserver, never, ReasoningEngineRegistry> =
   Layer.effectContext(
     Effect.map(make, ({ activity, observer }) =>
-      Context.make(Activity, activity).pipe(Context.add(AttemptObserver, observer))
+      Context.make(Activity, activity).pipe(Context.add(AttemptObserver.AttemptObserver, observer))
     )
   )

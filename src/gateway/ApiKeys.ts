@@ -13,8 +13,6 @@ import { InvalidArgumentError } from "../InvalidArgument.js"
 import { Delivery } from "../internal/gateway/delivery.js"
 import * as validation from "../internal/validation.js"
 
-const exact = { exact: true } as const
-
 const atLeastOne = (what: string) =>
   Schema.Number.pipe(
     Schema.filter((n) => Number.isSafeInteger(n) && n > 0, {
@@ -41,15 +39,15 @@ export const ApiKey = Schema.Struct({
     )
   ),
   /** On whose behalf its calls are; without it a call may name any user. */
-  user: Schema.optionalWith(Schema.NonEmptyString, exact),
+  user: Schema.optional(Schema.NonEmptyString),
   /** The most calls in a minute. */
-  requestsPerMinute: Schema.optionalWith(atLeastOne("calls in a minute"), exact),
+  requestsPerMinute: Schema.optional(atLeastOne("calls in a minute")),
   /** The most calls at a time. */
-  concurrent: Schema.optionalWith(atLeastOne("calls at a time"), exact),
+  concurrent: Schema.optional(atLeastOne("calls at a time")),
   /** How streams of its calls are delivered that don't say: `streamed` or `buffered`. */
-  delivery: Schema.optionalWith(Delivery, exact),
+  delivery: Schema.optional(Delivery),
   /** Whether it opens the page and the metrics, which tell of everybody's calls; false when absent. */
-  observe: Schema.optionalWith(Schema.Boolean, exact)
+  observe: Schema.optional(Schema.Boolean)
 })
 
 /**

@@ -27,8 +27,6 @@ import * as ApiKeys from "./ApiKeys.js"
 
 export { isLoopback } from "../internal/gateway/access.js"
 
-const exact = { exact: true } as const
-
 const above = (what: string) =>
   Schema.Number.pipe(
     Schema.filter((n) => Number.isSafeInteger(n) && n > 0, {
@@ -44,22 +42,22 @@ const above = (what: string) =>
  */
 export const Settings = Schema.Struct({
   /** Who may call; where nobody is named, only programs of the same machine. */
-  keys: Schema.optionalWith(Schema.Array(ApiKeys.ApiKey), exact),
+  keys: Schema.optional(Schema.Array(ApiKeys.ApiKey)),
   /**
    * How streams are delivered that don't say: as they are written (`streamed`, when absent), or held until
    * the answer is whole (`buffered`): then another provider takes over from one that breaks off midway. That
    * of the key goes before that of the model, that of the model before that of the strategy, and this is the
    * last.
    */
-  delivery: Schema.optionalWith(Delivery, exact),
+  delivery: Schema.optional(Delivery),
   /** The same by what `model` is, a provider or `saga/` and the name of a strategy. */
-  deliveries: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Delivery }), exact),
+  deliveries: Schema.optional(Schema.Record({ key: Schema.String, value: Delivery })),
   /** The most bytes of a body; 20 MiB when absent. */
-  maxBodyBytes: Schema.optionalWith(above("a number of bytes"), exact),
+  maxBodyBytes: Schema.optional(above("a number of bytes")),
   /** Milliseconds that a body may take to come; 30,000 when absent. */
-  bodyTimeoutMs: Schema.optionalWith(above("milliseconds"), exact),
+  bodyTimeoutMs: Schema.optional(above("milliseconds")),
   /** Milliseconds that calls under way get when the gateway shuts down; 30,000 when absent. */
-  drainMs: Schema.optionalWith(above("milliseconds"), exact)
+  drainMs: Schema.optional(above("milliseconds"))
 })
 
 /**
@@ -78,7 +76,7 @@ export interface Settings extends Schema.Schema.Type<typeof Settings> {}
  */
 export interface Options extends Settings {
   /** Strategies that a call can name as `saga/<name>`, besides the usual ones. */
-  readonly strategies?: ReadonlyArray<Strategy>
+  readonly strategies?: ReadonlyArray<Strategy> | undefined
 }
 
 /**

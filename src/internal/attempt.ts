@@ -9,12 +9,12 @@ import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import type * as AIResult from "../AIResult.js"
 import * as AITask from "../AITask.js"
+import type * as AttemptGuard from "../AttemptGuard.js"
 import * as EngineError from "../EngineError.js"
 import * as Price from "../Price.js"
 import type * as ReasoningEngine from "../ReasoningEngine.js"
 import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
-import { noPermits, type Permits } from "./guards.js"
 import * as timer from "./timer.js"
 import * as toolArguments from "./toolArguments.js"
 
@@ -42,6 +42,8 @@ interface Limit {
 /** What a caller of a stream sees of an engine's events. */
 export type Content = ReasoningEngine.TextDelta | ReasoningEngine.ToolCallEvent
 
+const isFirstHalf = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
+
 /**
  * One attempt at one engine: everything that is known of it while it runs. It belongs to one call and is
  * written by one fiber at a time.
@@ -66,6 +68,8 @@ export class Attempt {
   private usage: TokenUsage.TokenUsage | undefined = undefined
   /** What the provider says that it bills. */
   private billed: Usd.Usd | undefined = undefined
+  /** The first half of a character whose other half hasn't come. */
+  private half = ""
   private pending: Array<Content> = []
   private firstContentAt: number | undefined = undefined
   private working = false
@@ -87,8 +91,8 @@ export class Attempt {
     readonly request: ReasoningEngine.Request,
     private readonly clock: Clock.Clock,
     private bounds: Bounds,
-    /** What the guards gave that let it in. */
-    readonly permits: Permits = noPermits
+    /** What the guards gave that let it in; absent where there are none. */
+    readonly permit: AttemptGuard.Permit | undefined
   ) {
     this.startedAt = clock.unsafeCurrentTimeMillis()
     this.finish = { _tag: "Finish", reason: "other", model: engine.model }
@@ -227,11 +231,10 @@ export class Attempt {
     for (const event of events) {
       switch (event._tag) {
         case "TextDelta":
-          if (event.text === "") break
-          this.text += event.text
-          this.pending.push(event)
+          this.write(this.half + event.text)
           break
         case "ToolCall":
+          this.writeHalf()
           this.call(event)
           break
         case "Usage":
@@ -239,15 +242,16 @@ export class Attempt {
           this.billed = event.cost ?? this.billed
           break
         case "RateLimits":
-          for (const { told } of this.permits) told?.(event)
+          this.permit?.told?.(event)
           break
         case "Warning":
           this.warnings.push(event.message)
           break
         case "Finish":
+          this.writeHalf()
           this.finish = event
           this.finished = true
-          for (const { finished } of this.permits) finished?.(event)
+          this.permit?.finished?.(event)
           break
       }
       if (this.finished) break
@@ -266,11 +270,30 @@ export class Attempt {
     this.pending.push(call === event.call ? event : { ...event, call })
   }
 
+  /** A character may come in two halves. What is delivered can be encoded by itself: the first half waits. */
+  private write(text: string): void {
+    const end = isFirstHalf(text.charCodeAt(text.length - 1)) ? text.length - 1 : text.length
+    this.half = text.slice(end)
+    this.append(text.slice(0, end))
+  }
+
+  /** No other half follows. */
+  private writeHalf(): void {
+    this.append(this.half)
+    this.half = ""
+  }
+
+  private append(text: string): void {
+    if (text === "") return
+    this.text += text
+    this.pending.push({ _tag: "TextDelta", text })
+  }
+
   /** The provider has shown that it is at work, if only by thinking. */
   private works(): void {
     if (this.working) return
     this.working = true
-    for (const { began } of this.permits) began?.()
+    this.permit?.began?.()
   }
 
   /** Runs the engine's effect in a fiber of its own, within the limits. */

@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as AIResult from "../AIResult.js"
 import type * as AITask from "../AITask.js"
+import type * as AttemptGuard from "../AttemptGuard.js"
 import type { Refusal } from "../AttemptGuard.js"
 import type { EngineError } from "../EngineError.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
@@ -12,7 +13,7 @@ import * as RoutingPolicy from "../RoutingPolicy.js"
 import * as TokenUsage from "../TokenUsage.js"
 import { Attempt, type Bounds } from "./attempt.js"
 import * as costs from "./costs.js"
-import { admit, ended, type Guards, noPermits, type Permits } from "./guards.js"
+import { ended, type Guards } from "./guards.js"
 import * as ids from "./ids.js"
 import { thinks } from "./thinks.js"
 
@@ -95,7 +96,7 @@ export const settle = (
   const before = call.attempts.findLastIndex(({ startedAt }) => startedAt <= record.startedAt)
   call.attempts.splice(before + 1, 0, record)
   if (used(record)) call.warnings.push(...attempt.warnings)
-  return ended(call.guards, attempt.permits, record, call.task)
+  return ended(call.guards, attempt.permit, record, call.task)
 }
 
 /** The limits of attempts at an engine. */
@@ -173,7 +174,7 @@ export interface Wanted {
   readonly bounds: Bounds
   readonly goal: Goal
   /** The part of the answer that it has to go on from. */
-  readonly prefill?: string
+  readonly prefill?: string | undefined
 }
 
 /** Makes one attempt, whoever stands around it. */
@@ -181,46 +182,43 @@ export const attempt = (
   call: Call,
   engine: ReasoningEngine,
   { bounds, goal, mode, prefill }: Wanted,
-  permits: Permits = noPermits,
+  permit?: AttemptGuard.Permit,
   restore?: Restore
 ): Effect.Effect<Attempt, EngineError> =>
   Effect.suspend(() => {
     const request = {
-      task: bounded(call.task, permits),
+      task: bounded(call.task, permit),
       mode,
       ...(prefill === undefined ? {} : { prefill })
     }
-    const made = new Attempt(engine, request, call.clock, bounds, permits)
+    const made = new Attempt(engine, request, call.clock, bounds, permit)
     call.underWay.add(made)
     const asked = Effect.as(advance(call, made, goal, restore), made)
-    return permits.reduce((inner, { around }) => (around === undefined ? inner : around(inner)), asked)
+    return permit?.around?.(asked) ?? asked
   })
 
 /** Makes one attempt if the guards let it in. */
 export const ask = (call: Call, engine: ReasoningEngine, wanted: Wanted): Effect.Effect<Attempt, Refusal> => {
-  const { guards } = call.guards
-  if (guards.length === 0) return attempt(call, engine, wanted)
+  const { guard } = call.guards
+  if (guard === undefined) return attempt(call, engine, wanted)
   const asked = { engine, task: call.task, prefill: wanted.prefill, deadline: wanted.bounds.deadline }
   // Whoever was let in is settled: nothing may come between the two.
   return Effect.uninterruptibleMask((restore) =>
-    Effect.matchEffect(admit(guards, asked), {
+    Effect.matchEffect(guard.admit(asked), {
       onFailure: (refusal) => {
         call.refusals.push(refusal)
         return Effect.fail(refusal)
       },
-      onSuccess: (permits) => attempt(call, engine, wanted, permits, restore)
+      onSuccess: (permit) => attempt(call, engine, wanted, permit, restore)
     })
   )
 }
 
 /** The task with as many tokens to write as the guards allow at most. */
-const bounded = (task: AITask.AITask, permits: Permits): AITask.AITask => {
-  const least = permits.reduce(
-    (most, { maxTokens = Number.POSITIVE_INFINITY }) => Math.min(most, maxTokens),
-    task.maxTokens ?? Number.POSITIVE_INFINITY
-  )
-  return least === (task.maxTokens ?? Number.POSITIVE_INFINITY) ? task : { ...task, maxTokens: least }
-}
+const bounded = (task: AITask.AITask, permit: AttemptGuard.Permit | undefined): AITask.AITask =>
+  permit?.maxTokens === undefined || (task.maxTokens !== undefined && task.maxTokens <= permit.maxTokens)
+    ? task
+    : { ...task, maxTokens: permit.maxTokens }
 
 /** The result of a call whose given attempt has finished. */
 export const resultOf = (call: Call, attempt: Attempt, text: string): AIResult.AIResult => {

@@ -23,14 +23,14 @@ export type Kind =
 /** What a server said of a failure, or what was seen of it. */
 export interface Failure {
   /** What it is, where that is known already; else its code, message and status decide. */
-  readonly kind?: Kind
+  readonly kind?: Kind | undefined
   readonly message: string
   readonly code: string
   readonly type: string
   /** The HTTP status, or a numeric code that looks like one; 0 when there is none. */
   readonly status: number
   /** When it wants to be asked again, where it says so. */
-  readonly wait?: waits.Wait
+  readonly wait?: waits.Wait | undefined
 }
 
 /** A failure whose kind is known. */
@@ -160,7 +160,7 @@ export interface Context {
   readonly kindOf: (failure: Failure) => Kind
   readonly provider: AIProvider.AIProvider
   /** The user who is asked for, where the credentials are one's own. */
-  readonly userId?: string
+  readonly userId?: string | undefined
   readonly redact: httpError.Redact
   readonly requestId: string | undefined
   /** When the server answered, in milliseconds of the Clock. */

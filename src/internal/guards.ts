@@ -1,3 +1,4 @@
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as AIResult from "../AIResult.js"
@@ -14,18 +15,16 @@ import * as RetryBudget from "../RetryBudget.js"
 import * as SpendLedger from "../SpendLedger.js"
 import * as Telemetry from "../Telemetry.js"
 import type { ProviderMetrics } from "../ProviderMetrics.js"
-import { inTurn } from "./inTurn.js"
 
 /** What stands around the attempts of a router, as far as it is there. */
 export interface Guards {
-  /** In the order in which they are asked: the cheap ones first. */
-  readonly guards: ReadonlyArray<AttemptGuard.Service>
-  readonly observers: ReadonlyArray<AttemptObserver.Service>
+  readonly guard: AttemptGuard.Service | undefined
+  readonly observer: AttemptObserver.Service | undefined
   readonly retryBudget: RetryBudget.Service | undefined
   readonly hedging: Hedging.Service | undefined
   readonly tracing: Telemetry.Tracing | undefined
   /** Whether an attempt would find an open circuit at an instant, by what is known already. */
-  readonly closed: (provider: AIProvider, task: AITask.AITask, at: number) => boolean
+  readonly open: (provider: AIProvider, task: AITask.AITask, at: number) => boolean
   /** Whether an attempt would be refused now, by what is known already. */
   readonly refuses: (provider: AIProvider, task: AITask.AITask, now: number) => boolean
 }
@@ -37,8 +36,8 @@ export interface Outlook {
    * its outage, and which nobody would choose for a probe by that.
    */
   readonly measured: (known: ProviderMetrics, now: number) => ProviderMetrics
-  /** Whether the provider isn't to be chosen now. */
-  readonly closed: (provider: AIProvider, userId: string | undefined, now: number) => boolean
+  /** Whether the provider's circuit is open: it isn't to be chosen now. */
+  readonly open: (provider: AIProvider, userId: string | undefined, now: number) => boolean
   /** Whether it could be asked only after a while: others are chosen before it. */
   readonly exhausted: (provider: AIProvider, now: number) => boolean
 }
@@ -62,7 +61,7 @@ export const outlookFromContext: Effect.Effect<Option.Option<Outlook>> = Effect.
               ? known
               : unsafeBlend(known, now)
       }),
-      closed: Option.match(breaker, {
+      open: Option.match(breaker, {
         onNone: () => () => false,
         onSome: ({ unsafeRefuses }) => unsafeRefuses
       }),
@@ -86,6 +85,14 @@ export const tracingFromContext: Effect.Effect<Telemetry.Tracing | undefined> = 
   ([telemetry, breaker]) => Option.getOrUndefined(telemetry)?.tracing(breaker)
 )
 
+const joined = <A>(
+  found: ReadonlyArray<Option.Option<A>>,
+  all: (some: ReadonlyArray<A>) => A
+): A | undefined => {
+  const some = Arr.getSomes(found)
+  return some.length > 1 ? all(some) : some[0]
+}
+
 /** Looks for the optional services, once. */
 export const fromContext: Effect.Effect<Guards> = Effect.map(
   Effect.all([
@@ -103,57 +110,32 @@ export const fromContext: Effect.Effect<Guards> = Effect.map(
   ([breaker, limits, budgets, own, live, ledger, observer, retryBudget, hedging, tracing]) => {
     const circuits = Option.getOrUndefined(breaker)
     const rates = Option.getOrUndefined(limits)
-    const closed: Guards["closed"] = (provider, { userId }, at) =>
+    const open: Guards["open"] = (provider, { userId }, at) =>
       circuits?.unsafeRefuses(provider, userId, at) === true
     return {
-      guards: [Option.fromNullable(tracing?.guard), breaker, limits, budgets, own].flatMap((guard) =>
-        Option.toArray<AttemptGuard.Service>(guard)
+      // The cheap ones are asked first.
+      guard: joined<AttemptGuard.Service>(
+        [Option.fromNullable(tracing?.guard), breaker, limits, budgets, own],
+        AttemptGuard.all
       ),
-      observers: [live, ledger, observer].flatMap((each) => Option.toArray<AttemptObserver.Service>(each)),
+      observer: joined<AttemptObserver.Service>([live, ledger, observer], AttemptObserver.all),
       retryBudget: Option.getOrUndefined(retryBudget),
       hedging: Option.getOrUndefined(hedging),
       tracing,
-      closed,
+      open,
       refuses: (provider, task, now) =>
-        closed(provider, task, now) || (rates !== undefined && rates.unsafeReadyAt(provider, now) > now)
+        open(provider, task, now) || (rates !== undefined && rates.unsafeReadyAt(provider, now) > now)
     }
   }
 )
 
-/** What all guards together gave: nothing where there are none. */
-export type Permits = ReadonlyArray<AttemptGuard.Permit>
-
-export const noPermits: Permits = []
-
-const withdraw = (permits: Permits): Effect.Effect<void> =>
-  Effect.forEach(permits, (permit) => permit.withdraw, { discard: true })
-
-/** Asks the guards one after the other; who has let the attempt in is told when another refuses it. */
-export const admit = (
-  guards: ReadonlyArray<AttemptGuard.Service>,
-  asked: AttemptGuard.Asked
-): Effect.Effect<Permits, AttemptGuard.Refusal> =>
-  guards.reduce<Effect.Effect<Permits, AttemptGuard.Refusal>>(
-    (before, guard) =>
-      Effect.flatMap(before, (permits) =>
-        Effect.tapErrorCause(
-          Effect.map(guard.admit(asked), (permit) => [...permits, permit]),
-          () => withdraw(permits)
-        )
-      ),
-    Effect.succeed(noPermits)
-  )
-
 /** Tells everybody that an attempt has ended. */
 export const ended = (
-  { observers }: Guards,
-  permits: Permits,
+  { observer }: Guards,
+  permit: AttemptGuard.Permit | undefined,
   record: AIResult.Attempt,
   task: AITask.AITask
-): Effect.Effect<void> =>
-  observers.length === 0 && permits.length === 0
-    ? Effect.void
-    : Effect.zipRight(
-        inTurn(permits, (permit) => permit.settle(record)),
-        inTurn(observers, (observer) => observer.observe(record, task))
-      )
+): Effect.Effect<void> => {
+  const observed = observer?.observe(record, task) ?? Effect.void
+  return permit === undefined ? observed : Effect.zipRight(permit.settle(record), observed)
+}

@@ -124,11 +124,11 @@ export const eventStream = "text/event-stream"
 export interface Telling {
   readonly provider: AIProvider.AIProvider
   /** The user who is asked for, where the credentials are one's own. */
-  readonly userId?: string
+  readonly userId?: string | undefined
   readonly redact: httpError.Redact
   readonly kindOf: (failure: failure.Failure) => failure.Kind
   /** What a response says of the provider's limits, where it says something. */
-  readonly quotas?: rateLimitHeaders.Read
+  readonly quotas?: rateLimitHeaders.Read | undefined
 }
 
 /** A server's answer to a request, its body unread; and the errors of what becomes of it. */

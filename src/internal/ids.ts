@@ -16,7 +16,7 @@ const short = (prefix: string): Effect.Effect<string> =>
 const madeUp = short("task")
 
 /** A task's own id, or one made up from the Random of the fiber. */
-export const ofTask = (task: { readonly id?: string }): Effect.Effect<string> =>
+export const ofTask = (task: { readonly id?: string | undefined }): Effect.Effect<string> =>
   task.id === undefined ? madeUp : Effect.succeed(task.id)
 
 /** The id of a request. */

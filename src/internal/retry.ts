@@ -31,8 +31,8 @@ export const plan = (
 ): Effect.Effect<Option.Option<Retry>> => {
   const reaction = policy.rules[error._tag]
   // An open circuit is what keeps others from retrying: it isn't waited for.
-  const closed = error._tag !== "TransientError" || error.reason !== "circuit-open"
-  if (reaction._tag !== "retry" || !closed || EngineError.forbidsRetry(error)) return Effect.succeedNone
+  const open = error._tag === "TransientError" && error.reason === "circuit-open"
+  if (reaction._tag !== "retry" || open || EngineError.forbidsRetry(error)) return Effect.succeedNone
   const stated = EngineError.retryAfterMs(error)
   // The longest wait stands for all longer ones.
   if (stated !== undefined && stated > Math.min(policy.patienceMs, EngineError.longestWaitMs - 1)) {
@@ -46,7 +46,7 @@ export const plan = (
     return Effect.map(stated === undefined ? Effect.succeed(scheduled) : statedWait(stated), (waitMs) =>
       now + waitMs < call.deadline &&
       // This very failure may have opened the circuit.
-      !call.guards.closed(error.provider, call.task, now + waitMs) &&
+      !call.guards.open(error.provider, call.task, now + waitMs) &&
       call.guards.retryBudget?.unsafeTake(now) !== false
         ? Option.some({ waitMs, states: new Map(states).set(error._tag, state) })
         : Option.none()

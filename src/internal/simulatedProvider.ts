@@ -11,6 +11,7 @@ import * as Behaviour from "../testing/Behaviour.js"
 import type * as ScriptedEngine from "../testing/ScriptedEngine.js"
 import type { Provider, Spread } from "../testing/Simulation/Options.js"
 import * as TokenUsage from "../TokenUsage.js"
+import { given } from "./options.js"
 
 /** What the providers of a simulation have in common. */
 export interface World {
@@ -52,7 +53,7 @@ export const metricsOf = (
 ): ProviderMetrics.Options => {
   const latency = (of: "p50" | "p99") =>
     quantile(provider.firstTokenMs, of) + (1000 * quantile(outputTokens, of)) / provider.tokensPerSecond
-  const failing = Object.values(provider.errors).reduce((sum, share) => sum + share, provider.cutShare)
+  const failing = Object.values(given(provider.errors)).reduce((sum, share) => sum + share, provider.cutShare)
   return {
     provider: provider.provider,
     ...Option.match(price, {

@@ -5,6 +5,29 @@ import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import { InvalidArgumentError } from "./invalidArgument.js"
 
+const isRecord = (value: object): value is Record<string, unknown> => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** The input without what is undefined, at every depth; itself where there is no such thing. */
+const withoutUndefined = (input: unknown): unknown => {
+  if (typeof input !== "object" || input === null) return input
+  if (Array.isArray(input)) {
+    const items = input.map(withoutUndefined)
+    return items.every((item, index) => item === input[index]) ? input : items
+  }
+  if (!isRecord(input)) return input
+  let isSame = true
+  const fields: Array<readonly [string, unknown]> = []
+  for (const [key, value] of Object.entries(input)) {
+    const kept = withoutUndefined(value)
+    isSame &&= kept !== undefined && kept === value
+    if (kept !== undefined) fields.push([key, kept])
+  }
+  return isSame ? input : Object.fromEntries(fields)
+}
+
 type Path = ReadonlyArray<PropertyKey>
 
 /** What is wrong at one place; `tell` says the value there, or only its kind. */
@@ -45,12 +68,16 @@ const render = (path: Path): string =>
     ""
   )
 
+/** What an input may be: what is undefined is taken out before it is decoded. */
+const membersOf = ({ types }: AST.Union): ReadonlyArray<AST.AST> =>
+  types.filter((type) => !AST.isUndefinedKeyword(type))
+
 const isStructure = (ast: AST.AST): boolean =>
-  AST.isUnion(ast) ? ast.types.every(isStructure) : AST.isTypeLiteral(ast) || AST.isTupleType(ast)
+  AST.isUnion(ast) ? membersOf(ast).every(isStructure) : AST.isTypeLiteral(ast) || AST.isTupleType(ast)
 
 /** What was expected, for a person: the fields of an object aren't listed. */
 const describe = (ast: AST.AST): string => {
-  if (AST.isUnion(ast)) return Array.from(new Set(ast.types.map(describe))).join(" or ")
+  if (AST.isUnion(ast)) return Array.from(new Set(membersOf(ast).map(describe))).join(" or ")
   return Option.getOrElse(AST.getDescriptionAnnotation(ast), () =>
     isStructure(ast) ? (AST.isTupleType(ast) ? "a list" : "an object") : String(ast)
   )
@@ -68,7 +95,13 @@ const faultOf = (issue: ParseResult.ParseIssue, path: Path): Fault => {
     case "Pointer":
       return faultOf(issue.issue, path.concat(issue.path))
     case "Composite": {
-      const inner = [issue.issues].flat().map((each) => faultOf(each, path))
+      const inner = [issue.issues]
+        .flat()
+        .filter((each) => each._tag !== "Type" || !AST.isUndefinedKeyword(each.ast))
+        .map((each) => faultOf(each, path))
+      // What may be absent has one branch besides.
+      const [only] = inner
+      if (only !== undefined && AST.isUnion(issue.ast) && membersOf(issue.ast).length === 1) return only
       // Where no branch got further, the whole says more than its first branch.
       return (
         inner.find((fault) => fault.path.length > path.length) ?? unexpected(issue.ast, path, issue.actual)
@@ -102,19 +135,19 @@ const toInvalidArgument = (subject: string, error: ParseResult.ParseError): Inva
   })
 }
 
-/** A decoder made once: values that pass are trusted from here on. */
+/** A decoder made once: values that pass are trusted from here on, and hold nothing that is undefined. */
 export const decoder = <A, I>(
   subject: string,
   schema: Schema.Schema<A, I>
 ): ((input: unknown) => Either.Either<A, InvalidArgumentError>) => {
   const decode = Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })
-  return (input) => Either.mapLeft(decode(input), (error) => toInvalidArgument(subject, error))
+  return (input) =>
+    Either.mapLeft(decode(withoutUndefined(input)), (error) => toInvalidArgument(subject, error))
 }
 
 /** A number among some options, and what it is when it isn't given. */
 export const number = (description: string, passes: (n: number) => boolean, value: number) =>
   Schema.optionalWith(Schema.Number.pipe(Schema.filter(passes, { description })), {
-    exact: true,
     default: () => value
   })
 

@@ -2,6 +2,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
 import * as LogLevel from "effect/LogLevel"
 import * as Mailbox from "effect/Mailbox"
 import * as Schedule from "effect/Schedule"
@@ -50,6 +51,14 @@ export const make = <A, E extends { readonly message: string }>(
     /** What waits and hasn't been tried yet. */
     const untried = new Map<string, Entry<A>>()
     let waiting = 0
+    // Writes come from many fibers and the scope is closed by another: the log is the maker's.
+    const minimumLevel = yield* FiberRef.get(FiberRef.currentMinimumLogLevel)
+    const tell = (
+      level: LogLevel.LogLevel,
+      event: log.Event,
+      fields: () => log.Fields
+    ): Effect.Effect<void> =>
+      Effect.locally(log.event(level, event, fields), FiberRef.currentMinimumLogLevel, minimumLevel)
 
     const store = (batch: ReadonlyArray<Entry<A>>): Effect.Effect<void> =>
       Effect.suspend(() => {
@@ -57,7 +66,7 @@ export const make = <A, E extends { readonly message: string }>(
         return options.store(batch.map(({ item }) => item))
       }).pipe(
         Effect.tapError(({ message }) =>
-          log.event(LogLevel.Warning, options.events.failed, () => ({ waiting, reason: message }))
+          tell(LogLevel.Warning, options.events.failed, () => ({ waiting, reason: message }))
         ),
         Effect.retry(backoff),
         Effect.ignore,
@@ -84,7 +93,7 @@ export const make = <A, E extends { readonly message: string }>(
         )
         yield* Fiber.interruptFork(pumping)
         if (waiting === 0) return
-        yield* log.event(LogLevel.Error, options.events.lost, () => ({ lost: waiting }))
+        yield* tell(LogLevel.Error, options.events.lost, () => ({ lost: waiting }))
       })
     )
 
@@ -104,7 +113,7 @@ export const make = <A, E extends { readonly message: string }>(
         if (same !== undefined) return patiently(same)
         const entry = { item, stored }
         if (waiting >= options.capacity || !mailbox.unsafeOffer(entry)) {
-          return log.event(LogLevel.Error, options.events.lost, () => ({
+          return tell(LogLevel.Error, options.events.lost, () => ({
             lost: 1,
             ...options.describe(item)
           }))

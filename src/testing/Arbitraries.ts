@@ -226,9 +226,9 @@ const capabilities = optional({
 export const fleet = (
   options: {
     /** The most providers, from 1; 5 when absent. */
-    readonly maxProviders?: number
+    readonly maxProviders?: number | undefined
     /** What each may do in an attempt; {@link behaviour} when absent. */
-    readonly behaviour?: Arbitrary<Behaviour.Behaviour>
+    readonly behaviour?: Arbitrary<Behaviour.Behaviour> | undefined
   } = {}
 ): Arbitrary<Fleet> =>
   nonEmpty(

@@ -18,15 +18,15 @@ import type * as TokenUsage from "../TokenUsage.js"
  */
 export interface ErrorData {
   readonly _tag: EngineError.EngineError["_tag"]
-  readonly description?: string
-  readonly status?: number
-  readonly requestId?: string
+  readonly description?: string | undefined
+  readonly status?: number | undefined
+  readonly requestId?: string | undefined
   /** Of a RateLimitError or TransientError: milliseconds to wait; absent when the provider doesn't say. */
-  readonly retryAfterMs?: number
+  readonly retryAfterMs?: number | undefined
   /** Of a TransientError; `overloaded` when absent. */
-  readonly reason?: typeof EngineError.TransientReason.Type
+  readonly reason?: typeof EngineError.TransientReason.Type | undefined
   /** Of a TimeoutError; `first-token` when absent. */
-  readonly phase?: typeof EngineError.TimeoutPhase.Type
+  readonly phase?: typeof EngineError.TimeoutPhase.Type | undefined
 }
 
 /**
@@ -71,14 +71,14 @@ export interface Paced {
   /** Milliseconds between two deltas; 0 for none. */
   readonly msPerChunk: number
   /** What the provider says was used; absent when it says nothing. */
-  readonly usage?: TokenUsage.TokenUsage
+  readonly usage?: TokenUsage.TokenUsage | undefined
   /**
    * When it says so: with the last delta of the attempt (`end`), or as it grows (`always`): the input at
    * once, and with each delta the share of the output that has been written.
    */
   readonly metered: "end" | "always"
   /** What the provider says of its limits, with whatever the attempt gives first; nothing when absent. */
-  readonly rateLimits?: RateLimits
+  readonly rateLimits?: RateLimits | undefined
 }
 
 /**
@@ -196,21 +196,21 @@ export type Behaviour = Answer | Fail | FailAfter | Cut | Stall | Never | Die | 
  */
 export interface PaceOptions {
   /** The whole text; cut into deltas of `chunkSize` characters. */
-  readonly text?: string
+  readonly text?: string | undefined
   /** Characters of a delta, 1 or more; 4, which is about a token, when absent. */
-  readonly chunkSize?: number
+  readonly chunkSize?: number | undefined
   /** The deltas themselves, in place of `text`. */
-  readonly chunks?: ReadonlyArray<string>
+  readonly chunks?: ReadonlyArray<string> | undefined
   /** Milliseconds until the first delta; none when absent. */
-  readonly firstTokenMs?: number
+  readonly firstTokenMs?: number | undefined
   /** Milliseconds between two deltas; none when absent. */
-  readonly msPerChunk?: number
+  readonly msPerChunk?: number | undefined
   /** What the provider says was used for the whole text; nothing said when absent. */
-  readonly usage?: TokenUsage.TokenUsage
+  readonly usage?: TokenUsage.TokenUsage | undefined
   /** Whether usage is told with the last delta (`end`, when absent) or as it grows (`always`). */
-  readonly metered?: "end" | "always"
+  readonly metered?: "end" | "always" | undefined
   /** What the provider says of its limits; nothing when absent. */
-  readonly rateLimits?: RateLimits
+  readonly rateLimits?: RateLimits | undefined
 }
 
 /**
@@ -247,10 +247,10 @@ const paced = (options: PaceOptions): Paced => ({
  */
 export const answer = (
   options: PaceOptions & {
-    readonly toolCalls?: ReadonlyArray<AITask.ToolCall>
-    readonly warnings?: ReadonlyArray<string>
+    readonly toolCalls?: ReadonlyArray<AITask.ToolCall> | undefined
+    readonly warnings?: ReadonlyArray<string> | undefined
     /** `stop` when absent, or `tool_calls` when there are some. */
-    readonly finishReason?: FinishReason
+    readonly finishReason?: FinishReason | undefined
   }
 ): Answer => {
   const toolCalls = options.toolCalls ?? []
@@ -272,7 +272,7 @@ export const answer = (
  */
 export const fail = (
   error: Failure,
-  options: { readonly afterMs?: number; readonly during?: During } = {}
+  options: { readonly afterMs?: number | undefined; readonly during?: During | undefined } = {}
 ): Fail => ({ _tag: "Fail", error, afterMs: options.afterMs ?? 0, during: options.during ?? "begin" })
 
 /**
@@ -291,7 +291,7 @@ export const failAfter = (
  * @since 0.1.0
  * @category constructors
  */
-export const cut = (options: PaceOptions & { readonly after?: number }): Cut => {
+export const cut = (options: PaceOptions & { readonly after?: number | undefined }): Cut => {
   const pace = paced(options)
   return { _tag: "Cut", ...pace, after: options.after ?? pace.chunks.length }
 }
@@ -302,7 +302,7 @@ export const cut = (options: PaceOptions & { readonly after?: number }): Cut => 
  * @since 0.1.0
  * @category constructors
  */
-export const stall = (options: PaceOptions & { readonly after?: number }): Stall => {
+export const stall = (options: PaceOptions & { readonly after?: number | undefined }): Stall => {
   const pace = paced(options)
   return { _tag: "Stall", ...pace, after: options.after ?? pace.chunks.length }
 }
@@ -313,7 +313,7 @@ export const stall = (options: PaceOptions & { readonly after?: number }): Stall
  * @since 0.1.0
  * @category constructors
  */
-export const never = (options: { readonly during?: During } = {}): Never => ({
+export const never = (options: { readonly during?: During | undefined } = {}): Never => ({
   _tag: "Never",
   during: options.during ?? "begin"
 })

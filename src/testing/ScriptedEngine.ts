@@ -50,7 +50,7 @@ export interface Options extends ReasoningEngine.Options {
    * attempt registers no finalizer: for measuring what is built on top of an engine. A function gets each
    * call when its scope has been closed, and only those that are open are kept: for long runs.
    */
-  readonly record?: boolean | ((call: Call) => void)
+  readonly record?: (boolean | ((call: Call) => void)) | undefined
 }
 
 /**

@@ -72,15 +72,12 @@ const layerObserver = (
 ): Layer.Layer<AttemptObserver.AttemptObserver> =>
   Layer.effect(
     AttemptObserver.AttemptObserver,
-    Effect.map(Effect.serviceOption(AttemptObserver.AttemptObserver), (other) => ({
-      observe: (attempt, task) => {
-        seen(attempt, task)
-        return Option.match(other, {
-          onNone: () => Effect.void,
-          onSome: ({ observe }) => observe(attempt, task)
-        })
-      }
-    }))
+    Effect.map(Effect.serviceOption(AttemptObserver.AttemptObserver), (other) =>
+      AttemptObserver.all([
+        { observe: (attempt, task) => Effect.sync(() => seen(attempt, task)) },
+        ...Option.toArray(other)
+      ])
+    )
   )
 
 const simulate = (

@@ -67,13 +67,13 @@ export class VirtualTimeError extends Schema.TaggedError<VirtualTimeError>("arc-
  */
 export interface Options {
   /** What Random draws from; 0 when absent. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** The time at the start, in whole milliseconds; 0 when absent. */
-  readonly startAt?: number
+  readonly startAt?: number | undefined
   /** The most virtual milliseconds that a run may take; 30 days when absent. */
-  readonly limitMs?: number
+  readonly limitMs?: number | undefined
   /** The most that may be done at one moment, in turns of fibers; a million when absent. */
-  readonly maxTasksPerInstant?: number
+  readonly maxTasksPerInstant?: number | undefined
 }
 
 interface Sleeper {

@@ -42,11 +42,11 @@ export type Ending = "end" | "reset" | "hang"
  */
 export interface Reply {
   readonly status: number
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** Its pieces, each sent apart from the others. */
   readonly body: ReadonlyArray<string | Uint8Array>
   /** `end` when absent. */
-  readonly ending?: Ending
+  readonly ending?: Ending | undefined
 }
 
 /**

@@ -49,6 +49,8 @@ export const streams = (world: World, printed: Printed): StandardStreams.Service
     ),
   writeError: (text) => Effect.sync(() => void printed.err.push(text)),
   unsafeLog: (line) => void printed.err.push(`${line}\n`),
+  showStatus: (line) =>
+    Effect.sync(() => void (world.errorIsTerminal === true && printed.err.push(`\r\u001B[2K${line}`))),
   outputIsTerminal: false,
   errorIsTerminal: world.errorIsTerminal ?? false,
   columns: Effect.succeed(100)

@@ -31,7 +31,6 @@ const stub = (
   complete: () => complete,
   stream: () => stream,
   execute: () => assert.fail("the gateway knows which one it wants"),
-  feedback: () => Effect.void,
   updateStrategy: () => Effect.void,
   strategy: Effect.succeed(Strategy.balanced)
 })

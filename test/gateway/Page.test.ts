@@ -59,7 +59,8 @@ const inBrowser = () => {
       const claude = yield* text('[data-provider="claude"]')
       assert.include(claude, "<b>claude-x</b>")
       assert.include(claude, "66.7 %")
-      assert.include(yield* text('[data-provider="gpt4"]'), "up")
+      assert.include(claude, "partly answering")
+      assert.include(yield* text('[data-provider="gpt4"]'), "gpt4 answering")
       // Four tokens a call: one call at 4,000 USD per million and two at 1,000, beside three at 4,000.
       const figures = yield* text("#figures")
       assert.include(figures, "$0.024000")
@@ -95,6 +96,21 @@ const inBrowser = () => {
       )
       yield* running.stop
       yield* Effect.promise(() => page.getByText("doesn't answer").waitFor())
+    })
+  )
+
+  it.scopedLive("calls no provider better than it is known to be", () =>
+    Effect.gen(function* () {
+      const running = yield* start({
+        engines: [
+          { provider: Claude, script: [Behaviour.fail({ _tag: "AuthenticationError" })] },
+          { provider: Gpt4, script: [Behaviour.answer({ text: "Hi" })] }
+        ]
+      })
+      yield* post(`${running.url}/v1/chat/completions`, chat)
+      const { page } = yield* opened(running, 1280)
+      const headings = yield* Effect.promise(() => page.locator("article h3").allInnerTexts())
+      assert.deepStrictEqual(headings, ["claude failing", "gpt4 not asked yet"])
     })
   )
 

@@ -69,7 +69,10 @@ describe("health", () => {
   it.scopedLive("is told, and readiness where there is a provider", () =>
     Effect.gen(function* () {
       const { url } = yield* start({ engines })
-      assert.deepStrictEqual(JSON.parse((yield* request(`${url}/healthz`)).text), { status: "ok" })
+      assert.deepStrictEqual(JSON.parse((yield* request(`${url}/healthz`)).text), {
+        status: "ok",
+        providers: { "not asked yet": 2 }
+      })
       const ready = yield* request(`${url}/readyz?verbose`)
       assert.deepStrictEqual([ready.status, JSON.parse(ready.text)], [200, { status: "ready" }])
       const empty = yield* start({ engines: [] })

@@ -21,7 +21,7 @@ export interface Database {
   readonly fresh: Effect.Effect<Client, never, Scope.Scope>
 }
 
-const sqlite: Database = {
+export const sqlite: Database = {
   name: "SQLite",
   fresh: Effect.map(
     Effect.acquireRelease(

@@ -78,6 +78,8 @@ const sourceOf = (options: Options): Effect.Effect<StandardStreams.Source> =>
 
 const ignore = (): void => undefined
 
+const eraseLine = "\r\u001B[2K"
+
 /**
  * Makes the service from a process's streams.
  *
@@ -90,12 +92,23 @@ export const make = (options: Options): Effect.Effect<StandardStreams.Service> =
     // An error event without a listener would end the process; the callbacks of the writes report it.
     stdout.on("error", ignore)
     stderr.on("error", ignore)
+    /** What writes to standard error erases the status line before, and shows it again behind. */
+    let status = ""
+    const above = (text: string): string => (status === "" ? text : `${eraseLine}${text}${status}`)
+    const writeError = (text: string) => Effect.ignore(writeTo(stderr, "standard error")(text))
     return {
       source,
       input: Stream.suspend(() => read(options.stdin)),
       write: writeTo(stdout, "standard output"),
-      writeError: (text) => Effect.ignore(writeTo(stderr, "standard error")(text)),
-      unsafeLog: (line) => void stderr.write(`${line}\n`),
+      writeError: (text) => Effect.suspend(() => writeError(above(text))),
+      unsafeLog: (line) => void stderr.write(above(`${line}\n`)),
+      showStatus: (line) =>
+        stderr.isTTY === true
+          ? Effect.suspend(() => {
+              status = line
+              return writeError(`${eraseLine}${line}`)
+            })
+          : Effect.void,
       outputIsTerminal: stdout.isTTY === true,
       errorIsTerminal: stderr.isTTY === true,
       // A terminal that doesn't know its width says 0.

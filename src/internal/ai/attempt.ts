@@ -31,10 +31,10 @@ export interface Settings {
   readonly model: string
   /** Whether a text is asked for as a stream. */
   readonly streams: (mode: AITask.Mode) => boolean
-  readonly secrets?: ReadonlyArray<Redacted.Redacted>
-  readonly configure?: (
-    task: AITask.AITask
-  ) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly secrets?: ReadonlyArray<Redacted.Redacted> | undefined
+  readonly configure?:
+    | ((task: AITask.AITask) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>)
+    | undefined
 }
 
 /** The next parts of an answer; `none` is its end. */

@@ -1,8 +1,6 @@
 import * as Schema from "effect/Schema"
 import * as BudgetExceeded from "../../BudgetExceeded.js"
 
-const exact = { exact: true } as const
-
 /** A number of tokens that something is bounded by. */
 export const Tokens = Schema.Number.pipe(
   Schema.filter((n) => Number.isSafeInteger(n) && n > 0, {
@@ -33,17 +31,16 @@ export const Budget = Schema.Struct({
    */
   scope: BudgetExceeded.Scope,
   /** The one user or key that it is for; when absent, each has such a budget. */
-  subject: Schema.optionalWith(Schema.NonEmptyString, exact),
+  subject: Schema.optional(Schema.NonEmptyString),
   period: Period,
   /** What may be spent in a period, in USD. Either this or `tokens`. */
-  usd: Schema.optionalWith(
+  usd: Schema.optional(
     Schema.Number.pipe(
       Schema.filter((usd) => usd >= 0 && usd <= 1_000_000, { description: "an amount from 0 to 1000000 USD" })
-    ),
-    exact
+    )
   ),
   /** The tokens that may be used in a period, read and written ones together. Either this or `usd`. */
-  tokens: Schema.optionalWith(Tokens, exact)
+  tokens: Schema.optional(Tokens)
 }).pipe(
   Schema.filter(({ scope, subject, tokens, usd }) => {
     if ((usd === undefined) === (tokens === undefined)) {

@@ -146,9 +146,9 @@ const oracleCurve = ({ known: { best }, tested }: Split): ReadonlyArray<Point> =
 export const evaluate = (
   outcomes: ReadonlyArray<Outcome>,
   options: {
-    readonly salts?: ReadonlyArray<string>
-    readonly policies?: ReadonlyArray<Policy>
-    readonly model?: Model
+    readonly salts?: ReadonlyArray<string> | undefined
+    readonly policies?: ReadonlyArray<Policy> | undefined
+    readonly model?: Model | undefined
   } = {}
 ): Either.Either<Report, InvalidArgumentError> => {
   // Nobody knows what those who weren't asked would have said.

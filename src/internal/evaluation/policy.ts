@@ -27,7 +27,7 @@ export interface Fitted {
   /** What it does from dear to cheap, for a curve. */
   readonly curve: ReadonlyArray<Decide>
   /** How much likelier the first provider is right than the second; absent where it doesn't say. */
-  readonly gain?: (features: Features, stronger: AIProvider, weaker: AIProvider) => number
+  readonly gain?: ((features: Features, stronger: AIProvider, weaker: AIProvider) => number) | undefined
 }
 
 /** What a policy may know: outcomes that aren't those it is measured by. */

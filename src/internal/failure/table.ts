@@ -11,11 +11,11 @@ export interface Row {
   readonly of: string
   readonly source: string
   /** The code or the type, in small letters. */
-  readonly codes?: ReadonlyArray<string> | RegExp
+  readonly codes?: ReadonlyArray<string> | RegExp | undefined
   /** Under which statuses; when absent, any for a code, and those of a rejected request for words. */
-  readonly statuses?: ReadonlyArray<number>
+  readonly statuses?: ReadonlyArray<number> | undefined
   /** What it says: a sentence of the vendor's, never a lone term that a cited prompt has as well. */
-  readonly words?: RegExp
+  readonly words?: RegExp | undefined
 }
 
 /** Statuses under which accounts without credit are told of. */

@@ -18,7 +18,7 @@ const quoted = (name: string): string => JSON.stringify(name.slice(0, 128))
 /** Whom a model's name asks for: one provider, or the best by a strategy (the gateway's when absent). */
 export type Target =
   | { readonly _tag: "Provider"; readonly provider: AIProvider }
-  | { readonly _tag: "Strategy"; readonly strategy?: Strategy.Strategy }
+  | { readonly _tag: "Strategy"; readonly strategy?: Strategy.Strategy | undefined }
 
 type Strategies = ReadonlyMap<string, Strategy.Strategy>
 

@@ -48,7 +48,7 @@ export interface Problem {
   /** The methods that a route has. */
   readonly allow?: string | undefined
   /** How many attempts were made, where the failure tells of them. */
-  readonly attempts?: number
+  readonly attempts?: number | undefined
 }
 
 /** The message is the failure's own, unless the row has another. */

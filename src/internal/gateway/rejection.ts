@@ -29,11 +29,11 @@ export class RejectedRequest extends Data.TaggedError("RejectedRequest")<{
   /** What is wrong, and what to do. */
   readonly description: string
   /** The field or header. */
-  readonly param?: string
+  readonly param?: string | undefined
   /** Milliseconds to wait, where waiting helps. */
-  readonly retryAfterMs?: number
+  readonly retryAfterMs?: number | undefined
   /** The methods that the route has. */
-  readonly allow?: string
+  readonly allow?: string | undefined
 }> {
   override get message(): string {
     return this.description

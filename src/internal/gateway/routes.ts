@@ -79,7 +79,8 @@ export const make = (setup: call.Setup, responses: metrics.Responses): Effect.Ef
         )
       )
 
-    const health: Respond = () => Effect.succeed(HttpServerResponse.unsafeJson({ status: "ok" }))
+    const health: Respond = () =>
+      Effect.map(activity.snapshot, (snapshot) => HttpServerResponse.unsafeJson(status.health(snapshot)))
 
     const readiness: Respond = () =>
       Effect.map(registry.list, (engines) => {

@@ -1,5 +1,7 @@
+import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
+import * as Record from "effect/Record"
 import type * as AIResult from "../../AIResult.js"
 import type * as Activity from "../../gateway/Activity.js"
 import * as Usd from "../../Usd.js"
@@ -18,9 +20,10 @@ const attempt = ({ cost, durationMs, error, model, outcome, provider }: AIResult
   cost: decimal(cost)
 })
 
-const provider = ({ circuit, measured, model, provider, today }: Activity.Provider) => ({
+const provider = ({ circuit, measured, model, provider, state, today }: Activity.Provider) => ({
   provider,
   model,
+  state,
   circuit: Option.getOrNull(Option.map(circuit, ({ _tag }) => _tag)),
   attempts: measured.attempts,
   successRate: Option.getOrNull(measured.successRate),
@@ -48,6 +51,15 @@ const call = ({ attempts, durationMs, ending, ...begun }: Activity.Call) => ({
   provider: ending?._tag === "Answered" ? ending.answer.provider : null,
   cost: ending?._tag === "Answered" ? decimal(ending.answer.cost) : null,
   attempts: attempts.map(attempt)
+})
+
+/** How many providers stand how: names are for those who may observe. */
+export const health = ({ providers }: Activity.Snapshot): unknown => ({
+  status: "ok",
+  providers: Record.map(
+    Arr.groupBy(providers, ({ state }) => state),
+    (all) => all.length
+  )
 })
 
 /** What goes on, as the page reads it. */

@@ -7,11 +7,11 @@ import { RejectedRequest } from "./rejection.js"
 /** What a request's headers say of its call. */
 export interface Steering {
   /** The name of a strategy. */
-  readonly strategy?: string
-  readonly timeoutMs?: number
-  readonly useFallback?: boolean
-  readonly user?: string
-  readonly delivery?: delivery.Delivery
+  readonly strategy?: string | undefined
+  readonly timeoutMs?: number | undefined
+  readonly useFallback?: boolean | undefined
+  readonly user?: string | undefined
+  readonly delivery?: delivery.Delivery | undefined
 }
 
 type Read = (value: string) => Either.Either<Steering, string>

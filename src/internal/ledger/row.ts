@@ -50,13 +50,13 @@ export interface Row extends Schema.Schema.Type<typeof Row> {}
  */
 export interface Filter {
   /** Begun at this instant or later, in milliseconds of the Clock. */
-  readonly since?: number
+  readonly since?: number | undefined
   /** Begun before this instant. */
-  readonly until?: number
-  readonly provider?: AIProvider.AIProvider
-  readonly userId?: string
-  readonly keyId?: string
-  readonly taskId?: string
+  readonly until?: number | undefined
+  readonly provider?: AIProvider.AIProvider | undefined
+  readonly userId?: string | undefined
+  readonly keyId?: string | undefined
+  readonly taskId?: string | undefined
 }
 
 /**

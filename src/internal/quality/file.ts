@@ -11,7 +11,6 @@ import type { Judge, Predictor } from "./predictor.js"
 /** Models of another version see tasks otherwise: they can't be used. */
 export const version = 1
 
-const exact = { exact: true } as const
 const finite = Schema.Number.pipe(Schema.finite())
 const Weights = Schema.Array(finite)
 
@@ -59,12 +58,12 @@ export const ModelFile = Schema.Struct({
       slope: finite,
       offset: finite,
       cost: Weights,
-      outputTokens: Schema.optionalWith(Weights, exact)
+      outputTokens: Schema.optional(Weights)
     })
   ),
   best: AIProvider.AIProvider,
   thresholds: ThresholdsFile,
-  cascade: Schema.optionalWith(CascadeFile, exact)
+  cascade: Schema.optional(CascadeFile)
 })
 
 export interface ModelFile extends Schema.Schema.Type<typeof ModelFile> {}

@@ -6,6 +6,7 @@ import * as AITask from "../../AITask.js"
 import type { FinishReason, ReasoningEngine } from "../../ReasoningEngine.js"
 import type * as TokenUsage from "../../TokenUsage.js"
 import * as Usd from "../../Usd.js"
+import { given } from "../options.js"
 
 /** Attributes of a span. */
 export type Attributes = Readonly<Record<string, unknown>>
@@ -33,15 +34,12 @@ export const errorType = (error: { readonly _tag: string }): string => {
   return typeof detail === "string" ? `${error._tag}.${detail}` : error._tag
 }
 
-const defined = (attributes: Attributes): Attributes =>
-  Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined))
-
 /** Why a model stopped, by the name that the conventions have for it. */
 export const finishReason = (reason: FinishReason): string => (reason === "tool_calls" ? "tool_call" : reason)
 
 /** What is known of an attempt when it begins. */
 export const request = (engine: ReasoningEngine, task: AITask.AITask, vendor: string): Attributes =>
-  defined({
+  given({
     "gen_ai.operation.name": "chat",
     "gen_ai.provider.name": vendor,
     "gen_ai.request.model": engine.model,
@@ -65,7 +63,7 @@ export const response = ({
   outcome,
   usage
 }: AIResult.Attempt): Attributes =>
-  defined({
+  given({
     "gen_ai.response.model": outcome === "succeeded" ? model : undefined,
     "gen_ai.response.time_to_first_chunk": Option.getOrUndefined(Option.map(firstTokenMs, (ms) => ms / 1000)),
     ...(!isCounted(usage)
@@ -87,7 +85,7 @@ const costOf = (cost: Option.Option<Usd.Usd>): number | undefined =>
 
 /** What came of a task. */
 export const result = ({ cost, finishReason: reason, provider, toolCalls }: AIResult.AIResult): Attributes =>
-  defined({
+  given({
     "arc_saga.provider": provider,
     "arc_saga.cost": costOf(cost),
     "arc_saga.finish_reason": finishReason(reason),
@@ -122,7 +120,7 @@ const partsOf = (message: AITask.Message): ReadonlyArray<Part> => {
 
 /** What is asked, in the form that the conventions give it. */
 export const input = (task: AITask.AITask): Attributes =>
-  defined({
+  given({
     "gen_ai.system_instructions":
       task.systemPrompt === undefined ? undefined : JSON.stringify(text(task.systemPrompt)),
     "gen_ai.input.messages": JSON.stringify(

@@ -7,5 +7,5 @@ export const Reason = Schema.Literal("damaged", "rejected", "unreadable", "key")
 export interface Fault {
   readonly reason: typeof Reason.Type
   readonly description: string
-  readonly cause?: unknown
+  readonly cause?: unknown | undefined
 }

@@ -110,11 +110,11 @@ const responseFormat = FastCheck.oneof(
  */
 export interface TaskConstraints {
   /** Only this delivery; any, or none given, when absent. */
-  readonly mode?: AITask.Mode
+  readonly mode?: AITask.Mode | undefined
   /** Only these providers, or none given; any when absent. */
-  readonly providers?: readonly [AIProvider.AIProvider, ...ReadonlyArray<AIProvider.AIProvider>]
+  readonly providers?: readonly [AIProvider.AIProvider, ...ReadonlyArray<AIProvider.AIProvider>] | undefined
   /** Nothing that an engine of text alone lacks: no tools, no images, no JSON answers. */
-  readonly textOnly?: boolean
+  readonly textOnly?: boolean | undefined
 }
 
 /**

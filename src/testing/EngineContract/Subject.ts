@@ -89,5 +89,5 @@ export interface Subject<out E = never> {
   /** How the provider fails. */
   readonly errors: ReadonlyArray<ErrorRow>
   /** What its wire lacks; nothing when absent. Laws about it aren't part of the contract. */
-  readonly lacks?: ReadonlyArray<Feature>
+  readonly lacks?: ReadonlyArray<Feature> | undefined
 }

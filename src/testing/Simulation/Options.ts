@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as AIProvider from "../../AIProvider.js"
 import type * as EngineError from "../../EngineError.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
+import { given } from "../../internal/options.js"
 import * as validation from "../../internal/validation.js"
 import * as Price from "../../Price.js"
 import type * as RoutingPolicy from "../../RoutingPolicy.js"
@@ -17,7 +18,7 @@ const number = (what: string, passes: (n: number) => boolean) =>
   Schema.Number.pipe(Schema.filter(passes, { description: what }))
 
 const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: NoInfer<A>) =>
-  Schema.optionalWith(schema, { exact: true, default: () => value })
+  Schema.optionalWith(schema, { default: () => value })
 
 const millis = number("milliseconds (a number from 0)", (n) => n >= 0 && Number.isFinite(n))
 const share = number("a share (a number from 0 to 1)", (n) => n >= 0 && n <= 1)
@@ -48,7 +49,7 @@ export type Spread = typeof Spread.Type
 
 /** The tags of the errors, each with a value. */
 const byTag = <A, I>(value: Schema.Schema<A, I>) => {
-  const field = Schema.optionalWith(value, { exact: true })
+  const field = Schema.optional(value)
   return Schema.Struct({
     AuthenticationError: field,
     InputValidationError: field,
@@ -105,7 +106,7 @@ export const Provider = Schema.Struct({
   /** The share of attempts that are cut while they write; 0 when absent. */
   cutShare: withDefault(share, 0),
   /** The most attempts in a minute of the clock; above, RateLimitError. No limit when absent. */
-  requestsPerMinute: Schema.optionalWith(positive("requests per minute"), { exact: true }),
+  requestsPerMinute: Schema.optional(positive("requests per minute")),
   /** Whether its RateLimitError says when to come back; true when absent. */
   statesRetryAfter: withDefault(Schema.Boolean, true),
   /** Whether its answers say how many requests are left in the minute; true when absent. */
@@ -113,7 +114,7 @@ export const Provider = Schema.Struct({
   outages: withDefault(Schema.Array(Outage), []),
   slowdowns: withDefault(Schema.Array(Slowdown), []),
   /** USD per million tokens; unknown when absent, which isn't 0. */
-  price: Schema.optionalWith(Price.Options, { exact: true }),
+  price: Schema.optional(Price.Options),
   /** How good its answers are, 0 to 10; 5 when absent. */
   qualityScore: withDefault(
     number("a score (a number from 0 to 10)", (n) => n >= 0 && n <= 10),
@@ -123,7 +124,7 @@ export const Provider = Schema.Struct({
   prefill: withDefault(Schema.Boolean, false)
 }).pipe(
   Schema.filter(({ cutShare, errors }) => {
-    const sum = Object.values(errors).reduce((total, one) => total + one, cutShare)
+    const sum = Object.values(given(errors)).reduce((total, one) => total + one, cutShare)
     return sum <= 1
       ? undefined
       : { path: ["errors"], message: `Expected shares of 1 at most together, actual ${sum}` }
@@ -155,7 +156,7 @@ const Data = Schema.Struct({
   /** The share of tasks that are streamed; a half when absent. */
   streamingShare: withDefault(share, 0.5),
   /** The timeout of a task in milliseconds; that of the policy when absent. */
-  timeoutMs: Schema.optionalWith(positive("milliseconds"), { exact: true }),
+  timeoutMs: Schema.optional(positive("milliseconds")),
   strategy: withDefault(Schema.Literal("cheapest", "fastest", "quality", "balanced"), "balanced")
 }).pipe(
   Schema.filter(({ providers }) => {
@@ -186,9 +187,9 @@ export type Provider = typeof Provider.Type
  */
 export interface Options extends Schema.Schema.Encoded<typeof Data> {
   /** How tasks are routed; the default policy when absent. */
-  readonly policy?: RoutingPolicy.Options
+  readonly policy?: RoutingPolicy.Options | undefined
   /** Services around the orchestrator, such as a circuit breaker, rate limits or budgets; none when absent. */
-  readonly layer?: Layer.Layer<never, InvalidArgumentError>
+  readonly layer?: Layer.Layer<never, InvalidArgumentError> | undefined
 }
 
 /**

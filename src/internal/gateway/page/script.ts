@@ -23,22 +23,15 @@ const list = (pairs) => {
   return made
 }
 
-const circuits = { closed: ["up", "good"], "half-open": ["on probation", "warn"], open: ["not asked now", "bad"] }
-const stateOf = ({ circuit, attempts, successRate }) =>
-  circuit !== null
-    ? circuits[circuit]
-    : attempts === 0
-      ? ["not asked lately", "quiet"]
-      : successRate > 0
-        ? ["up", "good"]
-        : ["failing", "bad"]
+const states = {
+  answering: "good", "partly answering": "warn", failing: "bad", "on probation": "warn", "circuit open": "bad"
+}
 
 const provider = (each) => {
-  const [state, className] = stateOf(each)
   const card = element("article")
   card.dataset.provider = each.provider
   const title = element("h3", each.provider + " ")
-  title.append(element("span", state, className))
+  title.append(element("span", each.state, states[each.state] ?? "quiet"))
   const { today } = each
   const cost = dollars(today.cost) + (today.unknown > 0 ? " + " + today.unknown + " of unknown cost" : "")
   card.append(title, element("p", each.model, "quiet"), list([
