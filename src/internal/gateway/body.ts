@@ -38,6 +38,16 @@ const coded = new RejectedRequest({
   description: "The body is compressed. Send it as plain JSON"
 })
 
+const notJson = new RejectedRequest({
+  reason: "media",
+  description:
+    "The body isn't JSON by its content type. Send it with the header content-type: application/json"
+})
+
+/** A web page can have a browser send any other type to another site without asking that site first. */
+const isJson = (contentType: string): boolean =>
+  /^application\/(?:[\w.+-]{1,64}\+)?json *(?:;|$)/i.test(contentType)
+
 /** A body whose length isn't told before: no more of it is read than is taken. */
 const counted = (
   request: HttpServerRequest.HttpServerRequest,
@@ -67,7 +77,12 @@ const textOf = (
   request: HttpServerRequest.HttpServerRequest,
   limits: Limits
 ): Effect.Effect<string, RejectedRequest, Scope.Scope> => {
-  const { "content-encoding": encoding = "identity", "content-length": length } = request.headers
+  const {
+    "content-encoding": encoding = "identity",
+    "content-length": length,
+    "content-type": type = ""
+  } = request.headers
+  if (!isJson(type)) return Effect.fail(notJson)
   if (encoding !== "identity") return Effect.fail(coded)
   if (length === undefined) return counted(request, limits)
   return Number(length) > limits.maxBodyBytes

@@ -47,6 +47,8 @@ export interface Problem {
   readonly retryAfterMs?: number | undefined
   /** The methods that a route has. */
   readonly allow?: string | undefined
+  /** How a route takes a key, where one is missing. */
+  readonly challenge?: RejectedRequest["challenge"]
   /** How many attempts were made, where the failure tells of them. */
   readonly attempts?: number
 }
@@ -144,11 +146,12 @@ const table: Table = {
     retryAfterMs: shortestWait(error, now)
   }),
   StreamInterruptedError: () => ({ kind: kinds.upstream, code: "stream_interrupted" }),
-  RejectedRequest: ({ allow, param, reason, retryAfterMs }) => ({
+  RejectedRequest: ({ allow, challenge, param, reason, retryAfterMs }) => ({
     ...rejections[reason],
     param,
     retryAfterMs,
-    allow
+    allow,
+    challenge
   })
 }
 
@@ -175,7 +178,7 @@ const longestWait = 60_000
 export const headersOf = ({
   allow,
   attempts,
-  kind,
+  challenge,
   retryAfterMs
 }: Problem): Readonly<Record<string, string>> => ({
   "x-should-retry": String(retryAfterMs !== undefined && retryAfterMs <= longestWait),
@@ -185,8 +188,8 @@ export const headersOf = ({
         "retry-after": String(Math.ceil(retryAfterMs / 1000)),
         "retry-after-ms": String(Math.ceil(retryAfterMs))
       }),
-  // A browser asks for a name and a password then: the password is the key.
-  ...(kind === kinds.unauthorized ? { "www-authenticate": 'Basic realm="arc-saga gateway"' } : {}),
+  // At "Basic" a browser asks for a name and a password: the password is the key.
+  ...(challenge === undefined ? {} : { "www-authenticate": `${challenge} realm="arc-saga gateway"` }),
   ...(allow === undefined ? {} : { allow }),
   ...(attempts === undefined ? {} : { "x-saga-attempts": String(attempts) })
 })

@@ -34,6 +34,8 @@ export class RejectedRequest extends Data.TaggedError("RejectedRequest")<{
   readonly retryAfterMs?: number
   /** The methods that the route has. */
   readonly allow?: string
+  /** How the route takes a key, where one is missing. */
+  readonly challenge?: "Basic" | "Bearer"
 }> {
   override get message(): string {
     return this.description
