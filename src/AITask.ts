@@ -9,6 +9,7 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "./AIProvider.js"
 import type * as InvalidArgument from "./InvalidArgument.js"
+import * as sizes from "./internal/sizes.js"
 import * as validation from "./internal/validation.js"
 
 const Text = Schema.String.pipe(
@@ -62,7 +63,7 @@ export const ToolCall = Schema.Struct({
   id: Schema.NonEmptyString,
   name: Schema.NonEmptyString,
   /** The arguments as the model wrote them: JSON, unparsed. */
-  arguments: Schema.String
+  arguments: sizes.Arguments
 })
 
 /**
@@ -81,7 +82,10 @@ export interface ToolCall extends Schema.Schema.Type<typeof ToolCall> {}
  */
 export const UserMessage = Schema.Struct({
   role: Schema.Literal("user"),
-  content: Schema.Union(Text, Schema.NonEmptyArray(Schema.Union(TextPart, ImagePart)))
+  content: Schema.Union(
+    Text,
+    Schema.NonEmptyArray(Schema.Union(TextPart, ImagePart)).pipe(sizes.bounded("parts"))
+  )
 })
 
 /**
@@ -93,7 +97,7 @@ export const UserMessage = Schema.Struct({
 export const AssistantMessage = Schema.Struct({
   role: Schema.Literal("assistant"),
   content: Schema.String,
-  toolCalls: Schema.optionalWith(Schema.Array(ToolCall), { exact: true })
+  toolCalls: Schema.optionalWith(Schema.Array(ToolCall).pipe(sizes.bounded("parts")), { exact: true })
 })
 
 /**
@@ -202,7 +206,7 @@ export const Options = Schema.Struct({
   /** A single user message. Either this or `messages`. */
   prompt: Schema.optionalWith(Text, exact),
   /** The conversation so far, oldest first. Either this or `prompt`. */
-  messages: Schema.optionalWith(Schema.NonEmptyArray(Message), exact),
+  messages: Schema.optionalWith(Schema.NonEmptyArray(Message).pipe(sizes.bounded("messages")), exact),
   /** Instructions above the conversation. */
   systemPrompt: Schema.optionalWith(Text, exact),
   /** `complete` (the default) or `streaming`: what `execute` returns. */
@@ -217,13 +221,13 @@ export const Options = Schema.Struct({
   temperature: Schema.optionalWith(between(0, 2), exact),
   /** The share of probability that words are drawn from, 0 to 1. */
   topP: Schema.optionalWith(between(0, 1), exact),
-  /** Texts that end the answer. */
-  stop: Schema.optionalWith(Schema.NonEmptyArray(Schema.NonEmptyString), exact),
-  tools: Schema.optionalWith(Schema.NonEmptyArray(Tool), exact),
+  /** Texts that end the answer, at most 16. */
+  stop: Schema.optionalWith(Schema.NonEmptyArray(Schema.NonEmptyString).pipe(sizes.bounded("stop")), exact),
+  tools: Schema.optionalWith(Schema.NonEmptyArray(Tool).pipe(sizes.bounded("tools")), exact),
   toolChoice: Schema.optionalWith(ToolChoice, exact),
   responseFormat: Schema.optionalWith(ResponseFormat, exact),
-  /** On whose behalf: for accounting, budgets and per-user sign-in. */
-  userId: Schema.optionalWith(Schema.NonEmptyString, exact),
+  /** On whose behalf, at most 256 characters: for accounting, budgets and per-user sign-in. */
+  userId: Schema.optionalWith(Schema.NonEmptyString.pipe(sizes.bounded("user")), exact),
   /** With which of the caller's keys, by its name and never the key itself: for accounting and budgets. */
   keyId: Schema.optionalWith(Schema.NonEmptyString, exact),
   /** Milliseconds for the whole call, above 0; the routing policy's default when absent. */
@@ -235,8 +239,8 @@ export const Options = Schema.Struct({
     ),
     exact
   ),
-  /** Labels of the caller's own; carried through, never read. */
-  metadata: Schema.optionalWith(Schema.Record({ key: Schema.String, value: Schema.String }), exact)
+  /** Labels of the caller's own, at most 16 of 64 and 512 characters; carried through, never read. */
+  metadata: Schema.optionalWith(sizes.Metadata, exact)
 }).pipe(
   Schema.filter((task) => {
     if (task.prompt === undefined && task.messages === undefined) {

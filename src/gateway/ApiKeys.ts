@@ -11,6 +11,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import { Delivery } from "../internal/gateway/delivery.js"
+import * as sizes from "../internal/sizes.js"
 import * as validation from "../internal/validation.js"
 
 const exact = { exact: true } as const
@@ -41,7 +42,7 @@ export const ApiKey = Schema.Struct({
     )
   ),
   /** On whose behalf its calls are; without it a call may name any user. */
-  user: Schema.optionalWith(Schema.NonEmptyString, exact),
+  user: Schema.optionalWith(Schema.NonEmptyString.pipe(sizes.bounded("user")), exact),
   /** The most calls in a minute. */
   requestsPerMinute: Schema.optionalWith(atLeastOne("calls in a minute"), exact),
   /** The most calls at a time. */

@@ -11,6 +11,8 @@ type Path = ReadonlyArray<PropertyKey>
 interface Fault {
   readonly path: Path
   readonly reason: (tell: (value: unknown) => string) => string
+  /** Whether the kind of value was right, and a rule of its own says what isn't. */
+  readonly ruled?: boolean
 }
 
 /** Fields that hold a user's words: an error may say their kind, never their text. */
@@ -45,11 +47,18 @@ const render = (path: Path): string =>
     ""
   )
 
-const isStructure = (ast: AST.AST): boolean =>
-  AST.isUnion(ast) ? ast.types.every(isStructure) : AST.isTypeLiteral(ast) || AST.isTupleType(ast)
+/** A rule that says by itself what is wrong doesn't change what is expected. */
+const ruledOf = (ast: AST.AST): AST.AST =>
+  AST.isRefinement(ast) && Option.isNone(AST.getDescriptionAnnotation(ast)) ? ast.from : ast
+
+const isStructure = (given: AST.AST): boolean => {
+  const ast = ruledOf(given)
+  return AST.isUnion(ast) ? ast.types.every(isStructure) : AST.isTypeLiteral(ast) || AST.isTupleType(ast)
+}
 
 /** What was expected, for a person: the fields of an object aren't listed. */
-const describe = (ast: AST.AST): string => {
+const describe = (given: AST.AST): string => {
+  const ast = ruledOf(given)
   if (AST.isUnion(ast)) return Array.from(new Set(ast.types.map(describe))).join(" or ")
   return Option.getOrElse(AST.getDescriptionAnnotation(ast), () =>
     isStructure(ast) ? (AST.isTupleType(ast) ? "a list" : "an object") : String(ast)
@@ -71,7 +80,9 @@ const faultOf = (issue: ParseResult.ParseIssue, path: Path): Fault => {
       const inner = [issue.issues].flat().map((each) => faultOf(each, path))
       // Where no branch got further, the whole says more than its first branch.
       return (
-        inner.find((fault) => fault.path.length > path.length) ?? unexpected(issue.ast, path, issue.actual)
+        inner.find((fault) => fault.path.length > path.length) ??
+        inner.find(({ ruled }) => ruled === true) ??
+        unexpected(issue.ast, path, issue.actual)
       )
     }
     case "Refinement":
@@ -86,7 +97,7 @@ const faultOf = (issue: ParseResult.ParseIssue, path: Path): Fault => {
       const { message } = issue
       return message === undefined
         ? unexpected(issue.ast, path, issue.actual)
-        : { path, reason: () => message }
+        : { path, reason: () => message, ruled: true }
     }
   }
 }

@@ -7,6 +7,7 @@ import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { onClose } from "../onClose.js"
+import * as sizes from "../sizes.js"
 import * as timer from "../timer.js"
 import { RejectedRequest } from "./rejection.js"
 
@@ -100,8 +101,17 @@ const placeOf = (message: string): string => {
   return message.includes("end of JSON input") ? ": it ends too early" : ""
 }
 
-const parse = (text: string): Effect.Effect<unknown, RejectedRequest> =>
-  Effect.try({
+const parse = (text: string): Effect.Effect<unknown, RejectedRequest> => {
+  const large = sizes.tooLarge(text)
+  if (large !== undefined) {
+    const { field, reason } = large
+    return new RejectedRequest({
+      reason: "too-many",
+      description: `${field === "" ? "The body" : JSON.stringify(field)} can't be used: ${reason}`,
+      ...(field === "" ? {} : { param: field })
+    })
+  }
+  return Effect.try({
     try: (): unknown => JSON.parse(text),
     catch: (error) =>
       new RejectedRequest({
@@ -109,6 +119,7 @@ const parse = (text: string): Effect.Effect<unknown, RejectedRequest> =>
         description: `The body isn't JSON${placeOf(String(error))}. Send a JSON object`
       })
   })
+}
 
 /**
  * The JSON of a body. Reading goes on in a fiber of the request's scope when its time is up: to stop it is

@@ -68,6 +68,7 @@ const rejections: { readonly [R in Reason]: { readonly kind: Kind; readonly code
   unsupported: { kind: kinds.invalid, code: "unsupported_parameter" },
   media: { kind: kinds.media, code: "unsupported_media_type" },
   "too-large": { kind: kinds.large, code: "body_too_large" },
+  "too-many": { kind: kinds.invalid, code: "invalid_value" },
   "too-slow": { kind: kinds.slow, code: "body_too_slow" },
   "no-route": { kind: kinds.missing, code: "unknown_route" },
   "no-method": { kind: kinds.method, code: "method_not_allowed" },

@@ -13,6 +13,8 @@ export type Reason =
   | "media"
   | "too-large"
   | "too-slow"
+  /** It holds more of something than is taken. */
+  | "too-many"
   | "no-route"
   | "no-method"
   | "no-model"
