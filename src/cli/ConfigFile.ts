@@ -16,6 +16,7 @@ import * as Gateway from "../gateway/Gateway.js"
 import * as Hedging from "../Hedging.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as validation from "../internal/validation.js"
+import { looksLikeKey, told } from "../internal/told.js"
 import * as Price from "../Price.js"
 import * as RateLimits from "../RateLimits.js"
 import * as RetryBudget from "../RetryBudget.js"
@@ -111,6 +112,11 @@ export const Provider = Schema.Struct({
   reasoning: Schema.optionalWith(Schema.Boolean, exact),
   /** How it is asked for an answer that isn't streamed: as a stream all the same (`sse`, when absent), or as `json`. */
   completeOver: Schema.optionalWith(Schema.Literal("sse", "json"), exact),
+  /** Characters that an answer in one piece may have, or one event of a stream; 16,777,216 when absent. */
+  maxAnswerCharacters: Schema.optionalWith(
+    number("characters (a whole number above 0)", (n) => Number.isSafeInteger(n) && n > 0),
+    exact
+  ),
   /** Whether it takes part; true when absent. */
   enabled: Schema.optionalWith(Schema.Boolean, exact)
 }).pipe(
@@ -244,7 +250,7 @@ const checkIds = (file: string, config: ConfigFile): Either.Either<void, Configu
   for (const [list, entries] of lists) {
     for (const [index, { id }] of entries.entries()) {
       if (ids.has(id)) {
-        const reason = `Expected each provider once, actual ${id} twice`
+        const reason = `Expected each provider once, actual ${told(id)} twice`
         return Either.left(new ConfigurationError({ file, field: `${list}[${index}].id`, reason }))
       }
       ids.add(id)
@@ -264,8 +270,10 @@ const checkIds = (file: string, config: ConfigFile): Either.Either<void, Configu
   ]
   for (const [field, id] of named) {
     if (!ids.has(id)) {
-      const reason = `Expected a provider (${Array.from(ids).join(", ")}), actual ${JSON.stringify(id)}`
-      return Either.left(new ConfigurationError({ file, field, reason }))
+      const reason = `Expected a provider (${Array.from(ids).join(", ")}), actual ${told(id)}`
+      // It may be part of the field, as the name of a chain.
+      const shown = looksLikeKey(id) ? field.replaceAll(id, told(id)) : field
+      return Either.left(new ConfigurationError({ file, field: shown, reason }))
     }
   }
   return Either.void

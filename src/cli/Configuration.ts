@@ -30,6 +30,7 @@ import * as RetryBudget from "../RetryBudget.js"
 import * as RoutingPolicy from "../RoutingPolicy.js"
 import * as Strategy from "../Strategy.js"
 import * as ConfigFile from "./ConfigFile.js"
+import { told } from "../internal/told.js"
 import * as Configured from "./ConfiguredProvider.js"
 import * as Copilot from "./Copilot.js"
 import * as Environment from "./Environment.js"
@@ -92,7 +93,7 @@ const fromFile = (
         ? Option.none<Redacted.Redacted>()
         : yield* Environment.variable(entry.apiKeyEnv)
     if (entry.apiKeyEnv !== undefined && Option.isNone(inEnvironment)) {
-      const reason = `Expected an environment variable that is set, actual ${entry.apiKeyEnv}, which isn't`
+      const reason = `Expected an environment variable that is set, actual ${told(entry.apiKeyEnv)}, which isn't`
       return made(broken("apiKeyEnv", reason))
     }
     const reached: Configured.Reached = {
@@ -102,6 +103,7 @@ const fromFile = (
       model: entry.model,
       maxTokensField: entry.maxTokensField,
       completeOver: entry.completeOver,
+      maxAnswerCharacters: entry.maxAnswerCharacters,
       capabilities: {
         ...(entry.contextWindow === undefined ? {} : { contextWindow: Option.some(entry.contextWindow) }),
         ...(entry.reasoning === undefined ? {} : { reasoning: entry.reasoning })

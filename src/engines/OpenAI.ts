@@ -38,6 +38,8 @@ export interface Options {
   readonly capabilities?: Partial<ReasoningEngine.Capabilities>
   /** More headers (`openai-organization`); their values are kept out of errors and spans as the key is. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Characters that an answer in one piece may have, or one event of a stream: 16,777,216 when absent. */
+  readonly maxAnswerCharacters?: number
   /** What a complete task is answered over: `sse` (the default), or `json`, one piece. */
   readonly completeOver?: "sse" | "json"
 }

@@ -4,6 +4,7 @@ import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import { InvalidArgumentError } from "./invalidArgument.js"
+import { looksLikeKey } from "./told.js"
 
 type Path = ReadonlyArray<PropertyKey>
 
@@ -26,7 +27,7 @@ const kindOf = (value: unknown): string => {
 }
 
 /** Only what can be a name is repeated: a prompt or a key in the wrong place is longer than that. */
-const isName = (text: string): boolean => /^[!-~]{1,32}$/.test(text)
+const isName = (text: string): boolean => /^[!-~]{1,32}$/.test(text) && !looksLikeKey(text)
 
 const valueOf = (value: unknown): string =>
   typeof value === "number" || typeof value === "boolean"

@@ -23,7 +23,7 @@ export const durationMs = (text: string): number => {
   if (number.test(text)) return Number(text) * 1000
   if (!durations.test(text)) return Number.NaN
   let waitMs = 0
-  for (const [, amount, unit = ""] of text.matchAll(/([\d.]+)([a-z]+)/g)) {
+  for (const [, amount, unit = ""] of text.matchAll(/(?<![\d.])([\d.]+)([a-z]+)/g)) {
     waitMs += Number(amount) * (units.get(unit) ?? Number.NaN)
   }
   return waitMs

@@ -4,6 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import * as oauth from "oauth4webapi"
 import * as AccessTokens from "../../auth/AccessTokens.js"
 import type * as TokenStore from "../../auth/TokenStore.js"
@@ -76,8 +77,9 @@ const requestOf = (send: Send, isInsecure: boolean): Effect.Effect<HttpClientReq
 /** What the identity provider says before the ids that it says it with; our message goes on after it. */
 const sentence = (description: string): string =>
   description
-    .split(/\s*(?:[\r\n]|Trace ID:)/, 1)
+    .split(/[\r\n]|Trace ID:/, 1)
     .join("")
+    .trimEnd()
     .replace(/\.$/, "")
 
 const unavailable = (description: string): AccessTokens.SignInUnavailableError =>
@@ -107,7 +109,7 @@ export const make = (application: Application, httpClient: HttpClient.HttpClient
     return Effect.gen(function* () {
       const request = yield* requestOf(send, tokenUrl.startsWith("http:"))
       const response = yield* client.execute(request)
-      return { response, text: yield* response.text }
+      return { response, text: yield* Effect.flatMap(Stream.toPull(response.stream), http.readText) }
     }).pipe(
       Effect.mapError((error) => unavailable(httpError.networkReason(error, redact))),
       Effect.scoped,
