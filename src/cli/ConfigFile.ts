@@ -3,10 +3,12 @@
  *
  * @since 0.1.0
  */
+import * as process from "node:process"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "../AIProvider.js"
 import * as Budgets from "../Budgets.js"
@@ -21,7 +23,7 @@ import * as Price from "../Price.js"
 import * as RateLimits from "../RateLimits.js"
 import * as RetryBudget from "../RetryBudget.js"
 import * as RoutingPolicy from "../RoutingPolicy.js"
-import type { FileError } from "./StandardStreams.js"
+import { type FileError, StandardStreams } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
 
 /**
@@ -326,8 +328,28 @@ export const budgetsOf = ({ budgets, unpriced }: ConfigFile): Option.Option<Budg
     ...(unpriced === undefined ? {} : { unpriced })
   }))
 
+const othersMode = 0o077
+
+/** Whether there is a secret in it, and not only the name of where one is. */
+const holdsSecret = ({ ledger, providers = [] }: ConfigFile): boolean =>
+  providers.some(({ apiKey }) => apiKey !== undefined) ||
+  (ledger !== undefined && Redacted.value(ledger).includes("@"))
+
+/** Warns of a file with a secret that others than its owner can read. Windows has no modes. */
+const warnOfReaders = (file: string): Effect.Effect<void, FileError, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const { mode } = yield* Effect.mapError(fs.stat(file), TaskFile.fileError(file))
+    if (process.platform === "win32" || (mode & othersMode) === 0) return
+    const streams = yield* Effect.serviceOption(StandardStreams)
+    if (Option.isNone(streams)) return
+    yield* streams.value.writeError(
+      `Warning: ${file} holds a key or a password, and others can read it. chmod 600 ${file}, or name an environment variable by apiKeyEnv.\n`
+    )
+  })
+
 /**
- * Reads a configuration file.
+ * Reads a configuration file, and warns on standard error of one with a key that others can read.
  *
  * @since 0.1.0
  * @category constructors
@@ -338,5 +360,7 @@ export const read = (
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const text = yield* Effect.mapError(fs.readFileString(file), TaskFile.fileError(file))
-    return yield* parse(file, text)
+    const config = yield* parse(file, text)
+    if (holdsSecret(config)) yield* warnOfReaders(file)
+    return config
   })
