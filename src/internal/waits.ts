@@ -73,7 +73,7 @@ const inWords = new RegExp(
 const ofWords = (message: string): number => {
   const stated = inWords.exec(message)?.[1] ?? ""
   let waitMs = Number.NaN
-  for (const [, amount, unit = ""] of stated.matchAll(/(\d+(?:\.\d+)?)\s*([a-z]+)/gi)) {
+  for (const [, amount, unit = ""] of stated.matchAll(/(?<![\d.])(\d+(?:\.\d+)?)\s*([a-z]+)/gi)) {
     waitMs = (waitMs || 0) + Number(amount) * (units.get(unitOf(unit)) ?? Number.NaN)
   }
   return waitMs

@@ -73,10 +73,12 @@ describe("a regular expression", () => {
     Effect.sync(() => {
       assert.isAbove(found.length, 60)
       assert.isTrue(found.some(({ file }) => file === "Comparison.ts"))
-      // Those that are made while it runs aren't literals: the catalog's own are the only ones.
+      // Those that are made while it runs aren't literals: the catalog's own, and one behind a fixed beginning.
       assert.deepStrictEqual(
-        files.filter((file) => fs.readFileSync(path.join(root, file), "utf8").includes("new RegExp(")),
-        ["PriceCatalog/GenAIPrices.ts"]
+        files
+          .filter((file) => fs.readFileSync(path.join(root, file), "utf8").includes("new RegExp("))
+          .toSorted(),
+        ["PriceCatalog/GenAIPrices.ts", "internal/waits.ts"]
       )
     })
   )
