@@ -160,6 +160,18 @@ export const readText = (body: Body): Effect.Effect<string, HttpClientError.Http
     )
   })
 
+/** The text of a response that isn't an answer; empty where it has no body. */
+export const textOf = (
+  response: HttpClientResponse.HttpClientResponse
+): Effect.Effect<string, HttpClientError.HttpClientError, Scope.Scope> =>
+  Stream.toPull(response.stream).pipe(
+    Effect.flatMap(readText),
+    Effect.catchIf(
+      ({ reason }) => reason === "EmptyBody",
+      () => Effect.succeed("")
+    )
+  )
+
 /** Bytes of an error's body that are read: it is for a line of description. */
 const maxErrorBytes = 64 * 1024
 

@@ -4,7 +4,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
 import * as oauth from "oauth4webapi"
 import * as AccessTokens from "../../auth/AccessTokens.js"
 import type * as TokenStore from "../../auth/TokenStore.js"
@@ -109,7 +108,7 @@ export const make = (application: Application, httpClient: HttpClient.HttpClient
     return Effect.gen(function* () {
       const request = yield* requestOf(send, tokenUrl.startsWith("http:"))
       const response = yield* client.execute(request)
-      return { response, text: yield* Effect.flatMap(Stream.toPull(response.stream), http.readText) }
+      return { response, text: yield* http.textOf(response) }
     }).pipe(
       Effect.mapError((error) => unavailable(httpError.networkReason(error, redact))),
       Effect.scoped,
