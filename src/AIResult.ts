@@ -31,7 +31,7 @@ export type Outcome = typeof Outcome.Type
 /**
  * Whose a cost is: `provider` where the providers told it, as they bill it.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category schemas
  */
 export const CostSource = Schema.Literal("provider")
@@ -39,7 +39,7 @@ export const CostSource = Schema.Literal("provider")
 /**
  * Whose a cost is.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category models
  */
 export type CostSource = typeof CostSource.Type
@@ -83,7 +83,7 @@ export interface Attempt extends Schema.Schema.Type<typeof Attempt> {}
  * Whether an attempt was given up and may be charged all the same: a time limit ended it, it broke off, or
  * its answer wasn't needed any more. Its usage is then mostly an estimate.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category predicates
  */
 export const isPaidInVain = ({ outcome, usage }: Attempt): boolean =>

@@ -9,6 +9,7 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "./AIProvider.js"
 import type * as InvalidArgument from "./InvalidArgument.js"
+import * as sizes from "./internal/sizes.js"
 import * as validation from "./internal/validation.js"
 
 const Text = Schema.String.pipe(
@@ -62,7 +63,7 @@ export const ToolCall = Schema.Struct({
   id: Schema.NonEmptyString,
   name: Schema.NonEmptyString,
   /** The arguments as the model wrote them: JSON, unparsed. */
-  arguments: Schema.String
+  arguments: sizes.Arguments
 })
 
 /**
@@ -81,7 +82,10 @@ export interface ToolCall extends Schema.Schema.Type<typeof ToolCall> {}
  */
 export const UserMessage = Schema.Struct({
   role: Schema.Literal("user"),
-  content: Schema.Union(Text, Schema.NonEmptyArray(Schema.Union(TextPart, ImagePart)))
+  content: Schema.Union(
+    Text,
+    Schema.NonEmptyArray(Schema.Union(TextPart, ImagePart)).pipe(sizes.bounded("parts"))
+  )
 })
 
 /**
@@ -93,7 +97,7 @@ export const UserMessage = Schema.Struct({
 export const AssistantMessage = Schema.Struct({
   role: Schema.Literal("assistant"),
   content: Schema.String,
-  toolCalls: Schema.optional(Schema.Array(ToolCall))
+  toolCalls: Schema.optional(Schema.Array(ToolCall).pipe(sizes.bounded("parts")))
 })
 
 /**
@@ -200,7 +204,7 @@ export const Options = Schema.Struct({
   /** A single user message. Either this or `messages`. */
   prompt: Schema.optional(Text),
   /** The conversation so far, oldest first. Either this or `prompt`. */
-  messages: Schema.optional(Schema.NonEmptyArray(Message)),
+  messages: Schema.optional(Schema.NonEmptyArray(Message).pipe(sizes.bounded("messages"))),
   /** Instructions above the conversation. */
   systemPrompt: Schema.optional(Text),
   /** `complete` (the default) or `streaming`: what `execute` returns. */
@@ -215,13 +219,13 @@ export const Options = Schema.Struct({
   temperature: Schema.optional(between(0, 2)),
   /** The share of probability that words are drawn from, 0 to 1. */
   topP: Schema.optional(between(0, 1)),
-  /** Texts that end the answer. */
-  stop: Schema.optional(Schema.NonEmptyArray(Schema.NonEmptyString)),
-  tools: Schema.optional(Schema.NonEmptyArray(Tool)),
+  /** Texts that end the answer, at most 16. */
+  stop: Schema.optional(Schema.NonEmptyArray(Schema.NonEmptyString).pipe(sizes.bounded("stop"))),
+  tools: Schema.optional(Schema.NonEmptyArray(Tool).pipe(sizes.bounded("tools"))),
   toolChoice: Schema.optional(ToolChoice),
   responseFormat: Schema.optional(ResponseFormat),
-  /** On whose behalf: for accounting, budgets and per-user sign-in. */
-  userId: Schema.optional(Schema.NonEmptyString),
+  /** On whose behalf, at most 256 characters: for accounting, budgets and per-user sign-in. */
+  userId: Schema.optional(Schema.NonEmptyString.pipe(sizes.bounded("user"))),
   /** With which of the caller's keys, by its name and never the key itself: for accounting and budgets. */
   keyId: Schema.optional(Schema.NonEmptyString),
   /** Milliseconds for the whole call, above 0; the routing policy's default when absent. */
@@ -232,8 +236,8 @@ export const Options = Schema.Struct({
       })
     )
   ),
-  /** Labels of the caller's own; carried through, never read. */
-  metadata: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String }))
+  /** Labels of the caller's own, at most 16 of 64 and 512 characters; carried through, never read. */
+  metadata: Schema.optional(sizes.Metadata)
 }).pipe(
   Schema.filter((task) => {
     if (task.prompt === undefined && task.messages === undefined) {

@@ -3,7 +3,7 @@
  *
  * The service is optional: an orchestrator or a cascade that finds none in its context does nothing for it.
  *
- * @since 1.0.0
+ * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import { inTurn } from "./internal/inTurn.js"
 /**
  * Sees every answer once.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category models
  */
 export interface Service {
@@ -29,7 +29,7 @@ export interface Service {
  * Several observers as one: each sees every answer, one after the other in their order. A context has room
  * for one observer: where there are several, this joins them.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category combinators
  * @example
  * ```ts
@@ -53,7 +53,7 @@ export const all = (observers: ReadonlyArray<Service>): Service => ({
 /**
  * Sees every answer once. There is one in a context: {@link all} joins several.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category tags
  */
 export class AnswerObserver extends Context.Tag("arc-saga/AnswerObserver")<AnswerObserver, Service>() {}

@@ -104,7 +104,7 @@ const join = (permits: ReadonlyArray<Permit>): Permit => {
  * before withdraw. The least `maxTokens` holds, and a later guard's `around` stands around an earlier one's.
  * A context has room for one guard of the user's own: where there are several, this joins them.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category combinators
  * @example
  * ```ts

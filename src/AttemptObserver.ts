@@ -29,7 +29,7 @@ export interface Service {
  * Several observers as one: each sees every attempt, one after the other in their order. A context has room
  * for one observer: where there are several, this joins them.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category combinators
  * @example
  * ```ts

@@ -39,15 +39,26 @@ const announced = (text: string): string =>
 export const shortAnswer: Comparison = {
   name: "short answer",
   normalize: (text) =>
-    announced(unwrapped(text))
-      .toLowerCase()
-      .replaceAll(/\s+/g, " ")
-      .replaceAll(/^[\s\p{P}]+|[\s\p{P}]+$/gu, "")
-      .replace(/^(?:an?|the) /, "")
+    trimmed(announced(unwrapped(text)).toLowerCase().replaceAll(/\s+/g, " ")).replace(/^(?:an?|the) /, "")
+}
+
+const edge = /[\s\p{P}]/u
+
+/** A text without white space and punctuation around it: an expression for its end would look from each place on. */
+const trimmed = (text: string): string => {
+  const characters = Array.from(text)
+  const from = characters.findIndex((character) => !edge.test(character))
+  return characters
+    .slice(
+      from === -1 ? characters.length : from,
+      characters.findLastIndex((character) => !edge.test(character)) + 1
+    )
+    .join("")
 }
 
 /** A number as people write it: signs, separated thousands, decimals, an exponent. */
-const numeral = /(?<![\w.])[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:e[-+]?\d+)?(?!\w)/gi
+const numeral =
+  /(?<![\w.])[-+\u2212]?(?:(?<!\d,)\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:e[-+]?\d+)?(?!\w)/gi
 
 const lastNumber = (text: string): Option.Option<number> => {
   const found = text.match(numeral)?.at(-1)
@@ -105,8 +116,14 @@ export const choice: Comparison = {
 
 /** The content of the only or last fenced block, or else all of it. */
 const fenced = (text: string): string => {
-  const blocks = Array.from(text.matchAll(/```[^\n]*\n([\s\S]*?)```/g), ([, content = ""]) => content)
-  return blocks.at(-1) ?? text
+  const parts = text.split("```")
+  // Fences open and close by turns: what is behind an odd one is a block, whose first line names a language.
+  for (let at = parts.length - (parts.length % 2 === 0 ? 3 : 2); at > 0; at -= 2) {
+    const block = parts[at] ?? ""
+    const line = block.indexOf("\n")
+    if (line !== -1) return block.slice(line + 1)
+  }
+  return text
 }
 
 const canonical = (value: unknown): unknown => {

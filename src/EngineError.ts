@@ -16,7 +16,7 @@ import { trusted } from "./internal/validation.js"
  * Milliseconds of the longest wait that is kept, a day: what a provider states beyond is taken for that, and no
  * call waits for it.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category limits
  */
 export const longestWaitMs = 86_400_000
@@ -335,7 +335,7 @@ export const retryAfterMs = (error: EngineError): number | undefined => {
 /**
  * Whether the provider says that asking it again is no use.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category getters
  */
 export const forbidsRetry = (error: EngineError): boolean =>

@@ -104,7 +104,7 @@ export interface Options extends Schema.Schema.Type<typeof Options> {}
 
 const decode = validation.decoder("PriceCatalog", Schema.Struct({ entries: Schema.Array(Options) }))
 
-const withoutSlash = (baseUrl: string): string => baseUrl.replace(/\/+$/, "")
+const withoutSlash = (baseUrl: string): string => baseUrl.replace(/(?<!\/)\/+$/, "")
 
 /**
  * A catalogue of one's own; of several entries that fit a model, the first counts. Fails with an

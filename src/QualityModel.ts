@@ -344,7 +344,7 @@ export const make = (input: unknown, options: Options = {}): Effect.Effect<Servi
 /**
  * Has a model remember every answer for feedback. The layers of this module provide it.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category combinators
  */
 export const observer = ({ remember }: Service): AnswerObserver.Service => ({

@@ -45,7 +45,7 @@ export type Rules = { readonly [Tag in EngineError.EngineError["_tag"]]: Reactio
  * The time limits of one attempt, in milliseconds above 0. They hold while another provider could be asked
  * next; the last that can be asked has all the time that the call has left.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category models
  */
 export interface AttemptLimits {
@@ -186,7 +186,7 @@ export const defaultLimits: Limits = {
  * The least that a model which thinks before it writes is given, whatever the policy's limits for all are:
  * 5 minutes for the first token, a minute between two. A provider's own limits go before it.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category defaults
  */
 export const reasoningLimits: Pick<AttemptLimits, "firstTokenMs" | "idleMs"> = {
@@ -198,7 +198,7 @@ export const reasoningLimits: Pick<AttemptLimits, "firstTokenMs" | "idleMs"> = {
  * The limits of an attempt at a provider: its own; where it has none, those for all, which are at least
  * {@link reasoningLimits} where its model thinks.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category getters
  */
 export const limitsOf = (

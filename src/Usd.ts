@@ -79,7 +79,10 @@ export const add = (left: Usd, right: Usd): Usd => fromPico(left.pico + right.pi
  */
 export const toDecimal = ({ pico }: Usd): string => {
   const magnitude = pico < 0n ? -pico : pico
-  const fraction = (magnitude % scale).toString().padStart(12, "0").replace(/0+$/, "")
+  const fraction = (magnitude % scale)
+    .toString()
+    .padStart(12, "0")
+    .replace(/(?<!0)0+$/, "")
   const digits = `${magnitude / scale}${fraction === "" ? "" : `.${fraction}`}`
   return pico < 0n ? `-${digits}` : digits
 }

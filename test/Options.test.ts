@@ -567,7 +567,8 @@ const rows: ReadonlyArray<Row> = [
       price: undefined,
       capabilities: undefined,
       headers: undefined,
-      completeOver: undefined
+      completeOver: undefined,
+      maxAnswerCharacters: undefined
     }
   ),
   row<Copilot.Options>(
@@ -583,7 +584,8 @@ const rows: ReadonlyArray<Row> = [
       files: undefined,
       price: undefined,
       capabilities: undefined,
-      headers: undefined
+      headers: undefined,
+      maxAnswerCharacters: undefined
     }
   ),
   row<OpenAI.Options>(
@@ -595,7 +597,8 @@ const rows: ReadonlyArray<Row> = [
       price: undefined,
       capabilities: undefined,
       headers: undefined,
-      completeOver: undefined
+      completeOver: undefined,
+      maxAnswerCharacters: undefined
     }
   ),
   row<OpenAICompatible.Options>(
@@ -608,6 +611,7 @@ const rows: ReadonlyArray<Row> = [
       includeUsage: undefined,
       toolCallIds: undefined,
       completeOver: undefined,
+      maxAnswerCharacters: undefined,
       capabilities: undefined,
       price: undefined
     }

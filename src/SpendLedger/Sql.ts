@@ -351,7 +351,7 @@ export const make = (
 /**
  * The error of a ledger whose database can't be opened, whether its driver failed or died of it.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category errors
  */
 export const notOpened = (cause: Cause.Cause<unknown>): SpendLedger.LedgerError => {

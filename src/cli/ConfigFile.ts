@@ -3,10 +3,12 @@
  *
  * @since 0.1.0
  */
+import * as process from "node:process"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "../AIProvider.js"
 import * as Budgets from "../Budgets.js"
@@ -16,12 +18,13 @@ import * as Gateway from "../gateway/Gateway.js"
 import * as Hedging from "../Hedging.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as validation from "../internal/validation.js"
+import { looksLikeKey, told } from "../internal/told.js"
 import * as Price from "../Price.js"
 import * as RateLimits from "../RateLimits.js"
 import * as RetryBudget from "../RetryBudget.js"
 import * as RoutingPolicy from "../RoutingPolicy.js"
 import * as Reference from "./Reference.js"
-import type { FileError } from "./StandardStreams.js"
+import { type FileError, StandardStreams } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
 
 /**
@@ -112,6 +115,11 @@ export const Provider = Schema.Struct({
   reasoning: Schema.optionalWith(Schema.Boolean, exact),
   /** How it is asked for an answer that isn't streamed: as a stream all the same (`sse`, when absent), or as `json`. */
   completeOver: Schema.optionalWith(Schema.Literal("sse", "json"), exact),
+  /** Characters that an answer in one piece may have, or one event of a stream; 16,777,216 when absent. */
+  maxAnswerCharacters: Schema.optionalWith(
+    number("characters (a whole number above 0)", (n) => Number.isSafeInteger(n) && n > 0),
+    exact
+  ),
   /** Whether it takes part; true when absent. */
   enabled: Schema.optionalWith(Schema.Boolean, exact)
 }).pipe(
@@ -298,7 +306,7 @@ const checkIds = (file: string, config: ConfigFile): Either.Either<void, Configu
   for (const [list, entries] of lists) {
     for (const [index, { id }] of entries.entries()) {
       if (ids.has(id)) {
-        const reason = `Expected each provider once, actual ${id} twice`
+        const reason = `Expected each provider once, actual ${told(id)} twice`
         return Either.left(new ConfigurationError({ file, field: `${list}[${index}].id`, reason }))
       }
       ids.add(id)
@@ -306,8 +314,13 @@ const checkIds = (file: string, config: ConfigFile): Either.Either<void, Configu
   }
   for (const reference of referencesOf(config)) {
     const reason = Reference.faultOf(reference)
-    if (reason !== undefined)
-      return Either.left(new ConfigurationError({ file, field: reference.field, reason }))
+    if (reason !== undefined) {
+      // The id may be part of the field, as the name of a chain.
+      const field = looksLikeKey(reference.id)
+        ? reference.field.replaceAll(reference.id, told(reference.id))
+        : reference.field
+      return Either.left(new ConfigurationError({ file, field, reason }))
+    }
   }
   return Either.void
 }
@@ -359,8 +372,28 @@ export const budgetsOf = ({ budgets, unpriced }: ConfigFile): Option.Option<Budg
     ...(unpriced === undefined ? {} : { unpriced })
   }))
 
+const othersMode = 0o077
+
+/** Whether there is a secret in it, and not only the name of where one is. */
+const holdsSecret = ({ ledger, providers = [] }: ConfigFile): boolean =>
+  providers.some(({ apiKey }) => apiKey !== undefined) ||
+  (ledger !== undefined && Redacted.value(ledger).includes("@"))
+
+/** Warns of a file with a secret that others than its owner can read. Windows has no modes. */
+const warnOfReaders = (file: string): Effect.Effect<void, FileError, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const { mode } = yield* Effect.mapError(fs.stat(file), TaskFile.fileError(file))
+    if (process.platform === "win32" || (mode & othersMode) === 0) return
+    const streams = yield* Effect.serviceOption(StandardStreams)
+    if (Option.isNone(streams)) return
+    yield* streams.value.writeError(
+      `Warning: ${file} holds a key or a password, and others can read it. chmod 600 ${file}, or name an environment variable by apiKeyEnv.\n`
+    )
+  })
+
 /**
- * Reads a configuration file.
+ * Reads a configuration file, and warns on standard error of one with a key that others can read.
  *
  * @since 0.1.0
  * @category constructors
@@ -371,5 +404,7 @@ export const read = (
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const text = yield* Effect.mapError(fs.readFileString(file), TaskFile.fileError(file))
-    return yield* parse(file, text)
+    const config = yield* parse(file, text)
+    if (holdsSecret(config)) yield* warnOfReaders(file)
+    return config
   })

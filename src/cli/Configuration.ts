@@ -30,6 +30,7 @@ import * as RetryBudget from "../RetryBudget.js"
 import * as RoutingPolicy from "../RoutingPolicy.js"
 import * as Strategy from "../Strategy.js"
 import * as ConfigFile from "./ConfigFile.js"
+import { told } from "../internal/told.js"
 import * as Configured from "./ConfiguredProvider.js"
 import * as Copilot from "./Copilot.js"
 import * as Environment from "./Environment.js"
@@ -39,7 +40,7 @@ import type { FileError } from "./StandardStreams.js"
 /**
  * What the file says of that which keeps providers healthy.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category models
  */
 export interface Reliability {
@@ -92,7 +93,7 @@ const fromFile = (
         ? Option.none<Redacted.Redacted>()
         : yield* Environment.variable(entry.apiKeyEnv)
     if (entry.apiKeyEnv !== undefined && Option.isNone(inEnvironment)) {
-      const reason = `Expected an environment variable that is set, actual ${entry.apiKeyEnv}, which isn't`
+      const reason = `Expected an environment variable that is set, actual ${told(entry.apiKeyEnv)}, which isn't`
       return made(broken("apiKeyEnv", reason))
     }
     const reached: Configured.Reached = {
@@ -102,6 +103,7 @@ const fromFile = (
       model: entry.model,
       maxTokensField: entry.maxTokensField,
       completeOver: entry.completeOver,
+      maxAnswerCharacters: entry.maxAnswerCharacters,
       capabilities: {
         ...(entry.contextWindow === undefined ? {} : { contextWindow: Option.some(entry.contextWindow) }),
         ...(entry.reasoning === undefined ? {} : { reasoning: entry.reasoning })
@@ -357,7 +359,7 @@ export const orchestrator = (
 /**
  * All that keeps the providers of a server healthy, and hedging where the file has it.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category layers
  */
 export const guards = ({ reliability: { hedging, ...options } }: Configuration): Layer.Layer<never> => {

@@ -110,7 +110,7 @@ export const make = (described: Described, origin: string, status: Status): Prov
 /**
  * Whether it is configured, whatever became of it.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category getters
  */
 export const isConfigured = ({ status }: Provider): boolean => status._tag !== "Off" || status.isConfigured
@@ -156,6 +156,7 @@ export interface Reached {
   readonly maxTokensField?: OpenAICompatible.Options["maxTokensField"] | undefined
   readonly completeOver?: OpenAICompatible.Options["completeOver"] | undefined
   readonly capabilities?: Partial<ReasoningEngine.Capabilities>
+  readonly maxAnswerCharacters?: number | undefined
 }
 
 const probeLimit = "2 seconds"
@@ -164,12 +165,13 @@ const versionHeader = { "anthropic-version": Claude.defaultVersion }
 
 /** How a server of each kind is asked, and whether it is there. */
 const reach = (reached: Reached, described: Described, price: Price.Price | undefined) => {
-  const { apiKey, baseUrl, capabilities, completeOver, maxTokensField, model } = reached
+  const { apiKey, baseUrl, capabilities, completeOver, maxAnswerCharacters, maxTokensField, model } = reached
   const common = {
     provider: described.id,
     baseUrl,
     model,
     ...(capabilities === undefined ? {} : { capabilities }),
+    ...(maxAnswerCharacters === undefined ? {} : { maxAnswerCharacters }),
     ...(price === undefined ? {} : { price })
   }
   if (reached.speaks === "messages") {
@@ -188,7 +190,7 @@ const reach = (reached: Reached, described: Described, price: Price.Price | unde
       ({ engine, key }) => ({
         engine,
         probe: Server.models({
-          baseUrl: `${baseUrl.replace(/(\/v1)?\/*$/, "")}/v1`,
+          baseUrl: `${baseUrl.replace(/(?<!\/)\/+$/, "").replace(/\/v1$/, "")}/v1`,
           headers: { ...versionHeader, "x-api-key": Redacted.value(key) },
           limit: probeLimit
         })

@@ -134,7 +134,7 @@ export const claude = (modelOf: ModelOf): Effect.Effect<Configured.Provider, nev
 const ollamaUrl = (host: string): string => {
   const url = host.includes("://") ? host : `http://${host}`
   const port = /:\d+\/?$/.test(url) || host.includes("://") ? "" : ":11434"
-  return `${url.replace(/\/+$/, "").replace("://0.0.0.0", "://127.0.0.1")}${port}/v1`
+  return `${url.replace(/(?<!\/)\/+$/, "").replace("://0.0.0.0", "://127.0.0.1")}${port}/v1`
 }
 
 /**

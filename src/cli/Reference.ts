@@ -1,13 +1,15 @@
 /**
  * Ids that a configuration refers to: each has to be one of those that there are.
  *
- * @since 1.0.0
+ * @since 0.1.0
  */
+
+import { told } from "../internal/told.js"
 
 /**
  * A field that names something.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category models
  */
 export interface Reference {
@@ -53,7 +55,7 @@ const nearest = (id: string, known: ReadonlyArray<string>): string | undefined =
 /**
  * What is wrong with a reference to something that isn't there; undefined where it is.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category getters
  */
 export const faultOf = ({ id, known, what }: Reference): string | undefined => {
@@ -61,5 +63,5 @@ export const faultOf = ({ id, known, what }: Reference): string | undefined => {
   if (names.includes(id)) return undefined
   const meant = nearest(id, names)
   const guess = meant === undefined ? "" : `. Did you mean ${meant}?`
-  return `Expected ${what} (${names.join(", ")}), actual ${JSON.stringify(id)}${guess}`
+  return `Expected ${what} (${names.join(", ")}), actual ${told(id)}${guess}`
 }

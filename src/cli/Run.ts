@@ -21,6 +21,7 @@ import * as Chosen from "./Chosen.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
+import * as Lock from "./Lock.js"
 import * as Pending from "./Pending.js"
 import * as Progress from "./Progress.js"
 import { UnansweredError, UsageError } from "./Report.js"
@@ -124,6 +125,7 @@ const work = (given: {
   Effect.gen(function* () {
     const streams = yield* StandardStreams
     const tally = Tally.make()
+    yield* Lock.hold(given.out)
     const before = yield* ResultFile.check(given, (line) => Tally.record(tally, line))
     const file = yield* Pending.openBehind(given.out, before.bytes)
     const pending = yield* Pending.open(given.out)

@@ -15,7 +15,7 @@ import * as Chosen from "./Chosen.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
 import * as Ledger from "./Ledger.js"
-import { Listener } from "./Listener.js"
+import { Listener, type ListenError } from "./Listener.js"
 import { UsageError } from "./Report.js"
 import { StandardStreams } from "./StandardStreams.js"
 
@@ -33,21 +33,6 @@ const options = {
   config: Flags.config
 }
 
-/** The gateway over what is configured, with all that keeps its providers healthy and its spending bounded. */
-const gateway = (configuration: Configuration.Configuration) => {
-  const guards = Layer.merge(
-    Configuration.guards(configuration),
-    Ledger.accounting(configuration.ledger, configuration.budgets)
-  )
-  const activity = Activity.layer.pipe(
-    Layer.provideMerge(Layer.merge(guards, Configuration.engines(configuration)))
-  )
-  return Gateway.layer(configuration.gateway).pipe(
-    Layer.provide(Configuration.orchestrator(configuration, Option.none())),
-    Layer.provide(activity)
-  )
-}
-
 /** Tells where the gateway is. */
 const announced = Layer.effectDiscard(
   HttpServer.addressFormattedWith((address) =>
@@ -58,6 +43,29 @@ const announced = Layer.effectDiscard(
     )
   )
 )
+
+/**
+ * The gateway over what is configured, with all that keeps its providers healthy and its spending bounded. All
+ * of that is there before it listens: until then a connection is refused, and never left without an answer.
+ */
+const gateway = (
+  configuration: Configuration.Configuration,
+  listening: Layer.Layer<HttpServer.HttpServer, ListenError>
+) => {
+  const guards = Layer.merge(
+    Configuration.guards(configuration),
+    Ledger.accounting(configuration.ledger, configuration.budgets)
+  )
+  const activity = Activity.layer.pipe(
+    Layer.provideMerge(Layer.merge(guards, Configuration.engines(configuration)))
+  )
+  return Layer.provideMerge(announced, Gateway.layer(configuration.gateway)).pipe(
+    // What is provided last is built first.
+    Layer.provide(listening),
+    Layer.provide(Configuration.orchestrator(configuration, Option.none())),
+    Layer.provide(activity)
+  )
+}
 
 /**
  * The command.
@@ -84,8 +92,6 @@ export const command = Command.make("serve", options, (given) =>
       return yield* new Gateway.UnprotectedGatewayError({ hostname: given.host })
     }
     if (configuration.simulated) yield* streams.writeError(`${Configuration.simulatedNotice}\n`)
-    return yield* Layer.launch(
-      Layer.provide(Layer.provideMerge(announced, gateway(configuration)), listen(given))
-    )
+    return yield* Layer.launch(gateway(configuration, listen(given)))
   })
 ).pipe(Command.withDescription("Serve the providers to programs that speak OpenAI's or Anthropic's API"))

@@ -6,12 +6,12 @@
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as http from "../internal/http.js"
 
 /**
  * What came of asking.
@@ -27,6 +27,8 @@ export type Answer =
   | { readonly _tag: "Absent" }
 
 const ModelList = Schema.Struct({ data: Schema.Array(Schema.Struct({ id: Schema.String })) })
+
+const decodeList = Schema.decodeUnknownOption(Schema.parseJson(ModelList))
 
 /**
  * Asks the server below a base URL for its models, for no longer than the limit.
@@ -45,7 +47,7 @@ export const models = (options: {
   Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient
     const headers = options.headers ?? {}
-    const request = HttpClientRequest.get(`${options.baseUrl.replace(/\/+$/, "")}/models`).pipe(
+    const request = HttpClientRequest.get(`${options.baseUrl.replace(/(?<!\/)\/+$/, "")}/models`).pipe(
       HttpClientRequest.setHeaders(headers)
     )
     const response = yield* client
@@ -56,7 +58,8 @@ export const models = (options: {
     if (response.status === 401 || response.status === 403) {
       return { _tag: "Rejected", status: response.status } as const
     }
-    const list = yield* Effect.option(HttpClientResponse.schemaBodyJson(ModelList)(response))
+    const text = yield* http.textOf(response)
+    const list = decodeList(text)
     return Option.isSome(list)
       ? ({ _tag: "Models", models: list.value.data.map(({ id }) => id) } as const)
       : ({ _tag: "Present" } as const)

@@ -11,6 +11,7 @@ import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import * as AITask from "../AITask.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
+import * as sizes from "../internal/sizes.js"
 import * as Lines from "./Lines.js"
 import { FileError } from "./StandardStreams.js"
 
@@ -36,6 +37,10 @@ const decode = (line: Lines.Line): TaskLine["task"] =>
     const text = yield* Either.mapLeft(Lines.text(line), () =>
       invalid("Expected UTF-8 text, actual other bytes")
     )
+    const large = sizes.tooLarge(text)
+    if (large !== undefined) {
+      return yield* Either.left(new InvalidArgumentError({ subject: "AITask", ...large }))
+    }
     const json: unknown = yield* Either.try({
       try: () => JSON.parse(text),
       catch: () => invalid("Expected a JSON object, actual text that isn't JSON")

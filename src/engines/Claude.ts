@@ -28,6 +28,7 @@ import * as httpEngine from "../internal/httpEngine.js"
 import { Answer } from "../internal/messages/answer.js"
 import { kindOf } from "../internal/failure/kindOf.js"
 import * as messagesRequest from "../internal/messages/request.js"
+import { told } from "../internal/told.js"
 import * as rateLimitHeaders from "../internal/rateLimitHeaders.js"
 import * as toolCallIds from "../internal/toolCallIds.js"
 import { type Configured, type Given, given, unwrap } from "../internal/options.js"
@@ -66,6 +67,8 @@ export interface Options {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** What a complete task is answered over: `sse` (the default), or `json`, one piece. */
   readonly completeOver?: "sse" | "json" | undefined
+  /** Characters that an answer in one piece may have, or one event of a stream: 16,777,216 when absent. */
+  readonly maxAnswerCharacters?: number | undefined
 }
 
 /**
@@ -106,10 +109,7 @@ const invalid = httpEngine.invalidOf("Claude")
 const versionOf = (version: string): Either.Either<string, InvalidArgumentError> =>
   /^\d{4}-\d{2}-\d{2}$/.test(version)
     ? Either.right(version)
-    : invalid(
-        "version",
-        `Expected a version of the API (a date, 2023-06-01), actual ${JSON.stringify(version)}`
-      )
+    : invalid("version", `Expected a version of the API (a date, 2023-06-01), actual ${told(version)}`)
 
 const maxTokensOf = (maxTokens: number): Either.Either<number, InvalidArgumentError> =>
   Number.isSafeInteger(maxTokens) && maxTokens > 0
@@ -131,6 +131,7 @@ const build = (
     const model = yield* httpEngine.modelOf(invalid, options.model)
     const version = yield* versionOf(options.version ?? defaultVersion)
     const maxTokens = yield* maxTokensOf(options.maxTokens ?? defaultMaxTokens)
+    const maxCharacters = yield* httpEngine.maxCharactersOf(invalid, options.maxAnswerCharacters)
     const can = { ...defaultCapabilities, ...given(options.capabilities) }
     const capabilities = { ...can, sampling: can.sampling && version < withoutSampling }
     const settings: messagesRequest.Settings = { model, maxTokens, sampling: capabilities.sampling }
@@ -150,7 +151,8 @@ const build = (
           distinct: toolCallIds.distinct(task)
         }),
       kindOf,
-      quotas: rateLimitHeaders.anthropic
+      quotas: rateLimitHeaders.anthropic,
+      maxCharacters
     }
     return ReasoningEngine.make({
       ...options,

@@ -29,6 +29,7 @@ import * as AccessTokens from "../auth/AccessTokens.js"
 import * as graph from "../internal/graph/attempt.js"
 import * as httpEngine from "../internal/httpEngine.js"
 import { type Configured, type Given, given, unwrap } from "../internal/options.js"
+import { told } from "../internal/told.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type * as Price from "../Price.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
@@ -60,6 +61,8 @@ export interface Options {
   readonly capabilities?: Given<ReasoningEngine.Capabilities> | undefined
   /** More headers; their values are kept out of errors and spans as the token is. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Characters that an answer in one piece may have, or one event of a stream: 16,777,216 when absent. */
+  readonly maxAnswerCharacters?: number | undefined
 }
 
 /**
@@ -107,16 +110,13 @@ const invalid = httpEngine.invalidOf("Copilot")
 const prefixOf = (prefix: string): Either.Either<string, InvalidArgumentError> =>
   /^(?:\/[\w.~-]+)*\/?$/.test(prefix)
     ? Either.right(prefix.replace(/\/$/, ""))
-    : invalid("pathPrefix", `Expected a path (/beta), actual ${JSON.stringify(prefix)}`)
+    : invalid("pathPrefix", `Expected a path (/beta), actual ${told(prefix)}`)
 
 const timeZoneOf = (timeZone: string): Either.Either<string, InvalidArgumentError> =>
   // An offset is a zone, too, but not a name.
   /^[A-Z]/i.test(timeZone) && Option.isSome(DateTime.zoneMakeNamed(timeZone))
     ? Either.right(timeZone)
-    : invalid(
-        "timeZone",
-        `Expected the IANA name of a time zone (Europe/Berlin), actual ${JSON.stringify(timeZone)}`
-      )
+    : invalid("timeZone", `Expected the IANA name of a time zone (Europe/Berlin), actual ${told(timeZone)}`)
 
 const userOf = (user: string | undefined): Either.Either<string | undefined, InvalidArgumentError> =>
   user?.trim() === "" ? invalid("user", 'Expected the id of a user, actual ""') : Either.right(user)
@@ -127,7 +127,7 @@ const filesOf = (
   const wrong = files.findIndex((file) => !/^https?:/i.test(file) || !URL.canParse(file))
   return wrong === -1
     ? Either.right(files)
-    : invalid(`files[${wrong}]`, `Expected an http(s) URL, actual ${JSON.stringify(files[wrong])}`)
+    : invalid(`files[${wrong}]`, `Expected an http(s) URL, actual ${told(files[wrong] ?? "")}`)
 }
 
 const build = (
@@ -155,6 +155,7 @@ const build = (
       secretHeaders,
       streams: capabilities.streaming,
       user,
+      maxCharacters: yield* httpEngine.maxCharactersOf(invalid, options.maxAnswerCharacters),
       settings: { timeZone, files, webSearch: options.webSearch }
     }
     return ReasoningEngine.make({

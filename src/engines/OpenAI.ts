@@ -39,6 +39,8 @@ export interface Options {
   readonly capabilities?: Given<ReasoningEngine.Capabilities> | undefined
   /** More headers (`openai-organization`); their values are kept out of errors and spans as the key is. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Characters that an answer in one piece may have, or one event of a stream: 16,777,216 when absent. */
+  readonly maxAnswerCharacters?: number | undefined
   /** What a complete task is answered over: `sse` (the default), or `json`, one piece. */
   readonly completeOver?: "sse" | "json" | undefined
 }

@@ -32,7 +32,7 @@ import * as Registry from "../ReasoningEngineRegistry.js"
 /**
  * What a server takes for the ids of tool calls.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category models
  */
 export type ToolCallIds = "any" | "forty-characters" | "nine-alphanumerics"
@@ -70,6 +70,8 @@ export interface Options extends ReasoningEngine.Options {
    * `streaming` capability is always asked for one piece; a streaming task then gets its text in one.
    */
   readonly completeOver?: "sse" | "json" | undefined
+  /** Characters that an answer in one piece may have, or one event of a stream: 16,777,216 when absent. */
+  readonly maxAnswerCharacters?: number | undefined
 }
 
 const invalid = httpEngine.invalidOf("OpenAICompatible")
@@ -98,6 +100,7 @@ const engineOf = (
   options: Options,
   url: string,
   secretHeaders: Record<string, string>,
+  maxCharacters: number,
   client: HttpClient.HttpClient
 ): ReasoningEngine.ReasoningEngine => {
   const { model, provider } = options
@@ -125,7 +128,8 @@ const engineOf = (
         stop: task.stop ?? []
       }),
     kindOf,
-    quotas: rateLimitHeaders.openAI
+    quotas: rateLimitHeaders.openAI,
+    maxCharacters
   }
   return ReasoningEngine.make({ ...options, attempt: httpEngine.attempt(wire, client) })
 }
@@ -138,7 +142,8 @@ const build = (
     const url = yield* httpEngine.endpoint(invalid, options.baseUrl, (base) => `${base}/chat/completions`)
     const headers = yield* headersOf(options)
     yield* httpEngine.modelOf(invalid, options.model)
-    return engineOf(options, url, headers, client)
+    const maxCharacters = yield* httpEngine.maxCharactersOf(invalid, options.maxAnswerCharacters)
+    return engineOf(options, url, headers, maxCharacters, client)
   })
 
 /**

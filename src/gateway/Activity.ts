@@ -80,7 +80,7 @@ export interface Call extends Begun {
  * user's own fault: all were answered, some, or none (`failing`). Where there are none, the provider wasn't
  * asked lately, or not since the process began (`not asked yet`).
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category models
  */
 export type State = standing.State

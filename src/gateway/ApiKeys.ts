@@ -11,6 +11,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import { Delivery } from "../internal/gateway/delivery.js"
+import * as sizes from "../internal/sizes.js"
 import * as validation from "../internal/validation.js"
 
 const atLeastOne = (what: string) =>
@@ -39,7 +40,7 @@ export const ApiKey = Schema.Struct({
     )
   ),
   /** On whose behalf its calls are; without it a call may name any user. */
-  user: Schema.optional(Schema.NonEmptyString),
+  user: Schema.optional(Schema.NonEmptyString.pipe(sizes.bounded("user"))),
   /** The most calls in a minute. */
   requestsPerMinute: Schema.optional(atLeastOne("calls in a minute")),
   /** The most calls at a time. */

@@ -1,8 +1,8 @@
 import * as jsonText from "./jsonText.js"
 import * as sse from "./sse.js"
 
-/** Characters that an event may have; a line without end must not fill the memory. */
-const maxEventCharacters = 16 * 1024 * 1024
+/** Characters that an event may have, where nothing else is set; a line without end must not fill the memory. */
+export const defaultMaxCharacters = 16 * 1024 * 1024
 
 /** What a body turned out to be: server-sent events, JSON values, a page, or nothing of these. */
 export type Kind = "events" | "json" | "page" | "unknown"
@@ -23,7 +23,7 @@ export interface Reader {
  * begins a JSON value, which is an event of its own (a whole answer, a line of NDJSON); anything else is
  * read as server-sent events. What follows a value is looked at anew.
  */
-export const make = (maxCharacters: number = maxEventCharacters): Reader => {
+export const make = (maxCharacters: number = defaultMaxCharacters): Reader => {
   // Not fatal: a byte that is no UTF-8 spoils its own character and nothing else.
   const decoder = new TextDecoder()
   const events = sse.make(maxCharacters)

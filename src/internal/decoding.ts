@@ -97,9 +97,17 @@ export const beyond = (delivered: string, whole: string): Option.Option<string> 
   return delivered.trimEnd().endsWith(whole.trim()) ? Option.some("") : Option.none()
 }
 
+/** How many times the characters that an event may have all of an answer may take. */
+const overhead = 16
+
 /** Decodes a body; `isEventStream` where its content type says that it is a stream of events. */
-export const streamDecoder = <A extends Decoding>(answer: A, isEventStream: boolean): Decoder<A> => {
-  const reader = bodyReader.make()
+export const streamDecoder = <A extends Decoding>(
+  answer: A,
+  isEventStream: boolean,
+  maxCharacters: number = bodyReader.defaultMaxCharacters
+): Decoder<A> => {
+  const reader = bodyReader.make(maxCharacters)
+  let bytes = 0
   const take = (events: ReadonlyArray<sse.Event>): void => {
     for (const event of events) {
       if (event.data.trim() === "" && event.name !== "error") answer.ping()
@@ -111,9 +119,15 @@ export const streamDecoder = <A extends Decoding>(answer: A, isEventStream: bool
   return {
     answer,
     feed: (pieces) => {
-      for (const piece of pieces) take(reader.feed(piece))
+      for (const piece of pieces) {
+        bytes += piece.length
+        take(reader.feed(piece))
+      }
       if (reader.overflowed() && !answer.ended) {
         answer.failure = failure.ofKind("malformed", "an event of the answer is too long")
+      }
+      if (bytes > overhead * maxCharacters && !answer.ended) {
+        answer.failure = failure.ofKind("malformed", "the answer is too long")
       }
       answer.settle()
       return answer.take()

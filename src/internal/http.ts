@@ -90,6 +90,11 @@ const inOnePiece = (response: HttpClientResponse.HttpClientResponse): Body => {
   )
 }
 
+/** Whether a response says how long it is, and that it isn't too long. */
+const isShort = ({ headers }: HttpClientResponse.HttpClientResponse, maxCharacters: number): boolean =>
+  Number(headers["content-length"] ?? Number.NaN) <= maxCharacters &&
+  headers["content-encoding"] === undefined
+
 /**
  * Opens the body of a response. Where a stream was asked for it is one, whatever its content type says; that
  * of an error is read only as far as it says something.
@@ -97,9 +102,13 @@ const inOnePiece = (response: HttpClientResponse.HttpClientResponse): Body => {
 export const open = (
   response: HttpClientResponse.HttpClientResponse,
   contentType: string,
-  streamAsked: boolean
+  streamAsked: boolean,
+  maxCharacters: number
 ): Effect.Effect<Body, never, Scope.Scope> =>
-  response.status < 300 && !streamAsked && contentType.toLowerCase().includes("json")
+  response.status < 300 &&
+  !streamAsked &&
+  contentType.toLowerCase().includes("json") &&
+  isShort(response, maxCharacters)
     ? Effect.sync(() => inOnePiece(response))
     : Stream.toPull(response.stream)
 
@@ -113,20 +122,55 @@ const maxDrainMs = 20
 export const drain = (body: Body): Effect.Effect<void> =>
   Effect.asVoid(timer.timeoutOption(Effect.exit(Effect.forever(body)), maxDrainMs))
 
-/** The text of a whole body. */
-export const readText = (body: Body): Effect.Effect<string, HttpClientError.HttpClientError> =>
+/** The text of a body, or its first bytes where it has more than these; `tell` is told of it as it comes. */
+const readUpTo = (
+  body: Body,
+  maxBytes: number,
+  tell: (text: string) => void
+): Effect.Effect<void, HttpClientError.HttpClientError> =>
   Effect.suspend(() => {
     const decoder = new TextDecoder()
-    let text = ""
-    const read: ReturnType<typeof readText> = Effect.matchEffect(body, {
-      onFailure: Option.match({ onNone: () => Effect.succeed(text + decoder.decode()), onSome: Effect.fail }),
+    let left = maxBytes
+    const read: Effect.Effect<void, HttpClientError.HttpClientError> = Effect.matchEffect(body, {
+      onFailure: Option.match({
+        onNone: () => Effect.sync(() => tell(decoder.decode())),
+        onSome: Effect.fail
+      }),
       onSuccess: (pieces) => {
-        for (const piece of pieces) text += decoder.decode(piece, { stream: true })
-        return read
+        for (const piece of pieces) {
+          tell(decoder.decode(piece.subarray(0, left), { stream: true }))
+          left = Math.max(0, left - piece.length)
+        }
+        return left === 0 ? Effect.void : read
       }
     })
     return read
   })
+
+/** Bytes that are read of what isn't an answer: tokens, lists of models, the ids of conversations. */
+const maxTextBytes = 1024 * 1024
+
+/** The text of a body, which no more is read of than it can have: what goes on after that is no JSON. */
+export const readText = (body: Body): Effect.Effect<string, HttpClientError.HttpClientError> =>
+  Effect.suspend(() => {
+    let text = ""
+    return Effect.map(
+      readUpTo(body, maxTextBytes, (more) => void (text += more)),
+      () => text
+    )
+  })
+
+/** The text of a response that isn't an answer; empty where it has no body. */
+export const textOf = (
+  response: HttpClientResponse.HttpClientResponse
+): Effect.Effect<string, HttpClientError.HttpClientError, Scope.Scope> =>
+  Stream.toPull(response.stream).pipe(
+    Effect.flatMap(readText),
+    Effect.catchIf(
+      ({ reason }) => reason === "EmptyBody",
+      () => Effect.succeed("")
+    )
+  )
 
 /** Bytes of an error's body that are read: it is for a line of description. */
 const maxErrorBytes = 64 * 1024
@@ -137,18 +181,7 @@ const maxErrorMs = 1000
 /** The text of an error's body, or as much of it as comes in time and is of use. */
 export const readError = (body: Body): Effect.Effect<string> =>
   Effect.suspend(() => {
-    const decoder = new TextDecoder()
     let text = ""
-    let left = maxErrorBytes
-    const read: Effect.Effect<void> = Effect.matchEffect(body, {
-      onFailure: () => Effect.void,
-      onSuccess: (pieces) => {
-        for (const piece of pieces) {
-          text += decoder.decode(piece.subarray(0, left), { stream: true })
-          left = Math.max(0, left - piece.length)
-        }
-        return left === 0 ? Effect.void : read
-      }
-    })
+    const read = Effect.ignore(readUpTo(body, maxErrorBytes, (more) => void (text += more)))
     return Effect.map(timer.timeoutOption(read, maxErrorMs), () => text)
   })

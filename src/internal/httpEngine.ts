@@ -16,6 +16,7 @@ import * as decoding from "./decoding.js"
 import * as failure from "./failure.js"
 import * as http from "./http.js"
 import * as httpError from "./httpError.js"
+import { told } from "./told.js"
 import * as rateLimitHeaders from "./rateLimitHeaders.js"
 import * as waits from "./waits.js"
 
@@ -39,9 +40,9 @@ export const endpoint = (
   }
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
   if (url?.protocol !== "http:" && url?.protocol !== "https:") {
-    return invalid("baseUrl", `Expected an http(s) URL, actual ${JSON.stringify(baseUrl)}`)
+    return invalid("baseUrl", `Expected an http(s) URL, actual ${told(baseUrl)}`)
   }
-  url.pathname = pathBelow(url.pathname.replace(/\/+$/, ""))
+  url.pathname = pathBelow(url.pathname.replace(/(?<!\/)\/+$/, ""))
   url.hash = ""
   return Either.right(url.href)
 }
@@ -66,7 +67,7 @@ export const headersOf = (
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(own)) {
     if (!headerName.test(name)) {
-      return invalid("headers", `Expected the name of a header, actual ${JSON.stringify(name)}`)
+      return invalid("headers", `Expected the name of a header, actual ${told(name)}`)
     }
     if (!isHeaderValue(value)) {
       return invalid(`headers.${name}`, "Expected a value of printable characters without space around it")
@@ -79,6 +80,15 @@ export const headersOf = (
 /** The name of a model. */
 export const modelOf = (invalid: Invalid, model: string): Either.Either<string, InvalidArgumentError> =>
   model.trim() === "" ? invalid("model", 'Expected the name of a model, actual ""') : Either.right(model)
+
+/** How many characters an answer may have. */
+export const maxCharactersOf = (
+  invalid: Invalid,
+  given: number | undefined
+): Either.Either<number, InvalidArgumentError> =>
+  given === undefined || (Number.isSafeInteger(given) && given > 0)
+    ? Either.right(given ?? bodyReader.defaultMaxCharacters)
+    : invalid("maxAnswerCharacters", `Expected characters (a whole number above 0), actual ${given}`)
 
 const wordsOfMessage = (message: AITask.Message): ReadonlyArray<string> => {
   if (message.role === "assistant") {
@@ -115,6 +125,8 @@ export interface Wire {
   readonly kindOf: (failure: failure.Failure) => failure.Kind
   /** What a response says of the provider's limits. */
   readonly quotas: rateLimitHeaders.Read
+  /** Characters that one piece of an answer may have. */
+  readonly maxCharacters: number
 }
 
 /** What a stream is asked for as. */
@@ -129,6 +141,8 @@ export interface Telling {
   readonly kindOf: (failure: failure.Failure) => failure.Kind
   /** What a response says of the provider's limits, where it says something. */
   readonly quotas?: rateLimitHeaders.Read | undefined
+  /** Characters that one piece of the answer may have. */
+  readonly maxCharacters: number
 }
 
 /** A server's answer to a request, its body unread; and the errors of what becomes of it. */
@@ -139,6 +153,7 @@ export interface Reply {
   /** What it is told as where it is a redirect. */
   readonly redirect: string | undefined
   readonly body: http.Body
+  readonly maxCharacters: number
   readonly onFailure: answerPull.Settings["onFailure"]
   readonly onNetwork: answerPull.Settings["onNetwork"]
 }
@@ -156,7 +171,12 @@ export const send = (
     // Clients make them anew whenever they are asked for.
     const { headers } = response
     const contentType = headers["content-type"] ?? ""
-    const body = yield* http.open(response, contentType, request.headers["accept"] === eventStream)
+    const body = yield* http.open(
+      response,
+      contentType,
+      request.headers["accept"] === eventStream,
+      telling.maxCharacters
+    )
     const now = yield* Clock.currentTimeMillis
     const quotas = telling.quotas?.(headers, now) ?? {}
     const usedUpForMs = rateLimitHeaders.waitMs(quotas, now)
@@ -169,6 +189,7 @@ export const send = (
       quotas,
       redirect: http.redirectOf(response, request.url),
       body,
+      maxCharacters: telling.maxCharacters,
       onFailure: (said, begun) =>
         failure.toEngineError(said, {
           ...telling,
@@ -198,18 +219,22 @@ export const granted = (reply: Reply): Effect.Effect<Reply, EngineError.EngineEr
 
 /** Pulls the answer of a reply. */
 export const pull = (
-  { body, contentType, onFailure, onNetwork, quotas }: Reply,
+  { body, contentType, maxCharacters, onFailure, onNetwork, quotas }: Reply,
   answer: decoding.Decoding,
   warnings: ReadonlyArray<string>
 ): Effect.Effect<ReasoningEngine.Pull, never, Scope.Scope> =>
-  answerPull.make(body, decoding.streamDecoder(answer, contentType.toLowerCase().includes(eventStream)), {
-    besides: [
-      ...(Object.keys(quotas).length === 0 ? [] : [ReasoningEngine.rateLimits(quotas)]),
-      ...warnings.map(ReasoningEngine.warning)
-    ],
-    onFailure,
-    onNetwork
-  })
+  answerPull.make(
+    body,
+    decoding.streamDecoder(answer, contentType.toLowerCase().includes(eventStream), maxCharacters),
+    {
+      besides: [
+        ...(Object.keys(quotas).length === 0 ? [] : [ReasoningEngine.rateLimits(quotas)]),
+        ...warnings.map(ReasoningEngine.warning)
+      ],
+      onFailure,
+      onNetwork
+    }
+  )
 
 /** What of the values of headers is secret: not what one says before its secret, as in "Bearer …". */
 export const secretsOf = (headers: Readonly<Record<string, string>>): ReadonlyArray<string> =>
@@ -220,7 +245,7 @@ export const attempt = (
   wire: Wire,
   httpClient: HttpClient.HttpClient
 ): ReasoningEngine.ReasoningEngine["attempt"] => {
-  const { kindOf, provider, quotas } = wire
+  const { kindOf, maxCharacters, provider, quotas } = wire
   const client = http.scoped(httpClient, Object.keys(wire.secretHeaders))
   const secrets = secretsOf(wire.secretHeaders)
 
@@ -248,7 +273,13 @@ export const attempt = (
     const stream = wire.streams(request.mode)
     const body = yield* Either.flatMap(Either.mapLeft(wire.body(request, stream), unfit), encode)
     const redact = httpError.redactor(secrets, () => wordsOf(request))
-    const reply = yield* send(client, httpRequest(body, stream), { provider, kindOf, quotas, redact })
+    const reply = yield* send(client, httpRequest(body, stream), {
+      provider,
+      kindOf,
+      quotas,
+      redact,
+      maxCharacters
+    })
     return yield* pull(yield* granted(reply), wire.answer(request), wire.warnings(request.task))
   })
 }

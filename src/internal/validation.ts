@@ -4,6 +4,7 @@ import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import { InvalidArgumentError } from "./invalidArgument.js"
+import { looksLikeKey } from "./told.js"
 
 const isRecord = (value: object): value is Record<string, unknown> => {
   const prototype: unknown = Object.getPrototypeOf(value)
@@ -34,6 +35,8 @@ type Path = ReadonlyArray<PropertyKey>
 interface Fault {
   readonly path: Path
   readonly reason: (tell: (value: unknown) => string) => string
+  /** Whether the kind of value was right, and a rule of its own says what isn't. */
+  readonly ruled?: boolean
 }
 
 /** Fields that hold a user's words: an error may say their kind, never their text. */
@@ -47,7 +50,7 @@ const kindOf = (value: unknown): string => {
 }
 
 /** Only what can be a name is repeated: a prompt or a key in the wrong place is longer than that. */
-const isName = (text: string): boolean => /^[!-~]{1,32}$/.test(text)
+const isName = (text: string): boolean => /^[!-~]{1,32}$/.test(text) && !looksLikeKey(text)
 
 const valueOf = (value: unknown): string =>
   typeof value === "number" || typeof value === "boolean"
@@ -72,11 +75,18 @@ const render = (path: Path): string =>
 const membersOf = ({ types }: AST.Union): ReadonlyArray<AST.AST> =>
   types.filter((type) => !AST.isUndefinedKeyword(type))
 
-const isStructure = (ast: AST.AST): boolean =>
-  AST.isUnion(ast) ? membersOf(ast).every(isStructure) : AST.isTypeLiteral(ast) || AST.isTupleType(ast)
+/** A rule that says by itself what is wrong doesn't change what is expected. */
+const ruledOf = (ast: AST.AST): AST.AST =>
+  AST.isRefinement(ast) && Option.isNone(AST.getDescriptionAnnotation(ast)) ? ast.from : ast
+
+const isStructure = (given: AST.AST): boolean => {
+  const ast = ruledOf(given)
+  return AST.isUnion(ast) ? membersOf(ast).every(isStructure) : AST.isTypeLiteral(ast) || AST.isTupleType(ast)
+}
 
 /** What was expected, for a person: the fields of an object aren't listed. */
-const describe = (ast: AST.AST): string => {
+const describe = (given: AST.AST): string => {
+  const ast = ruledOf(given)
   if (AST.isUnion(ast)) return Array.from(new Set(membersOf(ast).map(describe))).join(" or ")
   return Option.getOrElse(AST.getDescriptionAnnotation(ast), () =>
     isStructure(ast) ? (AST.isTupleType(ast) ? "a list" : "an object") : String(ast)
@@ -104,7 +114,9 @@ const faultOf = (issue: ParseResult.ParseIssue, path: Path): Fault => {
       if (only !== undefined && AST.isUnion(issue.ast) && membersOf(issue.ast).length === 1) return only
       // Where no branch got further, the whole says more than its first branch.
       return (
-        inner.find((fault) => fault.path.length > path.length) ?? unexpected(issue.ast, path, issue.actual)
+        inner.find((fault) => fault.path.length > path.length) ??
+        inner.find(({ ruled }) => ruled === true) ??
+        unexpected(issue.ast, path, issue.actual)
       )
     }
     case "Refinement":
@@ -119,7 +131,7 @@ const faultOf = (issue: ParseResult.ParseIssue, path: Path): Fault => {
       const { message } = issue
       return message === undefined
         ? unexpected(issue.ast, path, issue.actual)
-        : { path, reason: () => message }
+        : { path, reason: () => message, ruled: true }
     }
   }
 }

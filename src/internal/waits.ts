@@ -23,7 +23,7 @@ export const durationMs = (text: string): number => {
   if (number.test(text)) return Number(text) * 1000
   if (!durations.test(text)) return Number.NaN
   let waitMs = 0
-  for (const [, amount, unit = ""] of text.matchAll(/([\d.]+)([a-z]+)/g)) {
+  for (const [, amount, unit = ""] of text.matchAll(/(?<![\d.])([\d.]+)([a-z]+)/g)) {
     waitMs += Number(amount) * (units.get(unit) ?? Number.NaN)
   }
   return waitMs
@@ -73,7 +73,7 @@ const inWords = new RegExp(
 const ofWords = (message: string): number => {
   const stated = inWords.exec(message)?.[1] ?? ""
   let waitMs = Number.NaN
-  for (const [, amount, unit = ""] of stated.matchAll(/(\d+(?:\.\d+)?)\s*([a-z]+)/gi)) {
+  for (const [, amount, unit = ""] of stated.matchAll(/(?<![\d.])(\d+(?:\.\d+)?)\s*([a-z]+)/gi)) {
     waitMs = (waitMs || 0) + Number(amount) * (units.get(unitOf(unit)) ?? Number.NaN)
   }
   return waitMs

@@ -268,6 +268,7 @@ describe("the bundled program", () => {
     const url = /Listening at (\S+)\. /.exec(err)?.[1] ?? ""
     const response = await fetch(`${url}/v1/chat/completions`, {
       method: "POST",
+      headers: { "content-type": "application/json" },
       body: JSON.stringify({ model: "a", stream: true, messages: [{ role: "user", content: "Hello" }] })
     })
     const gone = ended(child)

@@ -42,7 +42,7 @@ const connect = (url: string, said: string) =>
 
 const requestOf = (path: string, body: unknown): string => {
   const json = JSON.stringify(body)
-  return `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: ${json.length}\r\n\r\n${json}`
+  return `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${json.length}\r\n\r\n${json}`
 }
 
 describe("a client that goes away", () => {
@@ -93,6 +93,7 @@ describe("a client that reads slowly", () => {
       const response = yield* Effect.promise(() =>
         fetch(`${url}/v1/chat/completions`, {
           method: "POST",
+          headers: { "content-type": "application/json" },
           body: JSON.stringify({ ...chat, stream: true })
         })
       )
@@ -167,7 +168,7 @@ describe("a body", () => {
     Effect.gen(function* () {
       const { url } = yield* start({ engines, gateway: limits })
       const head =
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ntransfer-encoding: chunked\r\n\r\n"
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
       const { closed, heard } = yield* connect(url, `${head}7d0\r\n${"x".repeat(2000)}\r\n`)
       yield* eventually(Effect.sync(() => heard().includes("body_too_large")))
       assert.include(heard(), "413")
@@ -191,7 +192,13 @@ describe("a body", () => {
       })
       const reply = yield* Effect.promise(() =>
         // Node's own fetch asks for `duplex`, which the types of the DOM don't know.
-        fetch(`${url}/v1/chat/completions`, Object.assign({ method: "POST", body }, { duplex: "half" }))
+        fetch(
+          `${url}/v1/chat/completions`,
+          Object.assign(
+            { method: "POST", headers: { "content-type": "application/json" }, body },
+            { duplex: "half" }
+          )
+        )
       )
       assert.strictEqual(reply.status, 200)
       const [call] = yield* scripted[0]?.calls ?? Effect.succeed([])
@@ -202,7 +209,8 @@ describe("a body", () => {
   it.scopedLive("that doesn't come is waited for so long, and the client told why", () =>
     Effect.gen(function* () {
       const { url } = yield* start({ engines, gateway: { ...limits, bodyTimeoutMs: 20 } })
-      const head = "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 100\r\n\r\n{"
+      const head =
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"
       const { closed, heard } = yield* connect(url, head)
       yield* eventually(Effect.sync(() => heard().includes("body_too_slow")))
       assert.include(heard(), "408")
@@ -213,7 +221,8 @@ describe("a body", () => {
   it.scopedLive("that breaks off costs nothing", () =>
     Effect.gen(function* () {
       const { activity, engines: scripted, url } = yield* start({ engines, gateway: limits })
-      const head = "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+      const head =
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
       const told = yield* connect(url, `${head}content-length: 100\r\n\r\n{`)
       const chunked = yield* connect(url, `${head}transfer-encoding: chunked\r\n\r\n1\r\n{\r\n`)
       yield* post(`${url}/v1/chat/completions`, chat)

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { createHash } from "node:crypto"
-import { called, post, request, type Setup, start } from "./harness.js"
+import { basic, called, post, request, type Setup, start } from "./harness.js"
 
 const { Claude } = AIProvider
 const { answer, never } = Behaviour
@@ -41,13 +41,7 @@ describe("keys", () => {
   it.scopedLive("open the gateway by whatever header the vendors' clients send them in", () =>
     Effect.gen(function* () {
       const { engines: scripted, url } = yield* start({ engines, gateway: keyed() })
-      const basic = Buffer.from("me:test-key-web").toString("base64")
-      const accepted = [
-        web,
-        { authorization: "bearer test-key-web" },
-        { authorization: `Basic ${basic}` },
-        { "x-api-key": "test-key-web" }
-      ]
+      const accepted = [web, { authorization: "bearer test-key-web" }, { "x-api-key": "test-key-web" }]
       for (const headers of accepted) assert.strictEqual((yield* ask(url, headers)).status, 200)
       const calls = yield* scripted[0]?.calls ?? Effect.succeed([])
       assert.isTrue(calls.every(({ request }) => request.task.keyId === "web"))
@@ -129,7 +123,7 @@ describe("keys", () => {
         Effect.promise(() =>
           fetch(`${url}/v1/chat/completions`, {
             method: "POST",
-            headers: web,
+            headers: { ...web, "content-type": "application/json" },
             body: JSON.stringify(chat),
             signal: abort.signal
           }).catch(() => undefined)
@@ -211,6 +205,69 @@ describe("a gateway without keys", () => {
       }
       const { url: open } = yield* start({ engines, gateway: keyed() })
       assert.strictEqual((yield* ask(open, { ...web, origin: "https://app.example" })).status, 200)
+    })
+  )
+})
+
+describe("the password that a browser keeps", () => {
+  const page = keyed({ observe: true })
+  const kept = basic("test-key-web")
+
+  it.scopedLive("opens the page and its data, and pays for no call", () =>
+    Effect.gen(function* () {
+      const { engines: scripted, url } = yield* start({ engines, gateway: page })
+      for (const path of ["/", "/page.js", "/status.json", "/metrics"]) {
+        assert.strictEqual((yield* request(`${url}${path}`, { headers: kept })).status, 200, path)
+        assert.strictEqual((yield* request(`${url}${path}`, { headers: web })).status, 200, path)
+      }
+      for (const path of ["/v1/chat/completions", "/v1/messages"]) {
+        const refused = yield* post(`${url}${path}`, { ...chat, max_tokens: 9 }, kept)
+        assert.strictEqual(refused.status, 401, path)
+        // Asked for a password here, a browser would ask its user for one.
+        assert.match(refused.headers.get("www-authenticate") ?? "", /^Bearer /)
+      }
+      assert.strictEqual((yield* request(`${url}/v1/models`, { headers: kept })).status, 401)
+      assert.deepStrictEqual(yield* scripted[0]?.calls ?? Effect.succeed([]), [])
+      const asked = yield* request(`${url}/`)
+      assert.match(asked.headers.get("www-authenticate") ?? "", /^Basic /)
+    })
+  )
+
+  it.scopedLive("opens them to no page of another site, behind a proxy that speaks TLS neither", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start({ engines, gateway: page })
+      const { host } = new URL(url)
+      const from = (origin: string, headers: Readonly<Record<string, string>>) =>
+        Effect.map(request(`${url}/status.json`, { headers: { ...headers, origin } }), ({ status }) => status)
+      for (const origin of [`http://${host}`, `https://${host}`]) {
+        assert.strictEqual(yield* from(origin, kept), 200, origin)
+      }
+      for (const origin of ["https://evil.example", "null", `http://${host}.evil.example`]) {
+        assert.strictEqual(yield* from(origin, kept), 403, origin)
+        assert.strictEqual(yield* from(origin, web), 200, origin)
+      }
+    })
+  )
+})
+
+describe("a body", () => {
+  it.scopedLive("is JSON by its content type, with keys and without", () =>
+    Effect.gen(function* () {
+      for (const gateway of [{}, keyed()]) {
+        const { engines: scripted, url } = yield* start({ engines, gateway })
+        const typed = (type: string) => ask(url, { ...web, "content-type": type })
+        const accepted = ["application/json", "application/json; charset=utf-8", "Application/vnd.x.v1+JSON"]
+        for (const type of accepted) assert.strictEqual((yield* typed(type)).status, 200, type)
+        const forms = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=a"]
+        for (const type of [...forms, "", "text/json", "application/jsonp", "text/plain; application/json"]) {
+          const refused = yield* typed(type)
+          assert.strictEqual(refused.status, 415, type)
+          assert.strictEqual(refused.code, "unsupported_media_type")
+        }
+        const reply = yield* post(`${url}/v1/messages`, chat, { ...web, "content-type": "text/plain" })
+        assert.strictEqual(JSON.parse(reply.text).type, "error")
+        assert.strictEqual((yield* scripted[0]?.calls ?? Effect.succeed([])).length, accepted.length)
+      }
     })
   )
 })

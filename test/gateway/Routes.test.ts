@@ -145,7 +145,7 @@ describe("other clients", () => {
       const { url } = yield* start({ engines })
       const out = yield* Effect.async<string>((resume) => {
         const body = JSON.stringify({ ...chat, stream: true })
-        const args = ["--silent", "--no-buffer", `${url}/v1/chat/completions`, "--data", body]
+        const args = ["--silent", "--no-buffer", `${url}/v1/chat/completions`, "--json", body]
         execFile("curl", args, (error, stdout) =>
           resume(error === null ? Effect.succeed(stdout) : Effect.die(error))
         )

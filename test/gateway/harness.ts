@@ -99,6 +99,11 @@ export const request = (url: string, init: RequestInit = {}): Effect.Effect<Answ
     return { status: response.status, headers: response.headers, text: await response.text() }
   })
 
+/** A key as a browser keeps it. */
+export const basic = (key: string) => ({
+  authorization: `Basic ${Buffer.from(`me:${key}`).toString("base64")}`
+})
+
 /** Sends JSON. */
 export const post = (url: string, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
   request(url, {

@@ -22,6 +22,11 @@ export const layer: Layer.Layer<Listener.Listener> = Layer.succeed(Listener.List
         Effect.promise(() => import("@effect/platform-node/NodeHttpServer")),
         (NodeHttpServer) => {
           const server = Http.createServer()
+          // In the instants before the gateway is there and after it has gone, nothing else would answer.
+          server.on("request", (_, response) => {
+            if (server.listenerCount("request") > 1) return
+            response.writeHead(503, { "retry-after": "1", connection: "close" }).end()
+          })
           // Requests are done by then; what is still connected has nothing to say, or never finished saying it.
           const disconnect = Layer.scopedDiscard(
             Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))

@@ -76,8 +76,9 @@ const requestOf = (send: Send, isInsecure: boolean): Effect.Effect<HttpClientReq
 /** What the identity provider says before the ids that it says it with; our message goes on after it. */
 const sentence = (description: string): string =>
   description
-    .split(/\s*(?:[\r\n]|Trace ID:)/, 1)
+    .split(/[\r\n]|Trace ID:/, 1)
     .join("")
+    .trimEnd()
     .replace(/\.$/, "")
 
 const unavailable = (description: string): AccessTokens.SignInUnavailableError =>
@@ -107,7 +108,7 @@ export const make = (application: Application, httpClient: HttpClient.HttpClient
     return Effect.gen(function* () {
       const request = yield* requestOf(send, tokenUrl.startsWith("http:"))
       const response = yield* client.execute(request)
-      return { response, text: yield* response.text }
+      return { response, text: yield* http.textOf(response) }
     }).pipe(
       Effect.mapError((error) => unavailable(httpError.networkReason(error, redact))),
       Effect.scoped,

@@ -2,7 +2,7 @@
  * Measures what routing saves on recorded outcomes, and what it costs in quality: policies are fitted on one
  * part of the outcomes and measured on another, several times over.
  *
- * @since 1.0.0
+ * @since 0.1.0
  */
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
@@ -19,7 +19,7 @@ import { type Fitted, type Known, know, play, type Policy } from "./policy.js"
 /**
  * The salts of the splits: fixed, so that figures can be compared.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category defaults
  */
 export const salts = ["s0", "s1", "s2", "s3", "s4"] as const
@@ -27,7 +27,7 @@ export const salts = ["s0", "s1", "s2", "s3", "s4"] as const
 /**
  * The shares of the best single provider's quality that are asked for.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category defaults
  */
 export const keeps = [0.98, 0.99, 1] as const
@@ -40,7 +40,7 @@ interface Trial extends measures.Figures {
 /**
  * A number over the splits.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category models
  */
 export interface Spread {
@@ -51,7 +51,7 @@ export interface Spread {
 /**
  * What a policy came to that was asked to keep a share.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category models
  */
 export interface Row {
@@ -67,7 +67,7 @@ export interface Row {
 /**
  * A point of a picture: mean cost and quality of a task.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category models
  */
 export interface Point {
@@ -78,7 +78,7 @@ export interface Point {
 /**
  * What was measured on some outcomes.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category models
  */
 export interface Report {
@@ -140,7 +140,7 @@ const oracleCurve = ({ known: { best }, tested }: Split): ReadonlyArray<Point> =
 /**
  * Fits policies on two parts of each split and measures them on the third.
  *
- * @since 1.0.0
+ * @since 0.1.0
  * @category constructors
  */
 export const evaluate = (

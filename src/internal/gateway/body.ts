@@ -7,6 +7,7 @@ import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { onClose } from "../onClose.js"
+import * as sizes from "../sizes.js"
 import * as timer from "../timer.js"
 import { RejectedRequest } from "./rejection.js"
 
@@ -38,6 +39,16 @@ const coded = new RejectedRequest({
   description: "The body is compressed. Send it as plain JSON"
 })
 
+const notJson = new RejectedRequest({
+  reason: "media",
+  description:
+    "The body isn't JSON by its content type. Send it with the header content-type: application/json"
+})
+
+/** A web page can have a browser send any other type to another site without asking that site first. */
+const isJson = (contentType: string): boolean =>
+  /^application\/(?:[\w.+-]{1,64}\+)?json *(?:;|$)/i.test(contentType)
+
 /** A body whose length isn't told before: no more of it is read than is taken. */
 const counted = (
   request: HttpServerRequest.HttpServerRequest,
@@ -67,7 +78,12 @@ const textOf = (
   request: HttpServerRequest.HttpServerRequest,
   limits: Limits
 ): Effect.Effect<string, RejectedRequest, Scope.Scope> => {
-  const { "content-encoding": encoding = "identity", "content-length": length } = request.headers
+  const {
+    "content-encoding": encoding = "identity",
+    "content-length": length,
+    "content-type": type = ""
+  } = request.headers
+  if (!isJson(type)) return Effect.fail(notJson)
   if (encoding !== "identity") return Effect.fail(coded)
   if (length === undefined) return counted(request, limits)
   return Number(length) > limits.maxBodyBytes
@@ -85,8 +101,17 @@ const placeOf = (message: string): string => {
   return message.includes("end of JSON input") ? ": it ends too early" : ""
 }
 
-const parse = (text: string): Effect.Effect<unknown, RejectedRequest> =>
-  Effect.try({
+const parse = (text: string): Effect.Effect<unknown, RejectedRequest> => {
+  const large = sizes.tooLarge(text)
+  if (large !== undefined) {
+    const { field, reason } = large
+    return new RejectedRequest({
+      reason: "too-many",
+      description: `${field === "" ? "The body" : JSON.stringify(field)} can't be used: ${reason}`,
+      ...(field === "" ? {} : { param: field })
+    })
+  }
+  return Effect.try({
     try: (): unknown => JSON.parse(text),
     catch: (error) =>
       new RejectedRequest({
@@ -94,6 +119,7 @@ const parse = (text: string): Effect.Effect<unknown, RejectedRequest> =>
         description: `The body isn't JSON${placeOf(String(error))}. Send a JSON object`
       })
   })
+}
 
 /**
  * The JSON of a body. Reading goes on in a fiber of the request's scope when its time is up: to stop it is

@@ -47,6 +47,8 @@ export interface Problem {
   readonly retryAfterMs?: number | undefined
   /** The methods that a route has. */
   readonly allow?: string | undefined
+  /** How a route takes a key, where one is missing. */
+  readonly challenge?: RejectedRequest["challenge"]
   /** How many attempts were made, where the failure tells of them. */
   readonly attempts?: number | undefined
 }
@@ -66,6 +68,7 @@ const rejections: { readonly [R in Reason]: { readonly kind: Kind; readonly code
   unsupported: { kind: kinds.invalid, code: "unsupported_parameter" },
   media: { kind: kinds.media, code: "unsupported_media_type" },
   "too-large": { kind: kinds.large, code: "body_too_large" },
+  "too-many": { kind: kinds.invalid, code: "invalid_value" },
   "too-slow": { kind: kinds.slow, code: "body_too_slow" },
   "no-route": { kind: kinds.missing, code: "unknown_route" },
   "no-method": { kind: kinds.method, code: "method_not_allowed" },
@@ -144,11 +147,12 @@ const table: Table = {
     retryAfterMs: shortestWait(error, now)
   }),
   StreamInterruptedError: () => ({ kind: kinds.upstream, code: "stream_interrupted" }),
-  RejectedRequest: ({ allow, param, reason, retryAfterMs }) => ({
+  RejectedRequest: ({ allow, challenge, param, reason, retryAfterMs }) => ({
     ...rejections[reason],
     param,
     retryAfterMs,
-    allow
+    allow,
+    challenge
   })
 }
 
@@ -175,7 +179,7 @@ const longestWait = 60_000
 export const headersOf = ({
   allow,
   attempts,
-  kind,
+  challenge,
   retryAfterMs
 }: Problem): Readonly<Record<string, string>> => ({
   "x-should-retry": String(retryAfterMs !== undefined && retryAfterMs <= longestWait),
@@ -185,8 +189,8 @@ export const headersOf = ({
         "retry-after": String(Math.ceil(retryAfterMs / 1000)),
         "retry-after-ms": String(Math.ceil(retryAfterMs))
       }),
-  // A browser asks for a name and a password then: the password is the key.
-  ...(kind === kinds.unauthorized ? { "www-authenticate": 'Basic realm="arc-saga gateway"' } : {}),
+  // At "Basic" a browser asks for a name and a password: the password is the key.
+  ...(challenge === undefined ? {} : { "www-authenticate": `${challenge} realm="arc-saga gateway"` }),
   ...(allow === undefined ? {} : { allow }),
   ...(attempts === undefined ? {} : { "x-saga-attempts": String(attempts) })
 })

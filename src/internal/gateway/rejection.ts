@@ -13,6 +13,8 @@ export type Reason =
   | "media"
   | "too-large"
   | "too-slow"
+  /** It holds more of something than is taken. */
+  | "too-many"
   | "no-route"
   | "no-method"
   | "no-model"
@@ -34,6 +36,8 @@ export class RejectedRequest extends Data.TaggedError("RejectedRequest")<{
   readonly retryAfterMs?: number | undefined
   /** The methods that the route has. */
   readonly allow?: string | undefined
+  /** How the route takes a key, where one is missing. */
+  readonly challenge?: "Basic" | "Bearer" | undefined
 }> {
   override get message(): string {
     return this.description

@@ -31,6 +31,8 @@ export interface Wire {
   readonly streams: boolean
   /** Who is asked for where a task doesn't say. */
   readonly user: string | undefined
+  /** Characters that one piece of an answer may have. */
+  readonly maxCharacters: number
   readonly settings: graphRequest.Settings
 }
 
@@ -46,7 +48,7 @@ export const attempt = (
   httpClient: HttpClient.HttpClient,
   tokens: AccessTokens.Service
 ): ReasoningEngine.ReasoningEngine["attempt"] => {
-  const { model, provider, secretHeaders, settings, streams } = wire
+  const { maxCharacters, model, provider, secretHeaders, settings, streams } = wire
   const client = http.scoped(httpClient, ["authorization", ...Object.keys(secretHeaders)])
 
   const post = (url: string, body: unknown, accept: string): HttpClientRequest.HttpClientRequest =>
@@ -90,7 +92,8 @@ export const attempt = (
           provider,
           userId,
           redact: httpError.redactor(secrets, words),
-          kindOf: kind
+          kindOf: kind,
+          maxCharacters
         })
       return (request, kind) =>
         Effect.flatMap(send(request, kind), (reply) => {
