@@ -10,7 +10,6 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Budgets from "../Budgets.js"
 import * as BudgetStore from "../BudgetStore.js"
@@ -68,16 +67,11 @@ export const parse = (text: string, origin: Origin): Either.Either<Ledger, Confi
     : Either.right({ location: { _tag: "Sqlite", path }, origin })
 }
 
-/** Drivers take their time to load, and one of them may not be installed. */
+/** Drivers take their time to load. */
 const load = ({ location }: Ledger): Promise<Stores> =>
   location._tag === "Sqlite"
     ? import("./Ledger/Sqlite.js").then(({ layer }) => layer(location.path))
     : import("./Ledger/Postgres.js").then(({ layer }) => layer(location.url))
-
-const whyNot = (error: unknown): string =>
-  Predicate.hasProperty(error, "code") && String(error.code).endsWith("MODULE_NOT_FOUND")
-    ? "A ledger in a file of SQLite needs a package that isn't installed: npm install @libsql/client"
-    : `The driver can't be loaded: ${String(error)}`
 
 /** Rows that are lost are told even where nothing else is logged. */
 const errorsAreTold = Layer.unwrapEffect(
@@ -98,9 +92,10 @@ export const layer = (
 ): Layer.Layer<SpendLedger.SpendLedger | BudgetStore.BudgetStore, ConfigurationError> => {
   const unusable = (reason: string) => new ConfigurationError({ ...ledger.origin, reason })
   return Layer.unwrapEffect(
-    Effect.tryPromise({ try: () => load(ledger), catch: (error) => unusable(whyNot(error)) }).pipe(
-      Effect.map(Layer.mapError(({ message }) => unusable(message)))
-    )
+    Effect.tryPromise({
+      try: () => load(ledger),
+      catch: (error) => unusable(`The driver can't be loaded: ${String(error)}`)
+    }).pipe(Effect.map(Layer.mapError(({ message }) => unusable(message))))
   ).pipe(Layer.provide(errorsAreTold))
 }
 
