@@ -18,22 +18,20 @@ export interface Handle {
 
 export type Open = (path: string) => Handle
 
-interface Statement {
-  readonly all: (...params: ReadonlyArray<Value>) => ReadonlyArray<Row>
-}
-
-interface Database<S extends Statement> {
+interface Database<S> {
   readonly exec: (sql: string) => void
   readonly prepare: (sql: string) => S
   readonly close: () => void
 }
 
-type Constructor<S extends Statement> = new (path: string) => Database<S>
+type Constructor<S> = new (path: string) => Database<S>
+
+type Rows = ReadonlyArray<Row>
 
 const load: (id: string) => unknown = createRequire(import.meta.url)
 
 /** Loads a module whose warning of being experimental says nothing to who runs a program. */
-const quietly = <A>(load: () => A): A => {
+export const quietly = <A>(load: () => A): A => {
   const { emitWarning } = process
   process.emitWarning = new Proxy(emitWarning, {
     apply: (emit, self, args) =>
@@ -49,36 +47,46 @@ const quietly = <A>(load: () => A): A => {
 }
 
 const handleOf =
-  <S extends Statement>(Database: Constructor<S>, withBigInts: (statement: S) => unknown): Open =>
+  <S>(Database: Constructor<S>, all: (statement: S, params: ReadonlyArray<Value>) => Rows): Open =>
   (path) => {
     const database = new Database(path)
     return {
       exec: (sql) => database.exec(sql),
-      all: (sql, params) => {
-        const statement = database.prepare(sql)
-        withBigInts(statement)
-        return statement.all(...params)
-      },
+      all: (sql, params) => all(database.prepare(sql), params),
       close: () => database.close()
     }
   }
+
+interface NodeStatement {
+  readonly setReadBigInts: (on: boolean) => void
+  readonly all: (...params: ReadonlyArray<Value>) => Rows
+}
 
 /** Node's own, since 22.5 behind a flag and since 22.13 without. */
 export const nodeSqlite = (): Open => {
   // The types of the oldest Node that is supported don't have it.
   const { DatabaseSync } = quietly(() => load("node:sqlite")) as {
-    readonly DatabaseSync: Constructor<Statement & { readonly setReadBigInts: (on: boolean) => void }>
+    readonly DatabaseSync: Constructor<NodeStatement>
   }
-  return handleOf(DatabaseSync, (statement) => statement.setReadBigInts(true))
+  return handleOf(DatabaseSync, (statement, params) => {
+    statement.setReadBigInts(true)
+    return statement.all(...params)
+  })
+}
+
+interface LibsqlStatement {
+  readonly safeIntegers: (on: boolean) => void
+  /** A parameter that stands alone and is an object, or null, would be taken for all of them. */
+  readonly all: (params: ReadonlyArray<Value>) => Rows
 }
 
 /** Prebuilt for Node 20 and newer; not bundled, because of its native part. */
 export const libsql = (): Open =>
-  handleOf(
-    // Its types are those of another package, and it is loaded only where it is needed.
-    load("libsql") as Constructor<Statement & { readonly safeIntegers: (on: boolean) => void }>,
-    (statement) => statement.safeIntegers(true)
-  )
+  // Its types are those of another package, and it is loaded only where it is needed.
+  handleOf(load("libsql") as Constructor<LibsqlStatement>, (statement, params) => {
+    statement.safeIntegers(true)
+    return statement.all(params)
+  })
 
 const isMissing = (error: unknown): boolean =>
   Predicate.hasProperty(error, "code") &&
