@@ -57,7 +57,7 @@ const fromRow = (row: Row): Record<string, unknown> =>
 /** A writer holds the lock for milliseconds, so that others look often; the timer leaves the thread free. */
 const lockWait = (busyMs: number) =>
   Schedule.exponential("1 millis").pipe(
-    Schedule.union(Schedule.spaced("25 millis")),
+    Schedule.union(Schedule.spaced("10 millis")),
     Schedule.jittered,
     Schedule.upTo(Duration.millis(busyMs))
   )
