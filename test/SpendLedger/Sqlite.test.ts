@@ -46,7 +46,7 @@ describe.each(databases.filter(({ name }) => name.includes("SQLite")))("Sqlite o
       const { mine, other } = yield* two
       const release = yield* holding(other)
       const writing = yield* Effect.fork(mine`INSERT INTO t VALUES ('a', 1) RETURNING id`)
-      yield* TestClock.adjust(4000)
+      yield* TestClock.adjust(400)
       assert.deepStrictEqual(yield* mine`SELECT * FROM t`, [])
       yield* release
       yield* TestClock.adjust(100)
@@ -63,7 +63,7 @@ describe.each(databases.filter(({ name }) => name.includes("SQLite")))("Sqlite o
       const together = yield* Effect.fork(
         Effect.flip(mine.withTransaction(mine`INSERT INTO t VALUES ('b', 1)`))
       )
-      yield* TestClock.adjust(10_000)
+      yield* TestClock.adjust(1000)
       for (const fiber of [alone, together]) {
         const { _tag, cause } = yield* Fiber.join(fiber)
         assert.strictEqual(_tag, "SqlError")

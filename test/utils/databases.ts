@@ -42,7 +42,7 @@ const sqliteOn = (name: string, open: driver.Open): Database => ({
       Layer.fresh(
         Layer.scoped(
           SqlClient.SqlClient,
-          client.make(open, { path: path.join(directory, "test.db"), busyMs: 5000 })
+          client.make(open, { path: path.join(directory, "test.db"), busyMs: 500 })
         ).pipe(Layer.provide(Reactivity.layer))
       )
   )
