@@ -42,6 +42,7 @@ import * as BudgetsSql from "arc-saga/Budgets/Sql"
 import { Claude, Copilot, OpenAI, OpenAICompatible, Simulated } from "arc-saga/engines"
 import { Activity, Gateway } from "arc-saga/gateway"
 import * as SpendLedgerSql from "arc-saga/SpendLedger/Sql"
+import * as Sqlite from "arc-saga/SpendLedger/Sqlite"
 import { Behaviour, ScriptedEngine, Simulation, VirtualTime } from "arc-saga/testing"
 import * as SimulationOptions from "arc-saga/testing/Simulation/Options"
 import * as Config from "effect/Config"
@@ -99,7 +100,10 @@ const Router = Layer.provideMerge(ProviderRouter.layer(), Engines)
 const Orchestrator = Layer.provideMerge(MultiLLMOrchestrator.layerFor({}), Engines)
 
 const sqlite = <A, E>(layer: Layer.Layer<A, E, SqlClient.SqlClient>) =>
-  Effect.flatMap(databases.sqlite.fresh, (client) => built(Layer.provide(layer, client)))
+  Effect.gen(function* () {
+    const database = yield* Effect.fromNullable(databases.databases.at(0))
+    return yield* built(Layer.provide(layer, yield* database.fresh))
+  })
 
 const simulated: SimulationOptions.Options["providers"][0] = {
   provider,
@@ -471,6 +475,11 @@ const rows: ReadonlyArray<Row> = [
       keyId: undefined,
       taskId: undefined
     }
+  ),
+  row<Sqlite.Options>(
+    "SpendLedger/Sqlite.Options",
+    (options) => built(Sqlite.layer({ ...options, path: ":memory:" })),
+    { busyMs: undefined }
   ),
   row<SpendLedgerSql.Options>("SpendLedger/Sql.Options", (options) => sqlite(SpendLedgerSql.layer(options)), {
     patienceMs: undefined,

@@ -8,7 +8,7 @@
  * only until the row expires: a process extends its rows while it lives, and what one that crashed had
  * reserved is free again once its rows have expired.
  *
- * Needs the package `@effect/sql` and a driver: `@effect/sql-libsql` for SQLite, `@effect/sql-pg` for
+ * Needs the package `@effect/sql` and a client: that of `SpendLedger/Sqlite`, or `@effect/sql-pg` for
  * PostgreSQL.
  *
  * @since 0.1.0

@@ -1,7 +1,7 @@
 /**
  * The spend ledger in a database: SQLite for one machine, PostgreSQL for many.
  *
- * Needs the package `@effect/sql` and a driver: `@effect/sql-libsql` for SQLite, `@effect/sql-pg` for
+ * Needs the package `@effect/sql` and a client: that of `SpendLedger/Sqlite`, or `@effect/sql-pg` for
  * PostgreSQL.
  *
  * @since 0.1.0
@@ -366,12 +366,12 @@ export const notOpened = (cause: Cause.Cause<unknown>): SpendLedger.LedgerError 
  * @category layers
  * @example
  * ```ts
- * import { LibsqlClient } from "@effect/sql-libsql"
  * import * as SpendLedgerSql from "arc-saga/SpendLedger/Sql"
+ * import * as Sqlite from "arc-saga/SpendLedger/Sqlite"
  * import { Layer } from "effect"
  *
  * export const Ledger = SpendLedgerSql.layer().pipe(
- *   Layer.provide(LibsqlClient.layer({ url: "file:spend.db" }))
+ *   Layer.provide(Sqlite.layer({ path: "spend.db" }))
  * )
  * ```
  */

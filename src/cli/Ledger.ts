@@ -9,7 +9,6 @@ import * as FiberRef from "effect/FiberRef"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Budgets from "../Budgets.js"
 import * as BudgetStore from "../BudgetStore.js"
@@ -67,16 +66,11 @@ export const parse = (text: string, origin: Origin): Either.Either<Ledger, Confi
     : Either.right({ location: { _tag: "Sqlite", path }, origin })
 }
 
-/** Drivers take their time to load, and one of them may not be installed. */
+/** Drivers take their time to load. */
 const load = ({ location }: Ledger): Promise<Stores> =>
   location._tag === "Sqlite"
     ? import("./Ledger/Sqlite.js").then(({ layer }) => layer(location.path))
     : import("./Ledger/Postgres.js").then(({ layer }) => layer(location.url))
-
-const whyNot = (error: unknown): string =>
-  Predicate.hasProperty(error, "code") && String(error.code).endsWith("MODULE_NOT_FOUND")
-    ? "A ledger in a file of SQLite needs a package that isn't installed: npm install @libsql/client"
-    : `The driver can't be loaded: ${String(error)}`
 
 /** Rows that are lost are told even where nothing else is logged; what is built on the ledger logs as before. */
 const errorsAreTold = <A, E>(stores: Layer.Layer<A, E>): Layer.Layer<A, E> =>
@@ -102,9 +96,10 @@ export const layer = (
 ): Layer.Layer<SpendLedger.SpendLedger | BudgetStore.BudgetStore, ConfigurationError> => {
   const unusable = (reason: string) => new ConfigurationError({ ...ledger.origin, reason })
   return Layer.unwrapEffect(
-    Effect.tryPromise({ try: () => load(ledger), catch: (error) => unusable(whyNot(error)) }).pipe(
-      Effect.map(Layer.mapError(({ message }) => unusable(message)))
-    )
+    Effect.tryPromise({
+      try: () => load(ledger),
+      catch: (error) => unusable(`The driver can't be loaded: ${String(error)}`)
+    }).pipe(Effect.map(Layer.mapError(({ message }) => unusable(message))))
   ).pipe(errorsAreTold)
 }
 

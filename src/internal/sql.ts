@@ -23,12 +23,11 @@ export const reasonOf = (error: SqlError): string => {
     .replaceAll(/\s+/g, " ")
 }
 
-/** Another process holds the lock (SQLite), or two transactions crossed (PostgreSQL): worth another try. */
-const isBusy = (error: SqlError): boolean =>
-  /^(SQLITE_(BUSY|LOCKED)|40001|40P01)/.test(detailOf(error.cause).code)
+/** Two transactions crossed on PostgreSQL: worth another try. The client of SQLite waits for locks itself. */
+const isCrossed = (error: SqlError): boolean => /^(40001|40P01)$/.test(detailOf(error.cause).code)
 
-/** From 5 ms up to 100 ms, for 2 s; the driver's own wait would hold up everything else. */
-const lockWait = Schedule.exponential("5 millis").pipe(
+/** From 5 ms up to 100 ms, for 2 s. */
+const crossedWait = Schedule.exponential("5 millis").pipe(
   Schedule.union(Schedule.spaced("100 millis")),
   Schedule.jittered,
   Schedule.upTo(Duration.seconds(2))
@@ -40,7 +39,7 @@ const limit = Duration.seconds(10)
 const late = (): SqlError => new SqlError({ message: "No answer within 10 s", cause: undefined })
 
 /**
- * Tries again while the database is locked, has what a driver dies of fail, and doesn't wait for ever. What
+ * Tries again what crossed another transaction, has what a driver dies of fail, and doesn't wait for ever. What
  * isn't waited for any more may still be done, later.
  */
 export const patiently = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
@@ -50,10 +49,10 @@ export const patiently = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<
     Effect.interruptible,
     Effect.disconnect,
     Effect.timeoutFail({ duration: limit, onTimeout: late }),
-    Effect.retry({ schedule: lockWait, while: isBusy })
+    Effect.retry({ schedule: crossedWait, while: isCrossed })
   )
 
-/** Statements that bring tables from one version to the next. Each can be run again. */
+/** Statements that bring tables from one version to the next. */
 export type Migration = (sql: SqlClient.SqlClient) => ReadonlyArray<Effect.Effect<unknown, SqlError>>
 
 /** Adds a column, unless it is there: SQLite has no words for that. */
@@ -76,37 +75,39 @@ export const addColumn = (
 const migrationLock = 4_702_953_821
 
 /**
- * Brings the tables of a component up to date. Processes that start at once wait for each other on
- * PostgreSQL. On SQLite they may all run the same statement: each is a transaction of its own, here as
- * everywhere, because a client of libsql is never heard of again when it can't begin one.
+ * Brings the tables of a component up to date in one transaction; processes that start at once do so one
+ * after the other. Where nothing is to be done nothing is locked: it may be a reader that starts.
  */
 export const migrate = (
   component: string,
   migrations: ReadonlyArray<Migration>
 ): Effect.Effect<void, SqlError, SqlClient.SqlClient> =>
-  Effect.flatMap(SqlClient.SqlClient, (sql) => {
-    const steps = Effect.gen(function* () {
-      yield* patiently(sql`CREATE TABLE IF NOT EXISTS arc_saga_migrations (
-        component TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (component, version))`)
-      const done = yield* patiently(
-        sql<{ version: number | null }>`SELECT MAX(version) AS version FROM arc_saga_migrations
-          WHERE component = ${component}`
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const done = Effect.map(
+      sql<{ version: number | null }>`SELECT MAX(version) AS version FROM arc_saga_migrations
+        WHERE component = ${component}`,
+      ([row]) => row?.version ?? 0
+    )
+    // It fails where no table is there yet; what else is wrong, the transaction says.
+    if ((yield* Effect.orElseSucceed(patiently(done), () => 0)) >= migrations.length) return
+    yield* patiently(
+      sql.withTransaction(
+        Effect.gen(function* () {
+          yield* sql.onDialectOrElse({
+            pg: () => sql`SELECT pg_advisory_xact_lock(${migrationLock}::bigint)`,
+            orElse: () => Effect.void
+          })
+          yield* sql`CREATE TABLE IF NOT EXISTS arc_saga_migrations (
+            component TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (component, version))`
+          const current = yield* done
+          for (const [index, migration] of migrations.entries()) {
+            const version = index + 1
+            if (version <= current) continue
+            for (const statement of migration(sql)) yield* statement
+            yield* sql`INSERT INTO arc_saga_migrations (component, version) VALUES (${component}, ${version})`
+          }
+        })
       )
-      for (const [index, migration] of migrations.entries()) {
-        const version = index + 1
-        if (version <= (done[0]?.version ?? 0)) continue
-        for (const statement of migration(sql)) yield* patiently(statement)
-        yield* patiently(sql`INSERT INTO arc_saga_migrations (component, version)
-          VALUES (${component}, ${version}) ON CONFLICT DO NOTHING`)
-      }
-    })
-    return sql.onDialectOrElse({
-      pg: () =>
-        patiently(
-          sql.withTransaction(
-            Effect.zipRight(sql`SELECT pg_advisory_xact_lock(${migrationLock}::bigint)`, steps)
-          )
-        ),
-      orElse: () => steps
-    })
+    )
   })

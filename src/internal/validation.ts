@@ -36,7 +36,7 @@ interface Fault {
   readonly path: Path
   readonly reason: (tell: (value: unknown) => string) => string
   /** Whether the kind of value was right, and a rule of its own says what isn't. */
-  readonly ruled?: boolean
+  readonly ruled?: boolean | undefined
 }
 
 /** Fields that hold a user's words: an error may say their kind, never their text. */

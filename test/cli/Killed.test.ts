@@ -1,4 +1,3 @@
-import { LibsqlClient } from "@effect/sql-libsql"
 import { SpendLedger } from "arc-saga"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -10,6 +9,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { afterAll, assert, describe, it } from "vitest"
 import * as SpendLedgerSql from "../../src/SpendLedger/Sql.js"
+import * as Sqlite from "../../src/SpendLedger/Sqlite.js"
 import { rowsOf } from "../utils/ledger.js"
 import { install } from "../utils/program.js"
 
@@ -74,7 +74,7 @@ const rows = (name: string): Promise<ReadonlyArray<SpendLedger.Row>> =>
   Effect.runPromise(
     Effect.provide(
       Effect.flatMap(SpendLedger.SpendLedger, (ledger) => rowsOf(ledger)),
-      Layer.provide(SpendLedgerSql.layer(), LibsqlClient.layer({ url: `file:${inDirectory(name)}` }))
+      Layer.provide(SpendLedgerSql.layer(), Sqlite.layer({ path: inDirectory(name) }))
     )
   )
 

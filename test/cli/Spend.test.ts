@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { createClient } from "@libsql/client"
 import * as FileSystem from "@effect/platform/FileSystem"
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
+import * as Sqlite from "../../src/SpendLedger/Sqlite.js"
 import * as harness from "./harness.js"
 
 const now = Date.UTC(2026, 10, 27, 12)
@@ -138,13 +141,14 @@ describe("spend", () => {
     Effect.gen(function* () {
       const { ledger, recorded, run } = yield* withConfig(config)
       yield* run(["ask", "Hi"], recorded)
-      const other = yield* Effect.acquireRelease(
-        Effect.sync(() => createClient({ url: `file:${ledger}` })),
-        (client) => Effect.sync(() => client.close())
+      const { reserve } = Context.get(
+        yield* Effect.orDie(Layer.build(Sqlite.layer({ path: ledger }))),
+        SqlClient.SqlClient
       )
-      const lock = yield* Effect.promise(() => other.transaction("write"))
+      const other = yield* Effect.orDie(reserve)
+      yield* Effect.orDie(other.executeUnprepared("BEGIN IMMEDIATE", [], undefined))
       const { code, err, out } = yield* run(["ask", "Hi", "--complete"], recorded)
-      yield* Effect.promise(() => lock.rollback())
+      yield* Effect.orDie(other.executeUnprepared("ROLLBACK", [], undefined))
       assert.strictEqual(code, 0)
       assert.match(out, /^This is a simulated answer/)
       assert.match(err, /level=ERROR .*message=ledger_rows_lost lost=1\n/)

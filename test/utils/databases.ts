@@ -1,9 +1,10 @@
 /** The databases that the SQL stores are tested on: SQLite always, PostgreSQL where DATABASE_URL is set. */
-import { LibsqlClient } from "@effect/sql-libsql"
+import * as Reactivity from "@effect/experimental/Reactivity"
 import { PgClient } from "@effect/sql-pg"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -11,6 +12,8 @@ import { randomUUID } from "node:crypto"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import * as client from "../../src/internal/sqlite/client.js"
+import * as driver from "../../src/internal/sqlite/driver.js"
 
 /** A client of a database; each layer that is built of it is another connection to the same one. */
 export type Client = Layer.Layer<SqlClient.SqlClient, SqlError>
@@ -21,25 +24,38 @@ export interface Database {
   readonly fresh: Effect.Effect<Client, never, Scope.Scope>
 }
 
-export const sqlite: Database = {
-  name: "SQLite",
+/** Each driver of SQLite that this Node can load. */
+const sqlite = (name: string, load: () => driver.Open): ReadonlyArray<Database> =>
+  Either.match(driver.find([load]), {
+    onLeft: () => [],
+    onRight: (open) => [sqliteOn(name, open)]
+  })
+
+const sqliteOn = (name: string, open: driver.Open): Database => ({
+  name,
   fresh: Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "arc-saga-sqlite-"))),
       (directory) => Effect.sync(() => fs.rmSync(directory, { recursive: true, force: true }))
     ),
-    (directory) => LibsqlClient.layer({ url: `file:${path.join(directory, "test.db")}` })
+    (directory) =>
+      Layer.fresh(
+        Layer.scoped(
+          SqlClient.SqlClient,
+          client.make(open, { path: path.join(directory, "test.db"), busyMs: 500 })
+        ).pipe(Layer.provide(Reactivity.layer))
+      )
   )
-}
+})
 
 const postgres = (url: string): Database => {
-  const client = (schema: string) =>
+  const clientOf = (schema: string) =>
     Layer.fresh(
       PgClient.layer({ url: Redacted.make(`${url}?options=-csearch_path%3D${schema}`), maxConnections: 4 })
     )
   const run = (statement: string) =>
     Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(statement)).pipe(
-      Effect.provide(client("public")),
+      Effect.provide(clientOf("public")),
       Effect.orDie
     )
   return {
@@ -52,7 +68,7 @@ const postgres = (url: string): Database => {
         }),
         (schema) => run(`DROP SCHEMA ${schema} CASCADE`)
       ),
-      client
+      clientOf
     )
   }
 }
@@ -60,6 +76,7 @@ const postgres = (url: string): Database => {
 const { DATABASE_URL = "" } = process.env
 
 export const databases: ReadonlyArray<Database> = [
-  sqlite,
+  ...sqlite("SQLite", driver.libsql),
+  ...sqlite("Node's SQLite", driver.nodeSqlite),
   ...(DATABASE_URL === "" ? [] : [postgres(DATABASE_URL)])
 ]

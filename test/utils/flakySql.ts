@@ -24,6 +24,15 @@ export const refused: Effect.Effect<never, SqlError> = Effect.fail(
   })
 )
 
+/** Statements of a client as its users send them: one that hangs keeps no connection from others. */
+const unreserved = (real: SqlClient.SqlClient): SqlConnection.Connection => ({
+  execute: (sql, params) => real.unsafe(sql, params),
+  executeRaw: (sql, params) => real.unsafe(sql, params).raw,
+  executeStream: (sql, params) => real.unsafe(sql, params).stream,
+  executeValues: (sql, params) => real.unsafe(sql, params).values,
+  executeUnprepared: (sql, params) => real.unsafe(sql, params)
+})
+
 export const flaky = (client: Client): Flaky => {
   const around = <A>(effect: Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
     Effect.suspend(() => made.before).pipe(
@@ -44,7 +53,9 @@ export const flaky = (client: Client): Flaky => {
       SqlClient.SqlClient,
       Effect.flatMap(SqlClient.SqlClient, (real) =>
         SqlClient.make({
-          acquirer: Effect.map(real.reserve, wrapped),
+          acquirer: Effect.succeed(wrapped(unreserved(real))),
+          transactionAcquirer: Effect.map(real.reserve, wrapped),
+          beginTransaction: "BEGIN IMMEDIATE",
           compiler: Statement.makeCompilerSqlite(),
           spanAttributes: []
         })

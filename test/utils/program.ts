@@ -13,6 +13,6 @@ export const install = (directory: string, drivers: boolean): string => {
   const packages = path.join(directory, "node_modules")
   if (drivers) fs.symlinkSync(path.join(root, "node_modules"), packages, "junction")
   // Node looks no further than where a folder has the package's name: it finds none in a folder above.
-  else fs.mkdirSync(path.join(packages, "@libsql/client"), { recursive: true })
+  else fs.mkdirSync(path.join(packages, "libsql"), { recursive: true })
   return path.join(directory, "bin.js")
 }

@@ -25,7 +25,7 @@ export type Stores = Layer.Layer<
 
 /** A driver dies of a file that it can't open. */
 const openable = (
-  client: Layer.Layer<SqlClient.SqlClient, SqlError>
+  client: Layer.Layer<SqlClient.SqlClient, SqlError | InvalidArgumentError>
 ): Layer.Layer<SqlClient.SqlClient, SpendLedger.LedgerError> =>
   Layer.catchAllCause(client, (cause) => Layer.fail(SpendLedgerSql.notOpened(cause)))
 
@@ -35,5 +35,5 @@ const openable = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (client: Layer.Layer<SqlClient.SqlClient, SqlError>): Stores =>
+export const layer = (client: Layer.Layer<SqlClient.SqlClient, SqlError | InvalidArgumentError>): Stores =>
   Layer.merge(SpendLedgerSql.layer(), BudgetsSql.layerStore()).pipe(Layer.provide(openable(client)))
