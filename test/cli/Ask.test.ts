@@ -244,13 +244,14 @@ describe("ask", () => {
         respond: (url) => {
           const good = answering("Yes.")(url, new Headers())
           if (good === undefined) return undefined
-          return new Response(
-            `data: {broken\n\ndata: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "Yes." }, finish_reason: "stop" }] })}\n\ndata: [DONE]\n\n`,
-            { headers: { "content-type": "text/event-stream" } }
-          )
+          const tool_calls = [{ index: 0, id: "c", function: { name: "f", arguments: '{"torn' } }]
+          const choice = { index: 0, delta: { content: "Yes.", tool_calls }, finish_reason: "length" }
+          return new Response(`data: ${JSON.stringify({ choices: [choice] })}\n\ndata: [DONE]\n\n`, {
+            headers: { "content-type": "text/event-stream" }
+          })
         }
       })
-      assert.match(err, /^Note: .+\n/)
+      assert.match(err, /^Note: .+tool call.+\n/)
     }).pipe(Effect.provide(harness.platform))
   )
 

@@ -179,9 +179,10 @@ describe("Tally", () => {
         ]
       }
     })
-    const [, a, b] = Tally.table(tally).split("\n")
-    assert.match(a ?? "", /^a +0 +1 +0 +2 +4 +\$0\.500000 \+ unknown +10 ms +10 ms$/)
-    assert.match(b ?? "", /^b +0 +1 +0 +~5 +~0 +~\$0\.500000 +- +-$/)
+    const [head, a, b] = Tally.table(tally).split("\n")
+    assert.match(head ?? "", / given up$/)
+    assert.match(a ?? "", /^a +0 +1 +0 +2 +4 +\$0\.500000 \+ unknown +10 ms +10 ms +1: unknown$/)
+    assert.match(b ?? "", /^b +0 +1 +0 +~5 +~0 +~\$0\.500000 +- +- +1: ~\$0\.500000$/)
     Tally.record(tally, { ...line, error: { tag: "NoAvailableProviderError", message: "", attempts: [] } })
     assert.deepStrictEqual([tally.answered, tally.failed, tally.bad, tally.rows.size], [0, 2, 0, 2])
   })

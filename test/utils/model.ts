@@ -121,7 +121,8 @@ export const expected = (fleet: Arbitraries.Fleet): Expected => {
     if (end === "finish") return result(primary.provider)
     error = end
     if (error._tag !== "RateLimitError" && error._tag !== "TransientError") break
-    const stated = error.retryAfterMs
+    // A wait of 0 isn't one.
+    const stated = error.retryAfterMs === 0 ? undefined : error.retryAfterMs
     if (stated !== undefined && stated > 5000) break
     const done = retries[error._tag]
     if (done === 2) break

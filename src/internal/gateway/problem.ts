@@ -48,7 +48,7 @@ export interface Problem {
   /** The methods that a route has. */
   readonly allow?: string | undefined
   /** How a route takes a key, where one is missing. */
-  readonly challenge?: RejectedRequest["challenge"]
+  readonly challenge?: RejectedRequest["challenge"] | undefined
   /** How many attempts were made, where the failure tells of them. */
   readonly attempts?: number | undefined
 }
