@@ -20,7 +20,7 @@ const [
 ] = process.argv.slice(2)
 
 /** What nobody outside can import. */
-const closed = /^(cli|reference)\/|(^|\/)internal\//
+const closed = /^(cli|reference|wire)\/|(^|\/)internal\//
 
 /** @param {string} text */
 const linesOf = (text) => text.replaceAll(/^ ?\* ?/gm, "").trim()

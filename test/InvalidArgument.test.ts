@@ -8,8 +8,8 @@ import * as AITask from "../src/AITask.js"
 import * as InvalidArgument from "../src/InvalidArgument.js"
 import * as Price from "../src/Price.js"
 import * as ProviderMetrics from "../src/ProviderMetrics.js"
-import * as RoutingPolicy from "../src/RoutingPolicy.js"
-import * as Strategy from "../src/Strategy.js"
+import * as RoutingPolicy from "../src/routing/RoutingPolicy.js"
+import * as Strategy from "../src/routing/Strategy.js"
 import { runs } from "./utils/property.js"
 
 /** Texts as people write them, and keys as vendors make them: what must never be repeated. */

@@ -158,7 +158,7 @@ try {
       "arc-saga/AITask",
       "arc-saga/package.json"
     ]
-    const closed = ["arc-saga/internal/attempt", "arc-saga/cli/main", "arc-saga/cli/Format"]
+    const closed = ["arc-saga/routing/internal/attempt", "arc-saga/cli/main", "arc-saga/cli/Format"]
     write(
       "imports.mjs",
       `const tried = async (name) => {

@@ -6,10 +6,15 @@ import { fileURLToPath } from "node:url"
 const root = new URL("../", import.meta.url)
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8")
 
-/** The modules of the core; the lower-case ones are entry points of their own. */
-const modules = readdirSync(fileURLToPath(new URL("src/", root)))
-  .filter((file) => /^[A-Z]\w*\.ts$/.test(file))
-  .map((file) => file.replace(/\.ts$/, ""))
+/** The modules of the core: the words at the top, and those of the rooms without an entry point of their own. */
+const modules = new Map(
+  ["", "reliability/", "routing/", "savings/", "spend/", "telemetry/"].flatMap((room) =>
+    readdirSync(fileURLToPath(new URL(`src/${room}`, root)))
+      .filter((file) => /^[A-Z]\w*\.ts$/.test(file))
+      .map((file) => [file.replace(/\.ts$/, ""), `${room}${file.replace(/\.ts$/, "")}`] as const)
+  )
+)
+const names = [...modules.keys()]
 
 interface Manifest {
   readonly exports: Readonly<
@@ -33,19 +38,19 @@ const resolve = (subpath: string): unknown => {
 describe("arc-saga", () => {
   it("exports every module of the core under its name, and nothing else", () => {
     const index = read("src/index.ts")
-    for (const name of modules) assert.include(index, `export * as ${name} from "./${name}.js"`)
-    assert.strictEqual(index.match(/^export /gm)?.length, modules.length)
+    for (const [name, file] of modules) assert.include(index, `export * as ${name} from "./${file}.js"`)
+    assert.strictEqual(index.match(/^export /gm)?.length, modules.size)
   })
 
   it("gives each module that has values something to call", () => {
     // A module of interfaces alone has no value to give.
     const given: ReadonlyArray<string> = Object.keys(ArcSaga)
-    assert.includeMembers(modules, [...given])
-    assert.sameMembers([...given], modules)
+    assert.includeMembers(names, [...given])
+    assert.sameMembers([...given], names)
   })
 
-  it.each(modules)("documents %s and says since when each export is there", (name) => {
-    const source = read(`src/${name}.ts`)
+  it.each([...modules])("documents %s and says since when each export is there", (_, file) => {
+    const source = read(`src/${file}.ts`)
     assert.match(source, /^\/\*\*\n \* [A-Z]/)
     // What comes from elsewhere says so there.
     const exported = source.match(/^export (?!.* from )/gm)?.length ?? 0
@@ -62,21 +67,30 @@ describe("the package's exports", () => {
   it("open the core, the edges, the engines, the test kit and each module, with their types", () => {
     for (const [subpath, file] of [
       [".", "index"],
-      ["./ai", "ai"],
-      ["./auth", "auth"],
-      ["./engines", "engines"],
-      ["./gateway", "gateway"],
-      ["./testing", "testing"]
+      ["./ai", "ai/index"],
+      ["./auth", "auth/index"],
+      ["./engines", "engines/index"],
+      ["./gateway", "gateway/index"],
+      ["./testing", "testing/index"]
     ] as const) {
       assert.deepStrictEqual(resolve(subpath), { types: `./dist/${file}.d.ts`, import: `./dist/${file}.js` })
     }
-    for (const name of modules) {
-      assert.deepStrictEqual(resolve(`./${name}`), { types: "./dist/*.d.ts", import: "./dist/*.js" })
+    for (const [name, file] of modules) {
+      const opened = JSON.stringify(resolve(`./${name}`)).replaceAll("*", name)
+      assert.deepStrictEqual(JSON.parse(opened), {
+        types: `./dist/${file}.d.ts`,
+        import: `./dist/${file}.js`
+      })
     }
   })
 
   it("close the internals and the command line", () => {
-    for (const subpath of ["./internal/validation", "./internal/a/b", "./cli/main", "./cli/Format"]) {
+    for (const subpath of [
+      "./internal/validation",
+      "./wire/http",
+      "./routing/internal/call",
+      "./cli/Format"
+    ]) {
       assert.isNull(resolve(subpath), subpath)
     }
   })

@@ -11,7 +11,7 @@ process.env["FC_SEED"] ??= String(Date.now() % 2 ** 31)
 
 /** What waits for sockets: its tests wait side by side. The laws of engines compute more than they wait. */
 const sockets = [
-  "test/StormOverSockets.test.ts",
+  "test/routing/StormOverSockets.test.ts",
   "test/engines/*{Connections,Errors,Requests,Stream}.test.ts",
   "test/gateway/Connections.test.ts"
 ]
@@ -19,7 +19,7 @@ const sockets = [
 /** What starts other programs: bundles, killed processes, browsers. And what asks databases. */
 const processes = [
   "test/**/Sql*.test.ts",
-  "test/Storm.test.ts",
+  "test/routing/Storm.test.ts",
   "test/auth/TokenStoreProcesses.test.ts",
   "test/cli/{Killed,Processes,bin}.test.ts",
   "test/gateway/Page.test.ts",
@@ -45,7 +45,12 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^arc-saga$/, replacement: `${root}src/index.ts` },
-      { find: /^arc-saga\/(.*)$/, replacement: `${root}src/$1.ts` }
+      { find: /^arc-saga\/([a-z]+)$/, replacement: `${root}src/$1/index.ts` },
+      {
+        find: /^arc-saga\/((?:Budgets|PriceCatalog|SpendLedger)\/.+)$/,
+        replacement: `${root}src/spend/$1.ts`
+      },
+      { find: /^arc-saga\/(.+)$/, replacement: `${root}src/$1.ts` }
     ]
   },
   test: {

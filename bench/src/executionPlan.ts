@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import * as AITask from "../../src/AITask.js"
 import * as EngineError from "../../src/EngineError.js"
 import type * as ReasoningEngine from "../../src/ReasoningEngine.js"
-import * as RoutingPolicy from "../../src/RoutingPolicy.js"
+import * as RoutingPolicy from "../../src/routing/RoutingPolicy.js"
 import * as engines from "./engines.js"
 import type * as work from "./work.js"
 

@@ -6,9 +6,9 @@ import * as Either from "effect/Either"
 import * as AITask from "../../src/AITask.js"
 import * as EvaluationPicture from "../../src/cli/EvaluationPicture.js"
 import * as EvaluationReport from "../../src/cli/EvaluationReport.js"
-import { evaluate, type Report, type Row } from "../../src/internal/evaluation/evaluate.js"
-import * as Outcomes from "../../src/Outcomes.js"
-import * as QualityModel from "../../src/QualityModel.js"
+import { evaluate, type Report, type Row } from "../../src/savings/Evaluation.js"
+import * as Outcomes from "../../src/savings/Outcomes.js"
+import * as QualityModel from "../../src/savings/QualityModel.js"
 import * as report from "./report.js"
 
 const folder = new URL("../../../shared/data/", import.meta.url)

@@ -19,14 +19,14 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { type Configured, unwrap } from "../internal/options.js"
-import * as session from "../internal/entra/session.js"
-import type { Service } from "../internal/entra/signIn.js"
-import * as httpEngine from "../internal/httpEngine.js"
+import * as session from "./internal/entra/session.js"
+import type { Service } from "./internal/entra/signIn.js"
+import * as httpEngine from "../wire/httpEngine.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as AccessTokens from "./AccessTokens.js"
 import type * as TokenStore from "./TokenStore.js"
 
-export type { Prompt, Service, Status } from "../internal/entra/signIn.js"
+export type { Prompt, Service, Status } from "./internal/entra/signIn.js"
 
 /**
  * The application that users sign in to, as it is registered with Entra ID.

@@ -21,13 +21,13 @@ import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { type Configured, unwrap } from "../internal/options.js"
-import * as directory from "../internal/tokenStore/directory.js"
-import * as fault from "../internal/tokenStore/fault.js"
-import * as key from "../internal/tokenStore/key.js"
-import * as record from "../internal/tokenStore/record.js"
-import type { Tokens } from "../internal/tokenStore/tokens.js"
+import * as directory from "./internal/tokenStore/directory.js"
+import * as fault from "./internal/tokenStore/fault.js"
+import * as key from "./internal/tokenStore/key.js"
+import * as record from "./internal/tokenStore/record.js"
+import type { Tokens } from "./internal/tokenStore/tokens.js"
 
-export type { Tokens } from "../internal/tokenStore/tokens.js"
+export type { Tokens } from "./internal/tokenStore/tokens.js"
 
 /**
  * A record that can't be read or written.

@@ -13,22 +13,22 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as AIProvider from "../AIProvider.js"
-import type * as Budgets from "../Budgets.js"
-import * as CircuitBreaker from "../CircuitBreaker.js"
+import type * as Budgets from "../spend/Budgets.js"
+import * as CircuitBreaker from "../reliability/CircuitBreaker.js"
 import * as Simulated from "../engines/Simulated.js"
 import type * as Gateway from "../gateway/Gateway.js"
-import * as Hedging from "../Hedging.js"
-import * as LiveMetrics from "../LiveMetrics.js"
-import * as MultiLLMOrchestrator from "../MultiLLMOrchestrator.js"
-import * as PriceCatalog from "../PriceCatalog.js"
+import * as Hedging from "../reliability/Hedging.js"
+import * as LiveMetrics from "../reliability/LiveMetrics.js"
+import * as MultiLLMOrchestrator from "../routing/MultiLLMOrchestrator.js"
+import * as PriceCatalog from "../spend/PriceCatalog.js"
 import type * as ProviderMetrics from "../ProviderMetrics.js"
-import type * as RateLimits from "../RateLimits.js"
+import type * as RateLimits from "../reliability/RateLimits.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
-import * as Layers from "../Reliability.js"
-import * as RetryBudget from "../RetryBudget.js"
-import * as RoutingPolicy from "../RoutingPolicy.js"
-import * as Strategy from "../Strategy.js"
+import * as Layers from "../reliability/Reliability.js"
+import * as RetryBudget from "../reliability/RetryBudget.js"
+import * as RoutingPolicy from "../routing/RoutingPolicy.js"
+import * as Strategy from "../routing/Strategy.js"
 import * as ConfigFile from "./ConfigFile.js"
 import { told } from "../internal/told.js"
 import * as Configured from "./ConfiguredProvider.js"
@@ -185,7 +185,7 @@ const simulatedProviders = [
 const prices: PriceCatalog.Service = {
   find: (query) =>
     Effect.flatMap(
-      Effect.promise(() => import("../PriceCatalog/GenAIPrices.js")),
+      Effect.promise(() => import("../spend/PriceCatalog/GenAIPrices.js")),
       ({ catalog }) => catalog.find(query)
     )
 }

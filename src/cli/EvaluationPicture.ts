@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Arr from "effect/Array"
-import type { Point, Report } from "../internal/evaluation/evaluate.js"
+import type { Point, Report } from "../savings/Evaluation.js"
 
 const size = { width: 760, height: 460, left: 60, right: 220, top: 30, bottom: 50 } as const
 

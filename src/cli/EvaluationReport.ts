@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Report, Spread } from "../internal/evaluation/evaluate.js"
+import type { Report, Spread } from "../savings/Evaluation.js"
 import * as Format from "./Format.js"
 
 const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)} %`

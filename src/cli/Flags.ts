@@ -8,7 +8,7 @@ import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as Either from "effect/Either"
 import type * as Option from "effect/Option"
-import * as Strategy from "../Strategy.js"
+import * as Strategy from "../routing/Strategy.js"
 import * as Format from "./Format.js"
 
 /**

@@ -6,7 +6,7 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as QualityModel from "../QualityModel.js"
+import * as QualityModel from "../savings/QualityModel.js"
 import { FileError } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
 

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import * as http from "../internal/http.js"
+import * as bodies from "../internal/bodies.js"
 
 /**
  * What came of asking.
@@ -58,7 +58,7 @@ export const models = (options: {
     if (response.status === 401 || response.status === 403) {
       return { _tag: "Rejected", status: response.status } as const
     }
-    const text = yield* http.textOf(response)
+    const text = yield* bodies.textOf(response)
     const list = decodeList(text)
     return Option.isSome(list)
       ? ({ _tag: "Models", models: list.value.data.map(({ id }) => id) } as const)

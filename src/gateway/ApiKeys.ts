@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { InvalidArgumentError } from "../InvalidArgument.js"
-import { Delivery } from "../internal/gateway/delivery.js"
+import { Delivery } from "./internal/delivery.js"
 import * as sizes from "../internal/sizes.js"
 import * as validation from "../internal/validation.js"
 

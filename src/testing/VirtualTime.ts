@@ -21,7 +21,7 @@ import * as Random from "effect/Random"
 import * as Runtime from "effect/Runtime"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
-import * as Heap from "../internal/heap.js"
+import * as Heap from "./internal/heap.js"
 
 /**
  * Why a run couldn't go on: nothing was left that could wake it (`deadlock`), its time was up (`limit`),

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
-import * as Sqlite from "../../src/SpendLedger/Sqlite.js"
+import * as Sqlite from "../../src/spend/SpendLedger/Sqlite.js"
 import * as harness from "./harness.js"
 
 const now = Date.UTC(2026, 10, 27, 12)

@@ -12,8 +12,8 @@ import { randomUUID } from "node:crypto"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import * as client from "../../src/internal/sqlite/client.js"
-import * as driver from "../../src/internal/sqlite/driver.js"
+import * as client from "../../src/spend/internal/sqlite/client.js"
+import * as driver from "../../src/spend/internal/sqlite/driver.js"
 
 /** A client of a database; each layer that is built of it is another connection to the same one. */
 export type Client = Layer.Layer<SqlClient.SqlClient, SqlError>

@@ -1,6 +1,6 @@
 /** Bodies for decoders: cut anywhere, with anything between their events. */
 import * as FastCheck from "effect/FastCheck"
-import type * as decoding from "../../src/internal/decoding.js"
+import type * as decoding from "../../src/wire/decoding.js"
 import type * as ReasoningEngine from "../../src/ReasoningEngine.js"
 
 /** Decodes a body that comes in pieces of the given lengths. */

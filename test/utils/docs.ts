@@ -76,15 +76,16 @@ const fileOf = ({ document, line, name }: Block): string =>
 
 const paths = {
   "arc-saga": path.join(root, "src/index.ts"),
-  "arc-saga/Budgets/Sql": path.join(root, "src/Budgets/Sql.ts"),
-  "arc-saga/PriceCatalog/GenAIPrices": path.join(root, "src/PriceCatalog/GenAIPrices.ts"),
-  "arc-saga/SpendLedger/Sql": path.join(root, "src/SpendLedger/Sql.ts"),
-  "arc-saga/ai": path.join(root, "src/ai.ts"),
-  "arc-saga/auth": path.join(root, "src/auth.ts"),
+  "arc-saga/Budgets/Sql": path.join(root, "src/spend/Budgets/Sql.ts"),
+  "arc-saga/PriceCatalog/GenAIPrices": path.join(root, "src/spend/PriceCatalog/GenAIPrices.ts"),
+  "arc-saga/SpendLedger/Sql": path.join(root, "src/spend/SpendLedger/Sql.ts"),
+  "arc-saga/SpendLedger/Sqlite": path.join(root, "src/spend/SpendLedger/Sqlite.ts"),
+  "arc-saga/ai": path.join(root, "src/ai/index.ts"),
+  "arc-saga/auth": path.join(root, "src/auth/index.ts"),
   "arc-saga/auth/AccessTokens": path.join(root, "src/auth/AccessTokens.ts"),
-  "arc-saga/engines": path.join(root, "src/engines.ts"),
-  "arc-saga/gateway": path.join(root, "src/gateway.ts"),
-  "arc-saga/testing": path.join(root, "src/testing.ts"),
+  "arc-saga/engines": path.join(root, "src/engines/index.ts"),
+  "arc-saga/gateway": path.join(root, "src/gateway/index.ts"),
+  "arc-saga/testing": path.join(root, "src/testing/index.ts"),
   "arc-saga/testing/WireServer/Node": path.join(root, "src/testing/WireServer/Node.ts")
 }
 

@@ -5,10 +5,10 @@ import * as Layer from "effect/Layer"
 import { ScriptedEngine } from "arc-saga/testing"
 import type * as AITask from "../../src/AITask.js"
 import * as SagaLanguageModel from "../../src/ai/SagaLanguageModel.js"
-import * as MultiLLMOrchestrator from "../../src/MultiLLMOrchestrator.js"
+import * as MultiLLMOrchestrator from "../../src/routing/MultiLLMOrchestrator.js"
 import type { ReasoningEngine } from "../../src/ReasoningEngine.js"
 import * as Registry from "../../src/ReasoningEngineRegistry.js"
-import type * as RoutingPolicy from "../../src/RoutingPolicy.js"
+import type * as RoutingPolicy from "../../src/routing/RoutingPolicy.js"
 
 /** The orchestrator over engines, as a language model: asked in their order. */
 export const over = (

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Sqlite from "../../SpendLedger/Sqlite.js"
+import * as Sqlite from "../../spend/SpendLedger/Sqlite.js"
 import * as Stores from "./Stores.js"
 
 /**

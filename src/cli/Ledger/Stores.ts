@@ -6,11 +6,11 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Layer from "effect/Layer"
-import * as BudgetsSql from "../../Budgets/Sql.js"
-import type * as BudgetStore from "../../BudgetStore.js"
+import * as BudgetsSql from "../../spend/Budgets/Sql.js"
+import type * as BudgetStore from "../../spend/BudgetStore.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
-import type * as SpendLedger from "../../SpendLedger.js"
-import * as SpendLedgerSql from "../../SpendLedger/Sql.js"
+import type * as SpendLedger from "../../spend/SpendLedger.js"
+import * as SpendLedgerSql from "../../spend/SpendLedger/Sql.js"
 
 /**
  * A ledger and the accounts of budgets.

@@ -7,7 +7,7 @@ import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as AIProvider from "../../AIProvider.js"
 import * as AITask from "../../AITask.js"
-import { anyText, nonEmpty, optional, ownFields, word } from "../../internal/arbitrary.js"
+import { anyText, nonEmpty, optional, ownFields, word } from "../internal/arbitrary.js"
 
 /**
  * The id of a provider: short words, with or without a model.

@@ -12,7 +12,7 @@ import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import { given } from "../../internal/options.js"
 import * as validation from "../../internal/validation.js"
 import * as Price from "../../Price.js"
-import type * as RoutingPolicy from "../../RoutingPolicy.js"
+import type * as RoutingPolicy from "../../routing/RoutingPolicy.js"
 
 const number = (what: string, passes: (n: number) => boolean) =>
   Schema.Number.pipe(Schema.filter(passes, { description: what }))

@@ -1,0 +1,80 @@
+import type * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import * as ids from "../../internal/ids.js"
+import type * as call from "./call.js"
+import * as metrics from "./metrics.js"
+import type * as problem from "./problem.js"
+import { RejectedRequest } from "./rejection.js"
+import * as routes from "./routes.js"
+import { defect, failed, refusal } from "./serving.js"
+
+const noRoute = new RejectedRequest({
+  reason: "no-route",
+  description:
+    "There is nothing at this path. There are /v1/chat/completions, /v1/messages, /v1/models, /healthz, /readyz, /metrics and /"
+})
+
+const noMethod = ({ methods }: routes.Route): RejectedRequest => {
+  const allow = Object.keys(methods).join(", ")
+  return new RejectedRequest({
+    reason: "no-method",
+    description: `This path has no such method. It has ${allow}`,
+    allow
+  })
+}
+
+const draining = new RejectedRequest({
+  reason: "draining",
+  description: "The gateway shuts down and takes no more requests. Ask again",
+  retryAfterMs: 1000
+})
+
+/** Where the client went away before there was a response. */
+const clientClosed = 499
+
+/** The gateway as an HTTP application: every request gets an id, a response, and a place in the counts. */
+export const make = (setup: call.Setup): Effect.Effect<HttpApp.Default<never, Scope.Scope>> =>
+  Effect.gen(function* () {
+    const { services } = setup
+    const { shutdown } = services
+    const responses = metrics.responses()
+    const routeOf = yield* routes.make(setup, responses)
+
+    const respond = (
+      request: routes.Request,
+      route: routes.Route | undefined,
+      id: string
+    ): Effect.Effect<routes.Response, problem.Failure, Scope.Scope> => {
+      if (route === undefined) return Effect.fail(noRoute)
+      const method = Object.hasOwn(route.methods, request.method) ? route.methods[request.method] : undefined
+      if (method === undefined) return Effect.fail(noMethod(route))
+      return shutdown.begun() && !route.always ? Effect.fail(draining) : method(request, id)
+    }
+
+    return Effect.gen(function* () {
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const id = yield* ids.request
+      const route = routeOf(routes.pathOf(request))
+      const name = route?.name ?? "other"
+      const tell = (failure: problem.Failure) =>
+        Effect.map(failed(services, id, failure), (told) => refusal(routes.dialectOf(request), id, told))
+      yield* shutdown.track
+      return yield* respond(request, route, id).pipe(
+        Effect.catchAllCause((cause) =>
+          Either.match(Cause.failureOrCause(cause), {
+            onLeft: tell,
+            onRight: (rest) =>
+              Cause.isInterruptedOnly(rest) ? Effect.failCause(rest) : Effect.flatMap(defect(rest, id), tell)
+          })
+        ),
+        Effect.onExit((exit) =>
+          Effect.sync(() => responses.count(name, Exit.isSuccess(exit) ? exit.value.status : clientClosed))
+        )
+      )
+    }).pipe(Effect.interruptible)
+  })

@@ -1,0 +1,143 @@
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { onClose } from "../../internal/onClose.js"
+import * as sizes from "../../internal/sizes.js"
+import * as timer from "../../internal/timer.js"
+import { RejectedRequest } from "./rejection.js"
+
+/** How much of a body is taken, and how long it may take to come. */
+export interface Limits {
+  readonly maxBodyBytes: number
+  readonly bodyTimeoutMs: number
+}
+
+const tooLarge = ({ maxBodyBytes }: Limits): RejectedRequest =>
+  new RejectedRequest({
+    reason: "too-large",
+    description: `The body has more than ${maxBodyBytes} bytes. Send less, or raise the gateway's maxBodyBytes`
+  })
+
+const tooSlow = ({ bodyTimeoutMs }: Limits): RejectedRequest =>
+  new RejectedRequest({
+    reason: "too-slow",
+    description: `The body took more than ${bodyTimeoutMs} ms to come. Send it faster, or raise the gateway's bodyTimeoutMs`
+  })
+
+const unreadable = new RejectedRequest({
+  reason: "malformed",
+  description: "The body broke off before its end. Send it again"
+})
+
+const coded = new RejectedRequest({
+  reason: "media",
+  description: "The body is compressed. Send it as plain JSON"
+})
+
+const notJson = new RejectedRequest({
+  reason: "media",
+  description:
+    "The body isn't JSON by its content type. Send it with the header content-type: application/json"
+})
+
+/** A web page can have a browser send any other type to another site without asking that site first. */
+const isJson = (contentType: string): boolean =>
+  /^application\/(?:[\w.+-]{1,64}\+)?json *(?:;|$)/i.test(contentType)
+
+/** A body whose length isn't told before: no more of it is read than is taken. */
+const counted = (
+  request: HttpServerRequest.HttpServerRequest,
+  limits: Limits
+): Effect.Effect<string, RejectedRequest, Scope.Scope> =>
+  Effect.flatMap(Stream.toPull(request.stream), (pull) => {
+    const decoder = new TextDecoder()
+    let text = ""
+    let bytes = 0
+    const next: Effect.Effect<string, RejectedRequest> = Effect.matchEffect(pull, {
+      onFailure: Option.match({
+        onNone: () => Effect.sync(() => text + decoder.decode()),
+        onSome: () => Effect.fail(unreadable)
+      }),
+      onSuccess: (pieces) => {
+        for (const piece of Chunk.toReadonlyArray(pieces)) {
+          bytes += piece.length
+          text += decoder.decode(piece, { stream: true })
+        }
+        return bytes > limits.maxBodyBytes ? Effect.fail(tooLarge(limits)) : next
+      }
+    })
+    return next
+  })
+
+const textOf = (
+  request: HttpServerRequest.HttpServerRequest,
+  limits: Limits
+): Effect.Effect<string, RejectedRequest, Scope.Scope> => {
+  const {
+    "content-encoding": encoding = "identity",
+    "content-length": length,
+    "content-type": type = ""
+  } = request.headers
+  if (!isJson(type)) return Effect.fail(notJson)
+  if (encoding !== "identity") return Effect.fail(coded)
+  if (length === undefined) return counted(request, limits)
+  return Number(length) > limits.maxBodyBytes
+    ? Effect.fail(tooLarge(limits))
+    : Effect.mapBoth(request.arrayBuffer, {
+        onFailure: () => unreadable,
+        onSuccess: (bytes) => new TextDecoder().decode(bytes)
+      })
+}
+
+/** The parser's own message quotes the text, which is a prompt: only the place is taken from it. */
+const placeOf = (message: string): string => {
+  const position = /position (\d+)/.exec(message)?.[1]
+  if (position !== undefined) return `: it goes wrong at character ${position}`
+  return message.includes("end of JSON input") ? ": it ends too early" : ""
+}
+
+const parse = (text: string): Effect.Effect<unknown, RejectedRequest> => {
+  const large = sizes.tooLarge(text)
+  if (large !== undefined) {
+    const { field, reason } = large
+    return new RejectedRequest({
+      reason: "too-many",
+      description: `${field === "" ? "The body" : JSON.stringify(field)} can't be used: ${reason}`,
+      ...(field === "" ? {} : { param: field })
+    })
+  }
+  return Effect.try({
+    try: (): unknown => JSON.parse(text),
+    catch: (error) =>
+      new RejectedRequest({
+        reason: "malformed",
+        description: `The body isn't JSON${placeOf(String(error))}. Send a JSON object`
+      })
+  })
+}
+
+/**
+ * The JSON of a body. Reading goes on in a fiber of the request's scope when its time is up: to stop it is
+ * to break the connection, and the client has to be told why before.
+ */
+export const json = (
+  request: HttpServerRequest.HttpServerRequest,
+  limits: Limits
+): Effect.Effect<unknown, RejectedRequest, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.runtime<Scope.Scope>(), (runtime) => {
+      const reading = Runtime.runFork(runtime, Effect.interruptible(textOf(request, limits)))
+      const ended = onClose(() =>
+        Effect.suspend(() => (reading.unsafePoll() === null ? Fiber.interrupt(reading) : Effect.void))
+      )
+      return Effect.flatMap(
+        Effect.zipRight(ended, restore(timer.awaitFor(reading, runtime, limits.bodyTimeoutMs))),
+        Option.match({ onNone: () => Effect.fail(tooSlow(limits)), onSome: parse })
+      )
+    })
+  )

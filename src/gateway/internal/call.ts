@@ -1,0 +1,159 @@
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Scope from "effect/Scope"
+import * as AITask from "../../AITask.js"
+import type { ApiKey, Service as Keys } from "../ApiKeys.js"
+import { InvalidArgumentError } from "../../InvalidArgument.js"
+import type { ServeOptions } from "../../routing/MultiLLMOrchestrator.js"
+import type * as Registry from "../../ReasoningEngineRegistry.js"
+import type { Strategy } from "../../routing/Strategy.js"
+import { onClose } from "../../internal/onClose.js"
+import * as body from "./body.js"
+import type { Dialect, Question } from "./dialect.js"
+import type { KeyLimits } from "./keyLimits.js"
+import { live } from "./live.js"
+import * as delivering from "./delivery.js"
+import * as models from "./models.js"
+import type * as problem from "./problem.js"
+import { RejectedRequest } from "./rejection.js"
+import type { Services } from "./serving.js"
+import * as steering from "./steering.js"
+import { whole } from "./whole.js"
+
+/** What calls are answered with. */
+export interface Setup {
+  readonly services: Services & { readonly registry: Registry.Service }
+  readonly keys: Keys
+  readonly keyLimits: KeyLimits
+  readonly strategies: ReadonlyMap<string, Strategy>
+  /** How streams are delivered that don't say. */
+  readonly delivery: delivering.Defaults
+  readonly limits: body.Limits
+}
+
+/** A request that was let in. */
+export interface Admitted {
+  readonly request: HttpServerRequest.HttpServerRequest
+  readonly id: string
+  readonly key: ApiKey | undefined
+}
+
+/** Counts the call of a key for as long as it lasts. */
+const counted = (
+  { keyLimits }: Setup,
+  key: ApiKey,
+  now: number
+): Effect.Effect<void, RejectedRequest, Scope.Scope> =>
+  Effect.uninterruptible(
+    Effect.suspend(() => keyLimits.begin(key, now) ?? onClose(() => Effect.sync(() => keyLimits.end(key))))
+  )
+
+/** On whose behalf a call is: the key's user, if it has one; else whom the header names, or the body. */
+const userOf = (
+  key: ApiKey | undefined,
+  named: unknown
+): Either.Either<{ readonly userId?: unknown }, RejectedRequest> => {
+  if (key?.user === undefined) return Either.right(named === undefined ? {} : { userId: named })
+  return named === undefined || named === key.user
+    ? Either.right({ userId: key.user })
+    : Either.left(
+        new RejectedRequest({
+          reason: "forbidden",
+          param: "user",
+          description: "This key makes calls on behalf of its own user only. Name no other"
+        })
+      )
+}
+
+/** The task's own decoder has the last word; what it says is told by the fields of the body. */
+const taskOf = (
+  fields: Readonly<Record<string, unknown>>,
+  { fieldOf }: Question
+): Either.Either<AITask.AITask, InvalidArgumentError> =>
+  Either.mapLeft(
+    AITask.decodeUnknown(fields),
+    ({ field, reason, subject }) => new InvalidArgumentError({ subject, field: fieldOf(field), reason })
+  )
+
+/** Milliseconds for a call where neither the request nor the routing policy says: agents are patient. */
+const defaultTimeoutMs = 600_000
+
+/** The names by which a delivery may be set for a call: its model's, and that of its strategy. */
+const namesOf = (
+  { orchestrator }: Services,
+  model: string,
+  target: models.Target,
+  { strategy }: ServeOptions
+): Effect.Effect<ReadonlyArray<string>> => {
+  const withStrategy = ({ name }: Strategy) => [model, models.prefix + name]
+  if (strategy !== undefined) return Effect.succeed(withStrategy(strategy))
+  return target._tag === "Provider"
+    ? Effect.succeed([model])
+    : Effect.map(orchestrator.strategy, withStrategy)
+}
+
+const optionsOf = (
+  { strategies }: Setup,
+  target: models.Target,
+  { strategy: named, useFallback }: steering.Steering
+): Either.Either<ServeOptions, RejectedRequest> =>
+  Either.gen(function* () {
+    const strategy =
+      named !== undefined
+        ? yield* models.strategyOf(named, strategies)
+        : target._tag === "Strategy"
+          ? target.strategy
+          : undefined
+    return {
+      defaultTimeoutMs,
+      ...(useFallback === undefined ? {} : { useFallback }),
+      ...(strategy === undefined ? {} : { strategy })
+    }
+  })
+
+/** Answers a call, or says why there is no answer. */
+export const answer = (
+  setup: Setup,
+  dialect: Dialect,
+  { id, key, request }: Admitted
+): Effect.Effect<HttpServerResponse.HttpServerResponse, problem.Failure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { services } = setup
+    const createdAt = yield* Clock.currentTimeMillis
+    if (key !== undefined) yield* counted(setup, key, createdAt)
+    const said = yield* steering.read(request.headers)
+    const question = yield* Effect.flatMap(body.json(request, setup.limits), dialect.question)
+    const engines = yield* services.registry.list
+    const target = yield* models.resolve(question.model, engines, setup.strategies)
+    const options = yield* optionsOf(setup, target, said)
+    const names = yield* namesOf(services, question.model, target, options)
+    const delivery = question.stream
+      ? delivering.choose(setup.delivery, { said: said.delivery, key: key?.delivery, names })
+      : "whole"
+    const task = yield* taskOf(
+      {
+        ...question.task,
+        id,
+        mode: delivery === "streamed" ? "streaming" : "complete",
+        ...(target._tag === "Provider" ? { provider: target.provider, pinned: true } : {}),
+        ...(yield* userOf(key, said.user ?? question.task["userId"])),
+        ...(key === undefined ? {} : { keyId: key.id }),
+        ...(said.timeoutMs === undefined ? {} : { timeoutMs: said.timeoutMs })
+      },
+      question
+    )
+    yield* services.activity.begin({
+      id,
+      model: question.model,
+      delivery,
+      ...(task.keyId === undefined ? {} : { keyId: task.keyId }),
+      ...(task.userId === undefined ? {} : { userId: task.userId })
+    })
+    // What has ended otherwise stays as it is.
+    yield* onClose(() => services.activity.end(id, { _tag: "Abandoned" }))
+    const asked = { dialect, identity: { id, createdAt }, question, task, options, delivery } as const
+    return yield* delivery === "streamed" ? live(services, asked) : whole(services, asked)
+  })

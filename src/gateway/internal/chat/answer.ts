@@ -1,0 +1,97 @@
+import type * as AIResult from "../../../AIResult.js"
+import type * as AITask from "../../../AITask.js"
+import * as toolArguments from "../../../internal/toolArguments.js"
+import type { Identity, Question, Writer } from "../dialect.js"
+import type { Problem } from "../problem.js"
+import { summary } from "../summary.js"
+
+type Json = Readonly<Record<string, unknown>>
+
+const usage = ({ usage }: AIResult.AIResult): Json => ({
+  prompt_tokens: usage.inputTokens,
+  completion_tokens: usage.outputTokens,
+  total_tokens: usage.inputTokens + usage.outputTokens,
+  prompt_tokens_details: { cached_tokens: usage.cacheReadTokens },
+  completion_tokens_details: { reasoning_tokens: usage.reasoningTokens }
+})
+
+const toolCall = (call: AITask.ToolCall): Json => ({
+  id: call.id,
+  type: "function",
+  function: { name: call.name, arguments: toolArguments.text(call.arguments) }
+})
+
+const idOf = ({ id }: Identity): string => `chatcmpl-${id}`
+
+const secondsOf = ({ createdAt }: Identity): number => Math.floor(createdAt / 1000)
+
+/** Why the model stopped; in the provider's own word besides, where it has another one. */
+const stopped = ({ finishReason, rawFinishReason }: AIResult.AIResult): Json => ({
+  finish_reason: finishReason,
+  ...(rawFinishReason === undefined ? {} : { native_finish_reason: rawFinishReason })
+})
+
+/** The whole answer. */
+export const answer = (identity: Identity, result: AIResult.AIResult): Json => ({
+  id: idOf(identity),
+  object: "chat.completion",
+  created: secondsOf(identity),
+  model: result.model,
+  choices: [
+    {
+      index: 0,
+      message: {
+        role: "assistant",
+        // A turn that only calls tools has no text, which isn't an empty one.
+        content: result.text === "" && result.toolCalls.length > 0 ? null : result.text,
+        refusal: null,
+        ...(result.toolCalls.length === 0 ? {} : { tool_calls: result.toolCalls.map(toolCall) })
+      },
+      ...stopped(result),
+      logprobs: null
+    }
+  ],
+  usage: usage(result)
+})
+
+const done = "data: [DONE]\n\n"
+
+/** A streamed answer. All events but their delta are the same text: it is written once. */
+export const writer = (identity: Identity, { includeUsage }: Question): Writer => {
+  const id = JSON.stringify(idOf(identity))
+  const common = `{"id":${id},"object":"chat.completion.chunk","created":${secondsOf(identity)},"model":`
+  const noUsage = includeUsage ? ',"usage":null' : ""
+  const goesOn = `,"logprobs":null,"finish_reason":null}]${noUsage}}\n\n`
+  let head = ""
+  let began = false
+  let calls = 0
+  const chunk = (delta: string): string => `${head}${delta}${goesOn}`
+  return {
+    model: (model) => {
+      head = `data: ${common}${JSON.stringify(model)},"choices":[{"index":0,"delta":`
+      if (began) return ""
+      began = true
+      return chunk('{"role":"assistant","content":"","refusal":null}')
+    },
+    event: (event) =>
+      event._tag === "TextDelta"
+        ? chunk(`{"content":${JSON.stringify(event.text)}}`)
+        : chunk(JSON.stringify({ tool_calls: [{ index: calls++, ...toolCall(event.call) }] })),
+    end: (result) => {
+      const reason = JSON.stringify(stopped(result)).slice(1)
+      const last = `${head}{},"logprobs":null,${reason}],"saga":${JSON.stringify(summary(result))}${noUsage}}\n\n`
+      const counted = JSON.stringify(usage(result))
+      return includeUsage
+        ? `${last}data: ${common}${JSON.stringify(result.model)},"choices":[],"usage":${counted}}\n\n${done}`
+        : last + done
+    }
+  }
+}
+
+/** An error's body. */
+export const error = ({ code, kind, message, param }: Problem): Json => ({
+  error: { message, type: kind.openai, param: param ?? null, code }
+})
+
+/** The last event of a stream that broke off: nothing says that it is done. */
+export const errorEvent = (problem: Problem): string => `data: ${JSON.stringify(error(problem))}\n\n`

@@ -1,0 +1,127 @@
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Commit } from "../../routing/RoutingPolicy.js"
+import type { StreamEvent } from "../../StreamEvent.js"
+import * as pulls from "../../internal/pulls.js"
+import type * as problem from "./problem.js"
+import { RejectedRequest } from "./rejection.js"
+import { type Asked, defect, eventStream, failed, type Services } from "./serving.js"
+
+const shuttingDown = new RejectedRequest({
+  reason: "draining",
+  description: "The gateway shuts down, and the answer wasn't whole in time. Ask again"
+})
+
+/** A stream that succeeds ends with its result. */
+const withoutResult = Cause.die(new Error("a stream ended without its result"))
+
+const encoder = new TextEncoder()
+
+const headersOf = (id: string, { dialect, delivery }: Asked, commit: Commit | undefined) => ({
+  ...eventStream,
+  [dialect.idHeader]: id,
+  "x-saga-delivery": delivery,
+  ...(commit === undefined
+    ? {}
+    : { "x-saga-provider": commit.provider, "x-saga-attempts": String(commit.attempts) })
+})
+
+/**
+ * Delivers the answer as it is written, each chunk as it comes. What fails before the first content fails as
+ * any call does; from there on the failure is the last event of the stream, and nothing says that the answer
+ * is whole.
+ */
+export const live = (
+  services: Services,
+  asked: Asked
+): Effect.Effect<HttpServerResponse.HttpServerResponse, problem.Failure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { activity, orchestrator, shutdown } = services
+    const { dialect, identity, options, question, task } = asked
+    const { id } = identity
+    const writer = dialect.writer(identity, question)
+    let commit: Commit | undefined
+    let announced: Commit | undefined
+    let whole = false
+    let over = false
+
+    const pull = yield* pulls.open(
+      orchestrator.stream(task, { ...options, onCommit: (who) => (commit = who) })
+    )
+
+    const write = (events: Chunk.Chunk<StreamEvent>): Effect.Effect<Chunk.Chunk<Uint8Array>> => {
+      let text = ""
+      let ending: Effect.Effect<void> = Effect.void
+      if (commit !== undefined && commit !== announced) {
+        announced = commit
+        text += writer.model(commit.model)
+      }
+      for (const event of events) {
+        if (event._tag === "Completed") {
+          whole = true
+          text += writer.end(event.result)
+          ending = activity.end(id, { _tag: "Answered", answer: event.result })
+        } else {
+          text += writer.event(event)
+        }
+      }
+      return Effect.as(ending, Chunk.of(encoder.encode(text)))
+    }
+
+    const lastWord = (failure: problem.Failure): Effect.Effect<Chunk.Chunk<Uint8Array>> => {
+      over = true
+      return Effect.map(failed(services, id, failure), (told) =>
+        Chunk.of(encoder.encode(dialect.errorEvent(told, id)))
+      )
+    }
+
+    // Until the shutdown begins nobody waits for its end: a race for every chunk would cost more than the chunk.
+    const pulled = Effect.suspend(() =>
+      shutdown.begun()
+        ? Effect.raceFirst(pull, Effect.zipRight(shutdown.over, Effect.fail(Option.some(shuttingDown))))
+        : pull
+    )
+
+    const unexpected = (cause: Cause.Cause<never>) => Effect.flatMap(defect(cause, id), lastWord)
+
+    const ended = Effect.suspend(() => (whole ? Effect.fail(Option.none()) : unexpected(withoutResult)))
+
+    const next: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> = Effect.suspend(() =>
+      over
+        ? Effect.fail(Option.none())
+        : Effect.matchCauseEffect(pulled, {
+            onSuccess: write,
+            onFailure: (cause) =>
+              Either.match(Cause.failureOrCause(cause), {
+                onLeft: Option.match({ onNone: () => ended, onSome: lastWord }),
+                onRight: (rest) => (Cause.isInterruptedOnly(rest) ? Effect.failCause(rest) : unexpected(rest))
+              })
+          })
+    )
+
+    const first = yield* Effect.catchAll(
+      pull,
+      Option.match({ onNone: () => Effect.failCause(withoutResult), onSome: Effect.fail })
+    )
+    const beginning = yield* write(first)
+    let begun = false
+    const body = Stream.fromPull(
+      Effect.succeed(
+        Effect.suspend(() => {
+          if (begun) return next
+          begun = true
+          return Effect.succeed(beginning)
+        })
+      )
+    )
+    return HttpServerResponse.stream(body, {
+      headers: headersOf(id, asked, commit),
+      contentType: "text/event-stream"
+    })
+  })

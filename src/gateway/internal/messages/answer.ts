@@ -1,0 +1,145 @@
+import type * as AIResult from "../../../AIResult.js"
+import type * as AITask from "../../../AITask.js"
+import { input } from "../../../wire/messages/request.js"
+import type { Identity, Writer } from "../dialect.js"
+import type { Problem } from "../problem.js"
+import { summary } from "../summary.js"
+
+type Json = Readonly<Record<string, unknown>>
+
+const stopReasons = {
+  stop: "end_turn",
+  length: "max_tokens",
+  tool_calls: "tool_use",
+  // The one that doesn't say that the answer is whole.
+  other: "pause_turn"
+} as const
+
+/** What the API itself says, of the provider's own words. */
+const own: ReadonlyMap<string | undefined, AIResult.AIResult["finishReason"]> = new Map([
+  ["end_turn", "stop"],
+  ["stop_sequence", "stop"],
+  ["pause_turn", "other"]
+])
+
+/** Why the model stopped. */
+const stopped = ({ finishReason, rawFinishReason, stopSequence }: AIResult.AIResult) => ({
+  stop_reason:
+    stopSequence !== undefined && finishReason === "stop"
+      ? "stop_sequence"
+      : rawFinishReason !== undefined && own.get(rawFinishReason) === finishReason
+        ? rawFinishReason
+        : stopReasons[finishReason],
+  stop_sequence: stopSequence ?? null
+})
+
+const usage = ({ usage }: AIResult.AIResult): Json => ({
+  input_tokens: Math.max(0, usage.inputTokens - usage.cacheReadTokens - usage.cacheWriteTokens),
+  output_tokens: usage.outputTokens,
+  cache_creation_input_tokens: usage.cacheWriteTokens,
+  cache_read_input_tokens: usage.cacheReadTokens
+})
+
+const message = ({ id }: Identity, model: string): Json => ({
+  id: `msg_${id}`,
+  type: "message",
+  role: "assistant",
+  model
+})
+
+const toolUse = (call: AITask.ToolCall, given: unknown): Json => ({
+  type: "tool_use",
+  id: call.id,
+  name: call.name,
+  input: given
+})
+
+/** The whole answer. */
+export const answer = (identity: Identity, result: AIResult.AIResult): Json => ({
+  ...message(identity, result.model),
+  content: [
+    ...(result.text === "" ? [] : [{ type: "text", text: result.text }]),
+    ...result.toolCalls.map((call) => toolUse(call, input(call.arguments)))
+  ],
+  ...stopped(result),
+  usage: usage(result)
+})
+
+/** One event: its name, and the same name in its data. */
+const named = (type: string, fields: Json): string =>
+  `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`
+
+/** A piece of text up to the text: written once for a block. */
+const textDeltaOf = (index: number): string =>
+  `event: content_block_delta\ndata: {"type":"content_block_delta","index":${index},"delta":{"type":"text_delta","text":`
+
+const notYet = { stop_reason: null, stop_sequence: null }
+
+const nothingYet = {
+  input_tokens: 0,
+  output_tokens: 0,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 0
+}
+
+/** A streamed answer: blocks one after the other, each opened, filled and closed. */
+export const writer = (identity: Identity): Writer => {
+  let began = false
+  let index = -1
+  let textHead = ""
+  const close = (): string => {
+    if (textHead === "") return ""
+    textHead = ""
+    return named("content_block_stop", { index })
+  }
+  const open = (block: Json): string => {
+    index++
+    return named("content_block_start", { index, content_block: block })
+  }
+  return {
+    model: (model) => {
+      // The message has the model of its beginning; there is no event for another one.
+      if (began) return ""
+      began = true
+      return named("message_start", {
+        message: { ...message(identity, model), content: [], ...notYet, usage: nothingYet }
+      })
+    },
+    event: (event) => {
+      if (event._tag === "TextDelta") {
+        const opening = textHead === "" ? open({ type: "text", text: "" }) : ""
+        if (opening !== "") textHead = textDeltaOf(index)
+        return `${opening}${textHead}${JSON.stringify(event.text)}}}\n\n`
+      }
+      const { call } = event
+      const delta = { type: "input_json_delta", partial_json: JSON.stringify(input(call.arguments)) }
+      return [
+        close(),
+        open(toolUse(call, {})),
+        named("content_block_delta", { index, delta }),
+        named("content_block_stop", { index })
+      ].join("")
+    },
+    end: (result) =>
+      [
+        close(),
+        named("message_delta", {
+          delta: stopped(result),
+          usage: usage(result),
+          saga: summary(result)
+        }),
+        named("message_stop", {})
+      ].join("")
+  }
+}
+
+/** An error's body. */
+export const error = ({ kind, message }: Problem, id: string): Json => ({
+  type: "error",
+  error: { type: kind.anthropic, message },
+  request_id: id
+})
+
+/** The last event of a stream that broke off: no message_stop comes after it. */
+export const errorEvent = (problem: Problem, id: string): string =>
+  `event: error\ndata: ${JSON.stringify(error(problem, id))}\n\n`

@@ -1,0 +1,124 @@
+import * as DateTime from "effect/DateTime"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type { AIProvider } from "../../AIProvider.js"
+import { InvalidArgumentError } from "../../InvalidArgument.js"
+import type { ReasoningEngine } from "../../ReasoningEngine.js"
+import * as Strategy from "../../routing/Strategy.js"
+import { RejectedRequest } from "./rejection.js"
+
+/** What stands before the name of a strategy where a model is expected. */
+export const prefix = "saga/"
+
+/** The gateway's own strategy, whatever it is. */
+const auto = "saga/auto"
+
+const quoted = (name: string): string => JSON.stringify(name.slice(0, 128))
+
+/** Whom a model's name asks for: one provider, or the best by a strategy (the gateway's when absent). */
+export type Target =
+  | { readonly _tag: "Provider"; readonly provider: AIProvider }
+  | { readonly _tag: "Strategy"; readonly strategy?: Strategy.Strategy | undefined }
+
+type Strategies = ReadonlyMap<string, Strategy.Strategy>
+
+/** The strategies that a call can name: the usual ones, and those that are given. */
+export const strategiesOf = (given: ReadonlyArray<Strategy.Strategy>): Strategies =>
+  new Map([...Object.values(Strategy.named), ...given].map((strategy) => [strategy.name, strategy]))
+
+/** The names that `model` may have. */
+export const names = (
+  engines: ReadonlyArray<ReasoningEngine>,
+  strategies: Strategies
+): ReadonlyArray<string> => [
+  ...engines.map(({ provider }): string => provider),
+  auto,
+  ...Array.from(strategies.keys(), (name) => prefix + name)
+]
+
+const unknown = (model: string, known: ReadonlyArray<string>): RejectedRequest =>
+  new RejectedRequest({
+    reason: "no-model",
+    param: "model",
+    description: `There is no model ${quoted(model)}. There are ${known.join(", ")}`
+  })
+
+/** Whom a model's name asks for. */
+export const resolve = (
+  model: string,
+  engines: ReadonlyArray<ReasoningEngine>,
+  strategies: Strategies
+): Either.Either<Target, RejectedRequest> => {
+  const engine = engines.find(({ provider }) => provider === model)
+  if (engine !== undefined) return Either.right({ _tag: "Provider", provider: engine.provider })
+  if (model === auto) return Either.right({ _tag: "Strategy" })
+  const strategy = model.startsWith(prefix) ? strategies.get(model.slice(prefix.length)) : undefined
+  return strategy === undefined
+    ? Either.left(unknown(model, names(engines, strategies)))
+    : Either.right({ _tag: "Strategy", strategy })
+}
+
+/** The strategy that a header names. */
+export const strategyOf = (
+  name: string,
+  strategies: Strategies
+): Either.Either<Strategy.Strategy, RejectedRequest> =>
+  Either.fromNullable(
+    strategies.get(name),
+    () =>
+      new RejectedRequest({
+        reason: "malformed",
+        param: "x-saga-strategy",
+        description: `There is no strategy ${quoted(name)}. There are ${Array.from(strategies.keys()).join(", ")}`
+      })
+  )
+
+/** Fails where a setting is for a strategy that there isn't. */
+export const checkStrategies = (
+  field: string,
+  given: ReadonlyArray<string>,
+  strategies: Strategies
+): Either.Either<void, InvalidArgumentError> => {
+  const known = names([], strategies)
+  const missing = given.find((name) => name.startsWith(prefix) && !known.includes(name))
+  return missing === undefined
+    ? Either.void
+    : Either.left(
+        new InvalidArgumentError({
+          subject: "Gateway",
+          field,
+          reason: `Expected a provider or one of ${known.join(", ")}, actual ${quoted(missing)}`
+        })
+      )
+}
+
+const entry = (id: string, createdAt: number) => ({
+  id,
+  object: "model",
+  created: Math.floor(createdAt / 1000),
+  owned_by: "arc-saga",
+  type: "model",
+  display_name: id,
+  created_at: DateTime.formatIso(DateTime.unsafeMake(createdAt))
+})
+
+/** A list that OpenAI's clients understand as well as Anthropic's. */
+export const list = (known: ReadonlyArray<string>, createdAt: number): unknown => ({
+  object: "list",
+  data: known.map((id) => entry(id, createdAt)),
+  first_id: known.at(0) ?? null,
+  last_id: known.at(-1) ?? null,
+  has_more: false
+})
+
+const decodePath = Option.liftThrowable(decodeURIComponent)
+
+/** One of the list, by its name as it is in a path. */
+export const describe = (
+  path: string,
+  known: ReadonlyArray<string>,
+  createdAt: number
+): Either.Either<unknown, RejectedRequest> => {
+  const id = Option.getOrElse(decodePath(path), () => path)
+  return known.includes(id) ? Either.right(entry(id, createdAt)) : Either.left(unknown(id, known))
+}

@@ -1,0 +1,74 @@
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as LogLevel from "effect/LogLevel"
+import type * as AITask from "../../AITask.js"
+import type * as Activity from "../Activity.js"
+import type * as Orchestrator from "../../routing/MultiLLMOrchestrator.js"
+import * as log from "../../internal/log.js"
+import type { Dialect, Identity, Question } from "./dialect.js"
+import * as problem from "./problem.js"
+import { RejectedRequest } from "./rejection.js"
+import type { Shutdown } from "./shutdown.js"
+
+/** What answers come from, and whom they are told of. */
+export interface Services {
+  readonly orchestrator: Orchestrator.Service
+  readonly activity: Activity.Service
+  readonly shutdown: Shutdown
+}
+
+/** A call that can be made. */
+export interface Asked {
+  readonly dialect: Dialect
+  readonly identity: Identity
+  readonly question: Question
+  readonly task: AITask.AITask
+  readonly options: Orchestrator.ServeOptions
+  readonly delivery: Activity.Begun["delivery"]
+}
+
+/** What a call fails with before anything of its answer has been delivered. */
+export type Failure = Orchestrator.OrchestratorError | Orchestrator.SoleOrchestratorError
+
+/** The headers of a streamed answer. */
+export const eventStream = {
+  "cache-control": "no-cache",
+  // A proxy that collects what it passes on would undo the streaming.
+  "x-accel-buffering": "no"
+}
+
+/** A bug, told in the log, and to the client without its inside. */
+export const defect = (cause: Cause.Cause<unknown>, id: string): Effect.Effect<RejectedRequest> =>
+  log.eventAs(
+    LogLevel.Error,
+    "gateway_defect",
+    () => ({ taskId: id, cause: Cause.pretty(cause) }),
+    new RejectedRequest({
+      reason: "defect",
+      description: `The gateway has failed with a bug. Its log tells of it, by the request ${id}`
+    })
+  )
+
+/** The error of a call, as its client wants it. */
+export const refusal = (
+  { error, idHeader }: Dialect,
+  id: string,
+  told: problem.Problem
+): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.unsafeJson(error(told, id), {
+    status: told.kind.status,
+    headers: { ...problem.headersOf(told), [idHeader]: id }
+  })
+
+/** Writes down why a call has failed, and gives what its client is told. */
+export const failed = (
+  { activity }: Services,
+  id: string,
+  failure: problem.Failure
+): Effect.Effect<problem.Problem> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const told = problem.of(failure, now)
+    return Effect.as(activity.end(id, { _tag: "Failed", code: told.code }), told)
+  })

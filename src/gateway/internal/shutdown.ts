@@ -1,0 +1,65 @@
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as LogLevel from "effect/LogLevel"
+import type * as Scope from "effect/Scope"
+import * as log from "../../internal/log.js"
+import { onClose } from "../../internal/onClose.js"
+
+/** What a stream gets to say that the gateway's patience is over. */
+const lastWordMs = 1000
+
+/** The requests under way, and how they end when the gateway does. */
+export interface Shutdown {
+  /** Whether it has begun: no new request is taken then. */
+  readonly begun: () => boolean
+  /** Counts the request of this fiber until its scope closes. */
+  readonly track: Effect.Effect<void, never, Scope.Scope>
+  /** Waits until the patience of the shutdown is over; it never is without one. */
+  readonly over: Effect.Effect<void>
+  /** Takes no more requests, and waits for those under way; the ones that are left are ended. */
+  readonly drain: Effect.Effect<void>
+}
+
+export const make = (patienceMs: number): Effect.Effect<Shutdown> =>
+  Effect.gen(function* () {
+    const requests = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+    const empty = yield* Deferred.make<void>()
+    const over = yield* Deferred.make<void>()
+    let begun = false
+
+    const emptied = Effect.suspend(() =>
+      begun && requests.size === 0 ? Deferred.succeed(empty, undefined) : Effect.void
+    )
+    // In a fiber of its own: what is timed has to be interruptible, and the one that shuts down may have been
+    // interrupted, so that it can't wait interruptibly for anything.
+    const waited = (ms: number) =>
+      Effect.timeoutOption(Deferred.await(empty), ms).pipe(
+        Effect.interruptible,
+        Effect.forkDaemon,
+        Effect.flatMap(Fiber.await)
+      )
+
+    return {
+      begun: () => begun,
+      track: Effect.withFiberRuntime((fiber) => {
+        requests.add(fiber)
+        return onClose(() =>
+          Effect.suspend(() => {
+            requests.delete(fiber)
+            return emptied
+          })
+        )
+      }),
+      over: Deferred.await(over),
+      drain: Effect.gen(function* () {
+        begun = true
+        yield* emptied
+        yield* log.event(LogLevel.Info, "gateway_draining", () => ({ requests: requests.size }))
+        yield* waited(patienceMs)
+        yield* Deferred.succeed(over, undefined)
+        yield* waited(lastWordMs)
+        yield* Fiber.interruptAll(requests)
+      })
+    }
+  })

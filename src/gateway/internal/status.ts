@@ -1,0 +1,76 @@
+import * as Arr from "effect/Array"
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
+import * as Record from "effect/Record"
+import type * as AIResult from "../../AIResult.js"
+import type * as Activity from "../Activity.js"
+import * as Usd from "../../Usd.js"
+
+const decimal = (cost: Option.Option<Usd.Usd>): string | null =>
+  Option.getOrNull(Option.map(cost, Usd.toDecimal))
+
+const iso = (ms: number): string => DateTime.formatIso(DateTime.unsafeMake(ms))
+
+const attempt = ({ cost, durationMs, error, model, outcome, provider }: AIResult.Attempt) => ({
+  provider,
+  model,
+  outcome,
+  error: Option.getOrNull(Option.map(error, ({ _tag }) => _tag)),
+  durationMs,
+  cost: decimal(cost)
+})
+
+const provider = ({ circuit, measured, model, provider, state, today }: Activity.Provider) => ({
+  provider,
+  model,
+  state,
+  circuit: Option.getOrNull(Option.map(circuit, ({ _tag }) => _tag)),
+  attempts: measured.attempts,
+  successRate: Option.getOrNull(measured.successRate),
+  firstTokenMs: Option.getOrNull(measured.firstTokenMs),
+  totalMs: Option.getOrNull(measured.totalMs),
+  today: {
+    attempts: today.attempts,
+    inputTokens: today.inputTokens,
+    outputTokens: today.outputTokens,
+    cost: Usd.toDecimal(today.cost),
+    unknown: today.unknown
+  }
+})
+
+const call = ({ attempts, durationMs, ending, ...begun }: Activity.Call) => ({
+  id: begun.id,
+  startedAt: iso(begun.startedAt),
+  model: begun.model,
+  delivery: begun.delivery,
+  key: begun.keyId ?? null,
+  user: begun.userId ?? null,
+  durationMs: durationMs ?? null,
+  state: ending?._tag.toLowerCase() ?? "running",
+  code: ending?._tag === "Failed" ? ending.code : null,
+  provider: ending?._tag === "Answered" ? ending.answer.provider : null,
+  cost: ending?._tag === "Answered" ? decimal(ending.answer.cost) : null,
+  attempts: attempts.map(attempt)
+})
+
+/** How many providers stand how: names are for those who may observe. */
+export const health = ({ providers }: Activity.Snapshot): unknown => ({
+  status: "ok",
+  providers: Record.map(
+    Arr.groupBy(providers, ({ state }) => state),
+    (all) => all.length
+  )
+})
+
+/** What goes on, as the page reads it. */
+export const of = (snapshot: Activity.Snapshot): unknown => ({
+  now: iso(snapshot.now),
+  since: iso(snapshot.since),
+  running: snapshot.running,
+  cost: Usd.toDecimal(snapshot.cost),
+  dearest: Option.getOrNull(
+    Option.map(snapshot.dearest, ({ cost, provider }) => ({ provider, cost: Usd.toDecimal(cost) }))
+  ),
+  providers: snapshot.providers.map(provider),
+  calls: snapshot.calls.map(call)
+})

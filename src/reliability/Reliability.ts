@@ -1,0 +1,56 @@
+/**
+ * All that keeps providers healthy, in one Layer: circuit breaker, rate limits, retry budget and live
+ * metrics, by their default numbers or by the caller's.
+ *
+ * @since 0.1.0
+ */
+import * as Layer from "effect/Layer"
+import * as CircuitBreaker from "./CircuitBreaker.js"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import * as LiveMetrics from "./LiveMetrics.js"
+import * as RateLimits from "./RateLimits.js"
+import * as RetryBudget from "./RetryBudget.js"
+
+/**
+ * What can be set; the defaults of each where it is absent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  readonly circuitBreaker?: CircuitBreaker.Options | undefined
+  readonly rateLimits?: RateLimits.Options | undefined
+  readonly retryBudget?: RetryBudget.Options | undefined
+  readonly liveMetrics?: LiveMetrics.Options | undefined
+}
+
+/**
+ * Guards the routers and optimizers that are built on this Layer. Hedging isn't part of it: it costs extra
+ * calls, and is added by a Layer of its own. Fails with an InvalidArgumentError when a number is out of
+ * range.
+ *
+ * @since 0.1.0
+ * @category layers
+ * @example
+ * ```ts
+ * import { Hedging, MultiLLMOrchestrator, Reliability } from "arc-saga"
+ * import { Layer } from "effect"
+ *
+ * const Guards = Layer.provideMerge(Hedging.layer({ share: 0.02 }), Reliability.layer())
+ *
+ * // What remains is the registry with the engines.
+ * export const Orchestrator = Layer.provide(MultiLLMOrchestrator.layerFor({}), Guards)
+ * ```
+ */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<
+  CircuitBreaker.CircuitBreaker | LiveMetrics.LiveMetrics | RateLimits.RateLimits | RetryBudget.RetryBudget,
+  InvalidArgumentError
+> =>
+  Layer.mergeAll(
+    CircuitBreaker.layer(options.circuitBreaker),
+    RateLimits.layer(options.rateLimits),
+    RetryBudget.layer(options.retryBudget),
+    LiveMetrics.layer(options.liveMetrics)
+  )

@@ -1,0 +1,244 @@
+/**
+ * Chooses the provider for a task by what is known of each.
+ *
+ * @since 0.1.0
+ */
+import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
+import * as AIProvider from "../AIProvider.js"
+import type * as AITask from "../AITask.js"
+import * as guards from "./internal/guards.js"
+import { given } from "../internal/options.js"
+import * as InvalidArgument from "../InvalidArgument.js"
+import * as ProviderMetrics from "../ProviderMetrics.js"
+import type { Strategy } from "./Strategy.js"
+
+/**
+ * No provider can be chosen: none is known, or all are unavailable.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NoAvailableProviderError extends Schema.TaggedError<NoAvailableProviderError>(
+  "arc-saga/NoAvailableProviderError"
+)("NoAvailableProviderError", {
+  strategy: Schema.String,
+  /** The providers that are known and can't be chosen now. */
+  unavailable: Schema.Array(AIProvider.AIProvider)
+}) {
+  override get message(): string {
+    const why =
+      this.unavailable.length === 0
+        ? "no provider is configured"
+        : `all are unavailable or have no engine (${this.unavailable.join(", ")})`
+    return `No provider can be chosen by the strategy ${this.strategy}: ${why}. Configure one or wait until one is back`
+  }
+}
+
+/**
+ * Chooses the provider for a task.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** The best available provider. */
+  readonly select: (
+    task: AITask.AITask,
+    strategy: Strategy
+  ) => Effect.Effect<AIProvider.AIProvider, NoAvailableProviderError>
+  /** All available providers, the best first. */
+  readonly rank: (
+    task: AITask.AITask,
+    strategy: Strategy
+  ) => Effect.Effect<
+    readonly [AIProvider.AIProvider, ...ReadonlyArray<AIProvider.AIProvider>],
+    NoAvailableProviderError
+  >
+  /**
+   * Changes the numbers that are given and keeps the others; a provider that isn't known yet is added
+   * behind the known ones. Decides from the next task on.
+   */
+  readonly updateMetrics: (
+    metrics: ProviderMetrics.Options
+  ) => Effect.Effect<void, InvalidArgument.InvalidArgumentError>
+  /** The providers that were said to be unavailable. */
+  readonly unavailable: Effect.Effect<ReadonlySet<AIProvider.AIProvider>>
+  /** What is known and measured, in the order in which the providers were given. */
+  readonly metrics: Effect.Effect<ReadonlyArray<ProviderMetrics.ProviderMetrics>>
+}
+
+/**
+ * Chooses the provider for a task.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class CostOptimizer extends Context.Tag("arc-saga/CostOptimizer")<CostOptimizer, Service>() {}
+
+type Known = ReadonlyMap<AIProvider.AIProvider, ProviderMetrics.ProviderMetrics>
+
+interface State {
+  readonly known: Known
+  readonly available: ReadonlyArray<ProviderMetrics.ProviderMetrics>
+  readonly unavailable: ReadonlySet<AIProvider.AIProvider>
+}
+
+const stateOf = (known: Known): State => {
+  const [unavailable, available] = Arr.partition(known.values(), (metrics) => metrics.available)
+  return { known, available, unavailable: new Set(unavailable.map(({ provider }) => provider)) }
+}
+
+/** Who can be chosen: at once, and, when nobody can, who is asked after a wait. */
+interface Candidates {
+  readonly known: Known
+  readonly ready: ReadonlyArray<ProviderMetrics.ProviderMetrics>
+  readonly later: ReadonlyArray<ProviderMetrics.ProviderMetrics>
+}
+
+type Change = Effect.Effect<void, InvalidArgument.InvalidArgumentError>
+
+const none = (strategy: Strategy, known: Known): NoAvailableProviderError =>
+  new NoAvailableProviderError({ strategy: strategy.name, unavailable: Array.from(known.keys()) })
+
+const invalid = (field: string, reason: string): InvalidArgument.InvalidArgumentError =>
+  new InvalidArgument.InvalidArgumentError({ subject: "CostOptimizer", field, reason })
+
+/** NaN compares as neither less nor greater: it must not decide an order. */
+const scoreOf = (scoring: Strategy["score"], metrics: ProviderMetrics.ProviderMetrics): number => {
+  const score = scoring(metrics)
+  return Number.isNaN(score) ? Number.POSITIVE_INFINITY : score
+}
+
+const scoringOf = (strategy: Strategy, task: AITask.AITask): Strategy["score"] =>
+  strategy.scoreFor === undefined ? strategy.score : strategy.scoreFor(task)
+
+/** The first of those with the least score. */
+const leastOf = (
+  scoring: Strategy["score"],
+  candidates: ReadonlyArray<ProviderMetrics.ProviderMetrics>
+): ProviderMetrics.ProviderMetrics | undefined => {
+  let best: ProviderMetrics.ProviderMetrics | undefined
+  let least = Number.POSITIVE_INFINITY
+  for (const metrics of candidates) {
+    const score = scoreOf(scoring, metrics)
+    if (best === undefined || score < least) {
+      best = metrics
+      least = score
+    }
+  }
+  return best
+}
+
+/** The least score first; those that tie keep their order. */
+const ranked = (
+  scoring: Strategy["score"],
+  candidates: ReadonlyArray<ProviderMetrics.ProviderMetrics>
+): ReadonlyArray<AIProvider.AIProvider> =>
+  candidates
+    .map((metrics) => ({ provider: metrics.provider, score: scoreOf(scoring, metrics) }))
+    // Compared without subtraction, so that infinities tie.
+    .toSorted((left, right) => (left.score < right.score ? -1 : left.score > right.score ? 1 : 0))
+    .map(({ provider }) => provider)
+
+/**
+ * Makes an optimizer that knows the given providers. Fails with an InvalidArgumentError when the numbers
+ * of one are out of range, or a provider is given twice.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  providers: ReadonlyArray<ProviderMetrics.Options>
+): Effect.Effect<Service, InvalidArgument.InvalidArgumentError> =>
+  Effect.gen(function* () {
+    const initial = new Map<AIProvider.AIProvider, ProviderMetrics.ProviderMetrics>()
+    for (const [index, options] of providers.entries()) {
+      const metrics = yield* Either.mapLeft(ProviderMetrics.make(options), ({ field, reason }) =>
+        invalid(`providers[${index}].${field}`, reason)
+      )
+      if (initial.has(metrics.provider)) {
+        return yield* invalid(
+          `providers[${index}].provider`,
+          `Expected each provider once, actual ${metrics.provider} twice`
+        )
+      }
+      initial.set(metrics.provider, metrics)
+    }
+    const state = yield* Ref.make(stateOf(initial))
+    const outlook = Option.getOrUndefined(yield* guards.outlookFromContext)
+
+    /** The available providers as they are now: those that can be asked at once, and the others. */
+    const candidates = (task: AITask.AITask): Effect.Effect<Candidates> =>
+      outlook === undefined
+        ? Effect.map(Ref.get(state), ({ available, known }) => ({ known, ready: available, later: [] }))
+        : Effect.flatMap(Ref.get(state), ({ available, known }) =>
+            Effect.map(Clock.currentTimeMillis, (now) => {
+              const closed = available.filter(({ provider }) => !outlook.open(provider, task.userId, now))
+              const [ready, later] = Arr.partition(closed, ({ provider }) => outlook.exhausted(provider, now))
+              const measured = (metrics: ProviderMetrics.ProviderMetrics) => outlook.measured(metrics, now)
+              return { known, ready: ready.map(measured), later: later.map(measured) }
+            })
+          )
+
+    const select: Service["select"] = (task, strategy) =>
+      Effect.flatMap(candidates(task), ({ known, later, ready }) => {
+        const best = leastOf(scoringOf(strategy, task), ready.length > 0 ? ready : later)
+        return best === undefined ? none(strategy, known) : Effect.succeed(best.provider)
+      })
+
+    const rank: Service["rank"] = (task, strategy) =>
+      Effect.flatMap(candidates(task), ({ known, later, ready }) => {
+        const scoring = scoringOf(strategy, task)
+        const [first, ...rest] = [...ranked(scoring, ready), ...ranked(scoring, later)]
+        return first === undefined ? none(strategy, known) : Effect.succeed([first, ...rest] as const)
+      })
+
+    const updateMetrics: Service["updateMetrics"] = (options) =>
+      Effect.flatten(
+        Ref.modify(state, (current): readonly [Change, State] => {
+          const { known } = current
+          const before = Array.from(known.values()).find(({ provider }) => provider === options.provider)
+          return Either.match(
+            ProviderMetrics.make({ ...before, ...given(options), provider: options.provider }),
+            {
+              onLeft: (error) => [error, current],
+              onRight: (metrics) => [Effect.void, stateOf(new Map(known).set(metrics.provider, metrics))]
+            }
+          )
+        })
+      )
+
+    const metrics = Effect.map(Ref.get(state), ({ known }) => [...known.values()])
+
+    return {
+      select,
+      rank,
+      updateMetrics,
+      unavailable: Effect.map(Ref.get(state), ({ unavailable }) => unavailable),
+      metrics:
+        outlook === undefined
+          ? metrics
+          : Effect.zipWith(metrics, Clock.currentTimeMillis, (known, now) =>
+              known.map((each) => outlook.measured(each, now))
+            )
+    }
+  })
+
+/**
+ * An optimizer that knows the given providers.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  providers: ReadonlyArray<ProviderMetrics.Options>
+): Layer.Layer<CostOptimizer, InvalidArgument.InvalidArgumentError> =>
+  Layer.effect(CostOptimizer, make(providers))

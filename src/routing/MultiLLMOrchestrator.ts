@@ -1,0 +1,363 @@
+/**
+ * Takes a task, chooses the provider that serves it best, has it answered, and reports.
+ *
+ * @since 0.1.0
+ */
+import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import type * as Stream from "effect/Stream"
+import type * as AIProvider from "../AIProvider.js"
+import type { AIResult } from "../AIResult.js"
+import type * as AITask from "../AITask.js"
+import { AnswerObserver } from "../AnswerObserver.js"
+import * as CostOptimizer from "./CostOptimizer.js"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import { tracingFromContext } from "./internal/guards.js"
+import * as ids from "../internal/ids.js"
+import * as log from "../internal/log.js"
+import * as pulls from "../internal/pulls.js"
+import * as traced from "./internal/traced.js"
+import * as ProviderMetrics from "../ProviderMetrics.js"
+import * as ProviderRouter from "./ProviderRouter.js"
+import { lacks, type ReasoningEngine } from "../ReasoningEngine.js"
+import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
+import type * as RoutingPolicy from "./RoutingPolicy.js"
+import * as Strategy from "./Strategy.js"
+import type { StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
+
+/**
+ * What a task fails with when other providers may be asked.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type OrchestratorError = ProviderRouter.RouteError | CostOptimizer.NoAvailableProviderError
+
+/**
+ * What a task fails with when only the chosen provider may be asked.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type SoleOrchestratorError = ProviderRouter.SoleRouteError | CostOptimizer.NoAvailableProviderError
+
+/**
+ * How one task is served.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServeOptions {
+  /** Whether other providers are asked when the chosen one fails; true when absent. */
+  readonly useFallback?: boolean | undefined
+  /** By what the provider of this task is chosen; the orchestrator's strategy when absent. */
+  readonly strategy?: Strategy.Strategy | undefined
+  /** Milliseconds for the call where neither the task nor the policy says, as RouteOptions have it. */
+  readonly defaultTimeoutMs?: number | undefined
+  /** Told who writes a streamed answer, as RoutingPolicy's RouteOptions say. */
+  readonly onCommit?: RoutingPolicy.RouteOptions["onCommit"] | undefined
+}
+
+type Sole = ServeOptions & { readonly useFallback: false }
+type Chained = ServeOptions & { readonly useFallback?: true | undefined }
+
+type Whole<E> = Effect.Effect<AIResult, E>
+type StreamError = OrchestratorError | SoleOrchestratorError | StreamInterruptedError
+type Streamed<E> = Stream.Stream<StreamEvent, E | StreamInterruptedError>
+
+/**
+ * Serves tasks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** The whole answer. */
+  readonly complete: {
+    (task: AITask.AITask, options: Sole): Whole<SoleOrchestratorError>
+    (task: AITask.AITask, options?: Chained): Whole<OrchestratorError>
+    (task: AITask.AITask, options?: ServeOptions): Whole<OrchestratorError | SoleOrchestratorError>
+  }
+  /** The answer as it is written, ended by `Completed`. */
+  readonly stream: {
+    (task: AITask.AITask, options: Sole): Streamed<SoleOrchestratorError>
+    (task: AITask.AITask, options?: Chained): Streamed<OrchestratorError>
+    (task: AITask.AITask, options?: ServeOptions): Streamed<OrchestratorError | SoleOrchestratorError>
+  }
+  /** One or the other, as the task's mode says. */
+  readonly execute: {
+    (task: AITask.AITask<"complete">): Whole<OrchestratorError>
+    (task: AITask.AITask<"streaming">): Streamed<OrchestratorError>
+    (task: AITask.AITask): Whole<OrchestratorError> | Streamed<OrchestratorError>
+  }
+  /** Changes the strategy from the next task on; tasks under way keep theirs. */
+  readonly updateStrategy: (strategy: Strategy.Strategy) => Effect.Effect<void>
+  /** The strategy of the next task. */
+  readonly strategy: Effect.Effect<Strategy.Strategy>
+}
+
+/**
+ * Serves tasks.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class MultiLLMOrchestrator extends Context.Tag("arc-saga/MultiLLMOrchestrator")<
+  MultiLLMOrchestrator,
+  Service
+>() {}
+
+/**
+ * What can be set.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** By what providers are chosen; `balanced` when absent. */
+  readonly strategy?: Strategy.Strategy | undefined
+}
+
+/** A task with its provider decided, and what the router has to know of the others. */
+interface Choice {
+  readonly task: AITask.AITask
+  readonly options: RoutingPolicy.RouteOptions
+  /** For the log. */
+  readonly fields: { readonly taskId: string; readonly provider: AIProvider.AIProvider }
+}
+
+const failed =
+  (choice: Choice) =>
+  (error: { readonly _tag: string }): Effect.Effect<void> =>
+    log.event(LogLevel.Warning, "orchestrator_task_failed", () => ({ ...choice.fields, error: error._tag }))
+
+const completed = (choice: Choice): Effect.Effect<void> =>
+  log.event(LogLevel.Debug, "orchestrator_task_complete", () => choice.fields)
+
+/**
+ * Makes an orchestrator over the providers that the optimizer knows and the registry has engines for.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: Options = {}
+): Effect.Effect<
+  Service,
+  never,
+  CostOptimizer.CostOptimizer | ProviderRouter.ProviderRouter | ReasoningEngineRegistry
+> =>
+  Effect.gen(function* () {
+    const optimizer = yield* CostOptimizer.CostOptimizer
+    const router = yield* ProviderRouter.ProviderRouter
+    const registry = yield* ReasoningEngineRegistry
+    const observer = Option.getOrUndefined(yield* Effect.serviceOption(AnswerObserver))
+    const tracing = yield* tracingFromContext
+    const current = yield* Ref.make(options.strategy ?? Strategy.balanced)
+
+    const answered = (task: AITask.AITask, result: AIResult): Effect.Effect<void> =>
+      observer === undefined ? Effect.void : observer.answered(task, result)
+
+    const strategyOf = (serve: ServeOptions): Effect.Effect<Strategy.Strategy> =>
+      serve.strategy === undefined ? Ref.get(current) : Effect.succeed(serve.strategy)
+
+    /** The providers that can be chosen. Who pins one asks for it even when nothing can be chosen. */
+    const orderOf = (
+      task: AITask.AITask,
+      strategy: Strategy.Strategy
+    ): Effect.Effect<ReadonlyArray<AIProvider.AIProvider>, CostOptimizer.NoAvailableProviderError> =>
+      task.pinned
+        ? Effect.orElseSucceed(optimizer.rank(task, strategy), () => [])
+        : optimizer.rank(task, strategy)
+
+    /**
+     * The pinned provider, or the best that has an engine which can carry the task: those without one are as
+     * good as unavailable. Where none can carry it, the best says what is missing.
+     */
+    const providerOf = (
+      task: AITask.AITask,
+      order: ReadonlyArray<AIProvider.AIProvider>,
+      strategy: Strategy.Strategy
+    ): Effect.Effect<AIProvider.AIProvider, CostOptimizer.NoAvailableProviderError> =>
+      task.pinned && task.provider !== undefined
+        ? Effect.succeed(task.provider)
+        : Effect.flatMap(registry.list, (engines) => {
+            let best: AIProvider.AIProvider | undefined
+            for (const provider of order) {
+              const engine = engines.find((each) => each.provider === provider)
+              if (engine === undefined) continue
+              const fits = lacks(engine, task).length === 0
+              if (fits || best === undefined) best = provider
+              if (fits) break
+            }
+            return best === undefined
+              ? new CostOptimizer.NoAvailableProviderError({ strategy: strategy.name, unavailable: order })
+              : Effect.succeed(best)
+          })
+
+    // Every task comes through here: plain flatMaps, which cost a third of a generator.
+    const choose = (
+      task: AITask.AITask,
+      serve: ServeOptions
+    ): Effect.Effect<Choice, CostOptimizer.NoAvailableProviderError> =>
+      Effect.flatMap(strategyOf(serve), (strategy) =>
+        Effect.flatMap(orderOf(task, strategy), (order) =>
+          Effect.flatMap(providerOf(task, order, strategy), (provider) =>
+            Effect.flatMap(ids.ofTask(task), (taskId) =>
+              Effect.flatMap(optimizer.unavailable, (unavailable) => {
+                const fields = { taskId, provider }
+                return log.eventAs(
+                  LogLevel.Debug,
+                  "orchestrator_provider_selected",
+                  () => ({ ...fields, strategy: strategy.name, pinned: task.pinned }),
+                  {
+                    task: { ...task, id: taskId, provider },
+                    options: {
+                      order,
+                      unavailable,
+                      useFallback: serve.useFallback ?? true,
+                      ...(serve.defaultTimeoutMs === undefined
+                        ? {}
+                        : { defaultTimeoutMs: serve.defaultTimeoutMs }),
+                      ...(serve.onCommit === undefined ? {} : { onCommit: serve.onCommit })
+                    },
+                    fields
+                  }
+                )
+              })
+            )
+          )
+        )
+      )
+
+    function complete(task: AITask.AITask, serve: Sole): Whole<SoleOrchestratorError>
+    function complete(task: AITask.AITask, serve?: Chained): Whole<OrchestratorError>
+    function complete(
+      task: AITask.AITask,
+      serve?: ServeOptions
+    ): Whole<OrchestratorError | SoleOrchestratorError>
+    function complete(
+      task: AITask.AITask,
+      serve: ServeOptions = {}
+    ): Whole<OrchestratorError | SoleOrchestratorError> {
+      return traced.complete(tracing, task, (known) =>
+        Effect.flatMap(choose(known, serve), (choice) =>
+          Effect.tapBoth(router.complete(choice.task, choice.options), {
+            onSuccess: (result) => Effect.zipRight(answered(known, result), completed(choice)),
+            onFailure: failed(choice)
+          })
+        )
+      )
+    }
+
+    function stream(task: AITask.AITask, serve: Sole): Streamed<SoleOrchestratorError>
+    function stream(task: AITask.AITask, serve?: Chained): Streamed<OrchestratorError>
+    function stream(
+      task: AITask.AITask,
+      serve?: ServeOptions
+    ): Streamed<OrchestratorError | SoleOrchestratorError>
+    function stream(
+      task: AITask.AITask,
+      serve: ServeOptions = {}
+    ): Streamed<OrchestratorError | SoleOrchestratorError> {
+      return traced.stream(tracing, task, (known) =>
+        pulls.stream<StreamEvent, StreamError>(
+          Effect.flatMap(choose(known, serve), (choice) =>
+            Effect.map(pulls.open(router.stream(choice.task, choice.options)), (events) =>
+              Effect.tapBoth(events, {
+                onFailure: Option.match({ onNone: () => completed(choice), onSome: failed(choice) }),
+                // The caller may act on the last event at once, with feedback for one.
+                onSuccess: (chunk) => {
+                  const last = Option.getOrUndefined(Chunk.last(chunk))
+                  return last?._tag === "Completed" ? answered(known, last.result) : Effect.void
+                }
+              })
+            )
+          )
+        )
+      )
+    }
+
+    function execute(task: AITask.AITask<"complete">): Whole<OrchestratorError>
+    function execute(task: AITask.AITask<"streaming">): Streamed<OrchestratorError>
+    function execute(task: AITask.AITask): Whole<OrchestratorError> | Streamed<OrchestratorError>
+    function execute(task: AITask.AITask): Whole<OrchestratorError> | Streamed<OrchestratorError> {
+      return task.mode === "streaming" ? stream(task) : complete(task)
+    }
+
+    return {
+      complete,
+      stream,
+      execute,
+      updateStrategy: (strategy) =>
+        Effect.zipRight(
+          Ref.set(current, strategy),
+          log.event(LogLevel.Info, "orchestrator_strategy_updated", () => ({ strategy: strategy.name }))
+        ),
+      strategy: Ref.get(current)
+    }
+  })
+
+/**
+ * Serves tasks over services that are there already.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<
+  MultiLLMOrchestrator,
+  never,
+  CostOptimizer.CostOptimizer | ProviderRouter.ProviderRouter | ReasoningEngineRegistry
+> => Layer.effect(MultiLLMOrchestrator, make(options))
+
+/** What is known of the providers, at the prices of their engines where no cost is given. */
+const metricsOf = (
+  engines: ReadonlyArray<ReasoningEngine>,
+  providers: ReadonlyArray<ProviderMetrics.Options>
+): ReadonlyArray<ProviderMetrics.Options> =>
+  providers.map((known) =>
+    ProviderMetrics.withPrice(
+      known,
+      Option.flatMap(
+        Option.fromNullable(engines.find(({ provider }) => provider === known.provider)),
+        ({ price }) => price
+      )
+    )
+  )
+
+/**
+ * Serves tasks over the registered engines, with an optimizer and a router of its own: everything but the
+ * engines in one Layer.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFor = (options: {
+  /**
+   * What is known of each provider, in the order that breaks ties; the registered ones when absent. What
+   * one costs, where it isn't given, is derived from the price of its engine.
+   */
+  readonly providers?: ReadonlyArray<ProviderMetrics.Options> | undefined
+  /** By what providers are chosen; `balanced` when absent. */
+  readonly strategy?: Strategy.Strategy | undefined
+  /** How tasks are routed; the default policy when absent. */
+  readonly policy?: RoutingPolicy.Options | undefined
+}): Layer.Layer<MultiLLMOrchestrator, InvalidArgumentError, ReasoningEngineRegistry> => {
+  const optimizer = Layer.effect(
+    CostOptimizer.CostOptimizer,
+    Effect.gen(function* () {
+      const engines = yield* (yield* ReasoningEngineRegistry).list
+      return yield* CostOptimizer.make(
+        metricsOf(engines, options.providers ?? engines.map(({ provider }) => ({ provider })))
+      )
+    })
+  )
+  return layer(options).pipe(Layer.provide(optimizer), Layer.provide(ProviderRouter.layer(options.policy)))
+}

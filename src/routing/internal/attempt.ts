@@ -1,0 +1,425 @@
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import * as Scope from "effect/Scope"
+import type * as AIResult from "../../AIResult.js"
+import * as AITask from "../../AITask.js"
+import type * as AttemptGuard from "../../AttemptGuard.js"
+import * as EngineError from "../../EngineError.js"
+import * as Price from "../../Price.js"
+import type * as ReasoningEngine from "../../ReasoningEngine.js"
+import * as TokenUsage from "../../TokenUsage.js"
+import * as Usd from "../../Usd.js"
+import * as timer from "../../internal/timer.js"
+import * as toolArguments from "../../internal/toolArguments.js"
+
+/** The time limits of one attempt: `Infinity` where there is none. */
+export interface Bounds {
+  /** The instant at which the call as a whole has to be done. */
+  readonly deadline: number
+  readonly firstTokenMs: number
+  readonly idleMs: number
+  readonly attemptMs: number
+  /** Whether no other engine could follow now: then only the deadline ends the attempt. */
+  readonly isLast: () => boolean
+}
+
+/** Milliseconds after which it is looked at again whether another engine could follow, at the earliest. */
+const patienceMs = 1000
+
+/** A limit of an attempt, and when it is reached. */
+interface Limit {
+  readonly at: number
+  readonly phase: EngineError.TimeoutError["phase"]
+  readonly ms: number
+}
+
+/** What a caller of a stream sees of an engine's events. */
+export type Content = ReasoningEngine.TextDelta | ReasoningEngine.ToolCallEvent
+
+const isFirstHalf = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
+
+/**
+ * One attempt at one engine: everything that is known of it while it runs. It belongs to one call and is
+ * written by one fiber at a time.
+ *
+ * The engine's effects run in a fiber of their own, so that a limit can end them without ending the
+ * caller; one watch per attempt keeps all its limits. Running out of time doesn't wait for the engine to
+ * let go, being interrupted does.
+ */
+export class Attempt {
+  readonly startedAt: number
+  text = ""
+  readonly toolCalls: Array<AITask.ToolCall> = []
+  readonly warnings: Array<string> = []
+  /** What the provider said at the end; means nothing before `finished`. */
+  finish: ReasoningEngine.Finish
+  /** Whether the provider has said that the answer is whole. */
+  finished = false
+  /** Whether some of it has reached the caller. */
+  committed = false
+  settled = false
+
+  private usage: TokenUsage.TokenUsage | undefined = undefined
+  /** What the provider says that it bills. */
+  private billed: Usd.Usd | undefined = undefined
+  /** The first half of a character whose other half hasn't come. */
+  private half = ""
+  private pending: Array<Content> = []
+  private firstContentAt: number | undefined = undefined
+  private working = false
+  /** Whether the engine was asked at all: the time may have been over before. */
+  private asked = false
+  private scope: Scope.CloseableScope | undefined = undefined
+  private pull: ReasoningEngine.Pull | undefined = undefined
+  /** That of the fiber that began the attempt: its engine keeps the context that it was asked in. */
+  private runtime: Runtime.Runtime<Scope.Scope> | undefined = undefined
+  private child: Fiber.RuntimeFiber<Exit.Exit<void, EngineError.EngineError>> | undefined = undefined
+  private stopWatching: (() => void) | undefined = undefined
+  /** Since when the engine has been asked for more; `Infinity` while nobody waits for it. */
+  private waitingSince = Number.POSITIVE_INFINITY
+  private expired: EngineError.TimeoutError | undefined = undefined
+  private onExpiry: (error: EngineError.TimeoutError) => void = () => {}
+
+  constructor(
+    readonly engine: ReasoningEngine.ReasoningEngine,
+    readonly request: ReasoningEngine.Request,
+    private readonly clock: Clock.Clock,
+    private bounds: Bounds,
+    /** What the guards gave that let it in; absent where there are none. */
+    readonly permit: AttemptGuard.Permit | undefined
+  ) {
+    this.startedAt = clock.unsafeCurrentTimeMillis()
+    this.finish = { _tag: "Finish", reason: "other", model: engine.model }
+  }
+
+  /** Asks the engine on until there is enough, or all of it. */
+  advance(enough: (attempt: Attempt) => boolean): Effect.Effect<void, EngineError.EngineError> {
+    const more = (pull: ReasoningEngine.Pull): ReturnType<Attempt["advance"]> =>
+      Effect.flatMap(pull, (events) => {
+        this.absorb(events)
+        return this.finished || enough(this) ? Effect.void : more(pull)
+      })
+    const opened = Effect.suspend(() => {
+      if (this.pull !== undefined) return more(this.pull)
+      this.asked = true
+      return Effect.flatMap(this.engine.attempt(this.request), (pull) => {
+        this.pull = pull
+        return more(pull)
+      })
+    })
+    return this.guard(
+      Effect.onExit(opened, (exit) =>
+        Exit.isFailure(exit) || this.finished ? this.close(exit) : Effect.void
+      )
+    )
+  }
+
+  /** The content that came since it was last taken. */
+  take(): ReadonlyArray<Content> {
+    const taken = this.pending
+    this.pending = []
+    return taken
+  }
+
+  get hasContent(): boolean {
+    return this.pending.length > 0
+  }
+
+  /** Drops what repeats the given text; what comes after it stays to be taken. */
+  skip(characters: number): void {
+    let left = characters
+    this.pending = this.pending.flatMap((content): ReadonlyArray<Content> => {
+      if (content._tag !== "TextDelta" || left === 0) return [content]
+      const rest = content.text.slice(left)
+      left = Math.max(0, left - content.text.length)
+      return rest === "" ? [] : [{ _tag: "TextDelta", text: rest }]
+    })
+  }
+
+  /** From here on the attempt's content is the caller's: other limits hold. */
+  commit(bounds: Bounds): void {
+    this.committed = true
+    this.bounds = bounds
+    this.unwatch()
+  }
+
+  /** Ends what the engine is doing, and waits until it has ended: for a caller that was interrupted. */
+  get abandoned(): Effect.Effect<void> {
+    return this.child === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(this.child))
+  }
+
+  /** Ends the attempt at the provider. */
+  close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return this.scope === undefined ? Effect.void : Scope.close(this.scope, exit)
+  }
+
+  /** Closes the books. */
+  record(outcome: AIResult.Outcome, error: EngineError.EngineError | undefined): AIResult.Attempt {
+    this.settled = true
+    this.unwatch()
+    const usage = this.usageOf(outcome, error)
+    return {
+      provider: this.engine.provider,
+      model: this.finish.model,
+      outcome,
+      error: Option.fromNullable(error),
+      usage,
+      ...this.costOf(usage, outcome),
+      startedAt: this.startedAt,
+      durationMs: this.clock.unsafeCurrentTimeMillis() - this.startedAt,
+      firstTokenMs:
+        this.firstContentAt === undefined ? Option.none() : Option.some(this.firstContentAt - this.startedAt)
+    }
+  }
+
+  /** The provider's bill where it says one that can be believed, or what the usage costs by the price. */
+  private costOf(
+    usage: TokenUsage.TokenUsage,
+    outcome: AIResult.Outcome
+  ): Pick<AIResult.Attempt, "cost" | "costSource"> {
+    const unused = !usage.estimated && usage.inputTokens === 0 && usage.outputTokens === 0
+    const byPrice = unused
+      ? Option.some(Usd.zero)
+      : Option.map(this.engine.price, (price) => Price.cost(price, usage))
+    // One from before the end lacks what was written since, as its usage does.
+    const isWhole = outcome === "succeeded" || usage === this.usage
+    if (this.billed === undefined || !isWhole) return { cost: byPrice }
+    // Nothing isn't believed where the price says otherwise.
+    const isFree = this.billed.pico === 0n && Option.exists(byPrice, ({ pico }) => pico > 0n)
+    return isFree ? { cost: byPrice } : { cost: Option.some(this.billed), costSource: "provider" }
+  }
+
+  /**
+   * The provider's count. Where it gave none and may still charge, where it counts nothing beside what was written
+   * or read, and where it counted before the end: an estimate that says it is one.
+   */
+  private usageOf(
+    outcome: AIResult.Outcome,
+    error: EngineError.EngineError | undefined
+  ): TokenUsage.TokenUsage {
+    if (!this.asked) return TokenUsage.none
+    const counted = this.usage
+    const written = this.toolCalls.reduce((sum, call) => sum + call.arguments.length, this.text.length)
+    if (counted === undefined && error !== undefined && error._tag !== "TimeoutError" && written === 0) {
+      return TokenUsage.none
+    }
+    const least = TokenUsage.estimateTokens(written)
+    const read = (): number =>
+      TokenUsage.estimateTokens(
+        AITask.inputCharacters(this.request.task) + (this.request.prefill?.length ?? 0)
+      )
+    if (counted === undefined) {
+      return TokenUsage.make({ inputTokens: read(), outputTokens: least, estimated: true })
+    }
+    const isWhole = outcome === "succeeded" && !counted.estimated && counted.outputTokens > 0
+    const outputTokens = isWhole ? counted.outputTokens : Math.max(counted.outputTokens, least)
+    const inputTokens = counted.inputTokens === 0 && outputTokens > 0 ? read() : counted.inputTokens
+    return inputTokens === counted.inputTokens && outputTokens === counted.outputTokens
+      ? counted
+      : { ...counted, inputTokens, outputTokens, estimated: true }
+  }
+
+  private absorb(events: ReadonlyArray<ReasoningEngine.EngineEvent>): void {
+    this.waitingSince = this.clock.unsafeCurrentTimeMillis()
+    if (events.length === 0) this.works()
+    for (const event of events) {
+      switch (event._tag) {
+        case "TextDelta":
+          this.write(this.half + event.text)
+          break
+        case "ToolCall":
+          this.writeHalf()
+          this.call(event)
+          break
+        case "Usage":
+          this.usage = event.usage
+          this.billed = event.cost ?? this.billed
+          break
+        case "RateLimits":
+          this.permit?.told?.(event)
+          break
+        case "Warning":
+          this.warnings.push(event.message)
+          break
+        case "Finish":
+          this.writeHalf()
+          this.finish = event
+          this.finished = true
+          this.permit?.finished?.(event)
+          break
+      }
+      if (this.finished) break
+    }
+    if (this.firstContentAt === undefined && this.pending.length > 0) {
+      this.firstContentAt = this.waitingSince
+      this.works()
+    }
+  }
+
+  /** Takes a call, whose arguments are JSON though the model gave none. */
+  private call(event: ReasoningEngine.ToolCallEvent): void {
+    const args = toolArguments.text(event.call.arguments)
+    const call = args === event.call.arguments ? event.call : { ...event.call, arguments: args }
+    this.toolCalls.push(call)
+    this.pending.push(call === event.call ? event : { ...event, call })
+  }
+
+  /** A character may come in two halves. What is delivered can be encoded by itself: the first half waits. */
+  private write(text: string): void {
+    const end = isFirstHalf(text.charCodeAt(text.length - 1)) ? text.length - 1 : text.length
+    this.half = text.slice(end)
+    this.append(text.slice(0, end))
+  }
+
+  /** No other half follows. */
+  private writeHalf(): void {
+    this.append(this.half)
+    this.half = ""
+  }
+
+  private append(text: string): void {
+    if (text === "") return
+    this.text += text
+    this.pending.push({ _tag: "TextDelta", text })
+  }
+
+  /** The provider has shown that it is at work, if only by thinking. */
+  private works(): void {
+    if (this.working) return
+    this.working = true
+    this.permit?.began?.()
+  }
+
+  /** Runs the engine's effect in a fiber of its own, within the limits. */
+  private guard(
+    effect: Effect.Effect<void, EngineError.EngineError, Scope.Scope>
+  ): ReturnType<Attempt["advance"]> {
+    const runtime = this.runtime
+    if (runtime !== undefined) return Effect.suspend(() => this.guardIn(runtime, effect))
+    return Effect.flatMap(Scope.make(), (scope) => {
+      this.scope = scope
+      return Effect.flatMap(Effect.runtime(), (current) =>
+        this.guardIn((this.runtime = Runtime.provideService(current, Scope.Scope, scope)), effect)
+      )
+    })
+  }
+
+  private guardIn(
+    runtime: Runtime.Runtime<Scope.Scope>,
+    effect: Effect.Effect<void, EngineError.EngineError, Scope.Scope>
+  ): ReturnType<Attempt["advance"]> {
+    this.waitingSince = this.clock.unsafeCurrentTimeMillis()
+    this.expire()
+    if (this.expired !== undefined) {
+      Runtime.runFork(runtime, this.close(Exit.fail(this.expired)))
+      return this.expired
+    }
+    // Its failure is this call's, not that of a fiber that nobody looks after.
+    const child = Runtime.runFork(runtime, Effect.exit(Effect.interruptible(effect)))
+    const done = child.unsafePoll()
+    if (done !== null) return this.ended(done)
+    this.child = child
+    return Effect.async<void, EngineError.EngineError>((resume) => {
+      child.addObserver((exit) => resume(this.ended(exit)))
+      this.onExpiry = (error) => {
+        child.unsafeInterruptAsFork(FiberId.none)
+        // What is whole stays whole, however long the engine takes to let go.
+        resume(this.finished ? Effect.void : error)
+      }
+      if (this.stopWatching === undefined) this.watch(runtime)
+    })
+  }
+
+  /** Nobody waits any more. An engine that interrupts itself has failed: its caller wasn't interrupted. */
+  private ended(
+    of: Exit.Exit<Exit.Exit<void, EngineError.EngineError>>
+  ): Exit.Exit<void, EngineError.EngineError> {
+    this.waitingSince = Number.POSITIVE_INFINITY
+    const exit = Exit.flatten(of)
+    return Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
+      ? Exit.fail(
+          new EngineError.TransientError({
+            provider: this.engine.provider,
+            reason: "server",
+            description: "the engine interrupted its own attempt"
+          })
+        )
+      : exit
+  }
+
+  private unwatch(): void {
+    this.stopWatching?.()
+    this.stopWatching = undefined
+  }
+
+  private watch(runtime: Runtime.Runtime<never>): void {
+    const now = this.clock.unsafeCurrentTimeMillis()
+    const { deadline, firstTokenMs, idleMs } = this.bounds
+    const { at } = this.limit()
+    // Limits move while the watch sleeps, never by less than the shortest of them.
+    const shortest = Math.min(idleMs, firstTokenMs)
+    // One that was reached and didn't hold, because no other engine could follow, is looked at again.
+    const again = at > now ? Math.min(at - now, shortest) : Math.max(shortest, patienceMs)
+    const wait = Math.min(deadline - now, again)
+    if (!Number.isFinite(wait)) return
+    this.stopWatching = timer.after(this.clock, runtime, wait, () => {
+      if (this.due() === undefined) return this.watch(runtime)
+      // On a busy machine timers are looked at before the sockets that were waiting, too: after a turn of the
+      // event loop what has come in time is taken.
+      this.stopWatching = timer.after(this.clock, runtime, 0, () => this.expireOrGoOn(runtime))
+    })
+  }
+
+  private expireOrGoOn(runtime: Runtime.Runtime<never>): void {
+    this.expire()
+    if (this.expired === undefined) this.watch(runtime)
+    else this.onExpiry(this.expired)
+  }
+
+  /** The next of the attempt's own limits. */
+  private limit(): Limit {
+    const { attemptMs, firstTokenMs, idleMs } = this.bounds
+    const next: Limit =
+      this.firstContentAt === undefined && !this.working
+        ? { at: this.startedAt + firstTokenMs, phase: "first-token", ms: firstTokenMs }
+        : { at: this.waitingSince + idleMs, phase: "idle", ms: idleMs }
+    const end = this.startedAt + attemptMs
+    return end <= next.at ? { at: end, phase: "total", ms: attemptMs } : next
+  }
+
+  /** The limit that is reached. */
+  private due(): Limit | undefined {
+    const now = this.clock.unsafeCurrentTimeMillis()
+    // What is left of times that aren't whole may be too little to sleep.
+    const isReached = (at: number): boolean => at - now < 0.001
+    const { deadline, isLast } = this.bounds
+    const limit = this.limit()
+    if (limit.at < deadline && isReached(limit.at) && !isLast()) return limit
+    return isReached(deadline) ? { at: deadline, phase: "total", ms: deadline - this.startedAt } : undefined
+  }
+
+  private expire(): void {
+    const due = this.due()
+    if (due === undefined) return
+    const { ms, phase } = due
+    this.expired ??= new EngineError.TimeoutError(
+      {
+        provider: this.engine.provider,
+        phase,
+        description:
+          phase === "first-token"
+            ? `no content within ${ms} ms`
+            : phase === "idle"
+              ? `no further content within ${ms} ms`
+              : `not done ${ms} ms after the attempt began, which is all that it may take`
+      },
+      EngineError.unchecked
+    )
+  }
+}

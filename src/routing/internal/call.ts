@@ -1,0 +1,248 @@
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type * as AIResult from "../../AIResult.js"
+import type * as AITask from "../../AITask.js"
+import type * as AttemptGuard from "../../AttemptGuard.js"
+import type { Refusal } from "../../AttemptGuard.js"
+import type { EngineError } from "../../EngineError.js"
+import type { ReasoningEngine } from "../../ReasoningEngine.js"
+import * as RoutingPolicy from "../RoutingPolicy.js"
+import * as TokenUsage from "../../TokenUsage.js"
+import { Attempt, type Bounds } from "./attempt.js"
+import * as costs from "../../spend/costs.js"
+import { ended, type Guards } from "./guards.js"
+import * as ids from "../../internal/ids.js"
+import { thinks } from "./thinks.js"
+
+/** What of a policy bounds the time of its calls. */
+export type Limited = Pick<RoutingPolicy.RoutingPolicy, "limits" | "providerLimits">
+
+/** The state of one call. No other call sees it. */
+export interface Call {
+  /** The task; it has an id. */
+  readonly task: AITask.AITask
+  readonly taskId: string
+  readonly clock: Clock.Clock
+  readonly startedAt: number
+  /** The instant at which a complete call has to be done, or a stream has to have its first content. */
+  readonly deadline: number
+  readonly policy: Limited
+  readonly guards: Guards
+  /** Who may be asked, in order: those behind the one that answers may go on where it is cut. */
+  engines: ReadonlyArray<ReasoningEngine>
+  /** Every attempt that has ended, in the order in which they began. */
+  readonly attempts: Array<AIResult.Attempt>
+  /** Why attempts weren't made, in the order in which they were to be. */
+  readonly refusals: Array<Refusal>
+  /** What the attempts that the answer came from had to say. */
+  readonly warnings: Array<string>
+  /** The attempts that haven't ended: whoever abandons the call closes them. */
+  readonly underWay: Set<Attempt>
+  /** While two attempts race: the one that had content first. */
+  winner: Attempt | undefined
+  /** The fallback that was asked early and failed: it isn't asked again. */
+  spent: ReasoningEngine | undefined
+}
+
+export const begin = (
+  task: AITask.AITask,
+  policy: Limited,
+  guards: Guards,
+  timeoutMs = policy.limits.timeoutMs
+): Effect.Effect<Call> =>
+  Effect.flatMap(ids.ofTask(task), (taskId) =>
+    Effect.clockWith((clock) => {
+      const startedAt = clock.unsafeCurrentTimeMillis()
+      const deadline = startedAt + (task.timeoutMs ?? timeoutMs)
+      return Effect.succeed({
+        task: task.id === undefined ? { ...task, id: taskId } : task,
+        taskId,
+        clock,
+        startedAt,
+        deadline,
+        policy,
+        guards,
+        engines: [],
+        attempts: [],
+        refusals: [],
+        warnings: [],
+        underWay: new Set(),
+        winner: undefined,
+        spent: undefined
+      })
+    })
+  )
+
+/** Whether the answer has text of this attempt. */
+const used = ({ outcome }: AIResult.Attempt): boolean => outcome === "succeeded" || outcome === "cut"
+
+/** Whether the call's time is up. */
+export const isOver = (call: Call): boolean => call.clock.unsafeCurrentTimeMillis() >= call.deadline
+
+/** Writes an ended attempt into the books, once. */
+export const settle = (
+  call: Call,
+  attempt: Attempt,
+  outcome: AIResult.Outcome,
+  error?: EngineError
+): Effect.Effect<void> => {
+  if (attempt.settled) return Effect.void
+  call.underWay.delete(attempt)
+  const record = attempt.record(outcome, error)
+  // Of two at once the one that ends first may have begun last.
+  const before = call.attempts.findLastIndex(({ startedAt }) => startedAt <= record.startedAt)
+  call.attempts.splice(before + 1, 0, record)
+  if (used(record)) call.warnings.push(...attempt.warnings)
+  return ended(call.guards, attempt.permit, record, call.task)
+}
+
+/** The limits of attempts at an engine. */
+export const limitsOf = (
+  { policy }: Call,
+  { capabilities, model, provider }: ReasoningEngine
+): RoutingPolicy.AttemptLimits =>
+  RoutingPolicy.limitsOf(policy, { provider, reasoning: capabilities.reasoning ?? thinks(model) })
+
+/**
+ * The limits of one attempt. Nothing but the deadline bounds it while no other engine could follow: which
+ * is known when a limit is reached, and not when the attempt begins.
+ */
+export const boundsOf = (
+  call: Call,
+  engine: ReasoningEngine,
+  isLast: () => boolean,
+  deadline = call.deadline
+): Bounds => ({ deadline, ...limitsOf(call, engine), isLast })
+
+/** Whether none of the engines that could follow would be asked now. */
+export const nobodyLeft = (call: Call, engines: ReadonlyArray<ReasoningEngine>): boolean =>
+  engines.every(
+    (engine) =>
+      engine === call.spent ||
+      call.guards.refuses(engine.provider, call.task, call.clock.unsafeCurrentTimeMillis())
+  )
+
+/** What is wanted of an attempt. */
+export interface Goal {
+  /** Whether there is enough of it; if never, it is asked until it has finished. */
+  readonly reached: (attempt: Attempt) => boolean
+  /** Whether an attempt that has finished gives an answer that is taken. */
+  readonly accepts: (attempt: Attempt) => boolean
+}
+
+export const whole: Goal = { reached: () => false, accepts: () => true }
+
+export const firstContent: Goal = { reached: (attempt) => attempt.hasContent, accepts: () => true }
+
+type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+const asIs: Restore = (effect) => effect
+
+/** Asks on, and keeps the books whatever happens. */
+export const advance = (
+  call: Call,
+  attempt: Attempt,
+  goal: Goal,
+  restore: Restore = asIs
+): Effect.Effect<void, EngineError> =>
+  Effect.onExit(restore(attempt.advance(goal.reached)), (exit) => {
+    if (Exit.isSuccess(exit)) {
+      return attempt.finished
+        ? settle(call, attempt, goal.accepts(attempt) ? "succeeded" : "discarded")
+        : Effect.void
+    }
+    if (Cause.isInterrupted(exit.cause)) {
+      // The engine may have been done with this chunk, and so not have been interrupted itself.
+      const closed = Effect.zipRight(attempt.abandoned, attempt.close(exit))
+      const needed = call.winner === undefined || call.winner === attempt
+      return Effect.zipRight(closed, settle(call, attempt, needed ? "interrupted" : "discarded"))
+    }
+    return settle(
+      call,
+      attempt,
+      attempt.committed ? "cut" : "failed",
+      Option.getOrUndefined(Cause.failureOption(exit.cause))
+    )
+  })
+
+/** What is wanted of an engine. */
+export interface Wanted {
+  readonly mode: AITask.Mode
+  readonly bounds: Bounds
+  readonly goal: Goal
+  /** The part of the answer that it has to go on from. */
+  readonly prefill?: string | undefined
+}
+
+/** Makes one attempt, whoever stands around it. */
+export const attempt = (
+  call: Call,
+  engine: ReasoningEngine,
+  { bounds, goal, mode, prefill }: Wanted,
+  permit?: AttemptGuard.Permit,
+  restore?: Restore
+): Effect.Effect<Attempt, EngineError> =>
+  Effect.suspend(() => {
+    const request = {
+      task: bounded(call.task, permit),
+      mode,
+      ...(prefill === undefined ? {} : { prefill })
+    }
+    const made = new Attempt(engine, request, call.clock, bounds, permit)
+    call.underWay.add(made)
+    const asked = Effect.as(advance(call, made, goal, restore), made)
+    return permit?.around?.(asked) ?? asked
+  })
+
+/** Makes one attempt if the guards let it in. */
+export const ask = (call: Call, engine: ReasoningEngine, wanted: Wanted): Effect.Effect<Attempt, Refusal> => {
+  const { guard } = call.guards
+  if (guard === undefined) return attempt(call, engine, wanted)
+  const asked = { engine, task: call.task, prefill: wanted.prefill, deadline: wanted.bounds.deadline }
+  // Whoever was let in is settled: nothing may come between the two.
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.matchEffect(guard.admit(asked), {
+      onFailure: (refusal) => {
+        call.refusals.push(refusal)
+        return Effect.fail(refusal)
+      },
+      onSuccess: (permit) => attempt(call, engine, wanted, permit, restore)
+    })
+  )
+}
+
+/** The task with as many tokens to write as the guards allow at most. */
+const bounded = (task: AITask.AITask, permit: AttemptGuard.Permit | undefined): AITask.AITask =>
+  permit?.maxTokens === undefined || (task.maxTokens !== undefined && task.maxTokens <= permit.maxTokens)
+    ? task
+    : { ...task, maxTokens: permit.maxTokens }
+
+/** The result of a call whose given attempt has finished. */
+export const resultOf = (call: Call, attempt: Attempt, text: string): AIResult.AIResult => {
+  const answering = call.attempts.filter(used)
+  const { model, rawReason, reason, stopSequence } = attempt.finish
+  return {
+    taskId: call.taskId,
+    text,
+    toolCalls: attempt.toolCalls,
+    finishReason: reason,
+    ...(rawReason === undefined ? {} : { rawFinishReason: rawReason }),
+    ...(stopSequence === undefined ? {} : { stopSequence }),
+    provider: attempt.engine.provider,
+    model,
+    usage: answering.map(({ usage }) => usage).reduce(TokenUsage.add),
+    ...costs.sum(call.attempts),
+    durationMs: call.clock.unsafeCurrentTimeMillis() - call.startedAt,
+    firstTokenMs: Option.firstSomeOf(
+      answering.map(({ firstTokenMs, startedAt }) =>
+        Option.map(firstTokenMs, (ms) => startedAt + ms - call.startedAt)
+      )
+    ),
+    streamAvailable: attempt.engine.capabilities.streaming,
+    attempts: call.attempts,
+    warnings: call.warnings
+  }
+}

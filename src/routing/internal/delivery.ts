@@ -1,0 +1,111 @@
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
+import type * as AIResult from "../../AIResult.js"
+import type * as AITask from "../../AITask.js"
+import type { EngineError } from "../../EngineError.js"
+import type { Commit, RouteOptions } from "../RoutingPolicy.js"
+import { type StreamEvent, StreamInterruptedError } from "../../StreamEvent.js"
+import type { Attempt } from "./attempt.js"
+import { advance, type Call, firstContent, type Goal, limitsOf, resultOf, settle, whole } from "./call.js"
+import * as pulls from "../../internal/pulls.js"
+import { trusted } from "../../internal/validation.js"
+
+/** Finds who answers: an attempt that has enough. */
+export type Route<E> = (call: Call, mode: AITask.Mode, goal: Goal) => Effect.Effect<Attempt, E>
+
+/** After a cut: an attempt whose content goes on behind what was delivered, if there can be one. */
+export type Resume = (call: Call, cut: Attempt, delivered: string) => Effect.Effect<Option.Option<Attempt>>
+
+/** An attempt that has ended is among the call's already. */
+const commitOf = (call: Call, { engine, settled }: Attempt): Commit => ({
+  provider: engine.provider,
+  model: engine.model,
+  attempts: call.attempts.length + (settled ? 0 : 1)
+})
+
+/** Collects the answer. */
+export const complete = <E>(
+  start: Effect.Effect<Call>,
+  route: Route<E>
+): Effect.Effect<AIResult.AIResult, E> =>
+  Effect.flatMap(start, (call) =>
+    Effect.map(route(call, "complete", whole), (attempt) => resultOf(call, attempt, attempt.text))
+  )
+
+/**
+ * Streams the answer. The stream commits to an attempt when its first content is delivered; until then
+ * the route may change its mind, from then on only a verified continuation may follow.
+ */
+export const stream = <E>(
+  start: Effect.Effect<Call>,
+  route: Route<E>,
+  resume: Resume,
+  onCommit?: RouteOptions["onCommit"]
+): Stream.Stream<StreamEvent, E | StreamInterruptedError> =>
+  pulls.stream(
+    Effect.gen(function* () {
+      const call = yield* start
+      let live: Attempt | undefined
+      let delivered = ""
+      let done = false
+
+      const deliver = (attempt: Attempt): Chunk.Chunk<StreamEvent> => {
+        const events: Array<StreamEvent> = [...attempt.take()]
+        for (const event of events) if (event._tag === "TextDelta") delivered += event.text
+        if (live !== attempt) onCommit?.(commitOf(call, attempt))
+        if (attempt.finished) {
+          done = true
+          events.push({ _tag: "Completed", result: resultOf(call, attempt, delivered) })
+        } else if (live !== attempt) {
+          live = attempt
+          attempt.commit({
+            deadline: call.startedAt + call.policy.limits.streamMs,
+            firstTokenMs: Number.POSITIVE_INFINITY,
+            idleMs: limitsOf(call, attempt.engine).idleMs,
+            attemptMs: Number.POSITIVE_INFINITY,
+            isLast: () => false
+          })
+        }
+        return Chunk.unsafeFromArray(events)
+      }
+
+      const goOn = (cut: Attempt, cause: EngineError): Effect.Effect<Attempt, StreamInterruptedError> =>
+        Effect.flatMap(
+          resume(call, cut, delivered),
+          Option.match({
+            onNone: () =>
+              new StreamInterruptedError(
+                { provider: cut.engine.provider, partialText: delivered, cause, attempts: call.attempts },
+                trusted
+              ),
+            onSome: Effect.succeed
+          })
+        )
+
+      const next = (): Effect.Effect<Attempt, E | StreamInterruptedError> => {
+        const attempt = live
+        return attempt === undefined
+          ? route(call, "streaming", firstContent)
+          : Effect.catchAll(Effect.as(advance(call, attempt, firstContent), attempt), (error) =>
+              goOn(attempt, error)
+            )
+      }
+
+      // Whoever stops listening ends the attempt, at the provider too.
+      yield* Effect.addFinalizer((exit) =>
+        Effect.forEach(
+          Array.from(call.underWay),
+          (attempt) => Effect.zipRight(settle(call, attempt, "interrupted"), attempt.close(exit)),
+          { discard: true }
+        )
+      )
+
+      return Effect.suspend(() =>
+        done
+          ? Effect.fail(Option.none())
+          : Effect.mapBoth(next(), { onFailure: Option.some, onSuccess: deliver })
+      )
+    })
+  )

@@ -1,0 +1,359 @@
+/**
+ * Asks cheap providers first and takes an answer of theirs when there is evidence that it is good; if there
+ * is none, the last provider answers.
+ *
+ * A cascade stands above the router: each provider is asked by a call of its own, with what is left of the
+ * one deadline, and what an error does stays with the routing policy. All attempts are in the result, and
+ * rejected answers are paid like any other. Nothing of a stream is delivered before its answer is accepted.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Acceptance from "./Acceptance.js"
+import * as AIProvider from "../AIProvider.js"
+import type { AIResult } from "../AIResult.js"
+import type * as AITask from "../AITask.js"
+import { AnswerObserver } from "../AnswerObserver.js"
+import * as CostOptimizer from "../routing/CostOptimizer.js"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import * as books from "./internal/cascadeBooks.js"
+import * as ids from "../internal/ids.js"
+import * as log from "../internal/log.js"
+import { given } from "../internal/options.js"
+import * as validation from "../internal/validation.js"
+import * as ProviderRouter from "../routing/ProviderRouter.js"
+import * as ReasoningEngine from "../ReasoningEngine.js"
+import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
+import * as RoutingPolicy from "../routing/RoutingPolicy.js"
+import * as Strategy from "../routing/Strategy.js"
+import type { StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
+
+const Step = Schema.Union(AIProvider.AIProvider, Schema.NonEmptyArray(AIProvider.AIProvider)).annotations({
+  description: "a provider, or several that are asked at once"
+})
+
+const Plan = Schema.Struct({
+  asks: Schema.NonEmptyArray(Step),
+  last: AIProvider.AIProvider,
+  timeoutMs: Schema.Number.pipe(
+    Schema.filter((n) => n > 0 && n <= 2_147_483_647, {
+      description: "milliseconds above 0 (at most 2147483647)"
+    })
+  )
+}).pipe(
+  Schema.filter(({ asks, last }) => {
+    const all = [...asks.flat(), last]
+    const twice = all.find((provider, index) => all.indexOf(provider) !== index)
+    return twice === undefined
+      ? undefined
+      : { path: ["asks"], message: `Expected each provider once, actual ${twice} twice` }
+  })
+)
+
+/**
+ * Whom a cascade asks, and what it accepts.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** Whose answers have to be accepted, cheap ones first; several in one step are asked at once. */
+  readonly asks: readonly [
+    string | readonly [string, ...ReadonlyArray<string>],
+    ...ReadonlyArray<string | readonly [string, ...ReadonlyArray<string>]>
+  ]
+  /** Who answers when no answer was accepted, with all fallbacks of the routing policy. */
+  readonly last: string
+  readonly accept: Acceptance.Acceptance
+  /** Milliseconds for the whole of a task that says nothing, as in the routing policy; 30,000 when absent. */
+  readonly timeoutMs?: number | undefined
+}
+
+/**
+ * What a task fails with: what the router fails with, or that nobody is available.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type CascadeError = ProviderRouter.RouteError | CostOptimizer.NoAvailableProviderError
+
+type Whole = Effect.Effect<AIResult, CascadeError>
+type Streamed = Stream.Stream<StreamEvent, CascadeError | StreamInterruptedError>
+
+/**
+ * Serves tasks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** The whole answer. */
+  readonly complete: (task: AITask.AITask) => Whole
+  /** An accepted answer in one piece, or that of the last provider as it is written; ended by `Completed`. */
+  readonly stream: (task: AITask.AITask) => Streamed
+  /** One or the other, as the task's mode says. */
+  readonly execute: {
+    (task: AITask.AITask<"complete">): Whole
+    (task: AITask.AITask<"streaming">): Streamed
+    (task: AITask.AITask): Whole | Streamed
+  }
+}
+
+/**
+ * Serves tasks.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Cascade extends Context.Tag("arc-saga/Cascade")<Cascade, Service>() {}
+
+const decode = validation.decoder("Cascade", Plan)
+
+type Step = ReadonlyArray<AIProvider.AIProvider>
+
+/** Whom the router may fall over to. */
+type Others = Pick<RoutingPolicy.RouteOptions, "order" | "unavailable">
+
+/** Whom to ask for one task, as far as they are there. */
+interface Route {
+  readonly steps: ReadonlyArray<Step>
+  readonly last: AIProvider.AIProvider
+  readonly options: Others
+}
+
+/** What the cheap providers came to: an accepted answer, or what the last one is asked. */
+interface Rehearsal {
+  readonly so: books.SoFar
+  readonly accepted: Option.Option<AIResult>
+  readonly task: AITask.AITask
+  readonly options: Others
+}
+
+/** A step or a check may take so much of the time that is left: whoever comes after it needs some, too. */
+const shareOfTime = 0.5
+
+/**
+ * Makes a cascade over the available providers. Fails with an InvalidArgumentError when a provider is named
+ * twice or a limit isn't above 0.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: Options
+): Effect.Effect<
+  Service,
+  InvalidArgumentError,
+  CostOptimizer.CostOptimizer | ProviderRouter.ProviderRouter | ReasoningEngineRegistry
+> =>
+  Effect.gen(function* () {
+    const { accept: acceptance, ...own } = options
+    const plan = yield* decode({ timeoutMs: RoutingPolicy.defaultLimits.timeoutMs, ...given(own) })
+    const optimizer = yield* CostOptimizer.CostOptimizer
+    const router = yield* ProviderRouter.ProviderRouter
+    const registry = yield* ReasoningEngineRegistry
+    const observer = yield* Effect.serviceOption(AnswerObserver)
+
+    const routeOf = (task: AITask.AITask): Effect.Effect<Route, CostOptimizer.NoAvailableProviderError> =>
+      Effect.gen(function* () {
+        const order = yield* optimizer.rank(task, Strategy.quality)
+        const unavailable = yield* optimizer.unavailable
+        const engines = yield* registry.list
+        const able = engines
+          .filter((engine) => ReasoningEngine.lacks(engine, task).length === 0)
+          .map(({ provider }) => provider)
+        const there = (provider: AIProvider.AIProvider): boolean =>
+          order.includes(provider) && able.includes(provider)
+        const pinned = task.pinned ? task.provider : undefined
+        return {
+          // Who pins a provider wants its answer and no other.
+          steps:
+            pinned === undefined && Acceptance.applies(acceptance, task)
+              ? plan.asks.map((step) => [step].flat().filter(there)).filter((step) => step.length > 0)
+              : [],
+          last: pinned ?? (there(plan.last) ? plan.last : (order.find(there) ?? plan.last)),
+          options: { order, unavailable }
+        }
+      })
+
+    /** Asks one provider alone: whatever the policy would fail over from, the cascade goes on from. */
+    const askOne = (
+      so: books.SoFar,
+      task: AITask.AITask,
+      provider: AIProvider.AIProvider
+    ): Effect.Effect<books.Asked, ProviderRouter.RouteError> =>
+      Effect.gen(function* () {
+        const engines = yield* registry.list
+        const now = yield* Clock.currentTimeMillis
+        const others = new Set(engines.map((engine) => engine.provider).filter((other) => other !== provider))
+        const timeoutMs = Math.max(1, shareOfTime * (so.deadline - now))
+        return yield* router
+          .complete({ ...task, mode: "complete", provider, timeoutMs }, { order: [], unavailable: others })
+          .pipe(
+            Effect.map((result) => books.answered(provider, result, now)),
+            Effect.catchTags({
+              AllProvidersFailedError: ({ attempts }) =>
+                Effect.succeed(books.failed(provider, attempts, now)),
+              EngineNotRegisteredError: () => Effect.succeed(books.failed(provider, [], now)),
+              // A longer window may be next. The provider has refused to begin: nothing was used.
+              ContextLengthError: (error) =>
+                Effect.map(Clock.currentTimeMillis, (endedAt) =>
+                  books.failed(provider, [books.refused(error, now, endedAt)], now)
+                )
+            })
+          )
+      })
+
+    /** What is accepted of the answers so far; a check that takes too long accepts nothing. */
+    const judge = (
+      so: books.SoFar,
+      task: AITask.AITask,
+      latest: ReadonlyArray<books.Asked>
+    ): Effect.Effect<Option.Option<books.Answered>> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        acceptance
+          .accept({
+            task,
+            asked: so.asked.map(({ provider }) => provider),
+            answers: books.answersOf(so.asked),
+            latest: books.answersOf(latest)
+          })
+          .pipe(
+            Effect.disconnect,
+            Effect.timeoutTo({
+              duration: Math.max(0, shareOfTime * (so.deadline - now)),
+              onSuccess: Option.flatMap((answer: AIResult) => books.answerOf(so, answer)),
+              onTimeout: () => Option.none()
+            })
+          )
+      )
+
+    const climb = (
+      so: books.SoFar,
+      task: AITask.AITask,
+      steps: Route["steps"]
+    ): Effect.Effect<
+      { readonly so: books.SoFar; readonly accepted: Option.Option<books.Answered> },
+      ProviderRouter.RouteError
+    > =>
+      Effect.gen(function* () {
+        const [step, ...rest] = steps
+        if (step === undefined) return { so, accepted: Option.none() }
+        const latest = yield* Effect.forEach(step, (provider) => askOne(so, task, provider), {
+          concurrency: "unbounded"
+        })
+        const after = { ...so, asked: [...so.asked, ...latest] }
+        const accepted = yield* judge(after, task, latest)
+        if (Option.isNone(accepted)) return yield* climb(after, task, rest)
+        return { so: after, accepted }
+      })
+
+    const answered = (task: AITask.AITask, result: AIResult): Effect.Effect<void> =>
+      Option.match(observer, {
+        onNone: () => Effect.void,
+        onSome: (each) => each.answered(task, result)
+      })
+
+    const rehearse = (task: AITask.AITask): Effect.Effect<Rehearsal, CascadeError> =>
+      Effect.gen(function* () {
+        const id = yield* ids.ofTask(task)
+        const startedAt = yield* Clock.currentTimeMillis
+        const begun = { startedAt, deadline: startedAt + (task.timeoutMs ?? plan.timeoutMs), asked: [] }
+        const named = { ...task, id }
+        const { last, options, steps } = yield* routeOf(named)
+        const { accepted, so } = yield* climb(begun, named, steps)
+        const now = yield* Clock.currentTimeMillis
+        const rest = { ...named, provider: last, timeoutMs: Math.max(1, so.deadline - now) }
+        return yield* log.eventAs(
+          LogLevel.Debug,
+          Option.isSome(accepted) ? "cascade_accepted" : "cascade_escalated",
+          () => ({
+            taskId: id,
+            provider: Option.match(accepted, { onNone: () => last, onSome: ({ asked }) => asked.provider }),
+            acceptance: acceptance.name,
+            asked: so.asked.length
+          }),
+          {
+            so,
+            accepted: Option.map(accepted, (answer) => books.accept(so, answer, now)),
+            task: rest,
+            options
+          }
+        )
+      })
+
+    const complete: Service["complete"] = (task) =>
+      Effect.flatMap(rehearse(task), ({ accepted, options, so, task: rest }) =>
+        Option.match(accepted, {
+          onSome: Effect.succeed,
+          onNone: () =>
+            Effect.flatMap(Clock.currentTimeMillis, (askedAt) =>
+              router.complete(rest, options).pipe(
+                Effect.map((result) => books.escalate(so, result, askedAt)),
+                Effect.catchTag("AllProvidersFailedError", (error) => books.allFailed(so, error))
+              )
+            )
+        })
+      ).pipe(Effect.tap((result) => answered(task, result)))
+
+    const stream: Service["stream"] = (task) =>
+      Stream.unwrap(
+        Effect.map(rehearse(task), ({ accepted, options, so, task: rest }) => {
+          const events: Streamed = Option.match(accepted, {
+            onSome: (result) => Stream.fromIterable(books.eventsOf(result)),
+            onNone: () =>
+              Stream.unwrap(
+                Effect.map(Clock.currentTimeMillis, (askedAt) =>
+                  router.stream(rest, options).pipe(
+                    Stream.map((event) =>
+                      event._tag === "Completed"
+                        ? { ...event, result: books.escalate(so, event.result, askedAt) }
+                        : event
+                    ),
+                    Stream.mapError((error) =>
+                      error._tag === "AllProvidersFailedError"
+                        ? books.allFailed(so, error)
+                        : error._tag === "StreamInterruptedError"
+                          ? books.interrupted(so, error)
+                          : error
+                    )
+                  )
+                )
+              )
+          })
+          return Stream.tap(events, (event) =>
+            event._tag === "Completed" ? answered(task, event.result) : Effect.void
+          )
+        })
+      )
+
+    function execute(task: AITask.AITask<"complete">): Whole
+    function execute(task: AITask.AITask<"streaming">): Streamed
+    function execute(task: AITask.AITask): Whole | Streamed
+    function execute(task: AITask.AITask): Whole | Streamed {
+      return task.mode === "streaming" ? stream(task) : complete(task)
+    }
+
+    return { complete, stream, execute }
+  })
+
+/**
+ * Serves tasks by a cascade.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<
+  Cascade,
+  InvalidArgumentError,
+  CostOptimizer.CostOptimizer | ProviderRouter.ProviderRouter | ReasoningEngineRegistry
+> => Layer.effect(Cascade, make(options))

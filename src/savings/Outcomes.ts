@@ -1,0 +1,129 @@
+/**
+ * What several providers answered to the same prompts, how good each answer was and what it cost: what a
+ * quality model is trained on and routing is measured by.
+ *
+ * @since 0.1.0
+ */
+import type * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import * as AIProvider from "../AIProvider.js"
+import type * as InvalidArgument from "../InvalidArgument.js"
+import { share } from "./internal/hash.js"
+import * as validation from "../internal/validation.js"
+
+/**
+ * What came of asking one provider.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Answered = Schema.Struct({
+  /** How good the answer was, 0 to 1. */
+  quality: Schema.Number.pipe(
+    Schema.filter((n) => n >= 0 && n <= 1, { description: "a quality (a number from 0 to 1)" })
+  ),
+  /** What it cost, in USD. */
+  costUsd: Schema.Number.pipe(
+    Schema.filter((n) => Number.isFinite(n) && n >= 0, { description: "USD (a number from 0)" })
+  ),
+  /** The tokens that it wrote; from them the cost at other prices is predicted. */
+  outputTokens: Schema.optional(
+    Schema.Number.pipe(
+      Schema.filter((n) => Number.isSafeInteger(n) && n >= 0, {
+        description: "a number of tokens (a whole number from 0)"
+      })
+    )
+  ),
+  /** The answer in the form in which answers are compared; empty when there is none to compare. */
+  answer: Schema.optional(Schema.String)
+})
+
+/**
+ * What came of asking one provider.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Answered extends Schema.Schema.Type<typeof Answered> {}
+
+/**
+ * One prompt and what came of asking for it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Outcome = Schema.Struct({
+  id: Schema.NonEmptyString,
+  /** The kind of task: qualities are kept within each kind. */
+  family: Schema.NonEmptyString,
+  subject: Schema.optional(Schema.String),
+  /** The same for prompts that nearly repeat each other: they belong to one part of a split. */
+  group: Schema.NonEmptyString,
+  prompt: Schema.String,
+  outcomes: Schema.Record({ key: AIProvider.AIProvider, value: Answered })
+})
+
+/**
+ * One prompt and what came of asking for it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Outcome extends Schema.Schema.Type<typeof Outcome> {}
+
+/**
+ * Decodes an outcome from JSON, or says what is wrong with it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const decodeUnknown: (input: unknown) => Either.Either<Outcome, InvalidArgument.InvalidArgumentError> =
+  validation.decoder("Outcome", Outcome)
+
+/**
+ * What came of asking a provider; undefined when it wasn't asked.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const answered = (outcome: Outcome, provider: AIProvider.AIProvider): Answered | undefined =>
+  Object.hasOwn(outcome.outcomes, provider) ? outcome.outcomes[provider] : undefined
+
+/**
+ * The providers of the outcomes, in the order in which they first occur.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const providers = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<AIProvider.AIProvider> =>
+  Array.from(new Set(outcomes.flatMap((outcome) => Object.keys(outcome.outcomes)))).map((id) =>
+    // The schema has made each key a provider.
+    AIProvider.unsafeMake(id)
+  )
+
+/**
+ * The parts of a split: models are trained on the first, thresholds chosen on the second, figures taken
+ * from the third.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Parts {
+  readonly train: ReadonlyArray<Outcome>
+  readonly validation: ReadonlyArray<Outcome>
+  readonly test: ReadonlyArray<Outcome>
+}
+
+/**
+ * Splits outcomes 60 : 20 : 20 by a hash of salt and group: the same salt gives the same parts, and no
+ * group is in two of them.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const split = (outcomes: ReadonlyArray<Outcome>, salt: string): Parts => {
+  const placed = outcomes.map((outcome) => ({ outcome, at: share(`${salt}/${outcome.group}`) }))
+  const between = (from: number, to: number): ReadonlyArray<Outcome> =>
+    placed.filter(({ at }) => at >= from && at < to).map(({ outcome }) => outcome)
+  return { train: between(0, 0.6), validation: between(0.6, 0.8), test: between(0.8, 1) }
+}

@@ -1,0 +1,160 @@
+/**
+ * The strategy that saves money per task: the provider whose expected quality is worth its expected cost.
+ *
+ * What a dollar has to buy is calibrated on held-back outcomes, so that as a whole the asked share of the
+ * best provider's quality is kept, and in each family no less than its floor.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { PCGRandom } from "effect/Utils"
+import * as AITask from "../AITask.js"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import { beta } from "./internal/beta.js"
+import { hash, share } from "./internal/hash.js"
+import * as validation from "../internal/validation.js"
+import * as Price from "../Price.js"
+import type { ProviderMetrics } from "../ProviderMetrics.js"
+import * as QualityModel from "./QualityModel.js"
+import type { Strategy } from "../routing/Strategy.js"
+import * as TokenUsage from "../TokenUsage.js"
+import * as Usd from "../Usd.js"
+
+const shareOf = (what: string) =>
+  Schema.Number.pipe(
+    Schema.filter((n) => n >= 0 && n <= 1, { description: `${what} (a number from 0 to 1)` })
+  )
+
+/**
+ * What is saved, and how.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Options = Schema.Struct({
+  /** The share of the best provider's quality to keep, 0 to 1. */
+  keep: shareOf("a share of quality"),
+  /** The share of the input that providers read from their caches, 0 to 1; 0 when absent. */
+  cachedShare: Schema.optionalWith(shareOf("a share of the input"), { default: () => 0 }),
+  /**
+   * Has a share of the tasks explore: their providers are drawn by how likely each is the best, from what
+   * the model expects and what feedback said in the family. Off when absent.
+   */
+  explore: Schema.optional(Schema.Struct({ share: shareOf("a share of the tasks"), seed: Schema.Int }))
+})
+
+/**
+ * What is saved, and how.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Schema.Schema.Encoded<typeof Options> {}
+
+/** So many answers is the model's word worth before there is feedback. */
+const priorAnswers = 10
+
+const decode = validation.decoder("Savings", Options)
+
+/** A price list stays the same object, and so does the price that is made of it. */
+const resolved = new WeakMap<Price.Options, Option.Option<Price.Price>>()
+
+const priceOf = ({ price: list }: ProviderMetrics): Option.Option<Price.Price> => {
+  if (list === undefined) return Option.none()
+  const known = resolved.get(list)
+  if (known !== undefined) return known
+  const price = Either.getRight(Price.make(list))
+  resolved.set(list, price)
+  return price
+}
+
+/**
+ * What a task is expected to cost at a provider, in USD: at its price, where that and the length of its
+ * answers are known, and else what such tasks cost when the model was trained.
+ *
+ * @since 0.1.0
+ * @category costs
+ */
+export const expectedCost = (
+  task: AITask.AITask,
+  metrics: ProviderMetrics,
+  estimate: QualityModel.Estimate,
+  cachedShare = 0
+): number => {
+  const { costUsd, outputTokens } = estimate
+  return Option.match(Option.all([priceOf(metrics), Option.fromNullable(outputTokens)]), {
+    onNone: () => costUsd,
+    onSome: ([price, written]) => {
+      const inputTokens = TokenUsage.estimateTokens(AITask.inputCharacters(task))
+      const usage = TokenUsage.make({
+        inputTokens,
+        cacheReadTokens: Math.floor(cachedShare * inputTokens),
+        outputTokens: Math.round(Math.min(written, task.maxTokens ?? Number.POSITIVE_INFINITY)),
+        estimated: true
+      })
+      return Usd.toNumber(Price.cost(price, usage))
+    }
+  })
+}
+
+/**
+ * Makes the strategy. Providers that the model doesn't know come last. Fails with an InvalidArgumentError
+ * when a share isn't from 0 to 1.
+ *
+ * @since 0.1.0
+ * @category constructors
+ * @example
+ * ```ts
+ * import { MultiLLMOrchestrator, QualityModel, Savings } from "arc-saga"
+ * import { Effect, Layer } from "effect"
+ *
+ * // Keeps 99 % of the best provider's quality, as the model of that file expects it.
+ * export const orchestrator = Layer.unwrapEffect(
+ *   Effect.map(Savings.make({ keep: 0.99 }), (strategy) => MultiLLMOrchestrator.layerFor({ strategy }))
+ * ).pipe(Layer.provideMerge(QualityModel.layerFile("model.json")))
+ * ```
+ */
+export const make = (
+  options: Options
+): Effect.Effect<Strategy, InvalidArgumentError, QualityModel.QualityModel> =>
+  Effect.gen(function* () {
+    const { cachedShare, explore, keep } = yield* decode(options)
+    const model = yield* QualityModel.QualityModel
+
+    /** How good a provider may be, drawn from what is believed of it: the same draw for the same task. */
+    const drawn = (key: string, family: string, { provider, quality }: QualityModel.Estimate): number => {
+      const { bad, good } = model.experience(family, provider)
+      const random = new PCGRandom(hash(`${key}/${provider}`))
+      return beta(priorAnswers * quality + good, priorAnswers * (1 - quality) + bad, random)
+    }
+
+    const scoreFor = (task: AITask.AITask): Strategy["score"] => {
+      const { estimates, family } = model.predict(task)
+      const worth = Option.getOrUndefined(model.worth(keep, family))
+      const key = explore === undefined ? undefined : `${explore.seed}/${task.id ?? AITask.promptText(task)}`
+      const explores = key !== undefined && explore !== undefined && share(key) < explore.share
+      return (metrics) => {
+        const estimate = estimates.find(({ provider }) => provider === metrics.provider)
+        if (estimate === undefined) return Number.POSITIVE_INFINITY
+        if (explores) {
+          return (
+            (worth ?? 0) * expectedCost(task, metrics, estimate, cachedShare) - drawn(key, family, estimate)
+          )
+        }
+        if (worth === undefined) {
+          return estimate.provider === model.best ? Number.NEGATIVE_INFINITY : -estimate.quality
+        }
+        return worth * expectedCost(task, metrics, estimate, cachedShare) - estimate.quality
+      }
+    }
+
+    return {
+      name: `savings(${keep})`,
+      // What is best without a task: what the numbers say.
+      score: (metrics) => -metrics.qualityScore,
+      scoreFor
+    }
+  })

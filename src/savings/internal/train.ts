@@ -1,0 +1,133 @@
+import * as Arr from "effect/Array"
+import * as Order from "effect/Order"
+import type { AIProvider } from "../../AIProvider.js"
+import { type Answered, answered, type Outcome } from "../Outcomes.js"
+import { type Features, formSize, ofPrompt } from "./features.js"
+import { hash } from "./hash.js"
+import { type Example, fit, leastSquares, logistic, inner, scoreOf } from "./linear.js"
+import { type Family, type Judge, predict, type Prediction, type Predictor, sizeInputs } from "./predictor.js"
+
+/** An outcome and what a model sees of it. */
+export interface Seen {
+  readonly outcome: Outcome
+  readonly features: Features
+}
+
+/** An outcome is looked at in many splits. */
+const looked = new WeakMap<Outcome, Seen>()
+
+export const seen = (outcome: Outcome): Seen => {
+  const known = looked.get(outcome) ?? { outcome, features: ofPrompt(outcome.prompt) }
+  looked.set(outcome, known)
+  return known
+}
+
+/** What a provider answered of the outcomes that it was asked for. */
+const of = (
+  rows: ReadonlyArray<Seen>,
+  provider: AIProvider
+): ReadonlyArray<Seen & { readonly of: Answered }> =>
+  rows.flatMap((row) => {
+    const known = answered(row.outcome, provider)
+    return known === undefined ? [] : [{ ...row, of: known }]
+  })
+
+/** Less than this counts as this: the logarithm of nothing isn't a number. */
+const leastSize = 1e-9
+
+/** Weights that predict the logarithm of a size; the mean of what they predict is that of what was seen. */
+const sizes = (
+  rows: ReadonlyArray<{ readonly inputs: ReadonlyArray<number>; readonly size: number }>,
+  families: number
+): ReadonlyArray<number> => {
+  const weights = leastSquares(
+    rows.map(({ inputs, size }) => ({ inputs, target: Math.log(Math.max(size, leastSize)) })),
+    formSize + families
+  )
+  const actual = rows.reduce((sum, { size }) => sum + Math.max(size, leastSize), 0)
+  const predicted = rows.reduce((sum, { inputs }) => sum + Math.exp(inner(inputs, weights)), 0)
+  // The form begins with a number that is always 1.
+  return weights.map((weight, index) => (index === 0 ? weight + Math.log(actual / predicted) : weight))
+}
+
+/** Recognizes families. */
+const trainFamilies = (
+  rows: Arr.NonEmptyReadonlyArray<Seen>,
+  seed: number
+): Arr.NonEmptyReadonlyArray<Family> =>
+  Arr.map(Arr.sort(Arr.dedupe(Arr.map(rows, ({ outcome }) => outcome.family)), Order.string), (name) => ({
+    name,
+    head: fit(
+      rows.map(({ features, outcome }): Example => ({ features, target: outcome.family === name ? 1 : 0 })),
+      seed ^ hash(name)
+    )
+  }))
+
+const trainHead = (rows: ReadonlyArray<Seen>, provider: AIProvider, seed: number) =>
+  fit(
+    of(rows, provider).map((row): Example => ({ features: row.features, target: row.of.quality })),
+    seed ^ hash(provider)
+  )
+
+/** Trains on one part of the outcomes and calibrates on another. */
+export const trainPredictor = (
+  train: Arr.NonEmptyReadonlyArray<Seen>,
+  validation: ReadonlyArray<Seen>,
+  providers: Arr.NonEmptyReadonlyArray<AIProvider>,
+  seed: number
+): Predictor => {
+  const families = trainFamilies(train, seed)
+  const judges = Arr.map(providers, (provider): Judge => {
+    const head = trainHead(train, provider, seed)
+    const [slope = 1, offset = 0] = logistic(
+      of(validation, provider).map((row) => ({
+        inputs: [scoreOf(head, row.features), 1],
+        target: row.of.quality
+      })),
+      2
+    )
+    const own = of(train, provider).map((row) => ({
+      ...row,
+      inputs: sizeInputs(row.features, row.outcome.family, families)
+    }))
+    const lengths = own.flatMap(({ inputs, of: { outputTokens } }) =>
+      outputTokens === undefined ? [] : [{ inputs, size: outputTokens }]
+    )
+    return {
+      provider,
+      head,
+      slope,
+      offset,
+      cost: sizes(
+        own.map(({ inputs, of: { costUsd } }) => ({ inputs, size: costUsd })),
+        families.length
+      ),
+      outputTokens: lengths.length === 0 ? undefined : sizes(lengths, families.length)
+    }
+  })
+  return { families, judges }
+}
+
+const folds = 3
+
+/**
+ * Outcomes with what is expected of them by heads that weren't trained on them: what is learned of scores
+ * must not believe those that a head has by heart.
+ */
+export const unseen = (
+  rows: ReadonlyArray<Seen>,
+  { families, judges }: Predictor,
+  seed: number
+): ReadonlyArray<Seen & Prediction> => {
+  const foldOf = ({ outcome }: Seen): number => hash(`${seed}/${outcome.group}`) % folds
+  return Array.from({ length: folds }, (_, fold) => {
+    const others = rows.filter((row) => foldOf(row) !== fold)
+    const predictor = {
+      families,
+      judges: Arr.map(judges, (judge) => ({ ...judge, head: trainHead(others, judge.provider, seed) }))
+    }
+    return rows
+      .filter((row) => foldOf(row) === fold)
+      .map((row) => ({ ...row, ...predict(predictor, row.features, row.outcome.family) }))
+  }).flat()
+}

@@ -1,0 +1,93 @@
+import * as Option from "effect/Option"
+import * as AITask from "../../AITask.js"
+import type * as Price from "../../Price.js"
+import * as Usd from "../../Usd.js"
+
+/** What an attempt may use and cost at most. */
+export interface WorstCase {
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** None when the price isn't known. */
+  readonly cost: Option.Option<Usd.Usd>
+}
+
+const encoder = new TextEncoder()
+
+/** No tokenizer makes more tokens of a text than it has bytes: a token stands for one byte at least. */
+const bytes = (text: string): number => encoder.encode(text).length
+
+/**
+ * Providers show the model a schema in a form of their own, indented at worst, and the arguments of a call
+ * escaped: twice the bytes of plain JSON.
+ */
+const jsonBytes = (value: unknown): number => 2 * bytes(JSON.stringify(value) ?? "")
+
+/** What marks the role and the ends of a message: vendors count 3 to 7 tokens. */
+const perMessage = 16
+
+/** What begins the answer, and what a vendor says to the model before the conversation. */
+const perRequest = 256
+
+/** The instructions that come with tools or a response format: Anthropic counts up to 800 tokens. */
+const perFeature = 1024
+
+/**
+ * An image: gpt-4o-mini counts 2,833 tokens and 5,667 for each of at most 8 tiles, the most of what vendors
+ * publish.
+ */
+const perImage = 50_000
+
+const messageTokens = (message: AITask.Message): number => {
+  const images =
+    typeof message.content === "string" ? 0 : message.content.filter(({ type }) => type === "image").length
+  const called = message.role === "assistant" ? jsonBytes(message.toolCalls ?? []) : 0
+  const answered = message.role === "tool" ? bytes(message.toolCallId) : 0
+  return perMessage + bytes(AITask.messageText(message)) + images * perImage + called + answered
+}
+
+/** The most tokens that can be read of a task. */
+export const inputTokens = (task: AITask.AITask, prefill: string | undefined): number => {
+  const { messages, responseFormat, systemPrompt, tools } = task
+  return (
+    perRequest +
+    messages.reduce((sum, message) => sum + messageTokens(message), 0) +
+    (systemPrompt === undefined ? 0 : perMessage + bytes(systemPrompt)) +
+    (prefill === undefined ? 0 : perMessage + bytes(prefill)) +
+    (tools === undefined ? 0 : perFeature + jsonBytes(tools)) +
+    (responseFormat === undefined ? 0 : perFeature + jsonBytes(responseFormat))
+  )
+}
+
+const dearest = (amounts: ReadonlyArray<Usd.Usd>): bigint =>
+  amounts.reduce((most, { pico }) => (pico > most ? pico : most), 0n)
+
+/** The dearest that so many tokens can be: all input at the highest rate for input of all tiers in reach. */
+export const cost = (price: Price.Price, inputTokens: number, outputTokens: number): Usd.Usd => {
+  const rates = [price, ...price.tiers.filter(({ above }) => inputTokens > above)]
+  const input = dearest(
+    rates.flatMap(({ cacheRead, cacheWrite, cacheWrite1h, input }) => [
+      input,
+      cacheRead,
+      cacheWrite,
+      cacheWrite1h
+    ])
+  )
+  return Usd.fromPico(
+    BigInt(inputTokens) * input + BigInt(outputTokens) * dearest(rates.map(({ output }) => output))
+  )
+}
+
+/** What an attempt at a task may use and cost at most when it writes no more than `outputTokens`. */
+export const worstCase = (
+  task: AITask.AITask,
+  prefill: string | undefined,
+  outputTokens: number,
+  price: Option.Option<Price.Price>
+): WorstCase => {
+  const read = inputTokens(task, prefill)
+  return {
+    inputTokens: read,
+    outputTokens,
+    cost: Option.map(price, (price) => cost(price, read, outputTokens))
+  }
+}

@@ -1,0 +1,135 @@
+import * as Option from "effect/Option"
+import type * as AIResult from "../../AIResult.js"
+import * as Price from "../../Price.js"
+import type * as ScriptedEngine from "../ScriptedEngine.js"
+import type { Outage } from "../Simulation/Options.js"
+import type * as Report from "../Simulation/Report.js"
+import * as TokenUsage from "../../TokenUsage.js"
+import * as Usd from "../../Usd.js"
+
+interface Entry {
+  readonly outcome: string
+  readonly error: Option.Option<{ readonly _tag: string }>
+  readonly usage: TokenUsage.TokenUsage
+  readonly cost: Option.Option<Usd.Usd>
+}
+
+/** Counts by name. */
+export class Counter {
+  private readonly counts = new Map<string, number>()
+
+  add(name: string): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
+  }
+
+  /** In alphabetical order. */
+  get byName(): Report.Counts {
+    return Object.fromEntries([...this.counts].toSorted(([left], [right]) => (left < right ? -1 : 1)))
+  }
+}
+
+/** Adds attempts up, each as it ends: nothing of them is kept. */
+export class Tally {
+  private attempts = 0
+  private readonly outcomes = new Counter()
+  private readonly errors = new Counter()
+  private inputTokens = 0
+  private outputTokens = 0
+  private estimated = 0
+  private cost = Usd.zero
+  private unpriced = 0
+
+  add({ cost, error, outcome, usage }: Entry): void {
+    this.attempts += 1
+    this.outcomes.add(outcome)
+    if (Option.isSome(error)) this.errors.add(error.value._tag)
+    this.inputTokens += usage.inputTokens
+    this.outputTokens += usage.outputTokens
+    if (usage.estimated) this.estimated += 1
+    if (Option.isSome(cost)) this.cost = Usd.add(this.cost, cost.value)
+    else this.unpriced += 1
+  }
+
+  get totals(): Report.Totals {
+    return {
+      attempts: this.attempts,
+      outcomes: this.outcomes.byName,
+      errors: this.errors.byName,
+      inputTokens: this.inputTokens,
+      outputTokens: this.outputTokens,
+      estimated: this.estimated,
+      costUsd: Usd.toDecimal(this.cost),
+      unpriced: this.unpriced
+    }
+  }
+}
+
+/** What a provider writes down of its own calls, at its own price. */
+export class Books {
+  private readonly tally = new Tally()
+  private duringOutages = 0
+  private readonly backAt: Array<number | undefined> = []
+
+  constructor(
+    private readonly price: Option.Option<Price.Price>,
+    private readonly outages: ReadonlyArray<typeof Outage.Type>
+  ) {}
+
+  add(call: ScriptedEngine.Call): void {
+    const usage = Option.getOrElse(call.usage, () => TokenUsage.none)
+    const used = usage.inputTokens + usage.outputTokens > 0
+    this.tally.add({
+      outcome: call.outcome,
+      error: call.error,
+      usage,
+      cost: used ? Option.map(this.price, (known) => Price.cost(known, usage)) : Option.some(Usd.zero)
+    })
+    for (const [index, { fromMs, toMs }] of this.outages.entries()) {
+      if (call.startedAt >= fromMs && call.startedAt < toMs) this.duringOutages += 1
+      if (call.startedAt >= toMs && call.outcome === "succeeded") {
+        this.backAt[index] = Math.min(this.backAt[index] ?? Number.POSITIVE_INFINITY, call.startedAt)
+      }
+    }
+  }
+
+  get report(): Pick<Report.ProviderReport, "books" | "duringOutages" | "recoveredAfterMs"> {
+    return {
+      books: this.tally.totals,
+      duringOutages: this.duringOutages,
+      recoveredAfterMs: this.outages.map(({ toMs }, index) => {
+        const backAt = this.backAt[index]
+        return backAt === undefined ? null : backAt - toMs
+      })
+    }
+  }
+}
+
+/** The attempts of one task that were made on top: again at the same provider, or beside another. */
+export const extraOf = (
+  attempts: ReadonlyArray<AIResult.Attempt>
+): Pick<Report.Report, "retries" | "hedges"> => {
+  const providers = new Set<string>()
+  let retries = 0
+  let hedges = 0
+  let busyUntil = Number.NEGATIVE_INFINITY
+  for (const { durationMs, provider, startedAt } of attempts.toSorted(
+    (left, right) => left.startedAt - right.startedAt
+  )) {
+    if (providers.has(provider)) retries += 1
+    else if (startedAt < busyUntil) hedges += 1
+    providers.add(provider)
+    busyUntil = Math.max(busyUntil, startedAt + durationMs)
+  }
+  return { retries, hedges }
+}
+
+/** The value that a share of all is at most, by nearest rank. */
+const quantile = (sorted: ReadonlyArray<number>, of: number): number =>
+  sorted[Math.ceil(sorted.length * of) - 1] ?? 0
+
+export const latencyOf = (values: ReadonlyArray<number>): Report.Latency | null => {
+  const sorted = values.toSorted((left, right) => left - right)
+  return sorted.length === 0
+    ? null
+    : { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), max: quantile(sorted, 1) }
+}

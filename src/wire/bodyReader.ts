@@ -1,0 +1,98 @@
+import * as jsonText from "../internal/jsonText.js"
+import * as sse from "./sse.js"
+
+/** Characters that an event may have, where nothing else is set; a line without end must not fill the memory. */
+export const defaultMaxCharacters = 16 * 1024 * 1024
+
+/** What a body turned out to be: server-sent events, JSON values, a page, or nothing of these. */
+export type Kind = "events" | "json" | "page" | "unknown"
+
+/** Reads the events of a body from bytes that come in any pieces. */
+export interface Reader {
+  /** The events that these bytes complete. */
+  readonly feed: (bytes: Uint8Array) => ReadonlyArray<sse.Event>
+  /** What the body ended in: an event whose sender forgot the blank line after it, or a torn one. */
+  readonly end: () => ReadonlyArray<sse.Event>
+  /** Whether an event was too long: nothing is read after it. */
+  readonly overflowed: () => boolean
+  readonly kind: () => Kind
+}
+
+/**
+ * Makes a reader for one body. What comes first tells what it is, not what its content type says: a bracket
+ * begins a JSON value, which is an event of its own (a whole answer, a line of NDJSON); anything else is
+ * read as server-sent events. What follows a value is looked at anew.
+ */
+export const make = (maxCharacters: number = defaultMaxCharacters): Reader => {
+  // Not fatal: a byte that is no UTF-8 spoils its own character and nothing else.
+  const decoder = new TextDecoder()
+  const events = sse.make(maxCharacters)
+  let kind: Kind = "unknown"
+  let mode: "between" | "value" | "events" = "between"
+  let scanner = new jsonText.Scanner()
+  let pieces: Array<string> = []
+  let length = 0
+
+  const begin = (text: string): void => {
+    mode = text.startsWith("{") || text.startsWith("[") ? "value" : "events"
+    if (kind === "unknown") kind = mode === "value" ? "json" : text.startsWith("<") ? "page" : "unknown"
+  }
+
+  const value = (): sse.Event => {
+    const data = pieces.join("")
+    pieces = []
+    length = 0
+    scanner = new jsonText.Scanner()
+    mode = "between"
+    return { name: "", data }
+  }
+
+  const read = (text: string): ReadonlyArray<sse.Event> => {
+    const read: Array<sse.Event> = []
+    let rest = text
+    while (rest !== "") {
+      if (mode === "between") {
+        rest = rest.trimStart()
+        if (rest === "") break
+        begin(rest)
+      }
+      if (mode === "events") {
+        const some = events.feed(rest)
+        if (some.length > 0 && kind === "unknown") kind = "events"
+        read.push(...some)
+        break
+      }
+      const end = length > maxCharacters ? -1 : scanner.feed(rest)
+      const piece = end === -1 ? rest : rest.slice(0, end)
+      length += piece.length
+      // What is too long isn't kept.
+      if (length <= maxCharacters) pieces.push(piece)
+      if (end === -1) break
+      read.push(value())
+      rest = rest.slice(end)
+    }
+    return read
+  }
+
+  return {
+    feed: (bytes) => read(decoder.decode(bytes, { stream: true })),
+    // The parser drops an event without a blank line after it: here it gets one.
+    end: () => {
+      const last = read(decoder.decode())
+      if (mode === "events") return [...last, ...read("\n\n")]
+      return pieces.length === 0 ? last : [...last, value()]
+    },
+    overflowed: () => length > maxCharacters || events.overflowed(),
+    kind: () => kind
+  }
+}
+
+const event = /^\s*(?:data|event|id|retry)?:/
+
+/** The text of an error's body; of one that is an event, what the event says. */
+export const errorText = (body: string): string => {
+  if (!event.test(body)) return body
+  const said = make()
+  const events = [...said.feed(new TextEncoder().encode(body)), ...said.end()]
+  return events.find(({ data }) => data.trim() !== "")?.data ?? body
+}

@@ -1,0 +1,146 @@
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import type * as AITask from "../../AITask.js"
+import { parse } from "../decoding.js"
+import * as jsonText from "../../internal/jsonText.js"
+import * as toolArguments from "../../internal/toolArguments.js"
+import type * as wire from "./wire.js"
+
+/** A piece of a call, its fields as texts; what it doesn't say is empty. */
+interface Piece {
+  readonly index: number | undefined
+  readonly id: string
+  readonly name: string
+  readonly args: string
+}
+
+const pieceOf = ({ function: called, id, index }: wire.ToolCallDelta): Piece => ({
+  index: Predicate.isNullable(index) || Number.isNaN(Number(index)) ? undefined : Number(index),
+  id: id == null ? "" : String(id),
+  name: called?.name ?? "",
+  args: toolArguments.piece(called?.arguments)
+})
+
+/** A call as far as it has come. */
+class Call {
+  args = ""
+  /** Whether the arguments are a whole object. */
+  whole = false
+  private scanner = new jsonText.Scanner()
+
+  constructor(
+    readonly index: number,
+    public id: string,
+    public name: string
+  ) {}
+
+  add(args: string): void {
+    // Some servers begin with an empty object, and then write the arguments.
+    if (this.whole && this.args.trim() === "{}" && args.trim() !== "") {
+      this.args = ""
+      this.whole = false
+      this.scanner = new jsonText.Scanner()
+    }
+    this.args += args
+    this.whole ||= this.scanner.feed(args) !== -1
+  }
+}
+
+/** Arguments as what they say, not as they are written. */
+const meaning = (args: string): unknown =>
+  Option.getOrElse(
+    Option.map(parse(args), (json) => JSON.stringify(json)),
+    () => args
+  )
+
+/** Whether a piece says once more what its call said: some servers end with all of it. */
+const repeats = (call: Call, { args, id, name }: Piece): boolean =>
+  call.whole && (name === "" || (id !== "" && id === call.id)) && meaning(args) === meaning(call.args)
+
+const isBlank = (text: string): boolean => text.trim() === ""
+
+/** Whether a piece that would belong to a call by its place is of another one. */
+const beginsAnother = (call: Call, { args, id, name }: Piece): boolean => {
+  const empty = call.args.trim() === "{}"
+  // What comes behind a whole object is no part of it.
+  if (name === "") return call.whole && !empty && !isBlank(args)
+  if (call.name !== "" && call.name !== name) return true
+  const sameId = call.id !== "" && call.id === id
+  if (sameId) return call.whole && !empty && !isBlank(args)
+  // A server that makes up an id for every piece is still writing the call that isn't whole.
+  if (id !== "" && call.id !== "") return call.whole || isBlank(call.args)
+  return call.whole && !isBlank(args)
+}
+
+/** The calls of an answer, put together from what servers tell of them. */
+export class ToolCalls {
+  private readonly calls: Array<Call> = []
+
+  /** Takes the pieces of one event. Those without an index are calls of their own. */
+  add(deltas: ReadonlyArray<wire.ToolCallDelta>): void {
+    for (const [position, delta] of deltas.entries()) this.piece(pieceOf(delta), position > 0)
+  }
+
+  /** Takes calls of a message that may repeat what was streamed. */
+  repeat(deltas: ReadonlyArray<wire.ToolCallDelta>): void {
+    const before = [...this.calls]
+    for (const piece of deltas.map(pieceOf)) {
+      const at = before.findIndex(
+        (call) =>
+          call.name === piece.name &&
+          (call.id === piece.id ||
+            meaning(toolArguments.text(call.args)) === meaning(toolArguments.text(piece.args)))
+      )
+      if (at === -1) this.begin({ ...piece, index: undefined }).add(piece.args)
+      else before.splice(at, 1)
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.calls.length === 0
+  }
+
+  /** Whether a call has arguments and no name: its head is lost. */
+  get headless(): boolean {
+    return this.calls.some(({ args, name }) => name === "" && !isBlank(args))
+  }
+
+  /** Leaves out the last call where its arguments aren't whole; whether it did. */
+  dropTorn(): boolean {
+    const torn = this.calls.at(-1)?.whole === false
+    if (torn) this.calls.pop()
+    return torn
+  }
+
+  /** The calls, each with an id of its own. */
+  all(distinct: (id: string) => string): ReadonlyArray<AITask.ToolCall> {
+    return this.calls
+      .filter(({ name }) => name !== "")
+      .map(({ args, id, name }) => ({ id: distinct(id), name, arguments: toolArguments.text(args) }))
+  }
+
+  private piece(piece: Piece, beside: boolean): void {
+    const call = this.callOf(piece, beside)
+    if (call === undefined || beginsAnother(call, piece)) {
+      if (call === undefined || !repeats(call, piece)) this.begin(piece).add(piece.args)
+      return
+    }
+    call.id ||= piece.id
+    call.name ||= piece.name
+    call.add(piece.args)
+  }
+
+  /** The call that a piece belongs to by its place: where ids say nothing, its index, or what came last. */
+  private callOf({ id, index, name }: Piece, beside: boolean): Call | undefined {
+    const same = id === "" ? undefined : this.calls.findLast((call) => call.id === id)
+    if (same !== undefined && (index === undefined || index === same.index || name === "")) return same
+    if (index !== undefined) return this.calls.findLast((call) => call.index === index)
+    return beside ? undefined : this.calls.at(-1)
+  }
+
+  private begin({ id, index, name }: Piece): Call {
+    const call = new Call(index ?? this.calls.length, id, name)
+    this.calls.push(call)
+    return call
+  }
+}
