@@ -136,6 +136,22 @@ describe("a call over providers that are language models", () => {
     })
   )
 
+  it.effect("loses no part where a character comes in two halves, or only in one", () =>
+    Effect.gen(function* () {
+      const [left = "", right = ""] = ["🦉".slice(0, 1), "🦉".slice(1)]
+      const { engine } = yield* engineOf(first, {
+        parts: [...models.written("t", "An owl ", left, right, left), models.finish()]
+      })
+      const parts = yield* Stream.runCollect(LanguageModel.streamText(asked)).pipe(
+        Effect.provide(over([engine]))
+      )
+      const text = Chunk.toReadonlyArray(parts).flatMap((part) =>
+        part.type === "text-delta" ? part.delta : ""
+      )
+      assert.strictEqual(text.join(""), `An owl 🦉${left}`)
+    })
+  )
+
   it.effect(
     "gives all parts of an answer, whole or streamed, those without content at the next that has some",
     () =>

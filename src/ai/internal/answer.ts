@@ -86,6 +86,8 @@ export class Answer {
   private events: Array<ReasoningEngine.EngineEvent> = []
   /** What came since the last content, and waits for the next one to be delivered with. */
   private waiting: Array<Part> = []
+  /** The first half of a character whose other half hasn't come. */
+  private half = ""
 
   constructor(private model: string) {}
 
@@ -108,7 +110,7 @@ export class Answer {
     if (work.has(part.type)) this.working = true
     switch (part.type) {
       case "text-delta":
-        if (part.delta !== "") this.content(ReasoningEngine.textDelta(part.delta))
+        this.text(part.delta)
         break
       case "tool-call":
         // A call that the provider makes by itself is nobody else's.
@@ -131,7 +133,24 @@ export class Answer {
     }
   }
 
+  /** Half a character isn't content: the parts that bring it wait for the other half. */
+  private text(delta: string): void {
+    const text = this.half + delta
+    const isHalf = /[\uD800-\uDBFF]$/.test(text)
+    this.half = isHalf ? text.slice(-1) : ""
+    const whole = isHalf ? text.slice(0, -1) : text
+    if (whole !== "") this.content(ReasoningEngine.textDelta(whole))
+  }
+
+  /** No other half follows. */
+  private endText(): void {
+    if (this.half === "") return
+    this.content(ReasoningEngine.textDelta(this.half))
+    this.half = ""
+  }
+
   private toolCall({ id, name, params }: Response.ToolCallPartEncoded): void {
+    this.endText()
     this.content(ReasoningEngine.toolCall({ id, name, arguments: JSON.stringify(params ?? {}) }))
   }
 
@@ -145,6 +164,7 @@ export class Answer {
     const usage = usageOf(part)
     this.failure = this.failureOf(part, usage)
     if (this.failure !== undefined) return
+    this.endText()
     if (usage !== undefined) this.events.push(ReasoningEngine.usage(usage))
     this.events.push(ReasoningEngine.finish(finishReasons.get(part.reason) ?? "other", this.model))
     this.finished = true

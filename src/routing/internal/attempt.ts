@@ -231,7 +231,7 @@ export class Attempt {
     for (const event of events) {
       switch (event._tag) {
         case "TextDelta":
-          this.write(this.half + event.text)
+          this.write(event)
           break
         case "ToolCall":
           this.writeHalf()
@@ -271,22 +271,25 @@ export class Attempt {
   }
 
   /** A character may come in two halves. What is delivered can be encoded by itself: the first half waits. */
-  private write(text: string): void {
-    const end = isFirstHalf(text.charCodeAt(text.length - 1)) ? text.length - 1 : text.length
-    this.half = text.slice(end)
-    this.append(text.slice(0, end))
+  private write(event: ReasoningEngine.TextDelta): void {
+    const written = this.half + event.text
+    const end = isFirstHalf(written.charCodeAt(written.length - 1)) ? written.length - 1 : written.length
+    const text = written.slice(0, end)
+    this.half = written.slice(end)
+    // What the event carries beside its text stays with it.
+    this.append(text === event.text ? event : { ...event, text })
   }
 
   /** No other half follows. */
   private writeHalf(): void {
-    this.append(this.half)
+    this.append({ _tag: "TextDelta", text: this.half })
     this.half = ""
   }
 
-  private append(text: string): void {
-    if (text === "") return
-    this.text += text
-    this.pending.push({ _tag: "TextDelta", text })
+  private append(event: ReasoningEngine.TextDelta): void {
+    if (event.text === "") return
+    this.text += event.text
+    this.pending.push(event)
   }
 
   /** The provider has shown that it is at work, if only by thinking. */
