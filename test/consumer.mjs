@@ -74,6 +74,8 @@ try {
     assert.ok(!fs.existsSync(path.join(nested, "effect")), "a second copy of effect was installed")
     const files = fs.readdirSync(installed("arc-saga")).toSorted()
     assert.deepEqual(files, ["LICENSE", "README.md", "dist", "package.json"])
+    const notices = path.join(installed("arc-saga"), "dist", "bin", "NOTICES.txt")
+    assert.match(fs.readFileSync(notices, "utf8"), /^effect \d+\.\d+\.\d+$/m)
   })
 
   const expected = step("type-checks the README's first program, with the libraries' types", () => {

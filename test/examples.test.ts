@@ -25,7 +25,7 @@ const start = async (name: string, env: Readonly<Record<string, string>> = {}) =
     bundle: true,
     packages: "external",
     alias: Object.fromEntries(
-      ["engines", "gateway"].map((entry) => [`arc-saga/${entry}`, path.join(root, `src/${entry}.ts`)])
+      ["engines", "gateway"].map((entry) => [`arc-saga/${entry}`, path.join(root, `src/${entry}/index.ts`)])
     ),
     platform: "node",
     target: "node20",

@@ -2,24 +2,47 @@ import { describe, expectTypeOf, it } from "@effect/vitest"
 import type {
   AIProvider,
   AIResult,
+  AttemptObserver,
   BudgetExceeded,
+  BudgetStore,
+  CircuitBreaker,
   EngineError,
   InvalidArgument,
+  LiveMetrics,
   Price,
   ProviderMetrics,
+  RateLimits,
+  RetryBudget,
   StreamEvent
 } from "arc-saga"
 import {
   AITask,
+  Budgets,
+  Cascade,
   CostOptimizer,
   MultiLLMOrchestrator,
   ProviderRouter,
   ReasoningEngine,
   ReasoningEngineRegistry,
+  Reliability,
   ResponseMode,
   RoutingPolicy,
+  SpendLedger,
   Strategy
 } from "arc-saga"
+import { SagaLanguageModel } from "arc-saga/ai"
+import type { AccessTokens } from "arc-saga/auth"
+import * as BudgetsSql from "arc-saga/Budgets/Sql"
+import { Claude, Copilot, OpenAI, OpenAICompatible, Simulated } from "arc-saga/engines"
+import { Activity, ApiKeys, Gateway } from "arc-saga/gateway"
+import * as SpendLedgerSql from "arc-saga/SpendLedger/Sql"
+import * as Sqlite from "arc-saga/SpendLedger/Sqlite"
+import type * as LanguageModel from "@effect/ai/LanguageModel"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpServer from "@effect/platform/HttpServer"
+import type * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import type { ConfigError } from "effect/ConfigError"
 import type * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import type * as Layer from "effect/Layer"
@@ -286,5 +309,104 @@ describe("types of constructors", () => {
       Effect.Effect<ReasoningEngine.Pull, EngineError.EngineError, Scope.Scope>
     >()
     expectTypeOf<Effect.Effect.Error<ReasoningEngine.Pull>>().toEqualTypeOf<EngineError.EngineError>()
+  })
+})
+
+describe("types of engines", () => {
+  type Registry = ReasoningEngineRegistry.ReasoningEngineRegistry
+  type Engine<R> = Layer.Layer<never, Duplicate | Invalid, R | Registry>
+  type Configured<R> = Layer.Layer<never, ConfigError | Duplicate | Invalid, R | Registry>
+
+  it("fail while they are made, by options, configuration or a name that is taken", () => {
+    expectTypeOf<ReturnType<typeof Claude.layer>>().toEqualTypeOf<Engine<HttpClient.HttpClient>>()
+    expectTypeOf<ReturnType<typeof OpenAI.layer>>().toEqualTypeOf<Engine<HttpClient.HttpClient>>()
+    expectTypeOf<ReturnType<typeof OpenAICompatible.layer>>().toEqualTypeOf<Engine<HttpClient.HttpClient>>()
+    expectTypeOf<ReturnType<typeof Copilot.layer>>().toEqualTypeOf<
+      Engine<AccessTokens.AccessTokens | HttpClient.HttpClient>
+    >()
+    expectTypeOf<ReturnType<typeof Claude.layerConfig>>().toEqualTypeOf<Configured<HttpClient.HttpClient>>()
+    expectTypeOf<ReturnType<typeof OpenAI.layerConfig>>().toEqualTypeOf<Configured<HttpClient.HttpClient>>()
+    expectTypeOf<ReturnType<typeof OpenAICompatible.layerConfig>>().toEqualTypeOf<
+      Configured<HttpClient.HttpClient>
+    >()
+    expectTypeOf<ReturnType<typeof Copilot.layerConfig>>().toEqualTypeOf<
+      Configured<AccessTokens.AccessTokens | HttpClient.HttpClient>
+    >()
+  })
+
+  it("need no network where they are simulated", () => {
+    expectTypeOf<ReturnType<typeof Simulated.layer>>().toEqualTypeOf<Engine<never>>()
+  })
+})
+
+describe("types of a cascade", () => {
+  type Needed =
+    | CostOptimizer.CostOptimizer
+    | ProviderRouter.ProviderRouter
+    | ReasoningEngineRegistry.ReasoningEngineRegistry
+
+  it("fails as an orchestrator with fallback does", () => {
+    type Served = ReturnType<Cascade.Service["complete"]>
+    type Delivered = ReturnType<Cascade.Service["stream"]>
+    expectTypeOf<Served>().toEqualTypeOf<Whole<Chained | NoProvider>>()
+    expectTypeOf<Delivered>().toEqualTypeOf<Streamed<Chained | NoProvider>>()
+  })
+
+  it("is a Layer over router and optimizer", () => {
+    expectTypeOf<ReturnType<typeof Cascade.layer>>().toEqualTypeOf<
+      Layer.Layer<Cascade.Cascade, Invalid, Needed>
+    >()
+  })
+})
+
+describe("types of what stands around attempts", () => {
+  it("fail by their options alone where they keep to this process", () => {
+    expectTypeOf<ReturnType<typeof Reliability.layer>>().toEqualTypeOf<
+      Layer.Layer<
+        | CircuitBreaker.CircuitBreaker
+        | LiveMetrics.LiveMetrics
+        | RateLimits.RateLimits
+        | RetryBudget.RetryBudget,
+        Invalid
+      >
+    >()
+    expectTypeOf<ReturnType<typeof Budgets.layer>>().toEqualTypeOf<Layer.Layer<Budgets.Budgets, Invalid>>()
+    expectTypeOf<typeof SpendLedger.layer>().toEqualTypeOf<Layer.Layer<SpendLedger.SpendLedger>>()
+  })
+
+  it("fail by their database, too, where they share it", () => {
+    type Database = SqlClient.SqlClient
+    expectTypeOf<ReturnType<typeof SpendLedgerSql.layer>>().toEqualTypeOf<
+      Layer.Layer<SpendLedger.SpendLedger, Invalid | SpendLedger.LedgerError, Database>
+    >()
+    expectTypeOf<ReturnType<typeof BudgetsSql.layer>>().toEqualTypeOf<
+      Layer.Layer<Budgets.Budgets, BudgetStore.BudgetStoreError | Invalid, Database>
+    >()
+    expectTypeOf<ReturnType<typeof Sqlite.layer>>().toEqualTypeOf<Layer.Layer<Database, Invalid | SqlError>>()
+  })
+})
+
+describe("types of the edges", () => {
+  type Orchestrator = MultiLLMOrchestrator.MultiLLMOrchestrator
+  type Registry = ReasoningEngineRegistry.ReasoningEngineRegistry
+
+  it("have a gateway fail before it serves, and never after", () => {
+    expectTypeOf<ReturnType<typeof Gateway.layer>>().toEqualTypeOf<
+      Layer.Layer<
+        never,
+        Gateway.UnprotectedGatewayError | Invalid,
+        Activity.Activity | HttpServer.HttpServer | Orchestrator | Registry
+      >
+    >()
+    expectTypeOf<typeof Activity.layer>().toEqualTypeOf<
+      Layer.Layer<Activity.Activity | AttemptObserver.AttemptObserver, never, Registry>
+    >()
+    expectTypeOf<ReturnType<typeof ApiKeys.layer>>().toEqualTypeOf<Layer.Layer<ApiKeys.ApiKeys, Invalid>>()
+  })
+
+  it("make a language model of Effect AI of nothing but an orchestrator", () => {
+    expectTypeOf<typeof SagaLanguageModel.layer>().toEqualTypeOf<
+      Layer.Layer<LanguageModel.LanguageModel, never, Orchestrator>
+    >()
   })
 })

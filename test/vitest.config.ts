@@ -21,7 +21,7 @@ const processes = [
   "test/**/Sql*.test.ts",
   "test/routing/Storm.test.ts",
   "test/auth/TokenStoreProcesses.test.ts",
-  "test/cli/{Killed,Processes,bin}.test.ts",
+  "test/cli/{Bundle,Killed,Processes,bin}.test.ts",
   "test/gateway/Page.test.ts",
   "test/{docs,examples,reference}.test.ts"
 ]

@@ -17,11 +17,11 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 
 export const setup = (project: TestProject): (() => void) => {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "arc-saga-built-"))
-  const { status, stderr, stdout } = spawnSync(
-    "npm",
-    ["run", "--silent", "build:bin", "--", `--outdir=${directory}`],
-    { cwd: root, encoding: "utf8", shell: process.platform === "win32" }
-  )
+  const { status, stderr, stdout } = spawnSync("npm", ["run", "--silent", "build:bin", "--", directory], {
+    cwd: root,
+    encoding: "utf8",
+    shell: process.platform === "win32"
+  })
   if (status !== 0) throw new Error(`${stdout}${stderr}`)
   project.provide("program", directory)
   return () => fs.rmSync(directory, { recursive: true, force: true })

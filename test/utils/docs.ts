@@ -1,5 +1,5 @@
 /**
- * The code of the documentation: what README.md, docs/ and the docstrings of src/ show, as files that can be
+ * The code of the documentation: what README.md, CONTRIBUTING.md, docs/ and the docstrings of src/ show, as files that can be
  * compiled and run.
  *
  * A block of a document may have a name, "```ts hello.ts"; the blocks of one document import each other by
@@ -32,8 +32,13 @@ const filesBelow = (directory: string, extension: string): ReadonlyArray<string>
     .map((file) => path.join(directory, file))
     .toSorted()
 
-/** README.md and docs/. */
-export const documents: ReadonlyArray<string> = ["README.md", ...filesBelow("docs", ".md")]
+/** The documents at the top, and docs/. */
+export const documents: ReadonlyArray<string> = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "CHANGELOG.md",
+  ...filesBelow("docs", ".md")
+]
 
 export const read = (document: string): string => fs.readFileSync(path.join(root, document), "utf8")
 
