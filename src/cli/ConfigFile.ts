@@ -79,6 +79,9 @@ const known = {
   quality: Schema.optionalWith(score, exact)
 }
 
+/** What only servers of Chat Completions can be told. */
+const ofChatCompletions = ["maxTokensField", "completeOver", "toolCallIds"] as const
+
 /**
  * A server that speaks Chat Completions, or Anthropic's Messages.
  *
@@ -115,6 +118,8 @@ export const Provider = Schema.Struct({
   reasoning: Schema.optionalWith(Schema.Boolean, exact),
   /** How it is asked for an answer that isn't streamed: as a stream all the same (`sse`, when absent), or as `json`. */
   completeOver: Schema.optionalWith(Schema.Literal("sse", "json"), exact),
+  /** What it takes for the ids of tool calls; by the model's name when absent. */
+  toolCallIds: Schema.optionalWith(Schema.Literal("any", "forty-characters", "nine-alphanumerics"), exact),
   /** Characters that an answer in one piece may have, or one event of a stream; 16,777,216 when absent. */
   maxAnswerCharacters: Schema.optionalWith(
     number("characters (a whole number above 0)", (n) => Number.isSafeInteger(n) && n > 0),
@@ -127,15 +132,13 @@ export const Provider = Schema.Struct({
     if (provider.apiKey !== undefined && provider.apiKeyEnv !== undefined) {
       return { path: ["apiKey"], message: "Expected either apiKey or apiKeyEnv, actual both" }
     }
-    if (provider.api === "anthropic" && provider.maxTokensField !== undefined) {
-      const actual = JSON.stringify(provider.maxTokensField)
-      return { path: ["maxTokensField"], message: `Expected none beside api "anthropic", actual ${actual}` }
-    }
-    if (provider.api === "anthropic" && provider.completeOver !== undefined) {
-      const actual = JSON.stringify(provider.completeOver)
-      return { path: ["completeOver"], message: `Expected none beside api "anthropic", actual ${actual}` }
-    }
-    return undefined
+    const foreign =
+      provider.api === "anthropic"
+        ? ofChatCompletions.find((field) => provider[field] !== undefined)
+        : undefined
+    if (foreign === undefined) return undefined
+    const actual = JSON.stringify(provider[foreign])
+    return { path: [foreign], message: `Expected none beside api "anthropic", actual ${actual}` }
   })
 )
 

@@ -103,6 +103,7 @@ const fromFile = (
       model: entry.model,
       maxTokensField: entry.maxTokensField,
       completeOver: entry.completeOver,
+      toolCallIds: entry.toolCallIds,
       maxAnswerCharacters: entry.maxAnswerCharacters,
       capabilities: {
         ...(entry.contextWindow === undefined ? {} : { contextWindow: Option.some(entry.contextWindow) }),

@@ -155,6 +155,7 @@ export interface Reached {
   readonly model: string
   readonly maxTokensField?: OpenAICompatible.Options["maxTokensField"] | undefined
   readonly completeOver?: OpenAICompatible.Options["completeOver"] | undefined
+  readonly toolCallIds?: OpenAICompatible.Options["toolCallIds"] | undefined
   readonly capabilities?: Partial<ReasoningEngine.Capabilities>
   readonly maxAnswerCharacters?: number | undefined
 }
@@ -165,7 +166,7 @@ const versionHeader = { "anthropic-version": Claude.defaultVersion }
 
 /** How a server of each kind is asked, and whether it is there. */
 const reach = (reached: Reached, described: Described, price: Price.Price | undefined) => {
-  const { apiKey, baseUrl, capabilities, completeOver, maxAnswerCharacters, maxTokensField, model } = reached
+  const { apiKey, baseUrl, capabilities, maxAnswerCharacters, model } = reached
   const common = {
     provider: described.id,
     baseUrl,
@@ -202,8 +203,9 @@ const reach = (reached: Reached, described: Described, price: Price.Price | unde
     OpenAICompatible.make({
       ...common,
       ...key,
-      ...(maxTokensField === undefined ? {} : { maxTokensField }),
-      ...(completeOver === undefined ? {} : { completeOver })
+      maxTokensField: reached.maxTokensField,
+      completeOver: reached.completeOver,
+      toolCallIds: reached.toolCallIds
     }),
     (engine) => ({ engine, probe: Server.models({ baseUrl, ...key, limit: probeLimit }) })
   )

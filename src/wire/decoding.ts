@@ -97,6 +97,15 @@ export const beyond = (delivered: string, whole: string): Option.Option<string> 
   return delivered.trimEnd().endsWith(whole.trim()) ? Option.some("") : Option.none()
 }
 
+/** The events in one: a sender that ends each line but no event has them joined, a line each. */
+const apart = (event: sse.Event): ReadonlyArray<sse.Event> => {
+  if (!event.data.includes("\n")) return [event]
+  const lines = event.data.split("\n").filter((line) => line.trim() !== "")
+  return lines.length > 1 && lines.every((line) => isDone(line) || Option.isSome(parse(line)))
+    ? lines.map((data) => ({ ...event, data }))
+    : [event]
+}
+
 /** How many times the characters that an event may have all of an answer may take. */
 const overhead = 16
 
@@ -121,7 +130,7 @@ export const streamDecoder = <A extends Decoding>(
     feed: (pieces) => {
       for (const piece of pieces) {
         bytes += piece.length
-        take(reader.feed(piece))
+        take(reader.feed(piece).flatMap(apart))
       }
       if (reader.overflowed() && !answer.ended) {
         answer.failure = failure.ofKind("malformed", "an event of the answer is too long")
@@ -133,7 +142,7 @@ export const streamDecoder = <A extends Decoding>(
       return answer.take()
     },
     end: (orderly = true) => {
-      const last = reader.end()
+      const last = reader.end().flatMap(apart)
       take(last.filter((event) => !isTorn(event)))
       answer.settle()
       const kind = reader.kind()

@@ -1,6 +1,7 @@
 import * as Predicate from "effect/Predicate"
 import type * as AIProvider from "../AIProvider.js"
 import * as EngineError from "../EngineError.js"
+import * as jsonText from "../internal/jsonText.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import type * as httpError from "./httpError.js"
 import * as waits from "./waits.js"
@@ -50,8 +51,8 @@ const messageOf = (value: unknown, depth = 0): string => {
   if (typeof value === "string") return value
   if (depth === maxDepth || !Predicate.isObject(value)) return ""
   if (Array.isArray(value)) return messageOf(value[0], depth + 1)
-  const { detail, error, message, msg }: Record<string, unknown> = { ...value }
-  return messageOf(message ?? detail ?? msg ?? error, depth + 1)
+  const { detail, error, errors, message, msg }: Record<string, unknown> = { ...value }
+  return messageOf(message ?? detail ?? msg ?? error ?? errors, depth + 1)
 }
 
 const statusOf = (value: unknown): number => {
@@ -78,11 +79,17 @@ const codeIn = (details: unknown): string => {
   return ""
 }
 
-/** What a text is if it is JSON of an error, as proxies pass one on. */
+/** Where JSON begins in an error's words: all of them, or behind the name of who said it (`OpenAIException - {…}`). */
+const beginningOfJson = /^\s*[[{]|(?<=^[\w.: ]{1,99}(?: -|:) )\{/
+
+/** What of a text is JSON of an error, as proxies pass one on. */
 const wrapped = (words: string, depth: number): Failure | undefined => {
-  if (depth === maxDepth || !/^\s*[[{]/.test(words)) return undefined
+  const at = depth === maxDepth ? -1 : words.search(beginningOfJson)
+  if (at === -1) return undefined
+  const rest = words.slice(at)
+  const end = new jsonText.Scanner().feed(rest)
   try {
-    return fromJson(JSON.parse(words), depth + 1)
+    return fromJson(JSON.parse(end === -1 || at === 0 ? rest : rest.slice(0, end)), depth + 1)
   } catch {
     return undefined
   }
@@ -94,22 +101,22 @@ const wrapped = (words: string, depth: number): Failure | undefined => {
  */
 export const fromJson = (value: unknown, depth = 0): Failure => {
   const body: unknown = Array.isArray(value) ? value[0] : value
-  const inner = Predicate.hasProperty(body, "error") ? body.error : body
+  const { errors, ...said } = recordOf(body)
+  const inner: unknown = said["error"] ?? (Array.isArray(errors) ? errors[0] : undefined) ?? body
   // A bare text has its code beside it.
   const fields = recordOf(Predicate.isObject(inner) ? inner : body)
-  const { code, details, innererror, metadata, status, status_code, type } = fields
+  const { __type, code, details, innererror, metadata, status, status_code, type } = fields
   const message = messageOf(body)
   const raw = text(recordOf(metadata)["raw"])
   const below = wrapped(raw || message, depth)
-  const said = below?.message || (raw === "" ? message : `${message}: ${raw}`)
+  const words = below?.message || (raw === "" ? message : `${message}: ${raw}`)
   return {
-    message: said,
+    message: words,
     code: below?.code || codeOf(code) || codeIn(details) || codeIn(innererror),
-    type: below?.type || text(type) || text(status),
+    type: below?.type || text(type) || text(status) || text(__type),
     status: statusOf(code) || statusOf(status_code) || (below?.status ?? 0),
     wait: (now) =>
-      below?.wait?.(now) ??
-      waits.inBody({ ...fields, details: details ?? recordOf(body)["details"] }, said)(now)
+      below?.wait?.(now) ?? waits.inBody({ ...fields, details: details ?? said["details"] }, words)(now)
   }
 }
 
@@ -139,11 +146,13 @@ export const byStatus: ReadonlyMap<number, Kind> = new Map<number, Kind>([
   [404, "model"],
   [408, "timeout"],
   [409, "server"],
+  [410, "model"],
   [425, "server"],
   [429, "rate"],
   [498, "overloaded"],
   [503, "overloaded"],
   [504, "timeout"],
+  [524, "timeout"],
   [529, "overloaded"]
 ])
 

@@ -28,8 +28,10 @@ export const make = (maxCharacters: number): Reader => {
     onComment: () => {
       events.push({ name: "", data: "" })
     },
-    onError: ({ line, type }: ParseError) => {
+    onError: ({ field, line, type, value }: ParseError) => {
       if (type === "max-buffer-size-exceeded") overflowed = true
+      // llama.cpp's.
+      else if (field === "error" && value !== undefined) events.push({ name: "error", data: value })
       // A sender that fails in the middle of a stream may forget that it writes events.
       else if (line?.startsWith("{") === true) events.push({ name: "", data: line })
     }

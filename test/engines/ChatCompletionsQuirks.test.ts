@@ -635,3 +635,29 @@ describe("the body of an answer of Chat Completions", () => {
     assert.deepStrictEqual(decoder.end(), [])
   })
 })
+
+describe("what senders of Chat Completions make of events", () => {
+  it("is read a line each where no blank line ends them", () => {
+    const lines = [hi, delta({ content: " you" }), finish("stop"), usage(3, 2)]
+      .map((event) => `data: ${JSON.stringify(event)}\n`)
+      .join("")
+    for (const body of [lines, `${lines}data: [DONE]\n`, `${lines}\n${data("[DONE]")}`]) {
+      const { answer, text } = read(body)
+      assert.deepStrictEqual([answer.finished, text], [true, "Hi you"])
+    }
+    assert.strictEqual(read(`${lines}data: {"choices":[{\n`).kind, "cut")
+  })
+
+  it("is an error where the field is named so", () => {
+    const error = JSON.stringify({ error: { message: "no slot", code: 503, type: "unavailable_error" } })
+    const { answer } = read(`${events(hi)}error: ${error}\n\n`)
+    assert.include(answer.failure, { message: "no slot", status: 503 })
+  })
+
+  it("isn't doubled where the last of them has all of it as a delta and as a message", () => {
+    const all = { content: "Hi you" }
+    const last = { choices: [{ index: 0, delta: all, message: all, finish_reason: "stop" }] }
+    assert.strictEqual(stream(hi, delta({ content: " you" }), last).text, "Hi you")
+    assert.strictEqual(stream(last).text, "Hi you")
+  })
+})

@@ -241,3 +241,18 @@ describe("signs of work of Messages", () => {
     assert.isTrue(works(wire(start(), block(tool("a")))))
   })
 })
+
+describe("blocks of Messages that their sender doesn't end", () => {
+  it("end where another begins in their place", () => {
+    const { events } = stream(
+      block(tool("a")),
+      json('{"x":1}'),
+      block(tool("b")),
+      json('{"y":2}'),
+      stopped("tool_use"),
+      end
+    )
+    const calls = events.flatMap((event) => (event._tag === "ToolCall" ? [event.call.arguments] : []))
+    assert.deepStrictEqual(calls, ['{"x":1}', '{"y":2}'])
+  })
+})

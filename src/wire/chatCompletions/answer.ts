@@ -131,8 +131,10 @@ export class Answer implements decoding.Decoding {
 
   private choice(choice: wire.Choice, before: string): void {
     const { delta, error, finish_reason: reason, message } = choice
-    if (delta && !(message && wire.isEmpty(delta))) this.delta(delta)
-    else if (message) this.message(message, before)
+    const repeated =
+      message && (!delta || wire.isEmpty(delta) || (reason && wire.repeats(delta, message, before)))
+    if (repeated) this.message(message, before)
+    else if (delta) this.delta(delta)
     if (delta || message || reason) this.answered = true
     if (typeof reason === "string" && reason !== "") this.finishReason = reason
     const sequence = choice.stop_reason ?? choice.matched_stop

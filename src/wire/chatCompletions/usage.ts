@@ -41,7 +41,9 @@ const reconciled = (
 /** A usage in any of the names that servers have for its counts. */
 const read = (value: unknown): usage.Reading => {
   const fields = usage.fieldsOf(value)
-  const prompt = usage.fieldsOf(fields["prompt_tokens_details"] ?? fields["input_tokens_details"])
+  const prompt = usage.fieldsOf(
+    fields["prompt_tokens_details"] ?? fields["prompt_token_details"] ?? fields["input_tokens_details"]
+  )
   const completion = usage.fieldsOf(fields["completion_tokens_details"] ?? fields["output_tokens_details"])
   const hit = usage.count(fields["prompt_cache_hit_tokens"])
   const miss = usage.count(fields["prompt_cache_miss_tokens"])
@@ -60,6 +62,7 @@ const read = (value: unknown): usage.Reading => {
     prompt["cached_tokens"],
     hit,
     fields["cached_tokens"],
+    fields["num_cached_tokens"],
     fields["cache_read_input_tokens"]
   )
   const cacheWrite = usage.first(

@@ -75,6 +75,12 @@ export const isEmpty = (delta: Delta): boolean =>
   !says(delta.function_call) &&
   !reasons(delta)
 
+/** Whether a piece beside a message says all of the answer, and not what is new of it. */
+export const repeats = (delta: Delta, message: Delta, before: string): boolean => {
+  const text = textOf(delta)
+  return before !== "" && text.startsWith(before) && text === textOf(message)
+}
+
 const Choice = Schema.Struct({
   index: Schema.optional(Schema.Unknown),
   delta: maybe(Delta),

@@ -37,6 +37,7 @@ export const kindOf = ({ code, message, status, type }: Failure): Kind => {
   if (found !== undefined) return found.kind
   const plain = byStatus.get(status)
   if (plain !== undefined) return plain
-  const typed = codes.map((name) => types.get(name)).find((kind) => kind !== undefined && fits(kind, status))
-  return typed ?? kindOfStatus(status)
+  const typed = codes.flatMap((name) => types.get(name) ?? []).filter((kind) => fits(kind, status))
+  // That a request is invalid says least.
+  return typed.find((kind) => kind !== "input") ?? typed[0] ?? kindOfStatus(status)
 }

@@ -39,9 +39,9 @@ const codes: ReadonlyArray<Row> = [
   },
   {
     kind: "context",
-    of: "llama.cpp",
-    source: "https://github.com/ggml-org/llama.cpp (tools/server)",
-    codes: ["exceed_context_size_error"]
+    of: "llama.cpp, ds4",
+    source: "https://github.com/ggml-org/llama.cpp (tools/server), https://github.com/antirez/ds4/pull/150",
+    codes: ["exceed_context_size_error", "context_exceeded"]
   },
   {
     kind: "context",
@@ -75,10 +75,29 @@ const codes: ReadonlyArray<Row> = [
   },
   {
     kind: "model",
+    of: "Groq, LiteLLM, Moonshot",
+    source: "https://console.groq.com/docs/errors, https://docs.litellm.ai/docs/exception_mapping",
+    codes: /^(?:model_permission_blocked_\w+|\w+_model_access_denied|resource_not_found_error)$/
+  },
+  {
+    kind: "model",
+    of: "Volcengine, DashScope",
+    source:
+      "https://www.volcengine.com/docs/82379/1299023, https://help.aliyun.com/zh/model-studio/error-code",
+    codes: ["invalidendpointormodel.notfound", "modelnotopen", "modelnotfound", "model.accessdenied"]
+  },
+  {
+    kind: "model",
+    of: "Z.ai",
+    source: "https://docs.z.ai/api-reference/api-code",
+    codes: ["1211"]
+  },
+  {
+    kind: "model",
     of: "Mistral, Perplexity, GitHub Models, Azure",
     source:
       "https://github.com/BerriAI/litellm/issues/9817, https://learn.microsoft.com/azure/ai-services/openai",
-    codes: ["invalid_model", "unknown_model", "deploymentnotfound"]
+    codes: ["invalid_model", "unknown_model", "unavailable_model", "deploymentnotfound"]
   },
   {
     // The model wrote what the server can't read: the next answer may be better.
@@ -131,7 +150,13 @@ const codes: ReadonlyArray<Row> = [
     of: "DashScope, Volcengine",
     source:
       "https://help.aliyun.com/zh/model-studio/error-code, https://www.volcengine.com/docs/82379/1299023",
-    codes: ["arrearage", "accountoverdueerror"]
+    codes: ["arrearage", "accountoverdueerror", "allocationquota.freetieronly"]
+  },
+  {
+    kind: "quota",
+    of: "LiteLLM",
+    source: "https://docs.litellm.ai/docs/proxy/users",
+    codes: ["budget_exceeded"]
   },
   {
     kind: "quota",
@@ -162,6 +187,12 @@ const codes: ReadonlyArray<Row> = [
     codes: ["rate_limit_exceeded", "slow_down", "rate_limit_reached_error", "throttlingexception"]
   },
   {
+    kind: "rate",
+    of: "DashScope",
+    source: "https://help.aliyun.com/zh/model-studio/error-code",
+    codes: /^throttling(?:\.\w+)?$/
+  },
+  {
     kind: "overloaded",
     of: "OpenAI, Groq, Moonshot",
     source: "https://platform.openai.com/docs/guides/error-codes, https://console.groq.com/docs/errors",
@@ -186,6 +217,12 @@ const codes: ReadonlyArray<Row> = [
   },
   {
     kind: "policy",
+    of: "Volcengine",
+    source: "https://www.volcengine.com/docs/82379/1299023",
+    codes: /sensitivecontentdetected/
+  },
+  {
+    kind: "policy",
     of: "Z.ai",
     source: "https://docs.z.ai/api-reference/api-code",
     codes: ["1301"],
@@ -200,6 +237,12 @@ const codes: ReadonlyArray<Row> = [
   },
   {
     kind: "authentication",
+    of: "LiteLLM",
+    source: "https://docs.litellm.ai/docs/exception_mapping",
+    codes: ["auth_error"]
+  },
+  {
+    kind: "authentication",
     of: "Gemini",
     source: "https://github.com/continuedev/continue/issues/10290",
     codes: ["api_key_invalid"]
@@ -207,6 +250,19 @@ const codes: ReadonlyArray<Row> = [
 ]
 
 const words: ReadonlyArray<Row> = [
+  {
+    kind: "context",
+    of: "LiteLLM, whose own class of error it is",
+    source: "https://docs.litellm.ai/docs/exception_mapping",
+    words: /\bContextWindowExceededError\b/
+  },
+  {
+    kind: "policy",
+    of: "LiteLLM, whose own class of error it is",
+    source: "https://docs.litellm.ai/docs/exception_mapping",
+    words: /\bContentPolicyViolationError\b/,
+    statuses: moderated
+  },
   {
     kind: "context",
     of: "OpenAI, vLLM, OpenRouter, DeepSeek, Fireworks, Mistral",
@@ -230,6 +286,45 @@ const words: ReadonlyArray<Row> = [
   },
   {
     kind: "context",
+    of: "Databricks, Cloudflare, MLX, ds4",
+    source: "https://developers.cloudflare.com/workers-ai, https://github.com/antirez/ds4/pull/150",
+    words:
+      /\bexceed(?:s|ed)? (?:(?:the|this|its|max|maximum|model|model's) ){0,4}context (?:length|window|size|limit)\b|^(?:the )?context (?:length|window|size) (?:was |is |has been )?exceeded\b/i
+  },
+  {
+    kind: "context",
+    of: "vLLM",
+    source: "https://github.com/vllm-project/vllm (entrypoints/renderer)",
+    words: /\bcontext length is only [\d,]+ tokens\b|\bmax_tokens must be at least 1, got -\d+/i
+  },
+  {
+    kind: "context",
+    of: "Cerebras, Groq",
+    source: "https://inference-docs.cerebras.ai/support/error, https://console.groq.com/docs/errors",
+    words: /^please reduce the length of the (?:messages|prompt)\b/i
+  },
+  {
+    kind: "context",
+    of: "DeepInfra, DashScope, Volcengine",
+    source: "https://deepinfra.com/docs, https://www.volcengine.com/docs/82379/1299023",
+    words:
+      /\binput length [\d,]+ exceeds (?:the )?max(?:imum)? (?:input |allowed )?length\b|\btotal tokens of image and text exceed max message tokens\b/i
+  },
+  {
+    kind: "context",
+    of: "SiliconFlow, watsonx",
+    source: "https://docs.siliconflow.cn, https://cloud.ibm.com/apidocs/watsonx-ai",
+    words:
+      /\blength of prompt_tokens \([\d,]+\) must be less than max_seq_len\b|\bnumber of input tokens [\d,]+ cannot exceed the total tokens limit [\d,]+/i
+  },
+  {
+    kind: "context",
+    of: "Vertex AI",
+    source: "https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/api-errors",
+    words: /\binput token count is [\d,]+ but (?:the )?model only supports up to [\d,]+/i
+  },
+  {
+    kind: "context",
     of: "Gemini",
     source: "https://github.com/BerriAI/litellm/issues/18282",
     words: /\binput token count (?:\([\d,]+\) )?exceeds the maximum number of tokens allowed\b/i
@@ -244,7 +339,7 @@ const words: ReadonlyArray<Row> = [
     kind: "context",
     of: "Together, Text Generation Inference",
     source: "https://github.com/huggingface/text-generation-inference (router/src/validation.rs)",
-    words: /`inputs` (?:tokens \+ `max_new_tokens` must be <=|must have less than) ?[\d,]+/i
+    words: /`?inputs`? (?:tokens \+ `?max_new_tokens`? must be <=|must have less than) ?[\d,]+/i
   },
   {
     kind: "context",
@@ -277,7 +372,7 @@ const words: ReadonlyArray<Row> = [
     of: "LM Studio",
     source: "https://github.com/lmstudio-ai/lmstudio-bug-tracker",
     words:
-      /\btrying to keep the first \d+ tokens when context\b|\btokens to keep from the initial prompt is greater than the context length\b/i,
+      /\btrying to keep the first \d+ tokens when context\b|\btokens to keep from the initial prompt is greater than the context length\b|\breached context length of [\d,]+ tokens with model loaded\b/i,
     statuses: local
   },
   {
@@ -285,7 +380,7 @@ const words: ReadonlyArray<Row> = [
     of: "llama.cpp",
     source: "https://github.com/ggml-org/llama.cpp (tools/server)",
     words:
-      /\brequest (?:\([\d,]+ tokens\) )?exceeds the available context size\b|\bcontext size has been exceeded\b/i,
+      /\brequest (?:\([\d,]+ tokens\) )?exceeds the available context size\b|\bcontext size has been exceeded\b|\binput is larger than the max context size\b/i,
     statuses: local
   },
   {
@@ -335,9 +430,9 @@ const words: ReadonlyArray<Row> = [
   },
   {
     kind: "model",
-    of: "DeepSeek, SiliconFlow",
+    of: "DeepSeek, SiliconFlow, Zhipu",
     source: "https://github.com/BerriAI/litellm/issues/9817",
-    words: /\bmodel (?:does )?not exist\b/i,
+    words: /\bmodel (?:does )?not exist\b|^模型不存在/i,
     statuses: absent
   },
   {
@@ -352,14 +447,14 @@ const words: ReadonlyArray<Row> = [
     of: "OpenAI, vLLM, Groq",
     source: "https://github.com/skorokithakis/sysaidmin/issues/9, https://console.groq.com/docs/deprecations",
     words:
-      /\bmodel [`'"]?[\w./:@-]+[`'"]? (?:does not exist|has been (?:decommissioned|deprecated|retired)|is no longer (?:available|supported))/i,
+      /\bmodel [`'"]?[\w./:@-]+[`'"]? (?:does not exist|has been (?:decommissioned|deprecated|retired)|is no longer (?:available|supported)|is not (?:available|supported|found)(?=$|[.,!]))/i,
     statuses: absent
   },
   {
     kind: "model",
     of: "OpenAI, Together",
     source: "https://community.openai.com, https://docs.together.ai/docs/error-codes",
-    words: /\bdoes not have access to (?:the )?model\b|\bunable to access model\b/i,
+    words: /\bdoes not have access to (?:the )?model\b|\bunable to access (?:non-serverless )?model\b/i,
     statuses: absent
   },
   {
@@ -367,21 +462,23 @@ const words: ReadonlyArray<Row> = [
     of: "Bedrock, Gemini, Hugging Face",
     source: "https://docs.aws.amazon.com/bedrock, https://huggingface.co/docs/inference-providers",
     words:
-      /\bprovided model identifier is invalid\b|\bunexpected model name format\b|\brequested model '[^']+' is not supported by any provider\b/i,
+      /\bprovided model identifier is invalid\b|\bunexpected model name format\b|\brequested model '[^']+' is not supported by any provider\b|^the requested model is not supported\b|\baccess to the model with the specified model ID\b|\bwith on-demand throughput isn.t supported\b/i,
     statuses: absent
   },
   {
     kind: "model",
-    of: "Cohere, Ollama, Routeway",
+    of: "Cohere, Ollama, Routeway, xAI, Moonshot, MiniMax",
     source: "https://github.com/tashfeenahmed/freellmapi/pull/1143, https://docs.cohere.com/reference/errors",
-    words: /^(?:no model found|no such model|unknown model)\b|\bmodel [`'"]?[\w./:@-]+[`'"]? not found\b/i,
+    words:
+      /^(?:no model found|no such model|(?:unknown|unsupported|unavailable) model|model not found)\b|\binvalid params, unknown model\b|^not found the model\b|\bmodel [`'"]?[\w./:@-]+[`'"]? not found\b/i,
     statuses: absent
   },
   {
     kind: "malformed",
     of: "Groq, passed on without its code",
     source: "https://github.com/lucagrippa/obsidian-ai-tagger/issues/34",
-    words: /\bfailed to (?:call a function|generate JSON|validate JSON)\b.*'failed_generation'/is
+    words:
+      /\bfailed to (?:call a function|generate JSON|validate JSON)\b.*'failed_generation'|^tool call validation failed: attempted to call tool\b/is
   },
   {
     kind: "quota",
@@ -418,7 +515,25 @@ const words: ReadonlyArray<Row> = [
     of: "xAI",
     source:
       "https://github.com/continuedev/continue/issues/10373, https://github.com/warpdotdev/warp/issues/14863",
-    words: /\bused all available credits or reached its monthly spending limit\b/i,
+    words:
+      /\bused all available credits or reached its monthly spending limit\b|\bteam doesn't have any credits yet\b/i,
+    statuses: unpaid
+  },
+  {
+    // Gemini says the same of limits that are there again in a minute, and which one it was.
+    kind: "quota",
+    of: "OpenAI, passed on without its code",
+    source: "https://platform.openai.com/docs/guides/error-codes",
+    words:
+      /^(?!.*\b(?:quota exceeded for metric|retry in)\b).*\bexceeded your current quota, please check your plan and billing details\b/is,
+    statuses: unpaid
+  },
+  {
+    kind: "quota",
+    of: "Fireworks, LiteLLM",
+    source: "https://docs.fireworks.ai, https://docs.litellm.ai/docs/proxy/users",
+    words:
+      /\bis suspended, possibly due to reaching the monthly spending limit\b|^budget has been exceeded! current cost\b/i,
     statuses: unpaid
   },
   {
@@ -441,7 +556,15 @@ const words: ReadonlyArray<Row> = [
     kind: "policy",
     of: "OpenRouter",
     source: "https://openrouter.ai/docs/api-reference/errors",
-    words: /\brequires moderation\b.*\byour input was flagged\b|^your input was flagged\b/is,
+    words: /\brequires moderation\b.*\byour input was flagged\b|^(?:your )?input was flagged\b/is,
+    statuses: moderated
+  },
+  {
+    kind: "policy",
+    of: "Anthropic, MiniMax, Volcengine",
+    source: "https://docs.claude.com/en/api/errors, https://platform.minimaxi.com/document/error-code",
+    words:
+      /\boutput blocked by content filtering policy\b|^(?:in|out)put new_sensitive\b|\binput text may contain sensitive information\b/i,
     statuses: moderated
   },
   {
@@ -471,13 +594,20 @@ const words: ReadonlyArray<Row> = [
     kind: "authentication",
     of: "Gemini",
     source: "https://github.com/continuedev/continue/issues/10290",
-    words: /^API key (?:not valid|expired)\b/i
+    words:
+      /^API key (?:not valid|expired)\b|^missing or invalid authorization header\b|^multiple authentication credentials received\b/i
   },
   {
     kind: "authentication",
     of: "xAI, OpenAI",
     source: "https://docs.x.ai/docs/guides/errors",
-    words: /\bincorrect API key provided\b|^invalid API[ -]?key\b/i
+    words: /\bincorrect API key provided\b|^invalid API[ -]?key\b|^no API key provided\b/i
+  },
+  {
+    kind: "authentication",
+    of: "DeepSeek, Z.ai, MiniMax, LiteLLM",
+    source: "https://api-docs.deepseek.com/quick_start/error_codes, https://docs.z.ai/api-reference/api-code",
+    words: /^authentication (?:fails|failed|error)\b|^login fail\b/i
   }
 ]
 

@@ -176,6 +176,8 @@ export class Answer implements decoding.Decoding {
 
   private block(index: number, block: wire.Block): void {
     this.answered = true
+    // A sender that doesn't end its blocks ends one by beginning another in its place.
+    this.endBlock(index)
     this.blocks.set(index, block.type)
     if (block.type === "text") return this.text(block.text ?? "")
     this.working = true

@@ -245,3 +245,13 @@ describe("a cost that is told", () => {
     assert.strictEqual(costOf({ cost: 0.1 }), "0.1")
   })
 })
+
+describe("cached tokens of Mistral", () => {
+  it.each([{ num_cached_tokens: 64 }, { prompt_token_details: { cached_tokens: 64 } }])(
+    "are read in its names: %o",
+    (told) => {
+      const plain = { prompt_tokens: 100, completion_tokens: 5, total_tokens: 105 }
+      assert.deepStrictEqual(of({ ...plain, ...told }), [100, 64, 5, 0, "counted"])
+    }
+  )
+})

@@ -435,3 +435,133 @@ describe("kindOf", () => {
     assert.isString(failure.fromBody(wrapped, 400).message)
   })
 })
+
+describe("kindOf what other servers say of the same", () => {
+  are("context", [
+    ["ds4", 400, said("Prompt tokens (9001) exceeds context size (8192)", { type: "context_exceeded" })],
+    ["ds4 without its type", 400, said("Prompt tokens (9001) exceeds context size (8192)")],
+    ["DashScope", 400, said("Input length 140001 exceeds the maximum length 129024")],
+    ["DeepInfra", 400, { detail: said("Requested input length 9000 exceeds maximum input length 8191") }],
+    [
+      "LM Studio while it writes",
+      400,
+      { error: "Reached context length of 4096 tokens with model loaded, but …" }
+    ],
+    [
+      "vLLM",
+      400,
+      said("You passed 5000 input tokens. However, the model's context length is only 4096 tokens")
+    ],
+    ["vLLM, no room for the answer", 400, said("max_tokens must be at least 1, got -12.")],
+    [
+      "Cerebras",
+      400,
+      { message: "Please reduce the length of the messages or completion. Current length is 9" }
+    ],
+    [
+      "SiliconFlow",
+      400,
+      { code: 20015, message: "length of prompt_tokens (9) must be less than max_seq_len (8)." }
+    ],
+    ["Volcengine", 400, said("Total tokens of image and text exceed max message tokens")],
+    [
+      "Vertex AI",
+      400,
+      said("Unable to submit: the input token count is 1100000 but model only supports up to 9")
+    ],
+    [
+      "watsonx",
+      400,
+      { errors: [{ message: "the number of input tokens 9 cannot exceed the total tokens limit 8" }] }
+    ],
+    [
+      "Cloudflare",
+      400,
+      { errors: [{ message: "AiError: tokens (9) exceeded this model context window limit (8)." }] }
+    ],
+    ["LiteLLM's class", 400, said("litellm.ContextWindowExceededError: litellm.BadRequestError: no")],
+    [
+      "LiteLLM for another",
+      400,
+      said(
+        `litellm.BadRequestError: AnthropicException - ${JSON.stringify(said("prompt is too long: 9 > 8"))}. Group=x`
+      )
+    ]
+  ])
+  are("input", [
+    [
+      "a citation of an overflow",
+      400,
+      said(`Invalid value: '${JSON.stringify(said("prompt is too long: 9 > 8"))}'`)
+    ],
+    ["a limit of the answer", 400, said("max_tokens must be at least 1, got 0.")]
+  ])
+  are("model", [
+    ["Zhipu", 400, said("模型不存在，请检查模型代码。", { code: "1211" })],
+    ["GitHub Models", 400, said("no", { code: "unavailable_model" })],
+    ["Groq", 403, said("no", { code: "model_permission_blocked_org" })],
+    ["LiteLLM", 401, said("key not allowed to access model.", { type: "key_model_access_denied" })],
+    ["Bedrock", 403, { message: "You don't have access to the model with the specified model ID." }],
+    [
+      "Bedrock, a profile",
+      400,
+      { message: "Invocation of model ID x with on-demand throughput isn’t supported." }
+    ],
+    ["xAI", 400, { code: "Client specified an invalid argument", error: "Model not found: grok-0" }],
+    ["Volcengine", 404, said("no", { code: "ModelNotOpen" })],
+    ["DashScope", 403, { code: "Model.AccessDenied", message: "Model access denied." }],
+    [
+      "Moonshot",
+      400,
+      said("Not found the model kimi-0 or Permission denied", { type: "resource_not_found_error" })
+    ],
+    ["a broker", 400, said("Model a/b is not available.")],
+    ["a model that is gone", 410, said("retired")]
+  ])
+  are("input", [["a part of what the model takes", 400, said("Model a/b is not available for images")]])
+  are("quota", [
+    [
+      "LiteLLM",
+      400,
+      said("Budget has been exceeded! Current cost: 2, Max budget: 1", { type: "budget_exceeded" })
+    ],
+    ["DashScope's free tier", 403, said("no", { code: "AllocationQuota.FreeTierOnly" })],
+    [
+      "OpenAI's words alone",
+      429,
+      said("You exceeded your current quota, please check your plan and billing details.")
+    ],
+    ["xAI", 403, { error: "Your newly created team doesn't have any credits yet." }],
+    ["Fireworks", 412, said("Account a is suspended, possibly due to reaching the monthly spending limit")]
+  ])
+  are("rate", [
+    [
+      "Gemini's minute",
+      429,
+      said("You exceeded your current quota, please check your plan and billing details. Please retry in 9s.")
+    ],
+    ["Bedrock", 400, { __type: "ThrottlingException", message: "Too many tokens, please wait." }],
+    ["DashScope", 400, said("no", { code: "Throttling.RateQuota" })]
+  ])
+  are("authentication", [
+    ["Gemini", 400, [said("Missing or invalid Authorization header.", { status: "INVALID_ARGUMENT" })]],
+    ["LiteLLM", 400, said("no", { type: "auth_error", code: "400" })],
+    ["MiniMax", 400, said("login fail: Please carry the API secret key")],
+    [
+      "a family beside the widest one",
+      400,
+      said("no", { type: "authentication_error", code: "invalid_request_error" })
+    ]
+  ])
+  are("policy", [
+    ["OpenRouter", 403, said("Input was flagged")],
+    ["Anthropic", 400, said("Output blocked by content filtering policy")],
+    ["Volcengine", 400, said("no", { code: "InputTextSensitiveContentDetected" })],
+    ["MiniMax", 400, said("input new_sensitive (1026)")],
+    ["LiteLLM's class", 400, said("litellm.ContentPolicyViolationError: no")]
+  ])
+  are("malformed", [
+    ["Groq", 400, said("tool call validation failed: attempted to call tool 'x' which was not in")]
+  ])
+  are("timeout", [["Cloudflare", 524, "<html><title>524: A timeout occurred</title>"]])
+})
