@@ -4,7 +4,6 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as ReasoningEngine from "../../src/ReasoningEngine.js"
 import * as attempts from "../utils/attempts.js"
@@ -19,9 +18,6 @@ const first = snapshots(prompt, "Hel")
 const rest = pretty(conversation(prompt, "Hello"))
 const open = GraphServer.stream(RawServer.send(first))
 const helloEvents = [ReasoningEngine.textDelta("Hello"), ...ending("Hello")]
-
-const closesSoon = (server: GraphServer.GraphServer, request: number) =>
-  Effect.map(Effect.timeoutOption(server.closed(request), "1 second"), Option.isSome)
 
 describe.each(clients)("Copilot over %s", (_, client) => {
   it.scopedLive("gives the text in both deliveries", () =>
@@ -41,7 +37,7 @@ describe.each(clients)("Copilot over %s", (_, client) => {
       const pull = yield* Scope.extend(made.attempt({ task: yield* streaming, mode: "streaming" }), scope)
       assert.deepStrictEqual(yield* pull, [ReasoningEngine.textDelta("Hel")])
       yield* Scope.close(scope, Exit.void)
-      assert.isTrue(yield* closesSoon(server, 1))
+      assert.isTrue(yield* RawServer.seenSoon(server.closed(1)))
     }).pipe(Effect.provide(client))
   )
 
@@ -63,7 +59,7 @@ describe.each(clients)("Copilot over %s", (_, client) => {
         yield* server.received(request)
         yield* Effect.sleep("30 millis")
         yield* Fiber.interrupt(fiber)
-        assert.isTrue(yield* closesSoon(server, request))
+        assert.isTrue(yield* RawServer.seenSoon(server.closed(request)))
         assert.strictEqual(server.requests.length, request + 1)
       }
     }).pipe(Effect.provide(client))

@@ -189,3 +189,17 @@ export const make = (
       closed: (request) => Deferred.await(closing(request))
     }
   })
+
+/** Round trips over the network that are soon over, however busy the machine is. */
+const soon = 20
+
+/** Whether something is seen before so many requests went there and back: what is soon, without a clock. */
+export const seenSoon = (something: Effect.Effect<void>): Effect.Effect<boolean, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { url } = yield* make(answer(200, "text/plain", "here"))
+    const roundTrip = Effect.promise(async () => (await fetch(url)).text())
+    return yield* Effect.raceFirst(
+      Effect.as(something, true),
+      Effect.as(Effect.repeatN(roundTrip, soon - 1), false)
+    )
+  })
