@@ -128,8 +128,6 @@ export const Message = Schema.Union(UserMessage, AssistantMessage, ToolMessage)
  */
 export type Message = typeof Message.Type
 
-const JsonObject = Schema.Record({ key: Schema.String, value: Schema.Unknown })
-
 /**
  * A tool that the model may call.
  *
@@ -144,7 +142,7 @@ export const Tool = Schema.Struct({
   ),
   description: Schema.optional(Schema.String),
   /** JSON Schema of the arguments. */
-  parameters: JsonObject
+  parameters: validation.JsonObject
 })
 
 /**
@@ -175,7 +173,11 @@ export const ToolChoice = Schema.Union(
 export const ResponseFormat = Schema.Union(
   Schema.Struct({ type: Schema.Literal("text") }),
   Schema.Struct({ type: Schema.Literal("json") }),
-  Schema.Struct({ type: Schema.Literal("json_schema"), name: Schema.NonEmptyString, schema: JsonObject })
+  Schema.Struct({
+    type: Schema.Literal("json_schema"),
+    name: Schema.NonEmptyString,
+    schema: validation.JsonObject
+  })
 )
 
 const between = (minimum: number, maximum: number) =>

@@ -1,9 +1,11 @@
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import { InvalidArgumentError } from "./invalidArgument.js"
+import { sizes } from "./sizes.js"
 import { looksLikeKey } from "./told.js"
 
 const isRecord = (value: object): value is Record<string, unknown> => {
@@ -11,22 +13,51 @@ const isRecord = (value: object): value is Record<string, unknown> => {
   return prototype === Object.prototype || prototype === null
 }
 
-/** The input without what is undefined, at every depth; itself where there is no such thing. */
+/** The input without what is undefined, at every depth. */
 const withoutUndefined = (input: unknown): unknown => {
   if (typeof input !== "object" || input === null) return input
-  if (Array.isArray(input)) {
-    const items = input.map(withoutUndefined)
-    return items.every((item, index) => item === input[index]) ? input : items
-  }
+  if (Array.isArray(input)) return input.map(withoutUndefined)
   if (!isRecord(input)) return input
-  let isSame = true
-  const fields: Array<readonly [string, unknown]> = []
-  for (const [key, value] of Object.entries(input)) {
-    const kept = withoutUndefined(value)
-    isSame &&= kept !== undefined && kept === value
-    if (kept !== undefined) fields.push([key, kept])
+  return Object.fromEntries(
+    Object.entries(input).flatMap(([key, value]) =>
+      value === undefined ? [] : [[key, withoutUndefined(value)]]
+    )
+  )
+}
+
+/** What a look at an input finds that decoding it has to know. */
+type Found = "nothing" | "undefined" | "too deep"
+
+/** Looks at everything in an input once, and makes nothing: no more than so many levels of it. */
+const look = (input: unknown, levels: number): Found => {
+  if (input === undefined) return "undefined"
+  if (typeof input !== "object" || input === null) return "nothing"
+  const isList = Array.isArray(input)
+  if (!isList && !isRecord(input)) return "nothing"
+  if (levels === 0) return "too deep"
+  let found: Found = "nothing"
+  const values: ReadonlyArray<unknown> = isList ? input : Object.values(input)
+  for (const value of values) {
+    const inside = look(value, levels - 1)
+    if (inside === "too deep") return inside
+    if (inside === "undefined") found = inside
   }
-  return isSame ? input : Object.fromEntries(fields)
+  return found
+}
+
+/** Names the field that is nested too deeply. */
+const tooDeep = (subject: string, input: unknown): InvalidArgumentError => {
+  const isDeep = ([, value]: readonly [string, unknown]) => look(value, sizes.depth.most - 1) === "too deep"
+  return new InvalidArgumentError({
+    subject,
+    field: render(
+      Object.entries(input ?? {})
+        .filter(isDeep)
+        .slice(0, 1)
+        .map(([key]) => key)
+    ),
+    reason: `Expected at most ${sizes.depth.most} ${sizes.depth.of}, actual more`
+  })
 }
 
 type Path = ReadonlyArray<PropertyKey>
@@ -81,7 +112,9 @@ const ruledOf = (ast: AST.AST): AST.AST =>
 
 const isStructure = (given: AST.AST): boolean => {
   const ast = ruledOf(given)
-  return AST.isUnion(ast) ? membersOf(ast).every(isStructure) : AST.isTypeLiteral(ast) || AST.isTupleType(ast)
+  return AST.isUnion(ast)
+    ? membersOf(ast).every(isStructure)
+    : ast === JsonObject.ast || AST.isTypeLiteral(ast) || AST.isTupleType(ast)
 }
 
 /** What was expected, for a person: the fields of an object aren't listed. */
@@ -147,14 +180,22 @@ const toInvalidArgument = (subject: string, error: ParseResult.ParseError): Inva
   })
 }
 
-/** A decoder made once: values that pass are trusted from here on, and hold nothing that is undefined. */
+/**
+ * A decoder made once: values that pass are trusted from here on, hold nothing that is undefined, and are never
+ * nested so deeply that what walks through them runs out of stack.
+ */
 export const decoder = <A, I>(
   subject: string,
   schema: Schema.Schema<A, I>
 ): ((input: unknown) => Either.Either<A, InvalidArgumentError>) => {
   const decode = Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })
-  return (input) =>
-    Either.mapLeft(decode(withoutUndefined(input)), (error) => toInvalidArgument(subject, error))
+  return (input) => {
+    const found = look(input, sizes.depth.most)
+    if (found === "too deep") return Either.left(tooDeep(subject, input))
+    return Either.mapLeft(decode(found === "undefined" ? withoutUndefined(input) : input), (error) =>
+      toInvalidArgument(subject, error)
+    )
+  }
 }
 
 /** A number among some options, and what it is when it isn't given. */
@@ -162,6 +203,15 @@ export const number = (description: string, passes: (n: number) => boolean, valu
   Schema.optionalWith(Schema.Number.pipe(Schema.filter(passes, { description })), {
     default: () => value
   })
+
+/**
+ * Some JSON object that is passed on as it is. A record would have each of its keys decoded and be copied, which
+ * takes milliseconds for a thousand keys.
+ */
+export const JsonObject: Schema.Schema<{ readonly [key: string]: unknown }> = Schema.declare(
+  (input): input is { readonly [key: string]: unknown } => Predicate.isRecord(input),
+  { description: "an object" }
+)
 
 /** For values whose fields have just been made by code that the compiler has checked. */
 export const trusted = { disableValidation: true } as const

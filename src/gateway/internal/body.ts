@@ -101,7 +101,19 @@ const placeOf = (message: string): string => {
   return message.includes("end of JSON input") ? ": it ends too early" : ""
 }
 
-const parse = (text: string): Effect.Effect<unknown, RejectedRequest> => {
+/** What a body said. */
+export interface Received {
+  readonly json: unknown
+  /** Lets other requests have their turn, before the next step of the work that a large body makes. */
+  readonly turn: Effect.Effect<void>
+}
+
+/** Characters of a body whose steps take well under a millisecond each. */
+const small = 16_384
+
+const turnOf = ({ length }: string): Effect.Effect<void> => (length > small ? Effect.sleep(0) : Effect.void)
+
+const parse = (text: string): Effect.Effect<Received, RejectedRequest> => {
   const large = sizes.tooLarge(text)
   if (large !== undefined) {
     const { field, reason } = large
@@ -112,7 +124,7 @@ const parse = (text: string): Effect.Effect<unknown, RejectedRequest> => {
     })
   }
   return Effect.try({
-    try: (): unknown => JSON.parse(text),
+    try: (): Received => ({ json: JSON.parse(text), turn: turnOf(text) }),
     catch: (error) =>
       new RejectedRequest({
         reason: "malformed",
@@ -128,7 +140,7 @@ const parse = (text: string): Effect.Effect<unknown, RejectedRequest> => {
 export const json = (
   request: HttpServerRequest.HttpServerRequest,
   limits: Limits
-): Effect.Effect<unknown, RejectedRequest, Scope.Scope> =>
+): Effect.Effect<Received, RejectedRequest, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.runtime<Scope.Scope>(), (runtime) => {
       const reading = Runtime.runFork(runtime, Effect.interruptible(textOf(request, limits)))

@@ -125,7 +125,9 @@ export const answer = (
     const createdAt = yield* Clock.currentTimeMillis
     if (key !== undefined) yield* counted(setup, key, createdAt)
     const said = yield* steering.read(request.headers)
-    const question = yield* Effect.flatMap(body.json(request, setup.limits), dialect.question)
+    const { json, turn } = yield* body.json(request, setup.limits)
+    yield* turn
+    const question = yield* dialect.question(json)
     const engines = yield* services.registry.list
     const target = yield* models.resolve(question.model, engines, setup.strategies)
     const options = yield* optionsOf(setup, target, said)
@@ -133,6 +135,7 @@ export const answer = (
     const delivery = question.stream
       ? delivering.choose(setup.delivery, { said: said.delivery, key: key?.delivery, names })
       : "whole"
+    yield* turn
     const task = yield* taskOf(
       {
         ...question.task,

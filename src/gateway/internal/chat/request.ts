@@ -27,7 +27,7 @@ const UserMessage = Schema.Struct({
 const Called = Schema.Struct({
   name: Schema.NonEmptyString,
   // Clients send back what they got of a tool without parameters, and some what they parsed.
-  arguments: maybe(Schema.Union(Schema.String, Schema.Record({ key: Schema.String, value: Schema.Unknown })))
+  arguments: maybe(Schema.Union(Schema.String, validation.JsonObject))
 })
 
 const AssistantMessage = Schema.Struct({
@@ -59,14 +59,12 @@ const Message = Schema.Union(SystemMessage, UserMessage, AssistantMessage, ToolM
 
 type Message = typeof Message.Type
 
-const JsonObject = Schema.Record({ key: Schema.String, value: Schema.Unknown })
-
 const Tool = Schema.Struct({
   type: Schema.Literal("function"),
   function: Schema.Struct({
     name: Schema.String,
     description: maybe(Schema.String),
-    parameters: maybe(JsonObject),
+    parameters: maybe(validation.JsonObject),
     strict: maybe(Schema.Literal(false))
   })
 })
@@ -86,7 +84,7 @@ const ResponseFormat = Schema.Union(
     type: Schema.Literal("json_schema"),
     json_schema: Schema.Struct({
       name: Schema.NonEmptyString,
-      schema: JsonObject,
+      schema: validation.JsonObject,
       // The answer is bound to the schema whatever this says.
       strict: maybe(Schema.Boolean)
     })

@@ -57,13 +57,11 @@ const AssistantMessage = Schema.Struct({
 
 const Message = Schema.Union(UserMessage, AssistantMessage)
 
-const JsonObject = Schema.Record({ key: Schema.String, value: Schema.Unknown })
-
 const Tool = Schema.Struct({
   type: Schema.optional(Schema.Literal("custom")),
   name: Schema.String,
   description: Schema.optional(Schema.String),
-  input_schema: JsonObject
+  input_schema: validation.JsonObject
 })
 
 const choice = <L extends string>(type: L) =>
@@ -91,7 +89,7 @@ const Body = Schema.Struct({
   tool_choice: Schema.optional(ToolChoice),
   output_config: Schema.optional(
     Schema.Struct({
-      format: Schema.Struct({ type: Schema.Literal("json_schema"), schema: JsonObject })
+      format: Schema.Struct({ type: Schema.Literal("json_schema"), schema: validation.JsonObject })
     })
   ),
   metadata: Schema.optional(Schema.Struct({ user_id: Schema.optional(Schema.NullOr(Schema.String)) })),
