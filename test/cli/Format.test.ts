@@ -186,4 +186,18 @@ describe("Tally", () => {
     Tally.record(tally, { ...line, error: { tag: "NoAvailableProviderError", message: "", attempts: [] } })
     assert.deepStrictEqual([tally.answered, tally.failed, tally.bad, tally.rows.size], [0, 2, 0, 2])
   })
+
+  it("counts no failure where an answer wasn't needed, and no unknown cost where nothing was used", () => {
+    const tally = Tally.make()
+    const none = { usage: TokenUsage.none, cost: Option.none() }
+    const attempts = [
+      attempt("a", { outcome: "discarded" }),
+      attempt("a", { outcome: "interrupted" }),
+      attempt("a", { outcome: "failed", ...none })
+    ]
+    const error = { tag: "AllProvidersFailedError", provider: "a", message: "", attempts }
+    Tally.record(tally, { line: 1, input: "", taskId: "t", error })
+    const [, a] = Tally.table(tally).split("\n")
+    assert.match(a ?? "", /^a +0 +1 +0 +2 +4 +\$1\.000000 +- +- +2: \$1\.000000$/)
+  })
 })
