@@ -3,10 +3,11 @@
  *
  * @since 0.1.0
  */
+import * as Option from "effect/Option"
 import * as AIResult from "../AIResult.js"
+import { quantile } from "../internal/samples.js"
 import * as totals from "../spend/totals.js"
 import * as Format from "./Format.js"
-import * as Latencies from "./Latencies.js"
 import type { ResultLine } from "./ResultFile.js"
 
 interface Row {
@@ -17,7 +18,8 @@ interface Row {
   sum: totals.Totals
   /** The attempts that were given up and may be charged all the same. */
   inVain: totals.Totals
-  readonly latencies: Latencies.Latencies
+  /** Milliseconds of each answer. */
+  readonly latencies: Array<number>
 }
 
 /**
@@ -50,7 +52,7 @@ const emptyRow = (): Row => ({
   fallbacks: 0,
   sum: totals.nothing,
   inVain: totals.nothing,
-  latencies: Latencies.make()
+  latencies: []
 })
 
 const rowOf = (tally: Tally, provider: string): Row => {
@@ -66,7 +68,7 @@ const recordAttempts = (tally: Tally, attempts: ReadonlyArray<AIResult.Attempt>)
     row.sum = totals.add(row.sum, sum)
     if (AIResult.isPaidInVain(attempt)) row.inVain = totals.add(row.inVain, sum)
     if (AIResult.isFailure(attempt)) row.failures += 1
-    if (attempt.outcome === "succeeded") Latencies.record(row.latencies, attempt.durationMs)
+    if (attempt.outcome === "succeeded") row.latencies.push(attempt.durationMs)
   }
 }
 
@@ -115,8 +117,12 @@ const inVainColumn: Format.Column = { title: "given up", align: "right" }
 const inVain = (sum: totals.Totals): string =>
   sum.attempts === 0 ? "0" : `${sum.attempts}: ${Format.costs(sum)}`
 
-const percentile = (row: Row, share: number): string =>
-  row.latencies.count === 0 ? "-" : Format.duration(Latencies.percentile(row.latencies, share))
+const percentiles = ({ latencies }: Row): ReadonlyArray<string> => {
+  const sorted = Float64Array.from(latencies).toSorted()
+  return [0.5, 0.99].map((share) =>
+    Option.match(quantile(sorted, share), { onNone: () => "-", onSome: Format.duration })
+  )
+}
 
 const cells = (provider: string, row: Row): ReadonlyArray<string> => [
   provider,
@@ -124,8 +130,7 @@ const cells = (provider: string, row: Row): ReadonlyArray<string> => [
   String(row.failures),
   String(row.fallbacks),
   ...Format.totals(row.sum),
-  percentile(row, 0.5),
-  percentile(row, 0.99)
+  ...percentiles(row)
 ]
 
 /**

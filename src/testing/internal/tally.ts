@@ -1,5 +1,6 @@
 import * as Option from "effect/Option"
 import type * as AIResult from "../../AIResult.js"
+import { quantile } from "../../internal/samples.js"
 import * as Price from "../../Price.js"
 import type * as ScriptedEngine from "../ScriptedEngine.js"
 import type { Outage } from "../Simulation/Options.js"
@@ -111,13 +112,9 @@ export const extraOf = (
   return { retries, hedges }
 }
 
-/** The value that a share of all is at most, by nearest rank. */
-const quantile = (sorted: ReadonlyArray<number>, of: number): number =>
-  sorted[Math.ceil(sorted.length * of) - 1] ?? 0
-
 export const latencyOf = (values: ReadonlyArray<number>): Report.Latency | null => {
-  const sorted = values.toSorted((left, right) => left - right)
-  return sorted.length === 0
-    ? null
-    : { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), max: quantile(sorted, 1) }
+  const sorted = Float64Array.from(values).toSorted()
+  return Option.getOrNull(
+    Option.all({ p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), max: quantile(sorted, 1) })
+  )
 }
