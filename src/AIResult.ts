@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "./AIProvider.js"
 import * as AITask from "./AITask.js"
@@ -87,7 +88,26 @@ export interface Attempt extends Schema.Schema.Type<typeof Attempt> {}
  * @category predicates
  */
 export const isPaidInVain = ({ outcome, usage }: Attempt): boolean =>
-  outcome !== "succeeded" && usage.inputTokens + usage.outputTokens > 0
+  outcome !== "succeeded" && TokenUsage.isUsed(usage)
+
+/**
+ * Whether an attempt used something whose price isn't known.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isUnpriced = ({ cost, usage }: Pick<Attempt, "cost" | "usage">): boolean =>
+  Option.isNone(cost) && TokenUsage.isUsed(usage)
+
+/**
+ * Whether an attempt failed: with an error, be it after part of its text. One whose caller went away, or whose
+ * answer wasn't needed, didn't.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isFailure = ({ outcome }: Pick<Attempt, "outcome">): boolean =>
+  outcome === "failed" || outcome === "cut"
 
 /**
  * The answer to a task.

@@ -73,6 +73,14 @@ export const make = (counts: Given<TokenUsage>): TokenUsage => ({ ...none, ...gi
 export const estimateTokens = (characters: number): number => Math.ceil(characters / 4)
 
 /**
+ * Whether any tokens were read or written.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isUsed = ({ inputTokens, outputTokens }: TokenUsage): boolean => inputTokens + outputTokens > 0
+
+/**
  * The sum of two usages; estimated when one of them is.
  *
  * @since 0.1.0

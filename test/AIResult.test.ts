@@ -105,3 +105,21 @@ describe("AIResult", () => {
     assert.strictEqual(throughJson({ ...result, text }).text, text)
   })
 })
+
+describe("An attempt", () => {
+  it("failed where an error ended it, and not where its caller went away or its answer wasn't needed", () => {
+    assert.deepStrictEqual(
+      AIResult.Outcome.literals.filter((outcome) => AIResult.isFailure({ outcome })),
+      ["failed", "cut"]
+    )
+  })
+
+  it("is unpriced where it used something and its cost isn't known", () => {
+    const usage = TokenUsage.make({ outputTokens: 1 })
+    const unpriced = (cost: Option.Option<Usd.Usd>, usage: TokenUsage.TokenUsage) =>
+      AIResult.isUnpriced({ cost, usage })
+    assert.isTrue(unpriced(Option.none(), usage))
+    assert.isFalse(unpriced(Option.none(), TokenUsage.none))
+    assert.isFalse(unpriced(Option.some(Usd.zero), usage))
+  })
+})

@@ -7,6 +7,7 @@ import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Either from "effect/Either"
 import { parse } from "../internal/duration.js"
+import type { Totals } from "../spend/SpendLedger.js"
 import type * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
 
@@ -45,17 +46,25 @@ export const cost = (amount: Option.Option<Usd.Usd>, estimated = false): string 
   })
 
 /**
- * The sum of the costs that are known, of estimated tokens or not; `partial` when others aren't.
+ * What attempts cost as far as it is known, and whether it is for all of them.
  *
  * @since 0.1.0
  * @category formats
  */
-export const costs = (
-  known: Usd.Usd,
-  { estimated, partial }: { readonly estimated: boolean; readonly partial: boolean }
-): string => {
-  if (!partial) return cost(Option.some(known), estimated)
+export const costs = ({ cost: known, unpriced, usage }: Totals): string => {
+  if (unpriced === 0) return cost(Option.some(known), usage.estimated)
   return known.pico === 0n ? "unknown" : `${Usd.format(known)} + unknown`
+}
+
+/**
+ * The cells of attempts in a table: tokens in, tokens out, cost.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const totals = (sum: Totals): ReadonlyArray<string> => {
+  const mark = sum.usage.estimated ? "~" : ""
+  return [`${mark}${sum.usage.inputTokens}`, `${mark}${sum.usage.outputTokens}`, costs(sum)]
 }
 
 /**

@@ -12,8 +12,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as SpendLedger from "../spend/SpendLedger.js"
-import * as TokenUsage from "../TokenUsage.js"
-import * as Usd from "../Usd.js"
+import * as totals from "../spend/totals.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
@@ -59,26 +58,12 @@ const columns = (by: SpendLedger.By): ReadonlyArray<Format.Column> => [
   { title: "cost", align: "right" }
 ]
 
-const cells = (title: string, group: Omit<SpendLedger.Group, "name">): ReadonlyArray<string> => {
-  const mark = group.usage.estimated ? "~" : ""
-  return [
-    Format.plain(title),
-    String(group.attempts),
-    String(group.succeeded),
-    `${mark}${group.usage.inputTokens}`,
-    `${mark}${group.usage.outputTokens}`,
-    Format.costs(group.cost, { estimated: group.usage.estimated, partial: group.unpriced > 0 })
-  ]
-}
-
-const sum = (groups: ReadonlyArray<SpendLedger.Group>): Omit<SpendLedger.Group, "name"> => ({
-  attempts: groups.reduce((sum, { attempts }) => sum + attempts, 0),
-  succeeded: groups.reduce((sum, { succeeded }) => sum + succeeded, 0),
-  usage: groups.map(({ usage }) => usage).reduce(TokenUsage.add, TokenUsage.none),
-  estimated: groups.reduce((sum, { estimated }) => sum + estimated, 0),
-  cost: groups.map(({ cost }) => cost).reduce(Usd.add, Usd.zero),
-  unpriced: groups.reduce((sum, { unpriced }) => sum + unpriced, 0)
-})
+const cells = (title: string, sum: SpendLedger.Totals): ReadonlyArray<string> => [
+  Format.plain(title),
+  String(sum.attempts),
+  String(sum.succeeded),
+  ...Format.totals(sum)
+]
 
 /**
  * The sums as a table, with a line for all of them where there are several.
@@ -94,7 +79,7 @@ export const table = (by: SpendLedger.By, groups: ReadonlyArray<SpendLedger.Grou
         group
       )
     ),
-    ...(groups.length > 1 ? [cells("all", sum(groups))] : [])
+    ...(groups.length > 1 ? [cells("all", groups.reduce(totals.add, totals.nothing))] : [])
   ])
 
 const encode = Schema.encodeSync(Schema.parseJson(Schema.Array(SpendLedger.Group)))

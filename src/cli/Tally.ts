@@ -5,22 +5,21 @@
  */
 import * as Option from "effect/Option"
 import * as AIResult from "../AIResult.js"
-import * as TokenUsage from "../TokenUsage.js"
-import * as Usd from "../Usd.js"
+import { quantile } from "../internal/samples.js"
+import * as totals from "../spend/totals.js"
 import * as Format from "./Format.js"
-import * as Latencies from "./Latencies.js"
 import type { ResultLine } from "./ResultFile.js"
 
 interface Row {
   answered: number
   failures: number
   fallbacks: number
-  usage: TokenUsage.TokenUsage
-  cost: Usd.Usd
-  costUnknown: boolean
-  /** The attempts that were given up and may be charged all the same, and what they cost. */
-  readonly inVain: { attempts: number; cost: Usd.Usd; costUnknown: boolean; estimated: boolean }
-  readonly latencies: Latencies.Latencies
+  /** All attempts. */
+  sum: totals.Totals
+  /** The attempts that were given up and may be charged all the same. */
+  inVain: totals.Totals
+  /** Milliseconds of each answer. */
+  readonly latencies: Array<number>
 }
 
 /**
@@ -51,11 +50,9 @@ const emptyRow = (): Row => ({
   answered: 0,
   failures: 0,
   fallbacks: 0,
-  usage: TokenUsage.none,
-  cost: Usd.zero,
-  costUnknown: false,
-  inVain: { attempts: 0, cost: Usd.zero, costUnknown: false, estimated: false },
-  latencies: Latencies.make()
+  sum: totals.nothing,
+  inVain: totals.nothing,
+  latencies: []
 })
 
 const rowOf = (tally: Tally, provider: string): Row => {
@@ -67,17 +64,11 @@ const rowOf = (tally: Tally, provider: string): Row => {
 const recordAttempts = (tally: Tally, attempts: ReadonlyArray<AIResult.Attempt>): void => {
   for (const attempt of attempts) {
     const row = rowOf(tally, attempt.provider)
-    row.usage = TokenUsage.add(row.usage, attempt.usage)
-    if (Option.isSome(attempt.cost)) row.cost = Usd.add(row.cost, attempt.cost.value)
-    else row.costUnknown = true
-    if (AIResult.isPaidInVain(attempt)) {
-      row.inVain.attempts += 1
-      row.inVain.estimated ||= attempt.usage.estimated
-      if (Option.isSome(attempt.cost)) row.inVain.cost = Usd.add(row.inVain.cost, attempt.cost.value)
-      else row.inVain.costUnknown = true
-    }
-    if (attempt.outcome === "succeeded") Latencies.record(row.latencies, attempt.durationMs)
-    else row.failures += 1
+    const sum = totals.of(attempt)
+    row.sum = totals.add(row.sum, sum)
+    if (AIResult.isPaidInVain(attempt)) row.inVain = totals.add(row.inVain, sum)
+    if (AIResult.isFailure(attempt)) row.failures += 1
+    if (attempt.outcome === "succeeded") row.latencies.push(attempt.durationMs)
   }
 }
 
@@ -123,26 +114,24 @@ const columns: ReadonlyArray<Format.Column> = [
 /** Shown where something was given up. */
 const inVainColumn: Format.Column = { title: "given up", align: "right" }
 
-const inVain = ({ attempts, cost, costUnknown, estimated }: Row["inVain"]): string =>
-  attempts === 0 ? "0" : `${attempts}: ${Format.costs(cost, { estimated, partial: costUnknown })}`
+const inVain = (sum: totals.Totals): string =>
+  sum.attempts === 0 ? "0" : `${sum.attempts}: ${Format.costs(sum)}`
 
-const percentile = (row: Row, share: number): string =>
-  row.latencies.count === 0 ? "-" : Format.duration(Latencies.percentile(row.latencies, share))
-
-const cells = (provider: string, row: Row): ReadonlyArray<string> => {
-  const mark = row.usage.estimated ? "~" : ""
-  return [
-    provider,
-    String(row.answered),
-    String(row.failures),
-    String(row.fallbacks),
-    `${mark}${row.usage.inputTokens}`,
-    `${mark}${row.usage.outputTokens}`,
-    Format.costs(row.cost, { estimated: row.usage.estimated, partial: row.costUnknown }),
-    percentile(row, 0.5),
-    percentile(row, 0.99)
-  ]
+const percentiles = ({ latencies }: Row): ReadonlyArray<string> => {
+  const sorted = Float64Array.from(latencies).toSorted()
+  return [0.5, 0.99].map((share) =>
+    Option.match(quantile(sorted, share), { onNone: () => "-", onSome: Format.duration })
+  )
 }
+
+const cells = (provider: string, row: Row): ReadonlyArray<string> => [
+  provider,
+  String(row.answered),
+  String(row.failures),
+  String(row.fallbacks),
+  ...Format.totals(row.sum),
+  ...percentiles(row)
+]
 
 /**
  * The table: for each provider the tasks that it answered, its failed attempts, the tasks that it took

@@ -15,11 +15,12 @@ import type * as AIProvider from "../AIProvider.js"
 import type * as AIResult from "../AIResult.js"
 import * as AttemptObserver from "../AttemptObserver.js"
 import * as CircuitBreaker from "../reliability/CircuitBreaker.js"
-import { Day, type Instead, type Spend } from "./internal/day.js"
+import { Day, type Instead } from "./internal/day.js"
 import * as standing from "./internal/state.js"
 import * as LiveMetrics from "../reliability/LiveMetrics.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
+import type { Totals } from "../spend/SpendLedger.js"
 import type * as Usd from "../Usd.js"
 
 /**
@@ -98,7 +99,7 @@ export interface Provider {
   /** How its circuit stands; none where there is no circuit breaker. */
   readonly circuit: Option.Option<CircuitBreaker.State>
   readonly measured: LiveMetrics.Measured
-  readonly today: Spend
+  readonly today: Totals
 }
 
 /**

@@ -1,5 +1,9 @@
 import * as Option from "effect/Option"
 
+/** The value that a share of all is at most, by nearest rank; none of nothing. */
+export const quantile = (sorted: ArrayLike<number>, share: number): Option.Option<number> =>
+  Option.fromNullable(sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)])
+
 /** The latest samples of the last `windowMs`: a ring, and its sorted values until it changes. */
 export class Samples {
   private readonly values: Float64Array
@@ -49,12 +53,10 @@ export class Samples {
     return this.size === 0 ? Option.none() : Option.some(this.sum / this.size)
   }
 
-  /** The value that a share of all is at most, by nearest rank. */
-  quantile(now: number, of: number): Option.Option<number> {
+  quantile(now: number, share: number): Option.Option<number> {
     this.forget(now)
-    if (this.size === 0) return Option.none()
     this.sorted ??= this.current().toSorted()
-    return Option.fromNullable(this.sorted[Math.max(0, Math.ceil(this.size * of) - 1)])
+    return quantile(this.sorted, share)
   }
 
   private current(): Float64Array {

@@ -21,6 +21,7 @@ import * as books from "./internal/books.js"
 import type { By, Filter, Group, Row } from "./internal/row.js"
 import * as validation from "../internal/validation.js"
 export { By, type Filter, Group, Row } from "./internal/row.js"
+export { Totals } from "./totals.js"
 
 /**
  * The ledger can't be set up, written or read.

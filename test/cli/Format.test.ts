@@ -4,7 +4,6 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Format from "../../src/cli/Format.js"
-import * as Latencies from "../../src/cli/Latencies.js"
 import * as Lines from "../../src/cli/Lines.js"
 import * as Progress from "../../src/cli/Progress.js"
 import * as Tally from "../../src/cli/Tally.js"
@@ -74,20 +73,6 @@ describe("Format", () => {
     for (const text of ["", " ", "x", "1x", "Infinity"]) {
       assert.isTrue(Either.isLeft(Format.parseNumber(text)), text)
     }
-  })
-})
-
-describe("Latencies", () => {
-  it("gives percentiles within 1 %, and exactly where all are alike", () => {
-    const latencies = Latencies.make()
-    assert.isNaN(Latencies.percentile(latencies, 0.5))
-    for (let ms = 1; ms <= 10_000; ms++) Latencies.record(latencies, ms)
-    assert.closeTo(Latencies.percentile(latencies, 0.5), 5000, 50)
-    assert.closeTo(Latencies.percentile(latencies, 0.99), 9900, 99)
-    assert.isBelow(latencies.buckets.size, 1000)
-    const alike = Latencies.make()
-    for (let index = 0; index < 5; index++) Latencies.record(alike, 100)
-    assert.strictEqual(Latencies.percentile(alike, 0.99), 100)
   })
 })
 
@@ -185,5 +170,27 @@ describe("Tally", () => {
     assert.match(b ?? "", /^b +0 +1 +0 +~5 +~0 +~\$0\.500000 +- +- +1: ~\$0\.500000$/)
     Tally.record(tally, { ...line, error: { tag: "NoAvailableProviderError", message: "", attempts: [] } })
     assert.deepStrictEqual([tally.answered, tally.failed, tally.bad, tally.rows.size], [0, 2, 0, 2])
+  })
+
+  it("counts no failure where an answer wasn't needed, and no unknown cost where nothing was used", () => {
+    const tally = Tally.make()
+    const none = { usage: TokenUsage.none, cost: Option.none() }
+    const attempts = [
+      attempt("a", { outcome: "discarded" }),
+      attempt("a", { outcome: "interrupted" }),
+      attempt("a", { outcome: "failed", ...none })
+    ]
+    const error = { tag: "AllProvidersFailedError", provider: "a", message: "", attempts }
+    Tally.record(tally, { line: 1, input: "", taskId: "t", error })
+    const [, a] = Tally.table(tally).split("\n")
+    assert.match(a ?? "", /^a +0 +1 +0 +2 +4 +\$1\.000000 +- +- +2: \$1\.000000$/)
+  })
+
+  it("shows the exact percentiles of the answers' latencies", () => {
+    const tally = Tally.make()
+    const attempts = Array.from({ length: 200 }, (_, index) => attempt("a", { durationMs: 200 - index }))
+    const error = { tag: "AllProvidersFailedError", provider: "a", message: "", attempts }
+    Tally.record(tally, { line: 1, input: "", taskId: "t", error })
+    assert.match(Tally.table(tally), / 100 ms +198 ms$/)
   })
 })

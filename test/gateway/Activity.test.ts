@@ -132,7 +132,7 @@ describe("Activity", () => {
       const { calls, dearest, providers } = yield* activity.snapshot
       assert.deepStrictEqual(calls, [])
       assert.deepStrictEqual(dearest, Option.none())
-      assert.deepInclude(providers[0]?.today, { attempts: 1, unknown: 1, cost: Usd.zero })
+      assert.deepInclude(providers[0]?.today, { attempts: 1, unpriced: 1, cost: Usd.zero })
       assert.deepStrictEqual(providers[0]?.circuit, Option.none())
       assert.deepStrictEqual(providers[0]?.measured.successRate, Option.some(1))
     })

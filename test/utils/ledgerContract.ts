@@ -127,6 +127,14 @@ export const ledgerContract = (made: Made): void => {
       })
     }))
 
+  test("calls unpriced only what used something", (ledger) =>
+    Effect.gen(function* () {
+      yield* ledger.observe(failedAttempt({ cost: Option.none() }), task())
+      yield* ledger.observe(attempt({ cost: Option.none() }), task())
+      const [group] = yield* ledger.summary({ by: "provider" })
+      assert.deepInclude(group, { attempts: 2, succeeded: 1, unpriced: 1 })
+    }))
+
   test("sums by provider, user, key, model and day", (ledger) =>
     Effect.gen(function* () {
       const one = { cost: Option.some(Usd.fromNumber(1)) }

@@ -3,31 +3,11 @@ import type * as AIProvider from "../../AIProvider.js"
 import type * as AIResult from "../../AIResult.js"
 import * as Price from "../../Price.js"
 import type { ReasoningEngine } from "../../ReasoningEngine.js"
+import * as totals from "../../spend/totals.js"
 import type * as TokenUsage from "../../TokenUsage.js"
 import * as Usd from "../../Usd.js"
 
-/** What was used at one provider. */
-export interface Spend {
-  readonly attempts: number
-  readonly inputTokens: number
-  readonly outputTokens: number
-  /** The cost of what has a known one. */
-  readonly cost: Usd.Usd
-  /** Attempts whose cost isn't known. */
-  readonly unknown: number
-}
-
-const nothing: Spend = { attempts: 0, inputTokens: 0, outputTokens: 0, cost: Usd.zero, unknown: 0 }
-
 const dayMs = 86_400_000
-
-const add = (spend: Spend, { cost, usage }: AIResult.Attempt): Spend => ({
-  attempts: spend.attempts + 1,
-  inputTokens: spend.inputTokens + usage.inputTokens,
-  outputTokens: spend.outputTokens + usage.outputTokens,
-  cost: Option.match(cost, { onNone: () => spend.cost, onSome: (known) => Usd.add(spend.cost, known) }),
-  unknown: spend.unknown + (Option.isNone(cost) ? 1 : 0)
-})
 
 /** What a day's answers would have cost at one provider. */
 export interface Instead {
@@ -37,7 +17,7 @@ export interface Instead {
 
 /** The money of one day, which begins at midnight UTC. */
 export class Day {
-  private spends = new Map<AIProvider.AIProvider, Spend>()
+  private spends = new Map<AIProvider.AIProvider, totals.Totals>()
   private instead = new Map<AIProvider.AIProvider, Usd.Usd>()
 
   constructor(private startedAt: number) {}
@@ -52,7 +32,7 @@ export class Day {
 
   attempt(attempt: AIResult.Attempt, now: number): void {
     this.turn(now)
-    this.spends.set(attempt.provider, add(this.spends.get(attempt.provider) ?? nothing, attempt))
+    this.spends.set(attempt.provider, totals.add(this.spend(attempt.provider), totals.of(attempt)))
   }
 
   /** What the answer would have cost with the same tokens at each provider whose price is known. */
@@ -71,8 +51,8 @@ export class Day {
     return this.startedAt
   }
 
-  spend(provider: AIProvider.AIProvider): Spend {
-    return this.spends.get(provider) ?? nothing
+  spend(provider: AIProvider.AIProvider): totals.Totals {
+    return this.spends.get(provider) ?? totals.nothing
   }
 
   /** All that has a known cost. */

@@ -85,11 +85,11 @@ const providerFamilies = (providers: Providers): ReadonlyArray<Family> => [
     "gauge",
     `${prefix}_today_unknown_cost_attempts`,
     "Attempts since midnight UTC whose cost isn't known.",
-    ofEach(providers, ({ today }) => today.unknown)
+    ofEach(providers, ({ today }) => today.unpriced)
   ),
   family("gauge", `${prefix}_today_tokens`, "Tokens since midnight UTC.", [
-    ...ofEach(providers, ({ today }) => today.inputTokens, { kind: "input" }),
-    ...ofEach(providers, ({ today }) => today.outputTokens, { kind: "output" })
+    ...ofEach(providers, ({ today }) => today.usage.inputTokens, { kind: "input" }),
+    ...ofEach(providers, ({ today }) => today.usage.outputTokens, { kind: "output" })
   ])
 ]
 

@@ -31,10 +31,10 @@ const provider = ({ circuit, measured, model, provider, state, today }: Activity
   totalMs: Option.getOrNull(measured.totalMs),
   today: {
     attempts: today.attempts,
-    inputTokens: today.inputTokens,
-    outputTokens: today.outputTokens,
+    inputTokens: today.usage.inputTokens,
+    outputTokens: today.usage.outputTokens,
     cost: Usd.toDecimal(today.cost),
-    unknown: today.unknown
+    unknown: today.unpriced
   }
 })
 

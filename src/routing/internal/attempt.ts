@@ -183,10 +183,9 @@ export class Attempt {
     usage: TokenUsage.TokenUsage,
     outcome: AIResult.Outcome
   ): Pick<AIResult.Attempt, "cost" | "costSource"> {
-    const unused = !usage.estimated && usage.inputTokens === 0 && usage.outputTokens === 0
-    const byPrice = unused
-      ? Option.some(Usd.zero)
-      : Option.map(this.engine.price, (price) => Price.cost(price, usage))
+    const byPrice = TokenUsage.isUsed(usage)
+      ? Option.map(this.engine.price, (price) => Price.cost(price, usage))
+      : Option.some(Usd.zero)
     // One from before the end lacks what was written since, as its usage does.
     const isWhole = outcome === "succeeded" || usage === this.usage
     if (this.billed === undefined || !isWhole) return { cost: byPrice }

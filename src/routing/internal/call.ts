@@ -12,7 +12,7 @@ import type { ReasoningEngine } from "../../ReasoningEngine.js"
 import * as RoutingPolicy from "../RoutingPolicy.js"
 import * as TokenUsage from "../../TokenUsage.js"
 import { Attempt, type Bounds } from "./attempt.js"
-import * as costs from "../../spend/costs.js"
+import * as totals from "../../spend/totals.js"
 import { ended, type Guards } from "./guards.js"
 import * as ids from "../../internal/ids.js"
 import { thinks } from "./thinks.js"
@@ -234,7 +234,7 @@ export const resultOf = (call: Call, attempt: Attempt, text: string): AIResult.A
     provider: attempt.engine.provider,
     model,
     usage: answering.map(({ usage }) => usage).reduce(TokenUsage.add),
-    ...costs.sum(call.attempts),
+    ...totals.costOf(call.attempts),
     durationMs: call.clock.unsafeCurrentTimeMillis() - call.startedAt,
     firstTokenMs: Option.firstSomeOf(
       answering.map(({ firstTokenMs, startedAt }) =>

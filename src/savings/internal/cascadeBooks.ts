@@ -7,7 +7,7 @@ import { AllProvidersFailedError } from "../../routing/ProviderRouter.js"
 import { type StreamEvent, StreamInterruptedError } from "../../StreamEvent.js"
 import * as TokenUsage from "../../TokenUsage.js"
 import * as Usd from "../../Usd.js"
-import * as costs from "../../spend/costs.js"
+import * as totals from "../../spend/totals.js"
 import { trusted } from "../../internal/validation.js"
 
 /** What came of asking one provider of a cascade. */
@@ -78,7 +78,7 @@ const whole = (
 ): AIResult => ({
   ...Struct.omit(answer, "costSource"),
   attempts: inOrder(attempts),
-  ...costs.sum(attempts),
+  ...totals.costOf(attempts),
   durationMs: now - so.startedAt,
   firstTokenMs: Option.map(answer.firstTokenMs, (ms) => askedAt - so.startedAt + ms)
 })

@@ -333,7 +333,7 @@ export const make = (
               SUM(estimated) AS estimated,
               CAST(COALESCE(SUM(cost_micro), 0) AS TEXT) AS cost_micro,
               CAST(COALESCE(SUM(cost_pico), 0) AS TEXT) AS cost_pico,
-              SUM(CASE WHEN cost_micro IS NULL THEN 1 ELSE 0 END) AS unpriced
+              SUM(CASE WHEN cost_micro IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
               FROM arc_saga_spend WHERE ${sql.and(conditions(sql, filter))} GROUP BY 1`
           )
           .pipe(

@@ -1,7 +1,6 @@
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
-import * as TokenUsage from "../../TokenUsage.js"
-import * as Usd from "../../Usd.js"
+import * as totals from "../totals.js"
 import type { By, Filter, Group, Row } from "./row.js"
 
 export const dayMs = 86_400_000
@@ -18,38 +17,9 @@ interface Named {
   readonly startedAt: number
 }
 
-type Sum = Omit<Group, "name">
-
-const nothing: Sum = {
-  attempts: 0,
-  succeeded: 0,
-  usage: TokenUsage.none,
-  estimated: 0,
-  cost: Usd.zero,
-  unpriced: 0
-}
-
-const ofRow = (row: Row): Sum => ({
-  attempts: 1,
-  succeeded: row.outcome === "succeeded" ? 1 : 0,
-  usage: row.usage,
-  estimated: row.usage.estimated ? 1 : 0,
-  cost: Option.getOrElse(row.cost, () => Usd.zero),
-  unpriced: Option.isNone(row.cost) ? 1 : 0
-})
-
-const add = (left: Sum, right: Sum): Sum => ({
-  attempts: left.attempts + right.attempts,
-  succeeded: left.succeeded + right.succeeded,
-  usage: TokenUsage.add(left.usage, right.usage),
-  estimated: left.estimated + right.estimated,
-  cost: Usd.add(left.cost, right.cost),
-  unpriced: left.unpriced + right.unpriced
-})
-
 /** The total of the folded rows of one day, provider, user, key and model. */
 interface Total extends Named {
-  readonly sum: Sum
+  readonly sum: totals.Totals
 }
 
 const nameOf: Readonly<Record<By, (of: Named) => Option.Option<string>>> = {
@@ -82,7 +52,7 @@ export class Books {
   private recent: Array<Row> = []
   /** How many of the recent ones have been folded already. */
   private folded = 0
-  private readonly totals = new Map<string, Total>()
+  private readonly folds = new Map<string, Total>()
 
   constructor(private readonly capacity: number) {}
 
@@ -109,15 +79,15 @@ export class Books {
 
   summary(options: Filter & { readonly by: By }): ReadonlyArray<Group> {
     const groups = new Map<string | undefined, Group>()
-    const count = (of: Named, sum: Sum): void => {
+    const count = (of: Named, sum: totals.Totals): void => {
       const name = nameOf[options.by](of)
       const key = Option.getOrUndefined(name)
-      groups.set(key, { name, ...add(groups.get(key) ?? nothing, sum) })
+      groups.set(key, { name, ...totals.add(groups.get(key) ?? totals.nothing, sum) })
     }
-    for (const total of this.totals.values()) {
+    for (const total of this.folds.values()) {
       if (passes(options, total, Option.none())) count(total, total.sum)
     }
-    for (const row of this.rows(options)) count(row, ofRow(row))
+    for (const row of this.rows(options)) count(row, totals.of(row))
     return Array.from(groups.values()).toSorted(byName)
   }
 
@@ -125,7 +95,7 @@ export class Books {
     const { keyId, model, provider, userId } = row
     const startedAt = Math.floor(row.startedAt / dayMs) * dayMs
     const key = JSON.stringify([startedAt, provider, model, userId, keyId])
-    const sum = add(this.totals.get(key)?.sum ?? nothing, ofRow(row))
-    this.totals.set(key, { provider, model, userId, keyId, startedAt, sum })
+    const sum = totals.add(this.folds.get(key)?.sum ?? totals.nothing, totals.of(row))
+    this.folds.set(key, { provider, model, userId, keyId, startedAt, sum })
   }
 }

@@ -1,8 +1,7 @@
 import * as Schema from "effect/Schema"
 import type * as AIProvider from "../../AIProvider.js"
 import * as AIResult from "../../AIResult.js"
-import * as TokenUsage from "../../TokenUsage.js"
-import * as Usd from "../../Usd.js"
+import { Totals } from "../totals.js"
 
 const { cost, costSource, durationMs, firstTokenMs, model, outcome, provider, startedAt, usage } =
   AIResult.Attempt.fields
@@ -84,17 +83,7 @@ export type By = typeof By.Type
 export const Group = Schema.Struct({
   /** None for attempts without a user or a key. */
   name: Schema.OptionFromNullOr(Schema.String),
-  attempts: Schema.Int,
-  /** Attempts that gave an answer. */
-  succeeded: Schema.Int,
-  /** All tokens; estimated when those of one attempt are. */
-  usage: TokenUsage.TokenUsage,
-  /** Attempts whose tokens are estimated. */
-  estimated: Schema.Int,
-  /** The exact sum of the costs that are known. */
-  cost: Usd.Usd,
-  /** Attempts that used something at a price that isn't known: no part of `cost`. */
-  unpriced: Schema.Int
+  ...Totals.fields
 })
 
 /**

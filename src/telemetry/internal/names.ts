@@ -4,7 +4,7 @@ import type * as AIProvider from "../../AIProvider.js"
 import type * as AIResult from "../../AIResult.js"
 import * as AITask from "../../AITask.js"
 import type { FinishReason, ReasoningEngine } from "../../ReasoningEngine.js"
-import type * as TokenUsage from "../../TokenUsage.js"
+import * as TokenUsage from "../../TokenUsage.js"
 import * as Usd from "../../Usd.js"
 import { given } from "../../internal/options.js"
 
@@ -51,8 +51,8 @@ export const request = (engine: ReasoningEngine, task: AITask.AITask, vendor: st
   })
 
 /** Whether a provider counted what an attempt used: an estimate isn't told, and nothing is nothing to tell. */
-export const isCounted = ({ estimated, inputTokens, outputTokens }: TokenUsage.TokenUsage): boolean =>
-  !estimated && inputTokens + outputTokens > 0
+export const isCounted = (usage: TokenUsage.TokenUsage): boolean =>
+  !usage.estimated && TokenUsage.isUsed(usage)
 
 /** What is known of an attempt when it has ended. */
 export const response = ({

@@ -1,17 +1,16 @@
 import * as Option from "effect/Option"
 import type * as AIResult from "../../AIResult.js"
+import { quantile } from "../../internal/samples.js"
 import * as Price from "../../Price.js"
 import type * as ScriptedEngine from "../ScriptedEngine.js"
 import type { Outage } from "../Simulation/Options.js"
 import type * as Report from "../Simulation/Report.js"
+import * as totals from "../../spend/totals.js"
 import * as TokenUsage from "../../TokenUsage.js"
 import * as Usd from "../../Usd.js"
 
-interface Entry {
-  readonly outcome: string
+interface Entry extends totals.Summand {
   readonly error: Option.Option<{ readonly _tag: string }>
-  readonly usage: TokenUsage.TokenUsage
-  readonly cost: Option.Option<Usd.Usd>
 }
 
 /** Counts by name. */
@@ -30,36 +29,27 @@ export class Counter {
 
 /** Adds attempts up, each as it ends: nothing of them is kept. */
 export class Tally {
-  private attempts = 0
+  private sum = totals.nothing
   private readonly outcomes = new Counter()
   private readonly errors = new Counter()
-  private inputTokens = 0
-  private outputTokens = 0
-  private estimated = 0
-  private cost = Usd.zero
-  private unpriced = 0
 
-  add({ cost, error, outcome, usage }: Entry): void {
-    this.attempts += 1
-    this.outcomes.add(outcome)
-    if (Option.isSome(error)) this.errors.add(error.value._tag)
-    this.inputTokens += usage.inputTokens
-    this.outputTokens += usage.outputTokens
-    if (usage.estimated) this.estimated += 1
-    if (Option.isSome(cost)) this.cost = Usd.add(this.cost, cost.value)
-    else this.unpriced += 1
+  add(entry: Entry): void {
+    this.sum = totals.add(this.sum, totals.of(entry))
+    this.outcomes.add(entry.outcome)
+    if (Option.isSome(entry.error)) this.errors.add(entry.error.value._tag)
   }
 
   get totals(): Report.Totals {
+    const { attempts, cost, estimated, unpriced, usage } = this.sum
     return {
-      attempts: this.attempts,
+      attempts,
       outcomes: this.outcomes.byName,
       errors: this.errors.byName,
-      inputTokens: this.inputTokens,
-      outputTokens: this.outputTokens,
-      estimated: this.estimated,
-      costUsd: Usd.toDecimal(this.cost),
-      unpriced: this.unpriced
+      inputTokens: usage.inputTokens,
+      outputTokens: usage.outputTokens,
+      estimated,
+      costUsd: Usd.toDecimal(cost),
+      unpriced
     }
   }
 }
@@ -77,12 +67,11 @@ export class Books {
 
   add(call: ScriptedEngine.Call): void {
     const usage = Option.getOrElse(call.usage, () => TokenUsage.none)
-    const used = usage.inputTokens + usage.outputTokens > 0
     this.tally.add({
       outcome: call.outcome,
       error: call.error,
       usage,
-      cost: used ? Option.map(this.price, (known) => Price.cost(known, usage)) : Option.some(Usd.zero)
+      cost: Option.map(this.price, (known) => Price.cost(known, usage))
     })
     for (const [index, { fromMs, toMs }] of this.outages.entries()) {
       if (call.startedAt >= fromMs && call.startedAt < toMs) this.duringOutages += 1
@@ -123,13 +112,9 @@ export const extraOf = (
   return { retries, hedges }
 }
 
-/** The value that a share of all is at most, by nearest rank. */
-const quantile = (sorted: ReadonlyArray<number>, of: number): number =>
-  sorted[Math.ceil(sorted.length * of) - 1] ?? 0
-
 export const latencyOf = (values: ReadonlyArray<number>): Report.Latency | null => {
-  const sorted = values.toSorted((left, right) => left - right)
-  return sorted.length === 0
-    ? null
-    : { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), max: quantile(sorted, 1) }
+  const sorted = Float64Array.from(values).toSorted()
+  return Option.getOrNull(
+    Option.all({ p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), max: quantile(sorted, 1) })
+  )
 }

@@ -1,0 +1,79 @@
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as AIResult from "../AIResult.js"
+import * as TokenUsage from "../TokenUsage.js"
+import * as Usd from "../Usd.js"
+
+/**
+ * The sum of some attempts.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Totals = Schema.Struct({
+  attempts: Schema.Int,
+  /** Attempts that gave an answer. */
+  succeeded: Schema.Int,
+  /** All tokens; estimated when those of one attempt are. */
+  usage: TokenUsage.TokenUsage,
+  /** Attempts whose tokens are estimated. */
+  estimated: Schema.Int,
+  /** The exact sum of the costs that are known. */
+  cost: Usd.Usd,
+  /** Attempts that used something at a price that isn't known: no part of `cost`. */
+  unpriced: Schema.Int
+})
+
+/**
+ * The sum of some attempts.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Totals extends Schema.Schema.Type<typeof Totals> {}
+
+export const nothing: Totals = {
+  attempts: 0,
+  succeeded: 0,
+  usage: TokenUsage.none,
+  estimated: 0,
+  cost: Usd.zero,
+  unpriced: 0
+}
+
+/** What of an attempt is summed; a provider's own outcomes may be more. */
+export interface Summand extends Pick<AIResult.Attempt, "usage" | "cost"> {
+  readonly outcome: string
+}
+
+/** The totals of one attempt. */
+export const of = (attempt: Summand): Totals => ({
+  attempts: 1,
+  succeeded: attempt.outcome === "succeeded" ? 1 : 0,
+  usage: attempt.usage,
+  estimated: attempt.usage.estimated ? 1 : 0,
+  cost: Option.getOrElse(attempt.cost, () => Usd.zero),
+  unpriced: AIResult.isUnpriced(attempt) ? 1 : 0
+})
+
+export const add = (left: Totals, right: Totals): Totals => ({
+  attempts: left.attempts + right.attempts,
+  succeeded: left.succeeded + right.succeeded,
+  usage: TokenUsage.add(left.usage, right.usage),
+  estimated: left.estimated + right.estimated,
+  cost: Usd.add(left.cost, right.cost),
+  unpriced: left.unpriced + right.unpriced
+})
+
+/** What attempts cost together; none when one of them is unknown. All of it is the providers' to say, or none. */
+export const costOf = (
+  attempts: ReadonlyArray<AIResult.Attempt>
+): Pick<AIResult.AIResult, "cost" | "costSource"> => {
+  const { cost, unpriced } = attempts.map(of).reduce(add, nothing)
+  if (unpriced > 0) return { cost: Option.none() }
+  const paid = attempts.filter(
+    (attempt) => attempt.costSource !== undefined || Option.exists(attempt.cost, ({ pico }) => pico > 0n)
+  )
+  const isTold = paid.length > 0 && paid.every(({ costSource }) => costSource === "provider")
+  return { cost: Option.some(cost), ...(isTold ? { costSource: "provider" } : {}) }
+}
