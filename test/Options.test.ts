@@ -450,6 +450,7 @@ const rows: ReadonlyArray<Row> = [
       ),
     {
       useFallback: undefined,
+      primary: undefined,
       order: undefined,
       unavailable: undefined,
       defaultTimeoutMs: undefined,

@@ -123,7 +123,7 @@ export interface Options {
   readonly strategy?: Strategy.Strategy | undefined
 }
 
-/** A task with its provider decided, and what the router has to know of the others. */
+/** What is decided for a task. It goes to the router beside the task, whose own fields stay the caller's. */
 interface Choice {
   readonly task: AITask.AITask
   readonly options: RoutingPolicy.RouteOptions
@@ -216,8 +216,9 @@ export const make = (
                   "orchestrator_provider_selected",
                   () => ({ ...fields, strategy: strategy.name, pinned: task.pinned }),
                   {
-                    task: { ...task, id: taskId, provider },
+                    task: task.id === undefined ? { ...task, id: taskId } : task,
                     options: {
+                      primary: provider,
                       order,
                       unavailable,
                       useFallback: serve.useFallback ?? true,

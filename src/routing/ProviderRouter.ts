@@ -98,8 +98,8 @@ type Chained = RoutingPolicy.RouteOptions & { readonly useFallback?: true | unde
  */
 export interface Service {
   /**
-   * The whole answer, from the task's provider (the first registered if it names none) or a fallback,
-   * within the task's deadline. Interrupting it ends the request at the provider.
+   * The whole answer, from the primary (the task's provider where no other is given, the first registered if
+   * it names none) or a fallback, within the task's deadline. Interrupting it ends the request at the provider.
    */
   readonly complete: {
     (task: AITask.AITask, options: Sole): Effect.Effect<AIResult.AIResult, SoleRouteError>

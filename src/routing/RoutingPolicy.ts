@@ -122,6 +122,11 @@ export interface Commit {
 export interface RouteOptions {
   /** Whether other providers are asked when the first fails; true when absent. */
   readonly useFallback?: boolean | undefined
+  /**
+   * The provider that is asked first: the decision of an orchestrator. The task's own when absent, and where
+   * the task pins one.
+   */
+  readonly primary?: AIProvider.AIProvider | undefined
   /** The order in which the others are asked where the policy has no chain; that of registration if absent. */
   readonly order?: ReadonlyArray<AIProvider.AIProvider> | undefined
   /** Providers that mustn't be asked as a fallback now. */

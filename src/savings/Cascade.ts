@@ -118,14 +118,15 @@ const decode = validation.decoder("Cascade", Plan)
 
 type Step = ReadonlyArray<AIProvider.AIProvider>
 
-/** Whom the router may fall over to. */
-type Others = Pick<RoutingPolicy.RouteOptions, "order" | "unavailable">
+/** What is decided of the last call: which provider the router asks first, and which may follow it. */
+interface LastCall extends Pick<RoutingPolicy.RouteOptions, "order" | "unavailable"> {
+  readonly primary: AIProvider.AIProvider
+}
 
 /** Whom to ask for one task, as far as they are there. */
 interface Route {
   readonly steps: ReadonlyArray<Step>
-  readonly last: AIProvider.AIProvider
-  readonly options: Others
+  readonly options: LastCall
 }
 
 /** What the cheap providers came to: an accepted answer, or what the last one is asked. */
@@ -133,7 +134,7 @@ interface Rehearsal {
   readonly so: books.SoFar
   readonly accepted: Option.Option<AIResult>
   readonly task: AITask.AITask
-  readonly options: Others
+  readonly options: LastCall
 }
 
 /** A step or a check may take so much of the time that is left: whoever comes after it needs some, too. */
@@ -178,8 +179,11 @@ export const make = (
             pinned === undefined && Acceptance.applies(acceptance, task)
               ? plan.asks.map((step) => [step].flat().filter(there)).filter((step) => step.length > 0)
               : [],
-          last: pinned ?? (there(plan.last) ? plan.last : (order.find(there) ?? plan.last)),
-          options: { order, unavailable }
+          options: {
+            primary: pinned ?? (there(plan.last) ? plan.last : (order.find(there) ?? plan.last)),
+            order,
+            unavailable
+          }
         }
       })
 
@@ -195,7 +199,10 @@ export const make = (
         const others = new Set(engines.map((engine) => engine.provider).filter((other) => other !== provider))
         const timeoutMs = Math.max(1, shareOfTime * (so.deadline - now))
         return yield* router
-          .complete({ ...task, mode: "complete", provider, timeoutMs }, { order: [], unavailable: others })
+          .complete(
+            { ...task, mode: "complete", timeoutMs },
+            { primary: provider, order: [], unavailable: others }
+          )
           .pipe(
             Effect.map((result) => books.answered(provider, result, now)),
             Effect.catchTags({
@@ -267,16 +274,19 @@ export const make = (
         const startedAt = yield* Clock.currentTimeMillis
         const begun = { startedAt, deadline: startedAt + (task.timeoutMs ?? plan.timeoutMs), asked: [] }
         const named = { ...task, id }
-        const { last, options, steps } = yield* routeOf(named)
+        const { options, steps } = yield* routeOf(named)
         const { accepted, so } = yield* climb(begun, named, steps)
         const now = yield* Clock.currentTimeMillis
-        const rest = { ...named, provider: last, timeoutMs: Math.max(1, so.deadline - now) }
+        const rest = { ...named, timeoutMs: Math.max(1, so.deadline - now) }
         return yield* log.eventAs(
           LogLevel.Debug,
           Option.isSome(accepted) ? "cascade_accepted" : "cascade_escalated",
           () => ({
             taskId: id,
-            provider: Option.match(accepted, { onNone: () => last, onSome: ({ asked }) => asked.provider }),
+            provider: Option.match(accepted, {
+              onNone: () => options.primary,
+              onSome: ({ asked }) => asked.provider
+            }),
             acceptance: acceptance.name,
             asked: so.asked.length
           }),

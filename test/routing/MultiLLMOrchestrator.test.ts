@@ -362,4 +362,20 @@ describe("MultiLLMOrchestrator", () => {
       assert.strictEqual(value.text, text)
     })
   )
+
+  it.effect("decides beside the task: engines are asked the caller's task, with an id if it has none", () =>
+    Effect.gen(function* () {
+      const { orchestrator, scripted } = yield* orchestra(both)
+      const calls = Effect.map(
+        Effect.forEach(scripted, (engine) => engine.calls),
+        (all) => all.map((each) => each.map(({ request }) => request.task))
+      )
+      const asked = yield* task({ provider: "copilot_chat", metadata: { team: "blue" } })
+      const { taskId } = yield* orchestrator.complete(asked)
+      assert.deepStrictEqual(yield* calls, [[], [{ ...asked, id: taskId }]])
+      const named = { ...asked, id: "mine" }
+      yield* orchestrator.complete(named)
+      assert.strictEqual((yield* calls)[1]?.[1], named)
+    })
+  )
 })

@@ -677,4 +677,43 @@ describe("ProviderRouter", () => {
       })
     )
   })
+
+  describe("the primary", () => {
+    const three = [
+      { provider: Claude, script: [fail({ _tag: "QuotaExhaustedError" })] },
+      { provider: CopilotChat, script: [ok] },
+      { provider: Gpt4, script: [fail({ _tag: "QuotaExhaustedError" })] }
+    ] as const
+
+    it.effect("is the one that is given, before the one that the task names, with its own chain behind", () =>
+      Effect.gen(function* () {
+        const { asked, router } = yield* fleet(three)
+        const named = yield* task({ provider: "claude" })
+        yield* answered(router.complete(named, { primary: Gpt4 }))
+        assert.deepStrictEqual(yield* asked, [Gpt4, CopilotChat])
+        yield* answered(router.complete(named))
+        assert.deepStrictEqual((yield* asked).slice(2), [Claude, CopilotChat])
+      })
+    )
+
+    it.effect("is the one that the task pins, whatever is given", () =>
+      Effect.gen(function* () {
+        const { asked, router } = yield* fleet(three)
+        const pinned = yield* task({ provider: "copilot_chat", pinned: true })
+        yield* answered(router.complete(pinned, { primary: Gpt4 }))
+        assert.deepStrictEqual(yield* asked, [CopilotChat])
+      })
+    )
+
+    it.effect("fails the call by its name where it isn't registered", () =>
+      Effect.gen(function* () {
+        const { router } = yield* fleet([three[0]])
+        const { error } = yield* failed(
+          router.complete(yield* task({ provider: "claude" }), { primary: Gpt4 })
+        )
+        assert(error._tag === "EngineNotRegisteredError")
+        assert.strictEqual(error.provider, Gpt4)
+      })
+    )
+  })
 })

@@ -20,6 +20,7 @@ import { Behaviour, ScriptedEngine, VirtualTime } from "arc-saga/testing"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
@@ -93,12 +94,17 @@ const cascade = (
       )
     )
     const asked = Effect.map(
-      Effect.forEach(engines, (engine) => engine.calls),
+      Effect.forEach(engines, ({ calls, provider }) =>
+        Effect.map(
+          calls,
+          Arr.map(({ startedAt }) => ({ provider, startedAt }))
+        )
+      ),
       (calls) =>
         calls
           .flat()
           .toSorted((left, right) => left.startedAt - right.startedAt)
-          .map(({ request }) => request.task.provider)
+          .map(({ provider }) => provider)
     )
     const open = Effect.map(
       Effect.forEach(engines, (engine) => engine.open),

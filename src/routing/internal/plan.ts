@@ -36,9 +36,10 @@ const incapable = ({ provider }: Engine, missing: ReadonlyArray<string>, who: st
 const primaryOf = (
   registry: Registry,
   task: AITask.AITask,
-  engines: ReadonlyArray<Engine>
+  engines: ReadonlyArray<Engine>,
+  { primary }: RouteOptions
 ): Effect.Effect<Engine, EngineNotRegisteredError> => {
-  const provider = task.provider
+  const provider = (task.pinned ? undefined : primary) ?? task.provider
   const registered = () => engines.map((engine) => engine.provider)
   if (provider === undefined) {
     const [first] = engines
@@ -102,7 +103,7 @@ export const planOf = (
 ): Effect.Effect<Plan, EngineNotRegisteredError | InputValidationError> =>
   Effect.flatMap(registry.list, (engines) =>
     Effect.flatMap(
-      primaryOf(registry, task, engines),
+      primaryOf(registry, task, engines, options),
       (primary): Effect.Effect<Plan, InputValidationError> => {
         const missing = ReasoningEngine.lacks(primary, task)
         if (missing.length > 0 && (task.pinned || options.useFallback === false)) {
