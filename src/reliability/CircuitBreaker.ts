@@ -281,8 +281,8 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
           refused.circuit.fail(userTrial ?? refused.circuit.enter(at), at)
         }
 
-        return Effect.succeed<AttemptGuard.Permit>({
-          began: works,
+        return Effect.succeed<AttemptGuard.Lease>({
+          onFirstToken: works,
           settle: (attempt) => {
             const at = clock.unsafeCurrentTimeMillis()
             const error = Option.getOrUndefined(attempt.error)
@@ -295,7 +295,7 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
             if (opens) return opened(provider, circuit, at)
             return closed ? log.event(LogLevel.Info, "circuit_closed", () => ({ provider })) : Effect.void
           },
-          withdraw: Effect.sync(leave)
+          cancel: Effect.sync(leave)
         })
       })
 
