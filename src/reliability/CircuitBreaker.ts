@@ -239,16 +239,16 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
           provider,
           reason: "circuit-open",
           description:
-            now < circuit.opensAt
+            now < circuit.halfOpenAt
               ? "it failed too often lately"
               : "it failed too often lately, and an attempt that tells whether it is back is under way",
-          ...(now < circuit.opensAt ? { retryAfterMs: circuit.opensAt - now } : {})
+          ...(now < circuit.halfOpenAt ? { retryAfterMs: circuit.halfOpenAt - now } : {})
         },
         EngineError.unchecked
       )
 
     const opened = (provider: AIProvider, circuit: Circuit, now: number): Effect.Effect<void> =>
-      log.event(LogLevel.Warning, "circuit_opened", () => ({ provider, waitMs: circuit.opensAt - now }))
+      log.event(LogLevel.Warning, "circuit_opened", () => ({ provider, waitMs: circuit.halfOpenAt - now }))
 
     const admit: Service["admit"] = ({ engine: { provider }, task: { userId } }) =>
       Effect.flatMap(Effect.clock, (clock) => {
@@ -302,7 +302,7 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
     const stateOf = (provider: AIProvider, now: number): State => {
       const circuit = circuits.get(provider)
       if (circuit === undefined || !circuit.isOpen) return { _tag: "closed" }
-      return now < circuit.opensAt ? { _tag: "open", until: circuit.opensAt } : { _tag: "half-open" }
+      return now < circuit.halfOpenAt ? { _tag: "open", until: circuit.halfOpenAt } : { _tag: "half-open" }
     }
 
     return {
