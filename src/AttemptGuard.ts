@@ -1,5 +1,5 @@
 /**
- * Stands before every attempt: lets it begin or says why not, and sees how it ended.
+ * Admits or refuses every attempt at a provider, and learns how it ended.
  *
  * Circuit breaker, rate limits and budgets are guards; this module is their contract, and the place for
  * one of the user's own. All guards are optional services: a router that finds none does nothing for them.
@@ -16,12 +16,12 @@ import { inTurn } from "./internal/inTurn.js"
 import type * as ReasoningEngine from "./ReasoningEngine.js"
 
 /**
- * The attempt that is about to be made.
+ * The attempt that asks for admission.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Asked {
+export interface AdmissionRequest {
   readonly engine: ReasoningEngine.ReasoningEngine
   /** The task; it always has an id. */
   readonly task: AITask.AITask
@@ -41,67 +41,67 @@ export interface Asked {
 export type Refusal = EngineError | BudgetError
 
 /**
- * An attempt that was let in. Exactly one of `settle` and `withdraw` is run, once, and uninterruptibly.
+ * The lease of an admitted attempt. It is released once, uninterruptibly: by `settle` or by `cancel`.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Permit {
+export interface Lease {
   /** The most tokens that may be written, where the guard bounds them. */
   readonly maxTokens?: number | undefined
-  /** Stands around the attempt: the place for a span. Run once, when all guards have let it in. */
-  readonly around?: (<A, E>(attempt: Effect.Effect<A, E>) => Effect.Effect<A, E>) | undefined
-  /** The provider's first content, or its first other sign of work, is there. */
-  readonly began?: (() => void) | undefined
-  /** What the provider says of its limits. */
-  readonly told?: ((limits: ReasoningEngine.RateLimitsEvent) => void) | undefined
-  /** The provider says that its answer is whole. */
-  readonly finished?: ((finish: ReasoningEngine.Finish) => void) | undefined
-  /** The attempt has ended, however it did. */
+  /** Wraps the attempt: the place for a span. Run once, when all guards have admitted it. */
+  readonly wrap?: (<A, E>(attempt: Effect.Effect<A, E>) => Effect.Effect<A, E>) | undefined
+  /** Called at the provider's first content, or its first other sign of work. */
+  readonly onFirstToken?: (() => void) | undefined
+  /** Called with each report that the provider gives of its rate limits. */
+  readonly onRateLimits?: ((limits: ReasoningEngine.RateLimitsEvent) => void) | undefined
+  /** Called when the provider says that its answer is complete. */
+  readonly onFinish?: ((finish: ReasoningEngine.Finish) => void) | undefined
+  /** Run when the attempt has ended, with its record. */
   readonly settle: (attempt: AIResult.Attempt) => Effect.Effect<void>
-  /** The attempt wasn't made after all: another guard refused it. */
-  readonly withdraw: Effect.Effect<void>
+  /** Run in place of `settle` when the attempt wasn't made: another guard refused it. */
+  readonly cancel: Effect.Effect<void>
 }
 
 /**
- * Stands before every attempt.
+ * Admits or refuses every attempt.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Service {
-  /** Lets an attempt begin, or says why not. Runs uninterruptibly: it keeps to `deadline` by itself. */
-  readonly admit: (asked: Asked) => Effect.Effect<Permit, Refusal>
+  /** Admits an attempt, or fails with the reason. Runs uninterruptibly: it keeps to `deadline` by itself. */
+  readonly admit: (request: AdmissionRequest) => Effect.Effect<Lease, Refusal>
 }
 
-const join = (permits: ReadonlyArray<Permit>): Permit => {
-  const [only] = permits
-  if (permits.length === 1 && only !== undefined) return only
-  const maxTokens = permits.reduce(
-    (least, permit) => Math.min(least, permit.maxTokens ?? least),
+const join = (leases: ReadonlyArray<Lease>): Lease => {
+  const [only] = leases
+  if (leases.length === 1 && only !== undefined) return only
+  const maxTokens = leases.reduce(
+    (least, lease) => Math.min(least, lease.maxTokens ?? least),
     Number.POSITIVE_INFINITY
   )
   return {
     maxTokens: maxTokens === Number.POSITIVE_INFINITY ? undefined : maxTokens,
-    around: (attempt) =>
-      permits.reduce((inner, { around }) => (around === undefined ? inner : around(inner)), attempt),
-    began: () => {
-      for (const { began } of permits) began?.()
+    wrap: (attempt) =>
+      leases.reduce((inner, { wrap }) => (wrap === undefined ? inner : wrap(inner)), attempt),
+    onFirstToken: () => {
+      for (const { onFirstToken } of leases) onFirstToken?.()
     },
-    told: (limits) => {
-      for (const { told } of permits) told?.(limits)
+    onRateLimits: (limits) => {
+      for (const { onRateLimits } of leases) onRateLimits?.(limits)
     },
-    finished: (finish) => {
-      for (const { finished } of permits) finished?.(finish)
+    onFinish: (finish) => {
+      for (const { onFinish } of leases) onFinish?.(finish)
     },
-    settle: (attempt) => inTurn(permits, ({ settle }) => settle(attempt)),
-    withdraw: inTurn(permits, ({ withdraw }) => withdraw)
+    settle: (attempt) => inTurn(leases, ({ settle }) => settle(attempt)),
+    cancel: inTurn(leases, ({ cancel }) => cancel)
   }
 }
 
 /**
- * Several guards as one. They are asked in their order; when one refuses the attempt, those that let it in
- * before withdraw. The least `maxTokens` holds, and a later guard's `around` stands around an earlier one's.
+ * Several guards as one. They are asked in their order; when one refuses the attempt, the leases of those
+ * before are cancelled. The least `maxTokens` holds, and a later guard's `wrap` encloses an earlier one's.
  * A context has room for one guard of the user's own: where there are several, this joins them.
  *
  * @since 0.1.0
@@ -116,14 +116,14 @@ const join = (permits: ReadonlyArray<Permit>): Permit => {
  * ```
  */
 export const all = (guards: ReadonlyArray<Service>): Service => ({
-  admit: (asked) =>
+  admit: (request) =>
     Effect.map(
-      guards.reduce<Effect.Effect<ReadonlyArray<Permit>, Refusal>>(
+      guards.reduce<Effect.Effect<ReadonlyArray<Lease>, Refusal>>(
         (before, guard) =>
-          Effect.flatMap(before, (permits) =>
+          Effect.flatMap(before, (leases) =>
             Effect.tapErrorCause(
-              Effect.map(guard.admit(asked), (permit) => [...permits, permit]),
-              () => inTurn(permits, ({ withdraw }) => withdraw)
+              Effect.map(guard.admit(request), (lease) => [...leases, lease]),
+              () => inTurn(leases, ({ cancel }) => cancel)
             )
           ),
         Effect.succeed([])

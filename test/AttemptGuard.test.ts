@@ -16,22 +16,22 @@ const { answer, cut, fail } = Behaviour
 
 const text = "Light scatters."
 
-/** A guard that keeps books of what it was asked and told. */
-const bookkeeper = (decide: Partial<AttemptGuard.Permit> | AttemptGuard.Service["admit"] = {}) => {
-  const admitted: Array<AttemptGuard.Asked> = []
+/** A guard that records what it was asked and told. */
+const recorder = (decide: Partial<AttemptGuard.Lease> | AttemptGuard.Service["admit"] = {}) => {
+  const admitted: Array<AttemptGuard.AdmissionRequest> = []
   const told: Array<string> = []
   const guard: AttemptGuard.Service = {
     admit: (asked) => {
       const provider = asked.engine.provider
-      const permit: AttemptGuard.Permit = {
-        began: () => void told.push(`${provider} began`),
-        told: () => void told.push(`${provider} told`),
+      const lease: AttemptGuard.Lease = {
+        onFirstToken: () => void told.push(`${provider} began`),
+        onRateLimits: () => void told.push(`${provider} told`),
         settle: ({ outcome }) => Effect.sync(() => void told.push(`${provider} ${outcome}`)),
-        withdraw: Effect.sync(() => void told.push(`${provider} withdrawn`)),
+        cancel: Effect.sync(() => void told.push(`${provider} cancelled`)),
         ...(typeof decide === "function" ? {} : decide)
       }
       admitted.push(asked)
-      return typeof decide === "function" ? Effect.as(decide(asked), permit) : Effect.succeed(permit)
+      return typeof decide === "function" ? Effect.as(decide(asked), lease) : Effect.succeed(lease)
     }
   }
   return { admitted, told, layer: Layer.succeed(AttemptGuard.AttemptGuard, guard) }
@@ -50,7 +50,7 @@ const noMoney = new BudgetExceeded.BudgetExceededError({
 describe("AttemptGuard", () => {
   it.effect("is asked before every attempt, and told what became of it", () =>
     Effect.gen(function* () {
-      const { admitted, layer, told } = bookkeeper()
+      const { admitted, layer, told } = recorder()
       const rateLimits = { requests: { remaining: 1, resetAt: 0 } }
       const { router } = yield* fleet(
         [
@@ -77,7 +77,7 @@ describe("AttemptGuard", () => {
 
   it.effect("is told of continuations after a cut, and what they go on from", () =>
     Effect.gen(function* () {
-      const { admitted, layer, told } = bookkeeper()
+      const { admitted, layer, told } = recorder()
       const pace = { text, chunkSize: 5, firstTokenMs: 1, msPerChunk: 1 }
       const { router } = yield* fleet(
         [
@@ -108,7 +108,7 @@ describe("AttemptGuard", () => {
       `bounds what is written: ${String(allowed)} for a task of ${String(own)} is ${String(expected)}`,
       () =>
         Effect.gen(function* () {
-          const { layer } = bookkeeper(allowed === undefined ? {} : { maxTokens: allowed })
+          const { layer } = recorder(allowed === undefined ? {} : { maxTokens: allowed })
           const { calls, router } = yield* fleet(
             [{ provider: Claude, script: [answer({ text })] }],
             {},
@@ -123,10 +123,10 @@ describe("AttemptGuard", () => {
 
   it.effect("has another provider asked when it refuses one for the money", () =>
     Effect.gen(function* () {
-      const { layer } = bookkeeper(({ engine }) =>
+      const { layer } = recorder(({ engine }) =>
         engine.provider === Claude
           ? Effect.fail(noMoney)
-          : Effect.succeed({ settle: () => Effect.void, withdraw: Effect.void })
+          : Effect.succeed({ settle: () => Effect.void, cancel: Effect.void })
       )
       const { asked, router } = yield* fleet(
         [
@@ -147,7 +147,7 @@ describe("AttemptGuard", () => {
 
   it.effect("fails for the money when nobody else answers, in both modes", () =>
     Effect.gen(function* () {
-      const { layer } = bookkeeper(() => Effect.fail(noMoney))
+      const { layer } = recorder(() => Effect.fail(noMoney))
       const { router } = yield* fleet(
         [
           { provider: Claude, script: [answer({ text })] },
@@ -169,9 +169,9 @@ describe("AttemptGuard", () => {
 
   it.effect("is named among the reasons when the primary failed and others weren't asked", () =>
     Effect.gen(function* () {
-      const { layer } = bookkeeper(({ engine: { provider } }) =>
+      const { layer } = recorder(({ engine: { provider } }) =>
         provider === Claude
-          ? Effect.succeed({ settle: () => Effect.void, withdraw: Effect.void })
+          ? Effect.succeed({ settle: () => Effect.void, cancel: Effect.void })
           : Effect.fail(
               provider === Gpt4
                 ? noMoney
@@ -199,7 +199,7 @@ describe("AttemptGuard", () => {
 
   it.effect("that dies doesn't leave others waiting", () =>
     Effect.gen(function* () {
-      const { layer } = bookkeeper(() => Effect.dieMessage("a defect"))
+      const { layer } = recorder(() => Effect.dieMessage("a defect"))
       const { open, router } = yield* fleet([{ provider: Claude, script: [answer({ text })] }], {}, layer)
       const exit = yield* Effect.exit(router.complete(yield* task()))
       assert.isTrue(Exit.isFailure(exit) && exit.cause._tag === "Die")
@@ -208,13 +208,13 @@ describe("AttemptGuard", () => {
   )
 
   it.effect.prop(
-    "settles or withdraws every attempt that it let in exactly once, whenever the call is interrupted",
+    "settles or cancels every lease exactly once, whenever the call is interrupted",
     [FastCheck.nat(60), FastCheck.nat(10), FastCheck.boolean()],
     ([afterMs, admitMs, streams]) =>
       VirtualTime.simulate(
         Effect.gen(function* () {
-          const { admitted, layer, told } = bookkeeper(() =>
-            Effect.delay(Effect.succeed({ settle: () => Effect.void, withdraw: Effect.void }), admitMs)
+          const { admitted, layer, told } = recorder(() =>
+            Effect.delay(Effect.succeed({ settle: () => Effect.void, cancel: Effect.void }), admitMs)
           )
           const pace = { text, chunkSize: 5, firstTokenMs: 10, msPerChunk: 5 }
           const { open, router } = yield* fleet(
@@ -242,8 +242,8 @@ describe("AttemptGuard", () => {
   it.effect("costs nothing of an attempt that was let in and never made", () =>
     VirtualTime.simulate(
       Effect.gen(function* () {
-        const { layer } = bookkeeper(() =>
-          Effect.delay(Effect.succeed({ settle: () => Effect.void, withdraw: Effect.void }), 100)
+        const { layer } = recorder(() =>
+          Effect.delay(Effect.succeed({ settle: () => Effect.void, cancel: Effect.void }), 100)
         )
         const { calls, observed, router } = yield* fleet(
           [{ provider: Claude, script: [answer({ text })] }],

@@ -10,22 +10,22 @@ const refusal = new EngineError.RateLimitError({ provider: AIProvider.Claude, de
 const guard = (
   name: string,
   log: Array<string>,
-  more: Partial<AttemptGuard.Permit> = {}
+  more: Partial<AttemptGuard.Lease> = {}
 ): AttemptGuard.Service => ({
   admit: () =>
     Effect.sync(() => {
       log.push(`${name} asked`)
       return {
-        began: () => void log.push(`${name} began`),
-        told: () => void log.push(`${name} told`),
-        finished: () => void log.push(`${name} finished`),
-        around: (attempt) =>
+        onFirstToken: () => void log.push(`${name} began`),
+        onRateLimits: () => void log.push(`${name} told`),
+        onFinish: () => void log.push(`${name} finished`),
+        wrap: (attempt) =>
           Effect.zipRight(
             Effect.sync(() => void log.push(`${name} around`)),
             attempt
           ),
         settle: () => Effect.sync(() => void log.push(`${name} settled`)),
-        withdraw: Effect.sync(() => void log.push(`${name} withdrew`)),
+        cancel: Effect.sync(() => void log.push(`${name} cancelled`)),
         ...more
       }
     })
@@ -51,12 +51,12 @@ describe("AttemptGuard.all", () => {
   it.effect("asks each guard and tells each everything, once", () =>
     Effect.gen(function* () {
       const log: Array<string> = []
-      const permit = yield* AttemptGuard.all([guard("a", log), guard("b", log)]).admit(yield* asked())
-      assert.strictEqual(yield* permit.around?.(Effect.succeed(7)) ?? Effect.succeed(0), 7)
-      permit.told?.({ _tag: "RateLimits" })
-      permit.began?.()
-      permit.finished?.({ _tag: "Finish", reason: "stop", model: "m" })
-      yield* permit.settle(record())
+      const lease = yield* AttemptGuard.all([guard("a", log), guard("b", log)]).admit(yield* asked())
+      assert.strictEqual(yield* lease.wrap?.(Effect.succeed(7)) ?? Effect.succeed(0), 7)
+      lease.onRateLimits?.({ _tag: "RateLimits" })
+      lease.onFirstToken?.()
+      lease.onFinish?.({ _tag: "Finish", reason: "stop", model: "m" })
+      yield* lease.settle(record())
       assert.deepStrictEqual(
         log,
         // A later guard stands around an earlier one.
@@ -64,8 +64,8 @@ describe("AttemptGuard.all", () => {
           ["told", "began", "finished", "settled"].flatMap((what) => [`a ${what}`, `b ${what}`])
         )
       )
-      yield* permit.withdraw
-      assert.deepStrictEqual(log.slice(-2), ["a withdrew", "b withdrew"])
+      yield* lease.cancel
+      assert.deepStrictEqual(log.slice(-2), ["a cancelled", "b cancelled"])
     })
   )
 
@@ -87,7 +87,7 @@ describe("AttemptGuard.all", () => {
     })
   )
 
-  it.effect("withdraws what was let in when a later guard refuses, or dies", () =>
+  it.effect("cancels the leases that were given when a later guard refuses, or dies", () =>
     Effect.gen(function* () {
       for (const last of [Effect.fail(refusal), Effect.die("broken")]) {
         const log: Array<string> = []
@@ -98,10 +98,10 @@ describe("AttemptGuard.all", () => {
           guard("c", log)
         ])
         assert.isTrue(Exit.isFailure(yield* Effect.exit(Effect.flatMap(asked(), all.admit))))
-        assert.deepStrictEqual(log, ["a asked", "b asked", "a withdrew", "b withdrew"])
+        assert.deepStrictEqual(log, ["a asked", "b asked", "a cancelled", "b cancelled"])
       }
-      const permit = yield* Effect.flatMap(asked(), AttemptGuard.all([]).admit)
-      yield* Effect.zipRight(permit.settle(record()), permit.withdraw)
+      const lease = yield* Effect.flatMap(asked(), AttemptGuard.all([]).admit)
+      yield* Effect.zipRight(lease.settle(record()), lease.cancel)
     })
   )
 })

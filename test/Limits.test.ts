@@ -185,8 +185,7 @@ describe("The last provider that can be asked", () => {
                 deadline: 1e9
               })
             ),
-            (permit) =>
-              permit.settle(record({ _tag: "TransientError", reason: "server" }, { provider: Gpt4 }))
+            (lease) => lease.settle(record({ _tag: "TransientError", reason: "server" }, { provider: Gpt4 }))
           )
         ),
         5000

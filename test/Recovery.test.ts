@@ -158,7 +158,7 @@ describe("A probe that stalls", () => {
       yield* TestClock.adjust(1)
       const next = yield* breaker.admit(yield* asked())
       assert.isTrue(breaker.unsafeRefuses(Claude, undefined, 20_000))
-      next.began?.()
+      next.onFirstToken?.()
       assert.deepStrictEqual(yield* breaker.state(Claude), { _tag: "closed" })
     })
   )
@@ -174,7 +174,7 @@ describe("A probe that stalls", () => {
       const other = yield* open
       yield* TestClock.adjust(15_000)
       yield* other.breaker.admit(yield* asked())
-      other.stalled.began?.()
+      other.stalled.onFirstToken?.()
       assert.deepStrictEqual(yield* other.breaker.state(Claude), { _tag: "closed" })
     })
   )
@@ -184,7 +184,7 @@ describe("A probe that stalls", () => {
       const { breaker, stalled } = yield* open
       yield* TestClock.adjust(15_000)
       yield* breaker.admit(yield* asked())
-      yield* stalled.withdraw
+      yield* stalled.cancel
       assert.isTrue(breaker.unsafeRefuses(Claude, undefined, 20_000))
     })
   )

@@ -239,16 +239,16 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
           provider,
           reason: "circuit-open",
           description:
-            now < circuit.opensAt
+            now < circuit.halfOpenAt
               ? "it failed too often lately"
               : "it failed too often lately, and an attempt that tells whether it is back is under way",
-          ...(now < circuit.opensAt ? { retryAfterMs: circuit.opensAt - now } : {})
+          ...(now < circuit.halfOpenAt ? { retryAfterMs: circuit.halfOpenAt - now } : {})
         },
         EngineError.unchecked
       )
 
     const opened = (provider: AIProvider, circuit: Circuit, now: number): Effect.Effect<void> =>
-      log.event(LogLevel.Warning, "circuit_opened", () => ({ provider, waitMs: circuit.opensAt - now }))
+      log.event(LogLevel.Warning, "circuit_opened", () => ({ provider, waitMs: circuit.halfOpenAt - now }))
 
     const admit: Service["admit"] = ({ engine: { provider }, task: { userId } }) =>
       Effect.flatMap(Effect.clock, (clock) => {
@@ -281,8 +281,8 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
           refused.circuit.fail(userTrial ?? refused.circuit.enter(at), at)
         }
 
-        return Effect.succeed<AttemptGuard.Permit>({
-          began: works,
+        return Effect.succeed<AttemptGuard.Lease>({
+          onFirstToken: works,
           settle: (attempt) => {
             const at = clock.unsafeCurrentTimeMillis()
             const error = Option.getOrUndefined(attempt.error)
@@ -295,14 +295,14 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
             if (opens) return opened(provider, circuit, at)
             return closed ? log.event(LogLevel.Info, "circuit_closed", () => ({ provider })) : Effect.void
           },
-          withdraw: Effect.sync(leave)
+          cancel: Effect.sync(leave)
         })
       })
 
     const stateOf = (provider: AIProvider, now: number): State => {
       const circuit = circuits.get(provider)
       if (circuit === undefined || !circuit.isOpen) return { _tag: "closed" }
-      return now < circuit.opensAt ? { _tag: "open", until: circuit.opensAt } : { _tag: "half-open" }
+      return now < circuit.halfOpenAt ? { _tag: "open", until: circuit.halfOpenAt } : { _tag: "half-open" }
     }
 
     return {

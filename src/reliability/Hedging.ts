@@ -15,7 +15,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { AIProvider } from "../AIProvider.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
-import { Share } from "./internal/share.js"
+import { RatioLimiter } from "./internal/ratioLimiter.js"
 import * as validation from "../internal/validation.js"
 import { LiveMetrics } from "./LiveMetrics.js"
 
@@ -80,7 +80,7 @@ const decode = validation.decoder("Hedging", Settings)
  */
 export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgumentError, LiveMetrics> =>
   Effect.zipWith(LiveMetrics, decode(options), (live, { leastMs, quantile, share, windowMs }) => {
-    const extra = new Share(share, 0, windowMs)
+    const extra = new RatioLimiter(share, 0, windowMs)
     return {
       unsafeCall: (now) => extra.call(now),
       unsafeDelayMs: (provider, now) => {

@@ -164,7 +164,7 @@ class Allowance {
     this.underWay -= 1
   }
 
-  withdraw(now: number, takenAt: number, tokens: number): void {
+  cancel(now: number, takenAt: number, tokens: number): void {
     this.requests.add(now, -1, takenAt)
     this.settle(now, takenAt, -tokens)
     if (this.statedRequests !== undefined) this.statedRequests.remaining += 1
@@ -204,7 +204,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgum
       return made
     }
 
-    const estimate = ({ prefill = "", task }: AttemptGuard.Asked): number =>
+    const estimate = ({ prefill = "", task }: AttemptGuard.AdmissionRequest): number =>
       TokenUsage.estimateTokens(AITask.inputCharacters(task) + prefill.length) +
       (task.maxTokens ?? expectedOutputTokens)
 
@@ -226,8 +226,8 @@ export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgum
           )
         }
         allowance.take(startedAt, tokens)
-        return Effect.succeed<AttemptGuard.Permit>({
-          told: (limits) => allowance.told(limits),
+        return Effect.succeed<AttemptGuard.Lease>({
+          onRateLimits: (limits) => allowance.told(limits),
           settle: ({ error, usage }) =>
             Effect.sync(() => {
               const now = clock.unsafeCurrentTimeMillis()
@@ -235,7 +235,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgum
               const stated = Option.flatMapNullable(error, EngineError.retryAfterMs)
               if (Option.isSome(stated)) allowance.comeBackAt(now + stated.value)
             }),
-          withdraw: Effect.sync(() => allowance.withdraw(clock.unsafeCurrentTimeMillis(), startedAt, tokens))
+          cancel: Effect.sync(() => allowance.cancel(clock.unsafeCurrentTimeMillis(), startedAt, tokens))
         })
       })
 

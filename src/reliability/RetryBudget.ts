@@ -1,5 +1,5 @@
 /**
- * Keeps retries within a share of the calls, so that an outage isn't multiplied by everybody's retries.
+ * Keeps retries within a share of the calls, so that retries don't multiply an outage.
  *
  * A retry that isn't allowed isn't waited for: the call falls over at once. Falling over isn't a retry.
  * Off unless its Layer is there.
@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
-import { Share } from "./internal/share.js"
+import { RatioLimiter } from "./internal/ratioLimiter.js"
 import * as validation from "../internal/validation.js"
 
 /**
@@ -77,7 +77,7 @@ const decode = validation.decoder("RetryBudget", Settings)
  */
 export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgumentError> =>
   Effect.map(decode(options), ({ minimum, share, windowMs }) => {
-    const budget = new Share(share, minimum, windowMs)
+    const budget = new RatioLimiter(share, minimum, windowMs)
     return { unsafeCall: (now) => budget.call(now), unsafeTake: (now) => budget.take(now) }
   })
 

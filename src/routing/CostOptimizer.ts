@@ -173,17 +173,19 @@ export const make = (
       initial.set(metrics.provider, metrics)
     }
     const state = yield* Ref.make(stateOf(initial))
-    const outlook = Option.getOrUndefined(yield* guards.outlookFromContext)
+    const health = Option.getOrUndefined(yield* guards.healthFromContext)
 
     /** The available providers as they are now: those that can be asked at once, and the others. */
     const candidates = (task: AITask.AITask): Effect.Effect<Candidates> =>
-      outlook === undefined
+      health === undefined
         ? Effect.map(Ref.get(state), ({ available, known }) => ({ known, ready: available, later: [] }))
         : Effect.flatMap(Ref.get(state), ({ available, known }) =>
             Effect.map(Clock.currentTimeMillis, (now) => {
-              const closed = available.filter(({ provider }) => !outlook.open(provider, task.userId, now))
-              const [ready, later] = Arr.partition(closed, ({ provider }) => outlook.exhausted(provider, now))
-              const measured = (metrics: ProviderMetrics.ProviderMetrics) => outlook.measured(metrics, now)
+              const closed = available.filter(
+                ({ provider }) => !health.isCircuitOpen(provider, task.userId, now)
+              )
+              const [ready, later] = Arr.partition(closed, ({ provider }) => health.exhausted(provider, now))
+              const measured = (metrics: ProviderMetrics.ProviderMetrics) => health.measured(metrics, now)
               return { known, ready: ready.map(measured), later: later.map(measured) }
             })
           )
@@ -224,10 +226,10 @@ export const make = (
       updateMetrics,
       unavailable: Effect.map(Ref.get(state), ({ unavailable }) => unavailable),
       metrics:
-        outlook === undefined
+        health === undefined
           ? metrics
           : Effect.zipWith(metrics, Clock.currentTimeMillis, (known, now) =>
-              known.map((each) => outlook.measured(each, now))
+              known.map((each) => health.measured(each, now))
             )
     }
   })

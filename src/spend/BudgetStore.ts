@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Account, Balance, Charge } from "./internal/account.js"
-import { Shares } from "./internal/shares.js"
+import { ReservationTable } from "./internal/reservations.js"
 
 export type { Account, Balance, Charge } from "./internal/account.js"
 
@@ -86,28 +86,28 @@ export class BudgetStore extends Context.Tag("arc-saga/BudgetStore")<BudgetStore
  * @category constructors
  */
 export const makeMemory: Effect.Effect<Service> = Effect.sync(() => {
-  const shares = new Shares()
+  const reservations = new ReservationTable()
   return {
     reserve: (charges) =>
       Effect.clockWith((clock) =>
         Effect.sync(() => {
-          shares.prune(clock.unsafeCurrentTimeMillis())
+          reservations.prune(clock.unsafeCurrentTimeMillis())
           const refused = charges.find(({ account, amount }) => {
-            const { reserved, spent } = shares.of(account)
+            const { reserved, spent } = reservations.of(account)
             return spent + reserved + amount > account.limit
           })
           if (refused !== undefined) {
-            return Option.some({ charge: refused, balance: shares.of(refused.account) })
+            return Option.some({ charge: refused, balance: reservations.of(refused.account) })
           }
-          for (const charge of charges) shares.reserve(charge)
+          for (const charge of charges) reservations.reserve(charge)
           return Option.none()
         })
       ),
     settle: (charges) =>
       Effect.sync(() => {
-        for (const { charge, spent } of charges) shares.settle(charge, spent)
+        for (const { charge, spent } of charges) reservations.settle(charge, spent)
       }),
-    balances: (accounts) => Effect.sync(() => accounts.map((account) => shares.of(account)))
+    balances: (accounts) => Effect.sync(() => accounts.map((account) => reservations.of(account)))
   }
 })
 

@@ -110,8 +110,8 @@ export interface Service extends AttemptGuard.Service {
    * names the first that hasn't, or with a BudgetUnavailableError where that can't be found out.
    */
   readonly admit: (
-    asked: AttemptGuard.Asked
-  ) => Effect.Effect<AttemptGuard.Permit, BudgetExceeded.BudgetError>
+    asked: AttemptGuard.AdmissionRequest
+  ) => Effect.Effect<AttemptGuard.Lease, BudgetExceeded.BudgetError>
   /** How the budgets stand that a task of the given user and key falls under. */
   readonly status: (
     of?: Subject
@@ -197,7 +197,7 @@ const applyingTo = (rules: ReadonlyArray<Rule>, of: Subject, now: number): Reado
   })
 
 /** Where no budget applies there is nothing to do. */
-const free: AttemptGuard.Permit = { settle: () => Effect.void, withdraw: Effect.void }
+const free: AttemptGuard.Lease = { settle: () => Effect.void, cancel: Effect.void }
 
 /**
  * Makes budgets over the store of the context. Fails with an InvalidArgumentError that names the field.
@@ -230,11 +230,11 @@ export const make = (
         })
       )
 
-    const permit = (
+    const lease = (
       holds: ReadonlyArray<Hold>,
       task: AITask.AITask,
       maxTokens: number
-    ): AttemptGuard.Permit => ({
+    ): AttemptGuard.Lease => ({
       maxTokens,
       settle: (attempt) => {
         const settled = holds.map((charge) => ({ charge, spent: spentOf(charge.rule, attempt) }))
@@ -250,7 +250,7 @@ export const make = (
               }))
         )
       },
-      withdraw: store.settle(holds.map((charge) => ({ charge, spent: 0n })))
+      cancel: store.settle(holds.map((charge) => ({ charge, spent: 0n })))
     })
 
     return {
@@ -266,7 +266,7 @@ export const make = (
             if (Option.isNone(needed) && unpriced === "refuse") return refuse(each)
             holds.push({ ...each, amount: Option.getOrElse(needed, () => 0n) })
           }
-          return Effect.as(reserve(holds, deadline), permit(holds, task, maxTokens))
+          return Effect.as(reserve(holds, deadline), lease(holds, task, maxTokens))
         }),
       status: (of = {}) =>
         Effect.gen(function* () {

@@ -17,7 +17,7 @@ import type * as AITask from "../AITask.js"
 import type * as AttemptObserver from "../AttemptObserver.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as ids from "../internal/ids.js"
-import * as books from "./internal/books.js"
+import { MemoryLedger } from "./internal/memoryLedger.js"
 import type { By, Filter, Group, Row } from "./internal/row.js"
 import * as validation from "../internal/validation.js"
 export { By, type Filter, Group, Row } from "./internal/row.js"
@@ -122,7 +122,7 @@ const decode = validation.decoder("SpendLedger", Options)
  */
 export const makeMemory = (options: MemoryOptions = {}): Effect.Effect<Service, InvalidArgumentError> =>
   Effect.map(decode(options), ({ capacity = 100_000 }) => {
-    const kept = new books.Books(capacity)
+    const kept = new MemoryLedger(capacity)
     return {
       observe: (attempt, task) => Effect.map(rowOf(attempt, task), (row) => kept.add(row)),
       rows: (filter = {}) => Stream.suspend(() => Stream.fromIterable(kept.rows(filter))),

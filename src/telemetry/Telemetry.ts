@@ -22,7 +22,7 @@ import type { AIResult } from "../AIResult.js"
 import type * as AITask from "../AITask.js"
 import type * as AttemptGuard from "../AttemptGuard.js"
 import type * as CircuitBreaker from "../reliability/CircuitBreaker.js"
-import { CurrentCall, permit, TracedCall } from "./internal/call.js"
+import { CurrentCall, leaseOf, TracedCall } from "./internal/call.js"
 import * as metrics from "./internal/metrics.js"
 import * as names from "./internal/names.js"
 import type { StreamEvent } from "../StreamEvent.js"
@@ -94,7 +94,7 @@ export interface Options {
   readonly vendorOf?: ((provider: AIProvider) => string) | undefined
 }
 
-const noPermit: AttemptGuard.Permit = { settle: () => Effect.void, withdraw: Effect.void }
+const noLease: AttemptGuard.Lease = { settle: () => Effect.void, cancel: Effect.void }
 
 const set = (span: Tracer.Span, attributes: names.Attributes): void => {
   for (const [name, value] of Object.entries(attributes)) span.attribute(name, value)
@@ -170,10 +170,10 @@ export const make = ({ captureContent = false, vendorOf = names.vendorOf }: Opti
             return Effect.map(
               current,
               Option.match({
-                onNone: () => noPermit,
+                onNone: () => noLease,
                 onSome: (call) => {
                   call.afterwards = lookAtCircuits
-                  return permit(call, attempt, vendorOf(attempt.engine.provider))
+                  return leaseOf(call, attempt, vendorOf(attempt.engine.provider))
                 }
               })
             )

@@ -41,7 +41,7 @@ const letIn = (breaker: CircuitBreaker.Service) =>
     yield* TestClock.adjust(afterMs - 1)
     yield* Effect.flip(breaker.admit(about))
     yield* TestClock.adjust(1)
-    return { afterMs, permit: yield* breaker.admit(about) }
+    return { afterMs, lease: yield* breaker.admit(about) }
   })
 
 /** Open for longer than any test takes. */
@@ -95,9 +95,9 @@ describe("CircuitBreaker", () => {
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make({ consecutiveFailures: 1000 })
       const cut = Effect.gen(function* () {
-        const permit = yield* breaker.admit(yield* asked())
-        permit.began?.()
-        yield* permit.settle(record(down, { outcome: "cut" }))
+        const lease = yield* breaker.admit(yield* asked())
+        lease.onFirstToken?.()
+        yield* lease.settle(record(down, { outcome: "cut" }))
       })
       yield* Effect.repeatN(cut, 18)
       assert.deepStrictEqual(yield* breaker.state(Claude), { _tag: "closed" })
@@ -160,10 +160,10 @@ describe("CircuitBreaker", () => {
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make()
       const about = yield* asked()
-      const permits = yield* Effect.replicateEffect(breaker.admit(about), 500)
-      for (const permit of permits.slice(475)) yield* permit.settle(record(down))
+      const leases = yield* Effect.replicateEffect(breaker.admit(about), 500)
+      for (const lease of leases.slice(475)) yield* lease.settle(record(down))
       assert.deepStrictEqual(yield* breaker.state(Claude), { _tag: "closed" })
-      for (const permit of permits.slice(0, 475)) permit.began?.()
+      for (const lease of leases.slice(0, 475)) lease.onFirstToken?.()
       assert.deepStrictEqual(yield* breaker.state(Claude), { _tag: "closed" })
     })
   )
@@ -172,12 +172,12 @@ describe("CircuitBreaker", () => {
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make()
       const about = yield* asked()
-      const permits = yield* Effect.replicateEffect(breaker.admit(about), 500)
-      for (const permit of permits.slice(0, 260)) yield* permit.settle(record(down))
+      const leases = yield* Effect.replicateEffect(breaker.admit(about), 500)
+      for (const lease of leases.slice(0, 260)) yield* lease.settle(record(down))
       assert.strictEqual((yield* breaker.state(Claude))._tag, "open")
       // What comes of the others says nothing of the time since.
-      for (const permit of permits.slice(260, 380)) yield* permit.settle(record())
-      for (const permit of permits.slice(380)) yield* permit.settle(record(down))
+      for (const lease of leases.slice(260, 380)) yield* lease.settle(record())
+      for (const lease of leases.slice(380)) yield* lease.settle(record(down))
       assert.deepStrictEqual(yield* breaker.state(Claude), { _tag: "open", until: 5000 })
     })
   )
@@ -203,10 +203,10 @@ describe("CircuitBreaker", () => {
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make()
       yield* failing(breaker, 5)
-      const { permit } = yield* letIn(breaker)
-      permit.began?.()
+      const { lease } = yield* letIn(breaker)
+      lease.onFirstToken?.()
       assert.deepStrictEqual(yield* breaker.state(Claude), { _tag: "closed" })
-      const { lines } = yield* logged(permit.settle(record()))
+      const { lines } = yield* logged(lease.settle(record()))
       assert.deepStrictEqual(lines, [
         { level: "INFO", name: "circuit_closed", fields: { provider: "claude" } }
       ])
@@ -221,13 +221,13 @@ describe("CircuitBreaker", () => {
       yield* failing(breaker, 5)
       const waits: Array<number> = []
       for (let probe = 0; probe < 7; probe++) {
-        const { afterMs, permit } = yield* letIn(breaker)
+        const { afterMs, lease } = yield* letIn(breaker)
         waits.push(afterMs)
-        yield* permit.settle(record(down))
+        yield* lease.settle(record(down))
       }
       assert.deepStrictEqual(waits, [5000, 10_000, 15_000, 15_000, 15_000, 15_000, 15_000])
-      const { permit } = yield* letIn(breaker)
-      yield* permit.settle(record())
+      const { lease } = yield* letIn(breaker)
+      yield* lease.settle(record())
       yield* failing(breaker, 5)
       assert.strictEqual((yield* letIn(breaker)).afterMs, 5000)
     })
@@ -237,9 +237,9 @@ describe("CircuitBreaker", () => {
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make()
       yield* failing(breaker, 5, { _tag: "RateLimitError", retryAfterMs: 90_000 })
-      const { afterMs, permit } = yield* letIn(breaker)
+      const { afterMs, lease } = yield* letIn(breaker)
       assert.strictEqual(afterMs, 90_000)
-      yield* permit.settle(record({ ...down, retryAfterMs: 120_000 }))
+      yield* lease.settle(record({ ...down, retryAfterMs: 120_000 }))
       assert.strictEqual((yield* letIn(breaker)).afterMs, 120_000)
     })
   )
@@ -262,8 +262,8 @@ describe("CircuitBreaker", () => {
       Effect.gen(function* () {
         const breaker = yield* CircuitBreaker.make()
         yield* failing(breaker, 5)
-        const { permit } = yield* letIn(breaker)
-        yield* permit.settle(ended)
+        const { lease } = yield* letIn(breaker)
+        yield* lease.settle(ended)
         assert.deepStrictEqual(yield* breaker.state(Claude), { _tag: "half-open" })
         assert.isFalse(breaker.unsafeRefuses(Claude, undefined, 5000))
       })
@@ -274,10 +274,10 @@ describe("CircuitBreaker", () => {
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make()
       yield* failing(breaker, 5)
-      const { permit } = yield* letIn(breaker)
-      permit.began?.()
-      permit.began?.()
-      yield* permit.settle(record(down, { outcome: "cut" }))
+      const { lease } = yield* letIn(breaker)
+      lease.onFirstToken?.()
+      lease.onFirstToken?.()
+      yield* lease.settle(record(down, { outcome: "cut" }))
       yield* failing(breaker, 4)
       assert.strictEqual((yield* breaker.state(Claude))._tag, "open")
     })
@@ -369,8 +369,8 @@ describe("CircuitBreaker, for one user", () => {
       const ada = { userId: "ada" }
       yield* Effect.repeatN(ends(breaker, record(signedOut("ada")), ada), 2)
       yield* TestClock.adjust(30_000)
-      const permit = yield* breaker.admit(yield* asked(ada))
-      yield* permit.withdraw
+      const lease = yield* breaker.admit(yield* asked(ada))
+      yield* lease.cancel
       assert.isUndefined(yield* ends(breaker, record({ _tag: "ContentPolicyError" }), ada))
       assert.isFalse(breaker.unsafeRefuses(Claude, "ada", 30_000))
     })
@@ -480,7 +480,7 @@ describe("ProviderRouter with a CircuitBreaker", () => {
         admit: ({ engine: { provider } }) =>
           refuses
             ? Effect.fail(Behaviour.toError({ _tag: "RateLimitError" }, provider))
-            : Effect.succeed({ settle: () => Effect.void, withdraw: Effect.void })
+            : Effect.succeed({ settle: () => Effect.void, cancel: Effect.void })
       })
       const script = [fail(down), answer({ text })] as const
       const { router } = yield* fleet(
@@ -551,7 +551,7 @@ describe("CostOptimizer with a CircuitBreaker", () => {
 describe("CircuitBreaker, whatever happens", () => {
   const step = FastCheck.record({
     waitMs: FastCheck.constantFrom(0, 1, 100, 5000, 60_000),
-    ending: FastCheck.constantFrom("succeeds", "fails", "says nothing", "begins", "withdraws" as const),
+    ending: FastCheck.constantFrom("succeeds", "fails", "says nothing", "begins", "cancels" as const),
     of: FastCheck.nat(9)
   })
 
@@ -562,26 +562,26 @@ describe("CircuitBreaker, whatever happens", () => {
       Effect.gen(function* () {
         const breaker = yield* CircuitBreaker.make({ consecutiveFailures: 2, minimumCalls: 5 })
         const about = yield* asked()
-        const underWay: Array<AttemptGuard.Permit> = []
+        const underWay: Array<AttemptGuard.Lease> = []
         let probedAt = Number.NEGATIVE_INFINITY
         for (const { ending, of, waitMs } of steps) {
           yield* TestClock.adjust(waitMs)
           const before = yield* breaker.state(Claude)
           const now = yield* Clock.currentTimeMillis
           const refuses = breaker.unsafeRefuses(Claude, undefined, now)
-          const permit = yield* Effect.option(breaker.admit(about))
-          assert.strictEqual(Option.isNone(permit), refuses)
+          const lease = yield* Effect.option(breaker.admit(about))
+          assert.strictEqual(Option.isNone(lease), refuses)
           if (before._tag === "open") assert.isTrue(refuses)
           if (before._tag === "closed") assert.isFalse(refuses)
-          if (before._tag === "half-open" && Option.isSome(permit)) {
+          if (before._tag === "half-open" && Option.isSome(lease)) {
             assert.isAtLeast(now - probedAt, 15_000)
             probedAt = now
           }
-          underWay.push(...Option.toArray(permit))
+          underWay.push(...Option.toArray(lease))
           const [ended] = underWay.splice(of % Math.max(1, underWay.length), 1)
           if (ended === undefined) continue
-          if (ending === "begins") ended.began?.()
-          if (ending === "withdraws") yield* ended.withdraw
+          if (ending === "begins") ended.onFirstToken?.()
+          if (ending === "cancels") yield* ended.cancel
           else if (ending === "fails") yield* ended.settle(record(down))
           else yield* ended.settle(ending === "succeeds" ? record() : record({ _tag: "ContentPolicyError" }))
           // It may have been the probe: then the next may be one.

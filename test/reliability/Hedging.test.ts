@@ -289,13 +289,13 @@ describe("Hedging", () => {
   it.effect("asks nobody whose circuit is open", () =>
     Effect.gen(function* () {
       const breaker = yield* CircuitBreaker.make({ consecutiveFailures: 1, openMs: 1e9, maxOpenMs: 1e9 })
-      const permit = yield* breaker.admit({
+      const lease = yield* breaker.admit({
         engine: { ...(yield* scripted), provider: Gpt4 },
         task: yield* task({ id: "t" }),
         prefill: undefined,
         deadline: 1e9
       })
-      yield* permit.settle(record({ _tag: "TransientError" }))
+      yield* lease.settle(record({ _tag: "TransientError" }))
       const { ended } = yield* served(
         slow,
         quick,

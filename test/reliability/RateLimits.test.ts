@@ -80,7 +80,7 @@ describe("RateLimits", () => {
         "claude limits the rate of requests: not asked, since all of its 1 calls are under way. Retry later"
       )
       assert.strictEqual(limits.unsafeReadyAt(Claude, 0), Number.POSITIVE_INFINITY)
-      yield* first.withdraw
+      yield* first.cancel
       const next = yield* limits.admit(yield* asked())
       yield* next.settle(record())
       assert.strictEqual(limits.unsafeReadyAt(Claude, 0), 0)
@@ -91,12 +91,12 @@ describe("RateLimits", () => {
     Effect.gen(function* () {
       const limits = yield* limitsOf({ requestsPerMinute: 1, tokensPerMinute: 100 })
       const first = yield* limits.admit(yield* asked({ maxTokens: 99 }))
-      first.told?.({
+      first.onRateLimits?.({
         _tag: "RateLimits",
         requests: { remaining: 0, resetAt: 10 },
         tokens: { remaining: 0, resetAt: 10 }
       })
-      yield* first.withdraw
+      yield* first.cancel
       assert.strictEqual(yield* waitOf(limits, { maxTokens: 99 }), 0)
     })
   )
@@ -118,7 +118,7 @@ describe("RateLimits", () => {
     Effect.gen(function* () {
       const limits = yield* RateLimits.make()
       const first = yield* limits.admit(yield* asked())
-      first.told?.({ _tag: "RateLimits", requests: { remaining: 2, resetAt: 5000 } })
+      first.onRateLimits?.({ _tag: "RateLimits", requests: { remaining: 2, resetAt: 5000 } })
       assert.deepStrictEqual(
         [yield* waitOf(limits), yield* waitOf(limits), yield* waitOf(limits)],
         [0, 0, 5000]
@@ -132,7 +132,7 @@ describe("RateLimits", () => {
     Effect.gen(function* () {
       const limits = yield* RateLimits.make()
       const first = yield* limits.admit(yield* asked())
-      first.told?.({ _tag: "RateLimits", tokens: { remaining: 100, resetAt: 5000 } })
+      first.onRateLimits?.({ _tag: "RateLimits", tokens: { remaining: 100, resetAt: 5000 } })
       assert.strictEqual(yield* waitOf(limits, { maxTokens: 200 }), 5000)
       assert.strictEqual(yield* waitOf(limits, { maxTokens: 60 }), 0)
       assert.strictEqual(yield* waitOf(limits, { maxTokens: 60 }), 5000)
@@ -177,9 +177,9 @@ describe("RateLimits", () => {
               yield* Effect.sleep(waitMs)
               const at = yield* Clock.currentTimeMillis
               const about = yield* asked({ maxTokens: tokens })
-              const served = (permit: AttemptGuard.Permit) => {
+              const served = (lease: AttemptGuard.Lease) => {
                 begun.push({ at, until: at + lastsMs, tokens })
-                return Effect.delay(permit.settle(used(tokens)), lastsMs)
+                return Effect.delay(lease.settle(used(tokens)), lastsMs)
               }
               fibers.push(
                 yield* Effect.fork(

@@ -37,13 +37,13 @@ describe("Budgets", () => {
   it.effect("reserve the worst case, and count what it did cost instead", () =>
     Effect.gen(function* () {
       const budgets = yield* made()
-      const permit = yield* budgets.admit(asked())
+      const lease = yield* budgets.admit(asked())
       const held = yield* statusOf(budgets)
       assert.strictEqual(held.spent, 0)
       assert.isAbove(held.reserved, written)
       assert.isBelow(held.reserved, written + 0.001)
       assert.closeTo(held.left, 1 - held.reserved, 1e-12)
-      yield* permit.settle(costing(0.0625))
+      yield* lease.settle(costing(0.0625))
       assert.deepStrictEqual(yield* statusOf(budgets), {
         budget: "everybody",
         scope: "overall",
@@ -64,8 +64,8 @@ describe("Budgets", () => {
       Effect.gen(function* () {
         yield* TestClock.adjust(5 * hour)
         const budgets = yield* made()
-        const permit = yield* budgets.admit(asked())
-        yield* permit.settle(costing(0.75))
+        const lease = yield* budgets.admit(asked())
+        yield* lease.settle(costing(0.75))
         const error = yield* Effect.flip(budgets.admit(asked()))
         assert(error._tag === "BudgetExceededError")
         assert.deepInclude(
@@ -85,8 +85,8 @@ describe("Budgets", () => {
   it.effect("give back what an attempt didn't take that wasn't made", () =>
     Effect.gen(function* () {
       const budgets = yield* made()
-      const permit = yield* budgets.admit(asked())
-      yield* permit.withdraw
+      const lease = yield* budgets.admit(asked())
+      yield* lease.cancel
       const { reserved, spent } = yield* statusOf(budgets)
       assert.deepStrictEqual([spent, reserved], [0, 0])
     })
@@ -144,8 +144,8 @@ describe("Budgets", () => {
         budgets: [{ name: "tokens", scope: "overall", period: "day", tokens: 10_000 }]
       })
       const free = { ...engine(), price: Option.none() }
-      const permit = yield* budgets.admit(asked({ maxTokens: 6000 }, { engine: free }))
-      yield* permit.settle(
+      const lease = yield* budgets.admit(asked({ maxTokens: 6000 }, { engine: free }))
+      yield* lease.settle(
         attempt({
           cost: Option.none(),
           usage: TokenUsage.make({ inputTokens: 100, outputTokens: 5000, estimated: true })
@@ -171,8 +171,8 @@ describe("Budgets", () => {
         assert.strictEqual(error.left, 0.5)
         assert.match(error.message, /the price of the provider isn't known\. Give the provider a price/)
         const lenient = yield* made({ unpriced: "allow" })
-        const permit = yield* lenient.admit(asked({}, { engine: unpriced }))
-        yield* permit.settle(attempt({ cost: Option.none() }))
+        const lease = yield* lenient.admit(asked({}, { engine: unpriced }))
+        yield* lease.settle(attempt({ cost: Option.none() }))
         assert.strictEqual((yield* statusOf(lenient)).spent, 0)
       })
   )
@@ -209,8 +209,8 @@ describe("Budgets", () => {
     Effect.gen(function* () {
       const { layer, logged } = logs()
       const budgets = yield* made()
-      const permit = yield* budgets.admit(asked())
-      yield* Effect.provide(permit.settle(costing(2)), layer)
+      const lease = yield* budgets.admit(asked())
+      yield* Effect.provide(lease.settle(costing(2)), layer)
       assert.deepStrictEqual(logged, [
         {
           level: "WARN",
@@ -299,8 +299,8 @@ describe("Budgets", () => {
       const budgets = yield* made({
         budgets: [{ name: "big", scope: "overall", period: "day", usd: 1_000_000 }]
       })
-      const permit = yield* budgets.admit(asked())
-      yield* permit.settle(attempt({ cost: Option.some(Usd.fromPico(999_999_999_999_999_999n)) }))
+      const lease = yield* budgets.admit(asked())
+      yield* lease.settle(attempt({ cost: Option.some(Usd.fromPico(999_999_999_999_999_999n)) }))
       const error = yield* Effect.flip(budgets.admit(asked()))
       assert.strictEqual(error._tag === "BudgetExceededError" && error.left, 1e-12)
     })

@@ -275,7 +275,7 @@ describe("the spans of a task", () => {
             Effect.sleep(70),
             refuses
               ? Effect.fail(Behaviour.toError({ _tag: "QuotaExhaustedError" }, provider))
-              : Effect.succeed({ settle: () => Effect.void, withdraw: Effect.void })
+              : Effect.succeed({ settle: () => Effect.void, cancel: Effect.void })
           )
       })
       const router = yield* routerOf({ engines, around })
@@ -636,15 +636,15 @@ describe("without its Layer", () => {
       const { guard, waiting } = Telemetry.make().tracing(Option.none())
       const [engine] = yield* scripted([{ provider: named("metric/alone"), script: [overloaded] }])
       assert(engine !== undefined)
-      const permit = yield* guard.admit({
+      const lease = yield* guard.admit({
         engine,
         task: yield* task(),
         prefill: undefined,
         deadline: Number.POSITIVE_INFINITY
       })
-      assert.isUndefined(permit.around)
-      yield* permit.settle(record())
-      yield* permit.withdraw
+      assert.isUndefined(lease.wrap)
+      yield* lease.settle(record())
+      yield* lease.cancel
       yield* waiting(Effect.void)
     })
   )

@@ -312,7 +312,7 @@ describe("Simulation", () => {
       assert.strictEqual(inTime.late, 0)
       // Somebody who holds up every attempt, whatever the time.
       const slack = Layer.succeed(AttemptGuard.AttemptGuard, {
-        admit: () => Effect.as(Effect.sleep(700), { settle: () => Effect.void, withdraw: Effect.void })
+        admit: () => Effect.as(Effect.sleep(700), { settle: () => Effect.void, cancel: Effect.void })
       })
       for (const streamingShare of [0, 1]) {
         const held = yield* Simulation.run({ ...small, policy, streamingShare, layer: slack })

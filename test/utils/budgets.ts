@@ -18,8 +18,8 @@ export const engine = (options: Partial<ReasoningEngine.Options> = {}) =>
 
 export const asked = (
   options: Partial<AITask.Options> = {},
-  more: Partial<AttemptGuard.Asked> = {}
-): AttemptGuard.Asked => ({
+  more: Partial<AttemptGuard.AdmissionRequest> = {}
+): AttemptGuard.AdmissionRequest => ({
   engine: engine(),
   task: Either.getOrThrow(AITask.make({ prompt: "Hi", id: "task-1", ...options })),
   prefill: undefined,

@@ -11,7 +11,7 @@ const silent = (provider: AIProvider.AIProvider) =>
 export const asked = (
   options: Partial<AITask.Options> = {},
   provider: AIProvider.AIProvider = AIProvider.Claude
-): Effect.Effect<AttemptGuard.Asked> =>
+): Effect.Effect<AttemptGuard.AdmissionRequest> =>
   Effect.map(Effect.orDie(AITask.make({ id: "t", prompt: "ask", ...options })), (task) => ({
     engine: silent(provider),
     task,
@@ -48,6 +48,6 @@ export const ends = (
   Effect.flatMap(asked(options), (about) =>
     Effect.matchEffect(guard.admit(about), {
       onFailure: (refusal) => Effect.succeed<AttemptGuard.Refusal | undefined>(refusal),
-      onSuccess: (permit) => Effect.as(permit.settle(attempt), undefined)
+      onSuccess: (lease) => Effect.as(lease.settle(attempt), undefined)
     })
   )

@@ -23,8 +23,8 @@ export interface Trial {
 }
 
 /**
- * Closed: all pass. Open: nobody does, until a time. Half-open from then on: one passes, the probe, and
- * decides; if it stalls, another one does after a while, and the first of them that ends decides.
+ * Closed: every attempt passes. Open: none does, until a time. Half-open from then on: one passes, the probe,
+ * and decides; if it stalls, another passes after a while, and the first probe that ends decides.
  *
  * Attempts end in another order than they began: of five hundred that begin at once the quick failures
  * come first. Failures count for as much as they outnumber those that began earlier and are still waited
@@ -53,8 +53,8 @@ export class Circuit {
     return this.open
   }
 
-  /** From when a probe may pass; means nothing while the circuit is closed. */
-  get opensAt(): number {
+  /** When an open circuit becomes half-open, in milliseconds of the Clock; meaningless while it is closed. */
+  get halfOpenAt(): number {
     return this.until
   }
 

@@ -92,7 +92,7 @@ export class Attempt {
     private readonly clock: Clock.Clock,
     private bounds: Bounds,
     /** What the guards gave that let it in; absent where there are none. */
-    readonly permit: AttemptGuard.Permit | undefined
+    readonly lease: AttemptGuard.Lease | undefined
   ) {
     this.startedAt = clock.unsafeCurrentTimeMillis()
     this.finish = { _tag: "Finish", reason: "other", model: engine.model }
@@ -241,7 +241,7 @@ export class Attempt {
           this.billed = event.cost ?? this.billed
           break
         case "RateLimits":
-          this.permit?.told?.(event)
+          this.lease?.onRateLimits?.(event)
           break
         case "Warning":
           this.warnings.push(event.message)
@@ -250,7 +250,7 @@ export class Attempt {
           this.writeHalf()
           this.finish = event
           this.finished = true
-          this.permit?.finished?.(event)
+          this.lease?.onFinish?.(event)
           break
       }
       if (this.finished) break
@@ -295,7 +295,7 @@ export class Attempt {
   private works(): void {
     if (this.working) return
     this.working = true
-    this.permit?.began?.()
+    this.lease?.onFirstToken?.()
   }
 
   /** Runs the engine's effect in a fiber of its own, within the limits. */

@@ -96,7 +96,7 @@ export const settle = (
   const before = call.attempts.findLastIndex(({ startedAt }) => startedAt <= record.startedAt)
   call.attempts.splice(before + 1, 0, record)
   if (used(record)) call.warnings.push(...attempt.warnings)
-  return ended(call.guards, attempt.permit, record, call.task)
+  return ended(call.guards, attempt.lease, record, call.task)
 }
 
 /** The limits of attempts at an engine. */
@@ -177,24 +177,24 @@ export interface Wanted {
   readonly prefill?: string | undefined
 }
 
-/** Makes one attempt, whoever stands around it. */
+/** Makes one attempt under its lease. */
 export const attempt = (
   call: Call,
   engine: ReasoningEngine,
   { bounds, goal, mode, prefill }: Wanted,
-  permit?: AttemptGuard.Permit,
+  lease?: AttemptGuard.Lease,
   restore?: Restore
 ): Effect.Effect<Attempt, EngineError> =>
   Effect.suspend(() => {
     const request = {
-      task: bounded(call.task, permit),
+      task: bounded(call.task, lease),
       mode,
       ...(prefill === undefined ? {} : { prefill })
     }
-    const made = new Attempt(engine, request, call.clock, bounds, permit)
+    const made = new Attempt(engine, request, call.clock, bounds, lease)
     call.underWay.add(made)
     const asked = Effect.as(advance(call, made, goal, restore), made)
-    return permit?.around?.(asked) ?? asked
+    return lease?.wrap?.(asked) ?? asked
   })
 
 /** Makes one attempt if the guards let it in. */
@@ -209,16 +209,16 @@ export const ask = (call: Call, engine: ReasoningEngine, wanted: Wanted): Effect
         call.refusals.push(refusal)
         return Effect.fail(refusal)
       },
-      onSuccess: (permit) => attempt(call, engine, wanted, permit, restore)
+      onSuccess: (lease) => attempt(call, engine, wanted, lease, restore)
     })
   )
 }
 
 /** The task with as many tokens to write as the guards allow at most. */
-const bounded = (task: AITask.AITask, permit: AttemptGuard.Permit | undefined): AITask.AITask =>
-  permit?.maxTokens === undefined || (task.maxTokens !== undefined && task.maxTokens <= permit.maxTokens)
+const bounded = (task: AITask.AITask, lease: AttemptGuard.Lease | undefined): AITask.AITask =>
+  lease?.maxTokens === undefined || (task.maxTokens !== undefined && task.maxTokens <= lease.maxTokens)
     ? task
-    : { ...task, maxTokens: permit.maxTokens }
+    : { ...task, maxTokens: lease.maxTokens }
 
 /** The result of a call whose given attempt has finished. */
 export const resultOf = (call: Call, attempt: Attempt, text: string): AIResult.AIResult => {

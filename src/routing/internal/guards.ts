@@ -16,7 +16,7 @@ import * as SpendLedger from "../../spend/SpendLedger.js"
 import * as Telemetry from "../../telemetry/Telemetry.js"
 import type { ProviderMetrics } from "../../ProviderMetrics.js"
 
-/** What stands around the attempts of a router, as far as it is there. */
+/** The guards and observers of a router's attempts. */
 export interface Guards {
   readonly guard: AttemptGuard.Service | undefined
   readonly observer: AttemptObserver.Service | undefined
@@ -24,26 +24,26 @@ export interface Guards {
   readonly hedging: Hedging.Service | undefined
   readonly tracing: Telemetry.Tracing | undefined
   /** Whether an attempt would find an open circuit at an instant, by what is known already. */
-  readonly open: (provider: AIProvider, task: AITask.AITask, at: number) => boolean
+  readonly isCircuitOpen: (provider: AIProvider, task: AITask.AITask, at: number) => boolean
   /** Whether an attempt would be refused now, by what is known already. */
   readonly refuses: (provider: AIProvider, task: AITask.AITask, now: number) => boolean
 }
 
-/** What an optimizer looks at besides the numbers that it was given, as far as it is there. */
-export interface Outlook {
+/** What an optimizer knows of its providers besides the numbers that it was given. */
+export interface ProviderHealth {
   /**
    * The numbers with what is measured: not of a provider whose circuit is half-open, which was measured in
-   * its outage, and which nobody would choose for a probe by that.
+   * its outage: by those numbers it would never be chosen for a probe.
    */
   readonly measured: (known: ProviderMetrics, now: number) => ProviderMetrics
   /** Whether the provider's circuit is open: it isn't to be chosen now. */
-  readonly open: (provider: AIProvider, userId: string | undefined, now: number) => boolean
+  readonly isCircuitOpen: (provider: AIProvider, userId: string | undefined, now: number) => boolean
   /** Whether it could be asked only after a while: others are chosen before it. */
   readonly exhausted: (provider: AIProvider, now: number) => boolean
 }
 
 /** Looks for the optional services of an optimizer, once; none when none is there. */
-export const outlookFromContext: Effect.Effect<Option.Option<Outlook>> = Effect.map(
+export const healthFromContext: Effect.Effect<Option.Option<ProviderHealth>> = Effect.map(
   Effect.all([
     Effect.serviceOption(CircuitBreaker.CircuitBreaker),
     Effect.serviceOption(RateLimits.RateLimits),
@@ -61,7 +61,7 @@ export const outlookFromContext: Effect.Effect<Option.Option<Outlook>> = Effect.
               ? known
               : unsafeBlend(known, now)
       }),
-      open: Option.match(breaker, {
+      isCircuitOpen: Option.match(breaker, {
         onNone: () => () => false,
         onSome: ({ unsafeRefuses }) => unsafeRefuses
       }),
@@ -110,7 +110,7 @@ export const fromContext: Effect.Effect<Guards> = Effect.map(
   ([breaker, limits, budgets, own, live, ledger, observer, retryBudget, hedging, tracing]) => {
     const circuits = Option.getOrUndefined(breaker)
     const rates = Option.getOrUndefined(limits)
-    const open: Guards["open"] = (provider, { userId }, at) =>
+    const isCircuitOpen: Guards["isCircuitOpen"] = (provider, { userId }, at) =>
       circuits?.unsafeRefuses(provider, userId, at) === true
     return {
       // The cheap ones are asked first.
@@ -122,20 +122,21 @@ export const fromContext: Effect.Effect<Guards> = Effect.map(
       retryBudget: Option.getOrUndefined(retryBudget),
       hedging: Option.getOrUndefined(hedging),
       tracing,
-      open,
+      isCircuitOpen,
       refuses: (provider, task, now) =>
-        open(provider, task, now) || (rates !== undefined && rates.unsafeReadyAt(provider, now) > now)
+        isCircuitOpen(provider, task, now) ||
+        (rates !== undefined && rates.unsafeReadyAt(provider, now) > now)
     }
   }
 )
 
-/** Tells everybody that an attempt has ended. */
+/** Settles the lease of an ended attempt, then tells the observers. */
 export const ended = (
   { observer }: Guards,
-  permit: AttemptGuard.Permit | undefined,
+  lease: AttemptGuard.Lease | undefined,
   record: AIResult.Attempt,
   task: AITask.AITask
 ): Effect.Effect<void> => {
   const observed = observer?.observe(record, task) ?? Effect.void
-  return permit === undefined ? observed : Effect.zipRight(permit.settle(record), observed)
+  return lease === undefined ? observed : Effect.zipRight(lease.settle(record), observed)
 }

@@ -29,7 +29,7 @@ import * as Budgets from "../Budgets.js"
 import * as BudgetStore from "../BudgetStore.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import { forEachBatch } from "../internal/batches.js"
-import { Shares } from "../internal/shares.js"
+import { ReservationTable } from "../internal/reservations.js"
 import * as table from "../internal/table.js"
 import * as ids from "../../internal/ids.js"
 import * as validation from "../../internal/validation.js"
@@ -146,8 +146,8 @@ export const make = (
   Effect.gen(function* () {
     const { drainMs = 10_000, leaseMs = 60_000, patienceMs = 1000, reserveMs = 5000 } = yield* decode(options)
     const owner = yield* Effect.flatMap(Clock.currentTimeMillis, ids.row)
-    const shares = new Shares()
-    const accounts = yield* table.make({ owner, leaseMs, shares })
+    const reservations = new ReservationTable()
+    const accounts = yield* table.make({ owner, leaseMs, reservations })
     /** One write at a time, so that the latest numbers are written last. */
     const turn = yield* Effect.makeSemaphore(1)
 
@@ -169,7 +169,7 @@ export const make = (
         requests.filter(({ state }) => state !== "abandoned"),
         (request) => {
           request.state = "granted"
-          for (const charge of request.charges) shares.reserve(charge)
+          for (const charge of request.charges) reservations.reserve(charge)
           return Deferred.succeed(request.outcome, Option.none())
         },
         { discard: true }
@@ -227,7 +227,7 @@ export const make = (
     yield* Effect.forkScoped(Effect.interruptible(forEachBatch(requests, batchSize, serveBatch)))
     yield* Effect.addFinalizer(() => requests.end)
 
-    const live = Effect.suspend(() => save(shares.open))
+    const live = Effect.suspend(() => save(reservations.open))
     yield* Effect.forkScoped(
       Effect.interruptible(Effect.schedule(live, Schedule.spaced(Duration.millis(leaseMs / 3))))
     )
@@ -263,7 +263,7 @@ export const make = (
         }).pipe(Effect.uninterruptible),
       settle: (charges) =>
         Effect.suspend(() => {
-          for (const { charge, spent } of charges) shares.settle(charge, spent)
+          for (const { charge, spent } of charges) reservations.settle(charge, spent)
           return save(charges.map(({ charge }) => charge.account))
         }),
       balances: accounts.balances

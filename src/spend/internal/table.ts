@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Account, type Balance, BudgetStoreError, type Charge } from "../BudgetStore.js"
 import * as database from "./sql.js"
-import type { Shares } from "./shares.js"
+import type { ReservationTable } from "./reservations.js"
 
 /** Each process writes its own rows, so whatever it writes can be written again. */
 const migrations: ReadonlyArray<database.Migration> = [
@@ -58,10 +58,10 @@ interface Mine extends Balance {
 export const make = (options: {
   readonly owner: string
   readonly leaseMs: number
-  readonly shares: Shares
+  readonly reservations: ReservationTable
 }): Effect.Effect<Table, BudgetStoreError, SqlClient.SqlClient> =>
   Effect.gen(function* () {
-    const { leaseMs, owner, shares } = options
+    const { leaseMs, owner, reservations } = options
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
     yield* Effect.mapError(database.migrate("budgets", migrations), failed)
     let version = 0
@@ -120,7 +120,7 @@ export const make = (options: {
     const mineWith = (charges: ReadonlyArray<Charge>): ReadonlyArray<Mine> => {
       const mine = new Map<string, Mine>()
       for (const { account, amount } of charges) {
-        const { reserved, spent } = mine.get(account.id) ?? shares.of(account)
+        const { reserved, spent } = mine.get(account.id) ?? reservations.of(account)
         mine.set(account.id, { account, spent, reserved: reserved + amount })
       }
       return Array.from(mine.values())
@@ -166,7 +166,7 @@ export const make = (options: {
             ({ message }) => new BudgetStoreError({ reason: message })
           )
           return accounts.map((account) => {
-            const mine = shares.of(account)
+            const mine = reservations.of(account)
             const other = others.find((row) => row.account === account.id)
             return {
               spent: mine.spent + BigInt(other?.spent ?? 0),
@@ -175,7 +175,7 @@ export const make = (options: {
           })
         }),
       clean: Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        shares.prune(now - keptMs)
+        reservations.prune(now - keptMs)
         return database
           .patiently(sql`DELETE FROM arc_saga_budget_shares WHERE ends_at < ${now - keptMs}`)
           .pipe(Effect.mapBoth({ onFailure: failed, onSuccess: () => undefined }))

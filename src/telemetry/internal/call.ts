@@ -105,17 +105,17 @@ const exitOf = (
   })
 
 /** Lets every attempt of a call begin, and makes a span of it. */
-export const permit = (
+export const leaseOf = (
   call: TracedCall,
-  { engine, task }: AttemptGuard.Asked,
+  { engine, task }: AttemptGuard.AdmissionRequest,
   vendor: string
-): AttemptGuard.Permit => {
+): AttemptGuard.Lease => {
   const from = call.now()
   const labels = metrics.engineLabels(engine, vendor)
   let span: Tracer.Span | undefined
   let startedAt = from
   return {
-    around: (attempt) =>
+    wrap: (attempt) =>
       Effect.zipRight(
         call.wait("admission", from),
         Effect.flatMap(
@@ -132,7 +132,7 @@ export const permit = (
           }
         )
       ),
-    finished: ({ reason }) => span?.attribute("gen_ai.response.finish_reasons", [names.finishReason(reason)]),
+    onFinish: ({ reason }) => span?.attribute("gen_ai.response.finish_reasons", [names.finishReason(reason)]),
     settle: (record) =>
       Effect.map(Effect.fiberId, (fiberId) => {
         const now = call.now()
@@ -141,6 +141,6 @@ export const permit = (
         for (const [name, value] of Object.entries(names.response(record))) span?.attribute(name, value)
         span?.end(now, exitOf(record, fiberId))
       }),
-    withdraw: call.wait("admission", from)
+    cancel: call.wait("admission", from)
   }
 }

@@ -111,8 +111,8 @@ describe.each(databases)("Budgets/Sql on $name", ({ fresh }) => {
       ).join("")
       const users = ["a\u0000", "a\uFFFD", "'", `${long}a`, `${long}b`]
       for (const [index, userId] of users.entries()) {
-        const permit = yield* budgets.admit(asked({ userId }))
-        yield* permit.settle(costing(index / 16))
+        const lease = yield* budgets.admit(asked({ userId }))
+        yield* lease.settle(costing(index / 16))
       }
       for (const [index, userId] of users.entries()) {
         assert.strictEqual((yield* statusOf(budgets, { userId })).spent, index / 16)
@@ -327,9 +327,9 @@ describe("Budgets/Sql, when its database is away", () => {
         [built, built].map(Effect.flatMap((context) => Effect.provide(Budgets.Budgets, context)))
       )
       assert(one !== undefined && other !== undefined)
-      const permit = yield* one.admit(asked())
+      const lease = yield* one.admit(asked())
       assert.strictEqual((yield* Effect.flip(other.admit(asked())))._tag, "BudgetExceededError")
-      yield* permit.settle(costing(0.25))
+      yield* lease.settle(costing(0.25))
       assert.strictEqual((yield* statusOf(other)).spent, 0.25)
     })
   )

@@ -1,12 +1,12 @@
 import { SlidingSum } from "./slidingSum.js"
 
-/** Keeps extra attempts within a share of the calls of the last while. */
-export class Share {
+/** Keeps extra attempts within a ratio of the calls of a sliding window. */
+export class RatioLimiter {
   private readonly calls: SlidingSum
   private readonly taken: SlidingSum
 
   constructor(
-    private readonly share: number,
+    private readonly ratio: number,
     private readonly minimum: number,
     windowMs: number
   ) {
@@ -21,7 +21,7 @@ export class Share {
 
   /** Takes one extra attempt, if there is one left. */
   take(now: number): boolean {
-    const allowed = Math.max(this.minimum, this.share * this.calls.total(now))
+    const allowed = Math.max(this.minimum, this.ratio * this.calls.total(now))
     if (this.taken.total(now) + 1 > allowed) return false
     this.taken.add(now, 1)
     return true

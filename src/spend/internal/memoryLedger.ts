@@ -48,7 +48,7 @@ export const byName = (left: Group, right: Group): number => {
 }
 
 /** Rows in memory: the newest one by one, the older ones as totals. */
-export class Books {
+export class MemoryLedger {
   private recent: Array<Row> = []
   /** How many of the recent ones have been folded already. */
   private folded = 0

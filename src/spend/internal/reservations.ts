@@ -1,6 +1,6 @@
 import type { Account, Balance, Charge } from "./account.js"
 
-interface Share {
+interface Entry {
   readonly account: Account
   spent: bigint
   reserved: bigint
@@ -9,28 +9,28 @@ interface Share {
 const none: Balance = { spent: 0n, reserved: 0n }
 
 /** What this process has spent and reserved of each account. */
-export class Shares {
-  private readonly shares = new Map<string, Share>()
+export class ReservationTable {
+  private readonly entries = new Map<string, Entry>()
   private earliestEnd = Number.POSITIVE_INFINITY
 
   of({ id }: Account): Balance {
-    const share = this.shares.get(id)
-    return share === undefined ? none : { spent: share.spent, reserved: share.reserved }
+    const entry = this.entries.get(id)
+    return entry === undefined ? none : { spent: entry.spent, reserved: entry.reserved }
   }
 
   reserve({ account, amount }: Charge): void {
-    this.shareOf(account).reserved += amount
+    this.entryOf(account).reserved += amount
   }
 
   settle({ account, amount }: Charge, spent: bigint): void {
-    const share = this.shareOf(account)
-    share.reserved -= amount
-    share.spent += spent
+    const entry = this.entryOf(account)
+    entry.reserved -= amount
+    entry.spent += spent
   }
 
   /** The accounts in which something is reserved. */
   get open(): ReadonlyArray<Account> {
-    return Array.from(this.shares.values())
+    return Array.from(this.entries.values())
       .filter(({ reserved }) => reserved > 0n)
       .map(({ account }) => account)
   }
@@ -39,17 +39,17 @@ export class Shares {
   prune(now: number): void {
     if (now < this.earliestEnd) return
     this.earliestEnd = Number.POSITIVE_INFINITY
-    for (const { account, reserved } of this.shares.values()) {
-      if (account.endsAt <= now && reserved === 0n) this.shares.delete(account.id)
+    for (const { account, reserved } of this.entries.values()) {
+      if (account.endsAt <= now && reserved === 0n) this.entries.delete(account.id)
       else this.earliestEnd = Math.min(this.earliestEnd, account.endsAt)
     }
   }
 
-  private shareOf(account: Account): Share {
-    const share = this.shares.get(account.id)
-    if (share !== undefined) return share
+  private entryOf(account: Account): Entry {
+    const entry = this.entries.get(account.id)
+    if (entry !== undefined) return entry
     const made = { account, spent: 0n, reserved: 0n }
-    this.shares.set(account.id, made)
+    this.entries.set(account.id, made)
     this.earliestEnd = Math.min(this.earliestEnd, account.endsAt)
     return made
   }
