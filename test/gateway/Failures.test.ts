@@ -204,3 +204,34 @@ describe("a tracer", () => {
     })
   )
 })
+
+describe("a provider asked for by name that can't carry the task", () => {
+  const engines = [
+    {
+      provider: Claude,
+      capabilities: { tools: false },
+      script: [Behaviour.answer({ text: "Wrong" })] as const
+    },
+    { provider: AIProvider.Gpt4, script: [Behaviour.answer({ text: "Elsewhere" })] as const }
+  ]
+  const parameters = { type: "object", properties: {} }
+  const dialects: ReadonlyArray<readonly [path: string, body: object]> = [
+    ["/v1/chat/completions", { tools: [{ type: "function", function: { name: "now", parameters } }] }],
+    ["/v1/messages", { max_tokens: 9, tools: [{ name: "now", input_schema: parameters }] }]
+  ]
+
+  it.scopedLive("is told of with what it lacks, and the task goes nowhere else", () =>
+    Effect.gen(function* () {
+      const running = yield* start({ engines })
+      for (const [path, body] of dialects) {
+        for (const stream of [false, true]) {
+          const sent = { ...chat, ...body, model: "claude", stream }
+          const { status, text } = yield* post(`${running.url}${path}`, sent)
+          assert.strictEqual(status, 400, text)
+          assert.include(text, "tools")
+        }
+      }
+      for (const { calls } of running.engines) assert.deepStrictEqual(yield* calls, [])
+    })
+  )
+})
