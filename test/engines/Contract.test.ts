@@ -1,7 +1,7 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InvalidArgumentError } from "../../src/InvalidArgument.js"
@@ -10,25 +10,48 @@ import * as NodeWireServer from "../../src/testing/WireServer/Node.js"
 import { compatible, compatibleInOnePiece, openai } from "../utils/chatCompletionsContract.js"
 import { copilot } from "../utils/graphContract.js"
 import { claude, claudeInOnePiece } from "../utils/messagesContract.js"
+import { isFull } from "../utils/property.js"
 
 const prove = (
   subject: EngineContract.Subject<InvalidArgumentError>,
-  client: Layer.Layer<HttpClient.HttpClient>
+  client: Layer.Layer<HttpClient.HttpClient>,
+  without: ReadonlyArray<string> = []
 ): void => {
   const world = Layer.merge(client, NodeWireServer.layer)
   for (const { check, name } of EngineContract.laws(subject)) {
-    it.live(name, () => Effect.provide(check, world))
+    if (!without.includes(name)) it.live(name, () => Effect.provide(check, world))
   }
 }
 
-describe.each([claude, claudeInOnePiece, openai, compatible, compatibleInOnePiece, copilot])(
-  "$name",
-  (subject) => prove(subject, FetchHttpClient.layer)
+/** Laws that take long. At the small size they are for one client, and for one engine of each wire. */
+const long = [
+  "reads an answer whose bytes all come apart",
+  "brings a megabyte whole",
+  "gives each of 50 attempts at once its own answer",
+  "tells no key and nothing of the task in an error, a log or a span"
+]
+
+/** One engine of each wire. */
+const wires = [claude, compatible, copilot]
+
+describe.each(wires)("$name", (subject) => prove(subject, FetchHttpClient.layer))
+
+const unless = isFull ? [] : long
+
+describe.each([claudeInOnePiece, openai, compatibleInOnePiece])("$name", (subject) =>
+  prove(subject, FetchHttpClient.layer, unless)
 )
 
 // What a failure is doesn't depend on the client.
-const connected = [claude, compatible, copilot].map((subject) => ({ ...subject, errors: [] }))
+const connected = wires.map((subject) => ({ ...subject, errors: [] }))
 
-describe.each(connected)("$name over undici", (subject) => prove(subject, NodeHttpClient.layerUndici))
+describe.each(connected)("$name over undici", (subject) => prove(subject, NodeHttpClient.layerUndici, unless))
 
-describe.each(connected)("$name over node:http", (subject) => prove(subject, NodeHttpClient.layer))
+describe.each(connected)("$name over node:http", (subject) => prove(subject, NodeHttpClient.layer, unless))
+
+it("knows the laws that take long by their names", () => {
+  assert.includeMembers(
+    EngineContract.laws(claude).map(({ name }) => name),
+    long
+  )
+})

@@ -2,7 +2,7 @@
  * The size of everything that is tried many times: small unless TEST_SIZE=full, which is what `.ci/run` asks
  * for. The small size still catches what each property, storm and burst is for.
  */
-const isFull = process.env["TEST_SIZE"] === "full"
+export const isFull = process.env["TEST_SIZE"] === "full"
 
 /** The full size of something in a full run, or else the small one: a tenth, unless it says how much. */
 export const sized = (full: number, small = Math.ceil(full / 10)): number => (isFull ? full : small)
