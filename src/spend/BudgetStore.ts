@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Account, Balance, Charge } from "./internal/account.js"
-import { ReservationTable } from "./internal/reservations.js"
+import { maxAccounts, ReservationTable } from "./internal/reservations.js"
 
 export type { Account, Balance, Charge } from "./internal/account.js"
 
@@ -78,9 +78,14 @@ export interface Service {
  */
 export class BudgetStore extends Context.Tag("arc-saga/BudgetStore")<BudgetStore, Service>() {}
 
+const tooMany = new BudgetStoreError({
+  reason: `memory holds no more than ${maxAccounts} accounts. Name fewer users, or keep the budgets in a database`
+})
+
 /**
  * Accounts in memory: of this process alone, and gone with it. Accounts of past periods are dropped once
- * nothing is reserved in them.
+ * nothing is reserved in them. It has room for 250,000 accounts in which something was spent; a call that needs
+ * one more fails with a BudgetStoreError, since none of them may be forgotten.
  *
  * @since 0.1.0
  * @category constructors
@@ -90,17 +95,18 @@ export const makeMemory: Effect.Effect<Service> = Effect.sync(() => {
   return {
     reserve: (charges) =>
       Effect.clockWith((clock) =>
-        Effect.sync(() => {
+        Effect.suspend(() => {
           reservations.prune(clock.unsafeCurrentTimeMillis())
+          if (!reservations.has(charges)) return tooMany
           const refused = charges.find(({ account, amount }) => {
             const { reserved, spent } = reservations.of(account)
             return spent + reserved + amount > account.limit
           })
           if (refused !== undefined) {
-            return Option.some({ charge: refused, balance: reservations.of(refused.account) })
+            return Effect.succeed(Option.some({ charge: refused, balance: reservations.of(refused.account) }))
           }
           for (const charge of charges) reservations.reserve(charge)
-          return Option.none()
+          return Effect.succeedNone
         })
       ),
     settle: (charges) =>

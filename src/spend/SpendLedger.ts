@@ -114,8 +114,8 @@ const decode = validation.decoder("SpendLedger", Options)
 /**
  * A ledger in memory. Beyond `capacity` the oldest rows are folded into one total for each day, provider,
  * user, key and model. Sums stay exact to the picodollar; lost are the single rows, with them the filter by
- * task, and the time of day: a folded row counts as begun when its day began. The totals grow with the days
- * and with who asks what on them.
+ * task, and the time of day: a folded row counts as begun when its day began. There are no more than `capacity`
+ * totals of users and keys: what others ask beyond them is summed up without their names.
  *
  * @since 0.1.0
  * @category constructors

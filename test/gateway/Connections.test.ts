@@ -6,8 +6,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Net from "node:net"
-import { called, dataOf, eventually, post, start } from "./harness.js"
+import { called, connect, dataOf, eventually, post, start } from "./harness.js"
 
 const { Claude } = AIProvider
 const { answer, never, stall } = Behaviour
@@ -18,27 +17,6 @@ const endpoints = [
   ["/v1/chat/completions", chat],
   ["/v1/messages", { ...chat, max_tokens: 9 }]
 ] as const
-
-/** A connection that says something and keeps what it hears. */
-const connect = (url: string, said: string) =>
-  Effect.acquireRelease(
-    Effect.async<{
-      readonly socket: Net.Socket
-      readonly heard: () => string
-      readonly closed: () => boolean
-    }>((resume) => {
-      let heard = ""
-      let closed = false
-      const socket = Net.connect(Number(new URL(url).port), "127.0.0.1", () => {
-        socket.write(said)
-        resume(Effect.succeed({ socket, heard: () => heard, closed: () => closed }))
-      })
-      socket.on("error", () => {})
-      socket.on("data", (bytes) => (heard += bytes.toString("latin1")))
-      socket.on("close", () => (closed = true))
-    }),
-    ({ socket }) => Effect.sync(() => socket.destroy())
-  )
 
 const requestOf = (path: string, body: unknown): string => {
   const json = JSON.stringify(body)

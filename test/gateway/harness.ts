@@ -18,6 +18,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
 import * as Http from "node:http"
+import * as Net from "node:net"
 
 export interface Setup {
   readonly engines: ReadonlyArray<ScriptedEngine.Options>
@@ -130,3 +131,24 @@ export const called = (engine: ScriptedEngine.ScriptedEngine, times = 1): Effect
 /** The data of server-sent events. */
 export const dataOf = (text: string): ReadonlyArray<string> =>
   Array.from(text.matchAll(/^data: (.*)$/gm), ([, data = ""]) => data)
+
+/** A connection that says something and keeps what it hears. */
+export const connect = (url: string, said: string) =>
+  Effect.acquireRelease(
+    Effect.async<{
+      readonly socket: Net.Socket
+      readonly heard: () => string
+      readonly closed: () => boolean
+    }>((resume) => {
+      let heard = ""
+      let closed = false
+      const socket = Net.connect(Number(new URL(url).port), "127.0.0.1", () => {
+        socket.write(said)
+        resume(Effect.succeed({ socket, heard: () => heard, closed: () => closed }))
+      })
+      socket.on("error", () => {})
+      socket.on("data", (bytes) => (heard += bytes.toString("latin1")))
+      socket.on("close", () => (closed = true))
+    }),
+    ({ socket }) => Effect.sync(() => socket.destroy())
+  )

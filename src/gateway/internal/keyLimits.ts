@@ -16,6 +16,8 @@ export interface KeyLimits {
   readonly begin: (key: ApiKey, now: number) => RejectedRequest | undefined
   /** A call that was let in has ended. */
   readonly end: (key: ApiKey) => void
+  /** Keys whose calls are counted. */
+  readonly size: number
 }
 
 const tooMany = (limit: string, advice: string, retryAfterMs?: number): RejectedRequest =>
@@ -27,9 +29,19 @@ const tooMany = (limit: string, advice: string, retryAfterMs?: number): Rejected
 
 export const make = (): KeyLimits => {
   const uses = new Map<string, Use>()
-  const useOf = ({ id }: ApiKey): Use => {
+  let enough = 1000
+  /** Forgets keys that no limit can hold back any more; at most as often as there are twice as many. */
+  const forget = (now: number): void => {
+    if (uses.size < enough) return
+    for (const [id, { begun, running }] of uses) {
+      if (running === 0 && begun.every((at) => at + minute <= now)) uses.delete(id)
+    }
+    enough = Math.max(1000, 2 * uses.size)
+  }
+  const useOf = ({ id }: ApiKey, now: number): Use => {
     const known = uses.get(id)
     if (known !== undefined) return known
+    forget(now)
     const use: Use = { begun: [], next: 0, running: 0 }
     uses.set(id, use)
     return use
@@ -37,7 +49,7 @@ export const make = (): KeyLimits => {
   return {
     begin: (key, now) => {
       const { concurrent, requestsPerMinute } = key
-      const use = useOf(key)
+      const use = useOf(key, now)
       if (concurrent !== undefined && use.running >= concurrent) {
         return tooMany(`${concurrent} calls at a time`, "Wait until one of them has ended")
       }
@@ -52,6 +64,12 @@ export const make = (): KeyLimits => {
       use.running++
       return undefined
     },
-    end: (key) => void useOf(key).running--
+    end: ({ id }) => {
+      const use = uses.get(id)
+      if (use !== undefined) use.running--
+    },
+    get size() {
+      return uses.size
+    }
   }
 }

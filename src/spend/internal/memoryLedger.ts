@@ -47,6 +47,9 @@ export const byName = (left: Group, right: Group): number => {
   return one < other ? -1 : one > other ? 1 : 0
 }
 
+const keyOf = ({ keyId, model, provider, startedAt, userId }: Named): string =>
+  JSON.stringify([startedAt, provider, model, userId, keyId])
+
 /** Rows in memory: the newest one by one, the older ones as totals. */
 export class MemoryLedger {
   private recent: Array<Row> = []
@@ -92,10 +95,15 @@ export class MemoryLedger {
   }
 
   private fold(row: Row): void {
-    const { keyId, model, provider, userId } = row
     const startedAt = Math.floor(row.startedAt / dayMs) * dayMs
-    const key = JSON.stringify([startedAt, provider, model, userId, keyId])
-    const sum = totals.add(this.folds.get(key)?.sum ?? totals.nothing, totals.of(row))
-    this.folds.set(key, { provider, model, userId, keyId, startedAt, sum })
+    const named: Named = { ...row, startedAt }
+    // Providers, models and days are few; users and keys are as many as callers name.
+    const of =
+      this.folds.has(keyOf(named)) || this.folds.size < this.capacity
+        ? named
+        : { ...named, userId: Option.none(), keyId: Option.none() }
+    const { keyId, model, provider, userId } = of
+    const sum = totals.add(this.folds.get(keyOf(of))?.sum ?? totals.nothing, totals.of(row))
+    this.folds.set(keyOf(of), { provider, model, userId, keyId, startedAt, sum })
   }
 }

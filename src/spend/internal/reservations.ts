@@ -6,6 +6,9 @@ interface Entry {
   reserved: bigint
 }
 
+/** Accounts of one process, a hundred megabytes of them. */
+export const maxAccounts = 250_000
+
 const none: Balance = { spent: 0n, reserved: 0n }
 
 /** What this process has spent and reserved of each account. */
@@ -18,6 +21,14 @@ export class ReservationTable {
     return entry === undefined ? none : { spent: entry.spent, reserved: entry.reserved }
   }
 
+  /** Whether there is room for what is to be reserved: no account that counts something is ever forgotten. */
+  has(charges: ReadonlyArray<Charge>): boolean {
+    return (
+      this.entries.size + charges.length <= maxAccounts ||
+      charges.every(({ account }) => this.entries.has(account.id))
+    )
+  }
+
   reserve({ account, amount }: Charge): void {
     this.entryOf(account).reserved += amount
   }
@@ -26,6 +37,8 @@ export class ReservationTable {
     const entry = this.entryOf(account)
     entry.reserved -= amount
     entry.spent += spent
+    // What cost nothing leaves nothing behind: names are free to make up.
+    if (entry.spent === 0n && entry.reserved === 0n) this.entries.delete(account.id)
   }
 
   /** The accounts in which something is reserved. */
