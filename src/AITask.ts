@@ -7,6 +7,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import * as numbers from "./internal/numbers.js"
 import * as AIProvider from "./AIProvider.js"
 import type * as InvalidArgument from "./InvalidArgument.js"
 import * as sizes from "./internal/sizes.js"
@@ -180,20 +181,6 @@ export const ResponseFormat = Schema.Union(
   })
 )
 
-const between = (minimum: number, maximum: number) =>
-  Schema.Number.pipe(
-    Schema.filter((n) => n >= minimum && n <= maximum, {
-      description: `a number from ${minimum} to ${maximum}`
-    })
-  )
-
-const positiveInt = (what: string) =>
-  Schema.Number.pipe(
-    Schema.filter((n) => Number.isSafeInteger(n) && n > 0, {
-      description: `${what} (a whole number above 0)`
-    })
-  )
-
 /**
  * The fields of a task as a caller gives them, in code or as JSON.
  *
@@ -216,11 +203,11 @@ export const Options = Schema.Struct({
   /** Keeps `provider` as the first to be asked, whatever the strategy says. */
   pinned: Schema.optional(Schema.Boolean),
   /** The most tokens to write. */
-  maxTokens: Schema.optional(positiveInt("a number of tokens")),
+  maxTokens: Schema.optional(numbers.tokens),
   /** 0 (the likeliest word) to 2. */
-  temperature: Schema.optional(between(0, 2)),
+  temperature: Schema.optional(numbers.number("a number from 0 to 2", (n) => n >= 0 && n <= 2)),
   /** The share of probability that words are drawn from, 0 to 1. */
-  topP: Schema.optional(between(0, 1)),
+  topP: Schema.optional(numbers.number("a number from 0 to 1", (n) => n >= 0 && n <= 1)),
   /** Texts that end the answer, at most 16. */
   stop: Schema.optional(Schema.NonEmptyArray(Schema.NonEmptyString).pipe(sizes.bounded("stop"))),
   tools: Schema.optional(Schema.NonEmptyArray(Tool).pipe(sizes.bounded("tools"))),
@@ -231,13 +218,7 @@ export const Options = Schema.Struct({
   /** With which of the caller's keys, by its name and never the key itself: for accounting and budgets. */
   keyId: Schema.optional(Schema.NonEmptyString),
   /** Milliseconds for the whole call, above 0; the routing policy's default when absent. */
-  timeoutMs: Schema.optional(
-    Schema.Number.pipe(
-      Schema.filter((n) => n > 0 && n <= 2_147_483_647, {
-        description: "milliseconds above 0 (at most 2147483647)"
-      })
-    )
-  ),
+  timeoutMs: Schema.optional(numbers.timeoutMs),
   /** Labels of the caller's own, at most 16 of 64 and 512 characters; carried through, never read. */
   metadata: Schema.optional(sizes.Metadata)
 }).pipe(

@@ -5,6 +5,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import * as numbers from "./internal/numbers.js"
 import type * as InvalidArgument from "./InvalidArgument.js"
 import * as validation from "./internal/validation.js"
 import type * as TokenUsage from "./TokenUsage.js"
@@ -38,11 +39,7 @@ const rates = {
 
 const TierOptions = Schema.Struct({
   /** The tier is for requests with more input tokens than this, cached ones included. */
-  above: Schema.Number.pipe(
-    Schema.filter((tokens) => Number.isSafeInteger(tokens) && tokens >= 0, {
-      description: "a number of tokens (a whole number from 0)"
-    })
-  ),
+  above: numbers.countFrom0("a number of tokens"),
   ...rates
 })
 

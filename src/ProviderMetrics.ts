@@ -7,23 +7,12 @@ import type * as Either from "effect/Either"
 import * as Function from "effect/Function"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as numbers from "./internal/numbers.js"
 import * as AIProvider from "./AIProvider.js"
 import type * as InvalidArgument from "./InvalidArgument.js"
 import { type Given, given } from "./internal/options.js"
 import * as validation from "./internal/validation.js"
 import * as Price from "./Price.js"
-
-const atLeastZero = (what: string) =>
-  Schema.Number.pipe(
-    Schema.filter((n) => Number.isFinite(n) && n >= 0, { description: `${what} (a number from 0)` })
-  )
-
-const between = (what: string, maximum: number) =>
-  Schema.Number.pipe(
-    Schema.filter((n) => n >= 0 && n <= maximum, {
-      description: `${what} (a number from 0 to ${maximum})`
-    })
-  )
 
 /**
  * A provider's numbers.
@@ -34,23 +23,23 @@ const between = (what: string, maximum: number) =>
 export const ProviderMetrics = Schema.Struct({
   provider: AIProvider.AIProvider,
   /** USD per token; absent when unknown, which isn't 0: an unknown price ranks last. */
-  costPerToken: Schema.optional(atLeastZero("USD per token")),
+  costPerToken: Schema.optional(numbers.from0("USD per token")),
   /** The price list, for strategies that reckon what a task costs; absent when unknown. */
   price: Schema.optional(Price.Options),
   /** Milliseconds that half of the answers take at most. */
-  p50LatencyMs: atLeastZero("milliseconds"),
+  p50LatencyMs: numbers.from0("milliseconds"),
   /** Milliseconds that 99 % of the answers take at most. */
-  p99LatencyMs: atLeastZero("milliseconds"),
+  p99LatencyMs: numbers.from0("milliseconds"),
   /** Milliseconds until the first content, of half of the answers at most; absent when unknown. */
-  p50FirstTokenMs: Schema.optional(atLeastZero("milliseconds")),
+  p50FirstTokenMs: Schema.optional(numbers.from0("milliseconds")),
   /** Milliseconds until the first content, of 99 % of the answers at most; absent when unknown. */
-  p99FirstTokenMs: Schema.optional(atLeastZero("milliseconds")),
+  p99FirstTokenMs: Schema.optional(numbers.from0("milliseconds")),
   /** Tokens per second after the first content; absent when unknown. */
-  tokensPerSecond: Schema.optional(atLeastZero("tokens per second")),
+  tokensPerSecond: Schema.optional(numbers.from0("tokens per second")),
   /** The share of attempts that succeed, 0 to 1. */
-  successRate: between("a share", 1),
+  successRate: numbers.upTo("a share", 1),
   /** How good the answers are, 0 to 10. */
-  qualityScore: between("a score", 10),
+  qualityScore: numbers.upTo("a score", 10),
   /** Whether it can be chosen at all. */
   available: Schema.Boolean
 })

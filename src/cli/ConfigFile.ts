@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import * as AIProvider from "../AIProvider.js"
 import * as Budgets from "../spend/Budgets.js"
 import * as CircuitBreaker from "../reliability/CircuitBreaker.js"
@@ -49,13 +50,6 @@ export class ConfigurationError extends Schema.TaggedError<ConfigurationError>(
 
 const exact = { exact: true } as const
 
-const number = (what: string, passes: (n: number) => boolean) =>
-  Schema.Number.pipe(Schema.filter(passes, { description: what }))
-
-const milliseconds = number("milliseconds (a number above 0)", (n) => n > 0 && Number.isFinite(n))
-const latency = number("milliseconds (a number from 0)", (n) => n >= 0 && Number.isFinite(n))
-const score = number("a score (a number from 0 to 10)", (n) => n >= 0 && n <= 10)
-
 /**
  * An address that a server can have: `http:` or `https:`.
  *
@@ -64,7 +58,7 @@ const score = number("a score (a number from 0 to 10)", (n) => n >= 0 && n <= 10
  */
 export const isUrl = (text: string): boolean => /^https?:\/\//i.test(text) && URL.canParse(text)
 
-const limit = Schema.optionalWith(milliseconds, exact)
+const limit = Schema.optionalWith(numbers.millis, exact)
 
 /** The limits of attempts. */
 const attemptLimits = { firstTokenMs: limit, idleMs: limit, attemptMs: limit }
@@ -72,11 +66,11 @@ const attemptLimits = { firstTokenMs: limit, idleMs: limit, attemptMs: limit }
 /** What every provider of the file may state of itself. */
 const known = {
   /** Milliseconds that half of the answers take at most. */
-  p50LatencyMs: Schema.optionalWith(latency, exact),
+  p50LatencyMs: Schema.optionalWith(numbers.from0("milliseconds"), exact),
   /** Milliseconds that 99 % of the answers take at most. */
-  p99LatencyMs: Schema.optionalWith(latency, exact),
+  p99LatencyMs: Schema.optionalWith(numbers.from0("milliseconds"), exact),
   /** How good the answers are, 0 to 10. */
-  quality: Schema.optionalWith(score, exact)
+  quality: Schema.optionalWith(numbers.upTo("a score", 10), exact)
 }
 
 /** What only servers of Chat Completions can be told. */
@@ -108,10 +102,7 @@ export const Provider = Schema.Struct({
   price: Schema.optionalWith(Price.Options, exact),
   ...known,
   /** Tokens that the model can hold. */
-  contextWindow: Schema.optionalWith(
-    number("a number of tokens (a whole number above 0)", (n) => Number.isSafeInteger(n) && n > 0),
-    exact
-  ),
+  contextWindow: Schema.optionalWith(numbers.tokens, exact),
   /** How the server calls the limit of tokens; `max_tokens` when absent. */
   maxTokensField: Schema.optionalWith(Schema.Literal("max_tokens", "max_completion_tokens"), exact),
   /** Whether the model thinks before it writes, so that its first token may take minutes; its name tells when absent. */
@@ -121,10 +112,7 @@ export const Provider = Schema.Struct({
   /** What it takes for the ids of tool calls; by the model's name when absent. */
   toolCallIds: Schema.optionalWith(Schema.Literal("any", "forty-characters", "nine-alphanumerics"), exact),
   /** Characters that an answer in one piece may have, or one event of a stream; 16,777,216 when absent. */
-  maxAnswerCharacters: Schema.optionalWith(
-    number("characters (a whole number above 0)", (n) => Number.isSafeInteger(n) && n > 0),
-    exact
-  ),
+  maxAnswerCharacters: Schema.optionalWith(numbers.count("characters"), exact),
   /** Whether it takes part; true when absent. */
   enabled: Schema.optionalWith(Schema.Boolean, exact)
 }).pipe(

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import * as AIProvider from "../AIProvider.js"
 import * as AITask from "../AITask.js"
 import * as EngineError from "../EngineError.js"
@@ -20,9 +21,6 @@ import * as Price from "../Price.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 import * as TokenUsage from "../TokenUsage.js"
-
-const number = (what: string, passes: (n: number) => boolean) =>
-  Schema.Number.pipe(Schema.filter(passes, { description: what }))
 
 /**
  * The name of a model that has none.
@@ -47,15 +45,11 @@ export const Options = Schema.Struct({
   /** What it charges; unknown when absent. */
   price: Schema.optional(Price.Options),
   /** Milliseconds before the first token, or before a failure, from 0; 200 when absent. */
-  firstTokenMs: Schema.optional(
-    number("milliseconds (a number from 0 to 3600000)", (n) => n >= 0 && n <= 3_600_000)
-  ),
+  firstTokenMs: Schema.optional(numbers.upTo("milliseconds", 3_600_000)),
   /** How fast it writes, above 0; 60 when absent. */
-  tokensPerSecond: Schema.optional(
-    number("tokens per second (a number above 0)", (n) => n > 0 && Number.isFinite(n))
-  ),
+  tokensPerSecond: Schema.optional(numbers.above0("tokens per second")),
   /** The share of tasks that fail with a TransientError (`overloaded`), 0 to 1; 0 when absent. */
-  errorRate: Schema.optional(number("a share (a number from 0 to 1)", (n) => n >= 0 && n <= 1))
+  errorRate: Schema.optional(numbers.upTo("a share", 1))
 })
 
 /**

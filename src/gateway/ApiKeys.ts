@@ -9,17 +9,11 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import { Delivery } from "./internal/delivery.js"
 import * as sizes from "../internal/sizes.js"
 import * as validation from "../internal/validation.js"
-
-const atLeastOne = (what: string) =>
-  Schema.Number.pipe(
-    Schema.filter((n) => Number.isSafeInteger(n) && n > 0, {
-      description: `${what} (a whole number above 0)`
-    })
-  )
 
 /**
  * A key, without the key itself.
@@ -42,9 +36,9 @@ export const ApiKey = Schema.Struct({
   /** On whose behalf its calls are; without it a call may name any user. */
   user: Schema.optional(Schema.NonEmptyString.pipe(sizes.bounded("user"))),
   /** The most calls in a minute. */
-  requestsPerMinute: Schema.optional(atLeastOne("calls in a minute")),
+  requestsPerMinute: Schema.optional(numbers.count("calls in a minute")),
   /** The most calls at a time. */
-  concurrent: Schema.optional(atLeastOne("calls at a time")),
+  concurrent: Schema.optional(numbers.count("calls at a time")),
   /** How streams of its calls are delivered that don't say: `streamed` or `buffered`. */
   delivery: Schema.optional(Delivery),
   /** Whether it opens the page and the metrics, which tell of everybody's calls; false when absent. */

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as access from "./internal/access.js"
 import * as app from "./internal/app.js"
@@ -26,13 +27,6 @@ import { Activity } from "./Activity.js"
 import * as ApiKeys from "./ApiKeys.js"
 
 export { isLoopback } from "./internal/access.js"
-
-const above = (what: string) =>
-  Schema.Number.pipe(
-    Schema.filter((n) => Number.isSafeInteger(n) && n > 0, {
-      description: `${what} (a whole number above 0)`
-    })
-  )
 
 /**
  * How the gateway serves.
@@ -53,11 +47,11 @@ export const Settings = Schema.Struct({
   /** The same by what `model` is, a provider or `saga/` and the name of a strategy. */
   deliveries: Schema.optional(Schema.Record({ key: Schema.String, value: Delivery })),
   /** The most bytes of a body; 20 MiB when absent. */
-  maxBodyBytes: Schema.optional(above("a number of bytes")),
+  maxBodyBytes: Schema.optional(numbers.count("a number of bytes")),
   /** Milliseconds that a body may take to come; 30,000 when absent. */
-  bodyTimeoutMs: Schema.optional(above("milliseconds")),
+  bodyTimeoutMs: Schema.optional(numbers.count("milliseconds")),
   /** Milliseconds that calls under way get when the gateway shuts down; 30,000 when absent. */
-  drainMs: Schema.optional(above("milliseconds"))
+  drainMs: Schema.optional(numbers.count("milliseconds"))
 })
 
 /**

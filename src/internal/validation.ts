@@ -198,12 +198,6 @@ export const decoder = <A, I>(
   }
 }
 
-/** A number among some options, and what it is when it isn't given. */
-export const number = (description: string, passes: (n: number) => boolean, value: number) =>
-  Schema.optionalWith(Schema.Number.pipe(Schema.filter(passes, { description })), {
-    default: () => value
-  })
-
 /**
  * Some JSON object that is passed on as it is. A record would have each of its keys decoded and be copied, which
  * takes milliseconds for a thousand keys.

@@ -21,6 +21,7 @@ import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import type { AIProvider } from "../AIProvider.js"
 import type * as AIResult from "../AIResult.js"
 import type * as AttemptGuard from "../AttemptGuard.js"
@@ -67,14 +68,9 @@ export interface Service extends AttemptGuard.Service {
  */
 export class CircuitBreaker extends Context.Tag("arc-saga/CircuitBreaker")<CircuitBreaker, Service>() {}
 
-const { number } = validation
+const count = (what: string, value: number) => numbers.withDefault(numbers.count(what), value)
 
-const isCount = (n: number): boolean => Number.isSafeInteger(n) && n > 0
-const isMillis = (n: number): boolean => n > 0 && Number.isFinite(n)
-
-const count = (what: string, value: number) => number(`${what} (a whole number above 0)`, isCount, value)
-
-const millis = (value: number) => number("milliseconds (a number above 0)", isMillis, value)
+const millis = (value: number) => numbers.withDefault(numbers.millis, value)
 
 interface Wait {
   readonly maxOpenMs?: number | undefined
@@ -92,9 +88,7 @@ const capped = ({ maxOpenMs, openMs }: Wait, usualMs: number) => ({
   maxOpenMs: maxOpenMs ?? Math.max(openMs, usualMs)
 })
 
-const longest = Schema.optional(
-  Schema.Number.pipe(Schema.filter(isMillis, { description: "milliseconds (a number above 0)" }))
-)
+const longest = Schema.optional(numbers.millis)
 
 const UserSettings = Schema.Struct({
   /** Refusals in a row that open a user's circuit; 3 when absent. */
@@ -117,7 +111,10 @@ export const Settings = Schema.Struct({
   /** Failures in a row that open a circuit; 5 when absent. */
   consecutiveFailures: count("a number of calls", 5),
   /** The share of the last calls, above 0 to 1, that opens it when they fail; 0.5 when absent. */
-  failureRate: number("a share (a number above 0, at most 1)", (n) => n > 0 && n <= 1, 0.5),
+  failureRate: numbers.withDefault(
+    numbers.number("a share (a number above 0, at most 1)", (n) => n > 0 && n <= 1),
+    0.5
+  ),
   /** How many calls there have to be for a share to count; 20 when absent. */
   minimumCalls: count("a number of calls", 20),
   /** For how many milliseconds calls are counted; 30,000 when absent. */

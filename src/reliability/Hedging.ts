@@ -13,6 +13,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import type { AIProvider } from "../AIProvider.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import { RatioLimiter } from "./internal/ratioLimiter.js"
@@ -42,8 +43,6 @@ export interface Service {
  */
 export class Hedging extends Context.Tag("arc-saga/Hedging")<Hedging, Service>() {}
 
-const { number } = validation
-
 /**
  * What is hedged.
  *
@@ -52,13 +51,16 @@ const { number } = validation
  */
 export const Settings = Schema.Struct({
   /** The share of first contents that are in time, above 0 and below 1; 0.95 when absent. */
-  quantile: number("a share (a number above 0 and below 1)", (n) => n > 0 && n < 1, 0.95),
+  quantile: numbers.withDefault(
+    numbers.number("a share (a number above 0 and below 1)", (n) => n > 0 && n < 1),
+    0.95
+  ),
   /** Extra calls per call over the window, 0 to 1; 0.05 when absent. */
-  share: number("a share (a number from 0 to 1)", (n) => n >= 0 && n <= 1, 0.05),
+  share: numbers.withDefault(numbers.upTo("a share", 1), 0.05),
   /** For how many milliseconds calls and extra calls are counted; 60,000 when absent. */
-  windowMs: number("milliseconds (a number above 0)", (n) => n > 0 && Number.isFinite(n), 60_000),
+  windowMs: numbers.withDefault(numbers.millis, 60_000),
   /** The least time that a provider is given, in milliseconds; 50 when absent. */
-  leastMs: number("milliseconds (a number above 0)", (n) => n > 0 && Number.isFinite(n), 50)
+  leastMs: numbers.withDefault(numbers.millis, 50)
 })
 
 /**

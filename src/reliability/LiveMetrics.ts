@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import type { AIProvider } from "../AIProvider.js"
 import type * as AIResult from "../AIResult.js"
 import type * as AttemptObserver from "../AttemptObserver.js"
@@ -78,14 +79,13 @@ export interface Service extends AttemptObserver.Service {
  */
 export class LiveMetrics extends Context.Tag("arc-saga/LiveMetrics")<LiveMetrics, Service>() {}
 
-const count = (what: string, maximum: number, value: number) =>
-  Schema.optionalWith(
-    Schema.Number.pipe(
-      Schema.filter((n) => Number.isSafeInteger(n) && n > 0 && n <= maximum, {
-        description: `${what} (a whole number from 1 to ${maximum})`
-      })
+const samples = (value: number) =>
+  numbers.withDefault(
+    numbers.number(
+      "a number of samples (a whole number from 1 to 100000)",
+      (n) => Number.isSafeInteger(n) && n > 0 && n <= 100_000
     ),
-    { default: () => value }
+    value
   )
 
 /**
@@ -96,16 +96,11 @@ const count = (what: string, maximum: number, value: number) =>
  */
 export const Settings = Schema.Struct({
   /** For how many milliseconds an attempt counts; 300,000 when absent. */
-  windowMs: Schema.optionalWith(
-    Schema.Number.pipe(
-      Schema.filter((n) => n > 0 && Number.isFinite(n), { description: "milliseconds (a number above 0)" })
-    ),
-    { default: () => 300_000 }
-  ),
+  windowMs: numbers.withDefault(numbers.millis, 300_000),
   /** The samples of a kind that are kept per provider, the latest; 256 when absent. */
-  samples: count("a number of samples", 100_000, 256),
+  samples: samples(256),
   /** From how many on only what is measured counts; 20 when absent. */
-  enough: count("a number of samples", 100_000, 20)
+  enough: samples(20)
 })
 
 /**

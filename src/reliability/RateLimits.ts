@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import * as AIProvider from "../AIProvider.js"
 import * as AITask from "../AITask.js"
 import type * as AttemptGuard from "../AttemptGuard.js"
@@ -47,14 +48,7 @@ export interface Service extends AttemptGuard.Service {
  */
 export class RateLimits extends Context.Tag("arc-saga/RateLimits")<RateLimits, Service>() {}
 
-const atLeastOne = (what: string) =>
-  Schema.optional(
-    Schema.Number.pipe(
-      Schema.filter((n) => Number.isSafeInteger(n) && n > 0, {
-        description: `${what} (a whole number above 0)`
-      })
-    )
-  )
+const atLeastOne = (what: string) => Schema.optional(numbers.count(what))
 
 /**
  * Own limits of one provider; no limit where one is absent.

@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import { RatioLimiter } from "./internal/ratioLimiter.js"
 import * as validation from "../internal/validation.js"
@@ -35,8 +36,6 @@ export interface Service {
  */
 export class RetryBudget extends Context.Tag("arc-saga/RetryBudget")<RetryBudget, Service>() {}
 
-const { number } = validation
-
 /**
  * How many retries there may be.
  *
@@ -45,18 +44,14 @@ const { number } = validation
  */
 export const Settings = Schema.Struct({
   /** Retries per call over the window, 0 to 1; 0.2 when absent. */
-  share: number("a share (a number from 0 to 1)", (n) => n >= 0 && n <= 1, 0.2),
+  share: numbers.withDefault(numbers.upTo("a share", 1), 0.2),
   /**
    * How many there may be over the window in any case, so that little traffic can always retry; 300 when
    * absent, five a second.
    */
-  minimum: number(
-    "a number of retries (a whole number from 0)",
-    (n) => Number.isSafeInteger(n) && n >= 0,
-    300
-  ),
+  minimum: numbers.withDefault(numbers.countFrom0("a number of retries"), 300),
   /** For how many milliseconds calls and retries are counted; 60,000 when absent. */
-  windowMs: number("milliseconds (a number above 0)", (n) => n > 0 && Number.isFinite(n), 60_000)
+  windowMs: numbers.withDefault(numbers.millis, 60_000)
 })
 
 /**

@@ -5,6 +5,7 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import type { AITask } from "../AITask.js"
 import type * as InvalidArgument from "../InvalidArgument.js"
 import * as validation from "../internal/validation.js"
@@ -25,14 +26,10 @@ export interface Strategy {
   readonly scoreFor?: ((task: AITask) => Strategy["score"]) | undefined
 }
 
-const weight = Schema.Number.pipe(
-  // An infinite weight makes a score of NaN.
-  Schema.filter((n) => n >= 0 && Number.isFinite(n), { description: "a weight (a number from 0)" })
-)
+// An infinite weight makes a score of NaN.
+const weight = numbers.from0("a weight")
 
-const scale = Schema.Number.pipe(
-  Schema.filter((n) => n > 0 && Number.isFinite(n), { description: "a scale (a number above 0)" })
-)
+const scale = numbers.above0("a scale")
 
 /**
  * Weights of a mixed strategy and the scales that make its parts comparable.

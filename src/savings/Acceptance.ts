@@ -10,6 +10,7 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import type { AIProvider } from "../AIProvider.js"
 import type { AIResult } from "../AIResult.js"
 import type * as AITask from "../AITask.js"
@@ -115,11 +116,7 @@ export const orElse = (first: Acceptance, second: Acceptance): Acceptance => ({
 const decodeKeep = validation.decoder(
   "Acceptance",
   Schema.Struct({
-    keep: Schema.Number.pipe(
-      Schema.filter((n) => n >= 0 && n <= 1, {
-        description: "a share of quality (a number from 0 to 1)"
-      })
-    )
+    keep: numbers.upTo("a share of quality", 1)
   })
 )
 

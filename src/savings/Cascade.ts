@@ -16,6 +16,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as numbers from "../internal/numbers.js"
 import * as Acceptance from "./Acceptance.js"
 import * as AIProvider from "../AIProvider.js"
 import type { AIResult } from "../AIResult.js"
@@ -42,11 +43,7 @@ const Step = Schema.Union(AIProvider.AIProvider, Schema.NonEmptyArray(AIProvider
 const Plan = Schema.Struct({
   asks: Schema.NonEmptyArray(Step),
   last: AIProvider.AIProvider,
-  timeoutMs: Schema.Number.pipe(
-    Schema.filter((n) => n > 0 && n <= 2_147_483_647, {
-      description: "milliseconds above 0 (at most 2147483647)"
-    })
-  )
+  timeoutMs: numbers.timeoutMs
 }).pipe(
   Schema.filter(({ asks, last }) => {
     const all = [...asks.flat(), last]

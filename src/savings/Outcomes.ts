@@ -6,6 +6,7 @@
  */
 import type * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import * as AIProvider from "../AIProvider.js"
 import type * as InvalidArgument from "../InvalidArgument.js"
 import { share } from "./internal/hash.js"
@@ -19,21 +20,11 @@ import * as validation from "../internal/validation.js"
  */
 export const Answered = Schema.Struct({
   /** How good the answer was, 0 to 1. */
-  quality: Schema.Number.pipe(
-    Schema.filter((n) => n >= 0 && n <= 1, { description: "a quality (a number from 0 to 1)" })
-  ),
+  quality: numbers.upTo("a quality", 1),
   /** What it cost, in USD. */
-  costUsd: Schema.Number.pipe(
-    Schema.filter((n) => Number.isFinite(n) && n >= 0, { description: "USD (a number from 0)" })
-  ),
+  costUsd: numbers.from0("USD"),
   /** The tokens that it wrote; from them the cost at other prices is predicted. */
-  outputTokens: Schema.optional(
-    Schema.Number.pipe(
-      Schema.filter((n) => Number.isSafeInteger(n) && n >= 0, {
-        description: "a number of tokens (a whole number from 0)"
-      })
-    )
-  ),
+  outputTokens: Schema.optional(numbers.countFrom0("a number of tokens")),
   /** The answer in the form in which answers are compared; empty when there is none to compare. */
   answer: Schema.optional(Schema.String)
 })

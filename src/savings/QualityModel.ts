@@ -16,6 +16,7 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import type * as AIProvider from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
 import * as AnswerObserver from "../AnswerObserver.js"
@@ -244,14 +245,8 @@ export interface Options {
 const decodeOptions = validation.decoder(
   "QualityModel",
   Schema.Struct({
-    remembered: Schema.Number.pipe(
-      Schema.filter((n) => Number.isSafeInteger(n) && n >= 0, {
-        description: "a number of tasks (a whole number from 0)"
-      })
-    ),
-    learningRate: Schema.Number.pipe(
-      Schema.filter((n) => n >= 0 && n <= 1, { description: "a rate (a number from 0 to 1)" })
-    )
+    remembered: numbers.countFrom0("a number of tasks"),
+    learningRate: numbers.upTo("a rate", 1)
   })
 )
 

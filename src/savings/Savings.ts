@@ -11,6 +11,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { PCGRandom } from "effect/Utils"
+import * as numbers from "../internal/numbers.js"
 import * as AITask from "../AITask.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import { beta } from "./internal/beta.js"
@@ -23,11 +24,6 @@ import type { Strategy } from "../routing/Strategy.js"
 import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
 
-const shareOf = (what: string) =>
-  Schema.Number.pipe(
-    Schema.filter((n) => n >= 0 && n <= 1, { description: `${what} (a number from 0 to 1)` })
-  )
-
 /**
  * What is saved, and how.
  *
@@ -36,14 +32,16 @@ const shareOf = (what: string) =>
  */
 export const Options = Schema.Struct({
   /** The share of the best provider's quality to keep, 0 to 1. */
-  keep: shareOf("a share of quality"),
+  keep: numbers.upTo("a share of quality", 1),
   /** The share of the input that providers read from their caches, 0 to 1; 0 when absent. */
-  cachedShare: Schema.optionalWith(shareOf("a share of the input"), { default: () => 0 }),
+  cachedShare: Schema.optionalWith(numbers.upTo("a share of the input", 1), { default: () => 0 }),
   /**
    * Has a share of the tasks explore: their providers are drawn by how likely each is the best, from what
    * the model expects and what feedback said in the family. Off when absent.
    */
-  explore: Schema.optional(Schema.Struct({ share: shareOf("a share of the tasks"), seed: Schema.Int }))
+  explore: Schema.optional(
+    Schema.Struct({ share: numbers.upTo("a share of the tasks", 1), seed: Schema.Int })
+  )
 })
 
 /**

@@ -14,6 +14,7 @@ import * as Function from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as numbers from "../internal/numbers.js"
 import type * as InvalidArgument from "../InvalidArgument.js"
 import * as validation from "../internal/validation.js"
 import * as Price from "../Price.js"
@@ -85,13 +86,7 @@ export const Options = Schema.Struct({
   /** USD per million tokens; unknown when absent. */
   price: Schema.optional(Price.Options),
   /** Tokens that the model can hold; unknown when absent. */
-  contextWindow: Schema.optional(
-    Schema.Number.pipe(
-      Schema.filter((tokens) => Number.isSafeInteger(tokens) && tokens > 0, {
-        description: "a number of tokens (a whole number above 0)"
-      })
-    )
-  )
+  contextWindow: Schema.optional(numbers.tokens)
 })
 
 /**

@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as numbers from "../internal/numbers.js"
 import type * as AIResult from "../AIResult.js"
 import type * as AITask from "../AITask.js"
 import type * as AttemptObserver from "../AttemptObserver.js"
@@ -89,13 +90,7 @@ export const rowOf = (attempt: AIResult.Attempt, task: AITask.AITask): Effect.Ef
   }))
 
 const Options = Schema.Struct({
-  capacity: Schema.optional(
-    Schema.Number.pipe(
-      Schema.filter((n) => Number.isSafeInteger(n) && n >= 0, {
-        description: "a number of rows (a whole number from 0)"
-      })
-    )
-  )
+  capacity: Schema.optional(numbers.countFrom0("a number of rows"))
 })
 
 /**

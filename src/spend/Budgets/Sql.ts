@@ -25,6 +25,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as numbers from "../../internal/numbers.js"
 import * as Budgets from "../Budgets.js"
 import * as BudgetStore from "../BudgetStore.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
@@ -35,15 +36,11 @@ import * as ids from "../../internal/ids.js"
 import * as validation from "../../internal/validation.js"
 import * as writer from "../internal/writer.js"
 
-const milliseconds = Schema.Number.pipe(
-  Schema.filter((n) => n > 0 && Number.isFinite(n), { description: "milliseconds (a number above 0)" })
-)
-
 const Options = Schema.Struct({
-  leaseMs: Schema.optional(milliseconds),
-  reserveMs: Schema.optional(milliseconds),
-  patienceMs: Schema.optional(milliseconds),
-  drainMs: Schema.optional(milliseconds)
+  leaseMs: Schema.optional(numbers.millis),
+  reserveMs: Schema.optional(numbers.millis),
+  patienceMs: Schema.optional(numbers.millis),
+  drainMs: Schema.optional(numbers.millis)
 })
 
 /**

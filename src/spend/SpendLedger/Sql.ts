@@ -17,6 +17,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as numbers from "../../internal/numbers.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import { byName, dayMs, dayOf } from "../internal/memoryLedger.js"
 import * as database from "../internal/sql.js"
@@ -25,15 +26,10 @@ import * as writer from "../internal/writer.js"
 import * as SpendLedger from "../SpendLedger.js"
 import * as Usd from "../../Usd.js"
 
-const positive = (what: string) =>
-  Schema.Number.pipe(
-    Schema.filter((n) => n > 0 && Number.isFinite(n), { description: `${what} (a number above 0)` })
-  )
-
 const Options = Schema.Struct({
-  patienceMs: Schema.optional(positive("milliseconds")),
-  drainMs: Schema.optional(positive("milliseconds")),
-  maxWaiting: Schema.optional(positive("a number of rows"))
+  patienceMs: Schema.optional(numbers.millis),
+  drainMs: Schema.optional(numbers.millis),
+  maxWaiting: Schema.optional(numbers.above0("a number of rows"))
 })
 
 /**

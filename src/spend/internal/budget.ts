@@ -1,12 +1,9 @@
 import * as Schema from "effect/Schema"
+import * as numbers from "../../internal/numbers.js"
 import * as BudgetExceeded from "../../BudgetExceeded.js"
 
 /** A number of tokens that something is bounded by. */
-export const Tokens = Schema.Number.pipe(
-  Schema.filter((n) => Number.isSafeInteger(n) && n > 0, {
-    description: "a number of tokens (a whole number above 0)"
-  })
-)
+export const Tokens = numbers.tokens
 
 /**
  * How long a budget's period is: a day or a month of UTC.

@@ -6,6 +6,7 @@
 import type * as Either from "effect/Either"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as numbers from "../../internal/numbers.js"
 import * as AIProvider from "../../AIProvider.js"
 import type * as EngineError from "../../EngineError.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
@@ -14,15 +15,10 @@ import * as validation from "../../internal/validation.js"
 import * as Price from "../../Price.js"
 import type * as RoutingPolicy from "../../routing/RoutingPolicy.js"
 
-const number = (what: string, passes: (n: number) => boolean) =>
-  Schema.Number.pipe(Schema.filter(passes, { description: what }))
-
-const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: NoInfer<A>) =>
-  Schema.optionalWith(schema, { default: () => value })
-
-const millis = number("milliseconds (a number from 0)", (n) => n >= 0 && Number.isFinite(n))
-const share = number("a share (a number from 0 to 1)", (n) => n >= 0 && n <= 1)
-const positive = (what: string) => number(`${what} (a number above 0)`, (n) => n > 0 && Number.isFinite(n))
+const { withDefault } = numbers
+const millis = numbers.from0("milliseconds")
+const share = numbers.upTo("a share", 1)
+const positive = numbers.above0
 
 /**
  * A quantity: always the same, or spread log-normally, half of it up to `p50` and 99 % up to `p99`.
@@ -31,7 +27,7 @@ const positive = (what: string) => number(`${what} (a number above 0)`, (n) => n
  * @category schemas
  */
 export const Spread = Schema.Union(
-  number("a number from 0", (n) => n >= 0 && Number.isFinite(n)),
+  numbers.number("a number from 0", (n) => n >= 0 && Number.isFinite(n)),
   Schema.Struct({ p50: positive("a quantity"), p99: positive("a quantity") }).pipe(
     Schema.filter(({ p50, p99 }) =>
       p99 >= p50 ? undefined : { path: ["p99"], message: `Expected at least the p50, actual ${p99}` }
@@ -116,10 +112,7 @@ export const Provider = Schema.Struct({
   /** USD per million tokens; unknown when absent, which isn't 0. */
   price: Schema.optional(Price.Options),
   /** How good its answers are, 0 to 10; 5 when absent. */
-  qualityScore: withDefault(
-    number("a score (a number from 0 to 10)", (n) => n >= 0 && n <= 10),
-    5
-  ),
+  qualityScore: withDefault(numbers.upTo("a score", 10), 5),
   /** Whether it can go on from a part of an answer; false when absent. */
   prefill: withDefault(Schema.Boolean, false)
 }).pipe(

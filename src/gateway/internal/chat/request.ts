@@ -1,5 +1,6 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import * as numbers from "../../../internal/numbers.js"
 import type * as AITask from "../../../AITask.js"
 import type { InvalidArgumentError } from "../../../InvalidArgument.js"
 import * as toolArguments from "../../../internal/toolArguments.js"
@@ -91,17 +92,11 @@ const ResponseFormat = Schema.Union(
   })
 )
 
-const count = Schema.Number.pipe(
-  Schema.filter((n) => Number.isSafeInteger(n) && n > 0, {
-    description: "a number of tokens (a whole number above 0)"
-  })
-)
-
 const Body = Schema.Struct({
   model: Schema.NonEmptyString,
   messages: Schema.Array(Message),
-  max_tokens: Schema.optional(count),
-  max_completion_tokens: Schema.optional(count),
+  max_tokens: Schema.optional(numbers.tokens),
+  max_completion_tokens: Schema.optional(numbers.tokens),
   temperature: Schema.optional(Schema.Number),
   top_p: Schema.optional(Schema.Number),
   stop: Schema.optional(Schema.Union(Schema.String, Schema.Array(Schema.String))),
