@@ -10,6 +10,22 @@ import * as EngineError from "./EngineError.js"
 import type { TextDelta, ToolCallEvent } from "./ReasoningEngine.js"
 
 /**
+ * Who answers from here on: the first element of a stream, in one chunk with the first content, and again where
+ * another attempt goes on after a cut. What fails before it has delivered nothing.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export interface Started {
+  readonly _tag: "Started"
+  readonly provider: AIProvider.AIProvider
+  /** The model that was asked; the result has the one that answered. */
+  readonly model: string
+  /** The attempts of the call until now, this one included. */
+  readonly attempts: number
+}
+
+/**
  * The last element of every stream that succeeds: the same result that a complete call gives.
  *
  * @since 0.1.0
@@ -21,12 +37,13 @@ export interface Completed {
 }
 
 /**
- * An element of a streamed answer. The texts joined are exactly `result.text`.
+ * An element of a streamed answer: `Started` first, `Completed` last. The texts joined are exactly
+ * `result.text`.
  *
  * @since 0.1.0
  * @category events
  */
-export type StreamEvent = TextDelta | ToolCallEvent | Completed
+export type StreamEvent = Started | TextDelta | ToolCallEvent | Completed
 
 /**
  * A stream ended before its answer was whole, and couldn't be continued. What was delivered is in

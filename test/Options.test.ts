@@ -137,8 +137,7 @@ const pace: Absent<Behaviour.PaceOptions> = {
 const serve: Absent<MultiLLMOrchestrator.ServeOptions> = {
   useFallback: undefined,
   strategy: undefined,
-  defaultTimeoutMs: undefined,
-  onCommit: undefined
+  defaultTimeoutMs: undefined
 }
 const calls: Omit<Absent<AITask.Options>, "messages" | "mode" | "prompt" | "responseFormat"> = {
   id: undefined,
@@ -453,8 +452,7 @@ const rows: ReadonlyArray<Row> = [
       primary: undefined,
       order: undefined,
       unavailable: undefined,
-      defaultTimeoutMs: undefined,
-      onCommit: undefined
+      defaultTimeoutMs: undefined
     }
   ),
   row<Savings.Options>(

@@ -87,12 +87,12 @@ const prepare = (
   asked: LanguageModel.ProviderOptions,
   mode: AITask.Mode
 ): Effect.Effect<Prepared, InvalidArgumentError> =>
-  Effect.flatMap(CallOptions, ({ onCommit, strategy, useFallback, ...own }) => {
+  Effect.flatMap(CallOptions, ({ strategy, useFallback, ...own }) => {
     const { beyond, fields } = translate(asked)
     const call = new ModelCall(asked, beyond)
     return Effect.map(AITask.make({ ...own, ...given(fields), mode }), (task) => ({
       task: attachment.attach(task, call),
-      serve: { onCommit, strategy, useFallback },
+      serve: { strategy, useFallback },
       call
     }))
   })

@@ -59,8 +59,6 @@ export interface ServeOptions {
   readonly strategy?: Strategy.Strategy | undefined
   /** Milliseconds for the call where neither the task nor the policy says, as RouteOptions have it. */
   readonly defaultTimeoutMs?: number | undefined
-  /** Told who writes a streamed answer, as RoutingPolicy's RouteOptions say. */
-  readonly onCommit?: RoutingPolicy.RouteOptions["onCommit"] | undefined
 }
 
 type Sole = ServeOptions & { readonly useFallback: false }
@@ -83,7 +81,7 @@ export interface Service {
     (task: AITask.AITask, options?: Chained): Whole<OrchestratorError>
     (task: AITask.AITask, options?: ServeOptions): Whole<OrchestratorError | SoleOrchestratorError>
   }
-  /** The answer as it is written, ended by `Completed`. */
+  /** The answer as it is written, between `Started` and `Completed`. */
   readonly stream: {
     (task: AITask.AITask, options: Sole): Streamed<SoleOrchestratorError>
     (task: AITask.AITask, options?: Chained): Streamed<OrchestratorError>
@@ -224,8 +222,7 @@ export const make = (
                       useFallback: serve.useFallback ?? true,
                       ...(serve.defaultTimeoutMs === undefined
                         ? {}
-                        : { defaultTimeoutMs: serve.defaultTimeoutMs }),
-                      ...(serve.onCommit === undefined ? {} : { onCommit: serve.onCommit })
+                        : { defaultTimeoutMs: serve.defaultTimeoutMs })
                     },
                     fields
                   }

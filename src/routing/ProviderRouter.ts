@@ -110,7 +110,7 @@ export interface Service {
     ): Effect.Effect<AIResult.AIResult, RouteError | SoleRouteError>
   }
   /**
-   * The answer as it is written, ended by `Completed`. Falls over until its first content is delivered;
+   * The answer as it is written, between `Started` and `Completed`. Falls over until its first content is delivered;
    * after that it goes on with a verified continuation or fails with StreamInterruptedError.
    */
   readonly stream: {
@@ -382,10 +382,10 @@ export const make = (
     ): Stream.Stream<StreamEvent, RouteError | SoleRouteError | StreamInterruptedError> {
       return options.useFallback === false
         ? traced.stream(around.tracing, task, (known) =>
-            delivery.stream(begin(known, options), alone(known, options), continuation, options.onCommit)
+            delivery.stream(begin(known, options), alone(known, options), continuation)
           )
         : traced.stream(around.tracing, task, (known) =>
-            delivery.stream(begin(known, options), chained(known, options), continuation, options.onCommit)
+            delivery.stream(begin(known, options), chained(known, options), continuation)
           )
     }
 

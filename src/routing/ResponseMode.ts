@@ -30,7 +30,7 @@ import type { StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
 export interface Service {
   /** The whole answer. */
   readonly complete: (task: AITask.AITask) => Effect.Effect<AIResult, EngineError>
-  /** The answer as it is written, ended by `Completed`. */
+  /** The answer as it is written, between `Started` and `Completed`. */
   readonly stream: (task: AITask.AITask) => Stream.Stream<StreamEvent, EngineError | StreamInterruptedError>
   /** One or the other, as the task's mode says. */
   readonly execute: {

@@ -100,20 +100,6 @@ export interface RoutingPolicy {
 }
 
 /**
- * Who writes a streamed answer from here on.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Commit {
-  readonly provider: AIProvider.AIProvider
-  /** The model that was asked. */
-  readonly model: string
-  /** The attempts until now, this one included. */
-  readonly attempts: number
-}
-
-/**
  * How one task is routed.
  *
  * @since 0.1.0
@@ -133,11 +119,6 @@ export interface RouteOptions {
   readonly unavailable?: ReadonlySet<AIProvider.AIProvider> | undefined
   /** Milliseconds for the call, above 0, where neither the task nor the policy's options say. */
   readonly defaultTimeoutMs?: number | undefined
-  /**
-   * Told who writes a streamed answer, just before its first content is delivered, and again when another
-   * provider goes on after a cut.
-   */
-  readonly onCommit?: ((commit: Commit) => void) | undefined
 }
 
 const fail: Reaction = { _tag: "fail" }

@@ -93,7 +93,7 @@ type Streamed = Stream.Stream<StreamEvent, CascadeError | StreamInterruptedError
 export interface Service {
   /** The whole answer. */
   readonly complete: (task: AITask.AITask) => Whole
-  /** An accepted answer in one piece, or that of the last provider as it is written; ended by `Completed`. */
+  /** An accepted answer in one piece, or the last provider's as it is written; between `Started` and `Completed`. */
   readonly stream: (task: AITask.AITask) => Streamed
   /** One or the other, as the task's mode says. */
   readonly execute: {
@@ -319,11 +319,7 @@ export const make = (
               Stream.unwrap(
                 Effect.map(Clock.currentTimeMillis, (askedAt) =>
                   router.stream(rest, options).pipe(
-                    Stream.map((event) =>
-                      event._tag === "Completed"
-                        ? { ...event, result: books.escalate(so, event.result, askedAt) }
-                        : event
-                    ),
+                    Stream.map((event) => books.escalated(so, event, askedAt)),
                     Stream.mapError((error) =>
                       error._tag === "AllProvidersFailedError"
                         ? books.allFailed(so, error)

@@ -75,7 +75,7 @@ describe("ProviderRouter", () => {
         const chunks = yield* router
           .stream(yield* task())
           .pipe(Stream.chunks, Stream.map(Chunk.size), Stream.runCollect)
-        assert.deepStrictEqual(Chunk.toReadonlyArray(chunks), [13])
+        assert.deepStrictEqual(Chunk.toReadonlyArray(chunks), [14])
       })
     )
 
@@ -101,30 +101,33 @@ describe("ProviderRouter", () => {
           { provider: CopilotChat, model: "first", script: [cut({ ...paced, after: 3 })] },
           { provider: Gpt4, model: "second", capabilities: prefill, script: [answer(paced)] }
         ])
-        const told: Array<string> = []
-        const stream = router.stream(yield* task({ provider: "claude" }), {
-          onCommit: ({ attempts, model, provider }) => told.push(`${provider} ${model} ${attempts}`)
-        })
-        const seen = Stream.tap(stream, (event) => Effect.sync(() => told.push(event._tag)))
-        yield* answered(Stream.runDrain(seen))
-        assert.deepStrictEqual(told.slice(0, 2), ["copilot_chat first 2", "TextDelta"])
+        const { value } = yield* answered(collected(router.stream(yield* task({ provider: "claude" }))))
         assert.deepStrictEqual(
-          told.filter((line) => line.includes(" ")),
-          ["copilot_chat first 2", "gpt4 second 3"]
+          value.events.slice(0, 2).map(({ _tag }) => _tag),
+          ["Started", "TextDelta"]
         )
+        assert.deepStrictEqual(
+          value.events.filter(({ _tag }) => _tag === "Started"),
+          [
+            { _tag: "Started", provider: CopilotChat, model: "first", attempts: 2 },
+            { _tag: "Started", provider: Gpt4, model: "second", attempts: 3 }
+          ]
+        )
+        assert(value.last?._tag === "Completed")
+        assert.strictEqual(value.text, value.last.result.text)
       })
     )
 
-    it.effect("tells who wrote it where all of it comes at once", () =>
+    it.effect("tells who wrote it where all of it comes at once, in one chunk with it", () =>
       Effect.gen(function* () {
         const { router } = yield* fleet([{ provider: Claude, model: "m", script: [answer({ text })] }])
-        const told: Array<unknown> = []
-        const stream = router.stream(yield* task(), {
-          useFallback: false,
-          onCommit: (commit) => told.push(commit)
-        })
-        yield* answered(Stream.runDrain(stream))
-        assert.deepStrictEqual(told, [{ provider: Claude, model: "m", attempts: 1 }])
+        const stream = router.stream(yield* task(), { useFallback: false })
+        const { value } = yield* answered(Stream.runCollect(Stream.chunks(stream)))
+        const [first = Chunk.empty()] = value
+        assert.deepStrictEqual(Chunk.toReadonlyArray(first).slice(0, 2), [
+          { _tag: "Started", provider: Claude, model: "m", attempts: 1 },
+          { _tag: "TextDelta", text: "Ligh" }
+        ])
       })
     )
 
@@ -148,7 +151,7 @@ describe("ProviderRouter", () => {
         const { value } = yield* answered(collected(router.stream(yield* task())))
         assert.deepStrictEqual(
           value.events.map(({ _tag }) => _tag),
-          ["Completed"]
+          ["Started", "Completed"]
         )
         assert(value.last?._tag === "Completed")
         assert.deepStrictEqual(value.last.result.firstTokenMs, Option.none())
@@ -444,7 +447,7 @@ describe("ProviderRouter", () => {
           { provider: Gpt4, script: [answer(paced)] }
         ])
         const { value } = yield* answered(
-          Stream.runCollect(Stream.take(router.stream(yield* task({ provider: "claude" })), 1))
+          Stream.runCollect(Stream.take(router.stream(yield* task({ provider: "claude" })), 2))
         )
         assert.strictEqual(textOf(Chunk.toReadonlyArray(value)), "Ligh")
         assert.strictEqual(yield* open, 0)

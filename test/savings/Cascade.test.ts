@@ -545,7 +545,7 @@ describe("a cascade that streams", () => {
       const events = Chunk.toReadonlyArray(yield* Stream.runCollect(execute(streaming)))
       assert.deepStrictEqual(
         events.map(({ _tag }) => _tag),
-        ["ToolCall", "Completed"]
+        ["Started", "ToolCall", "Completed"]
       )
     })
   )

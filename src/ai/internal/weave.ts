@@ -18,6 +18,8 @@ export class Weave {
 
   event(event: StreamEvent): ReadonlyArray<Part> {
     switch (event._tag) {
+      case "Started":
+        return []
       case "TextDelta":
         return partsOf(event)?.flatMap((part) => this.part(part)) ?? this.text(event.text)
       case "ToolCall":

@@ -6,8 +6,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Commit } from "../../routing/RoutingPolicy.js"
-import type { StreamEvent } from "../../StreamEvent.js"
+import type { Started, StreamEvent } from "../../StreamEvent.js"
 import * as pulls from "../../internal/pulls.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
@@ -23,13 +22,13 @@ const withoutResult = Cause.die(new Error("a stream ended without its result"))
 
 const encoder = new TextEncoder()
 
-const headersOf = (id: string, { dialect, delivery }: Asked, commit: Commit | undefined) => ({
+const headersOf = (id: string, { dialect, delivery }: Asked, started: Started | undefined) => ({
   ...eventStream,
   [dialect.idHeader]: id,
   "x-saga-delivery": delivery,
-  ...(commit === undefined
+  ...(started === undefined
     ? {}
-    : { "x-saga-provider": commit.provider, "x-saga-attempts": String(commit.attempts) })
+    : { "x-saga-provider": started.provider, "x-saga-attempts": String(started.attempts) })
 })
 
 /**
@@ -46,29 +45,28 @@ export const live = (
     const { dialect, identity, options, question, task } = asked
     const { id } = identity
     const writer = dialect.writer(identity, question)
-    let commit: Commit | undefined
-    let announced: Commit | undefined
+    let started: Started | undefined
     let whole = false
     let over = false
 
-    const pull = yield* pulls.open(
-      orchestrator.stream(task, { ...options, onCommit: (who) => (commit = who) })
-    )
+    const pull = yield* pulls.open(orchestrator.stream(task, options))
 
     const write = (events: Chunk.Chunk<StreamEvent>): Effect.Effect<Chunk.Chunk<Uint8Array>> => {
       let text = ""
       let ending: Effect.Effect<void> = Effect.void
-      if (commit !== undefined && commit !== announced) {
-        announced = commit
-        text += writer.model(commit.model)
-      }
       for (const event of events) {
-        if (event._tag === "Completed") {
-          whole = true
-          text += writer.end(event.result)
-          ending = activity.end(id, { _tag: "Answered", answer: event.result })
-        } else {
-          text += writer.event(event)
+        switch (event._tag) {
+          case "Started":
+            started = event
+            text += writer.model(event.model)
+            break
+          case "Completed":
+            whole = true
+            text += writer.end(event.result)
+            ending = activity.end(id, { _tag: "Answered", answer: event.result })
+            break
+          default:
+            text += writer.event(event)
         }
       }
       return Effect.as(ending, Chunk.of(encoder.encode(text)))
@@ -121,7 +119,7 @@ export const live = (
       )
     )
     return HttpServerResponse.stream(body, {
-      headers: headersOf(id, asked, commit),
+      headers: headersOf(id, asked, started),
       contentType: "text/event-stream"
     })
   })

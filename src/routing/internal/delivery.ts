@@ -5,8 +5,7 @@ import type * as Stream from "effect/Stream"
 import type * as AIResult from "../../AIResult.js"
 import type * as AITask from "../../AITask.js"
 import type { EngineError } from "../../EngineError.js"
-import type { Commit, RouteOptions } from "../RoutingPolicy.js"
-import { type StreamEvent, StreamInterruptedError } from "../../StreamEvent.js"
+import { type Started, type StreamEvent, StreamInterruptedError } from "../../StreamEvent.js"
 import type { Attempt } from "./attempt.js"
 import { advance, type Call, firstContent, type Goal, limitsOf, resultOf, settle, whole } from "./call.js"
 import * as pulls from "../../internal/pulls.js"
@@ -19,7 +18,8 @@ export type Route<E> = (call: Call, mode: AITask.Mode, goal: Goal) => Effect.Eff
 export type Resume = (call: Call, cut: Attempt, delivered: string) => Effect.Effect<Option.Option<Attempt>>
 
 /** An attempt that has ended is among the call's already. */
-const commitOf = (call: Call, { engine, settled }: Attempt): Commit => ({
+const started = (call: Call, { engine, settled }: Attempt): Started => ({
+  _tag: "Started",
   provider: engine.provider,
   model: engine.model,
   attempts: call.attempts.length + (settled ? 0 : 1)
@@ -41,8 +41,7 @@ export const complete = <E>(
 export const stream = <E>(
   start: Effect.Effect<Call>,
   route: Route<E>,
-  resume: Resume,
-  onCommit?: RouteOptions["onCommit"]
+  resume: Resume
 ): Stream.Stream<StreamEvent, E | StreamInterruptedError> =>
   pulls.stream(
     Effect.gen(function* () {
@@ -52,9 +51,10 @@ export const stream = <E>(
       let done = false
 
       const deliver = (attempt: Attempt): Chunk.Chunk<StreamEvent> => {
-        const events: Array<StreamEvent> = [...attempt.take()]
-        for (const event of events) if (event._tag === "TextDelta") delivered += event.text
-        if (live !== attempt) onCommit?.(commitOf(call, attempt))
+        const content = attempt.take()
+        const events: Array<StreamEvent> =
+          live === attempt ? [...content] : [started(call, attempt), ...content]
+        for (const event of content) if (event._tag === "TextDelta") delivered += event.text
         if (attempt.finished) {
           done = true
           events.push({ _tag: "Completed", result: resultOf(call, attempt, delivered) })

@@ -104,6 +104,18 @@ export const accept = (so: SoFar, { answer, asked }: Answered, now: number): AIR
 export const escalate = (so: SoFar, answer: AIResult, askedAt: number): AIResult =>
   whole(so, answer, [...attemptsBut(so.asked), ...answer.attempts], askedAt, askedAt + answer.durationMs)
 
+/** An event of the last provider's call as one of the whole cascade. */
+export const escalated = (so: SoFar, event: StreamEvent, askedAt: number): StreamEvent => {
+  switch (event._tag) {
+    case "Started":
+      return { ...event, attempts: attemptsBut(so.asked).length + event.attempts }
+    case "Completed":
+      return { ...event, result: escalate(so, event.result, askedAt) }
+    default:
+      return event
+  }
+}
+
 /** The error of the last provider's call, with the attempts that were made before. */
 export const allFailed = (so: SoFar, error: AllProvidersFailedError): AllProvidersFailedError =>
   new AllProvidersFailedError(
@@ -129,6 +141,7 @@ export const interrupted = (so: SoFar, error: StreamInterruptedError): StreamInt
 
 /** An accepted answer as a stream delivers it: in one piece. */
 export const eventsOf = (result: AIResult): ReadonlyArray<StreamEvent> => [
+  { _tag: "Started", provider: result.provider, model: result.model, attempts: result.attempts.length },
   ...(result.text === "" ? [] : [{ _tag: "TextDelta", text: result.text } as const]),
   ...result.toolCalls.map((call) => ({ _tag: "ToolCall", call }) as const),
   { _tag: "Completed", result }

@@ -60,7 +60,7 @@ describe("an attempt whose text comes in pieces", () => {
       const { events, whole } = yield* streamed([`a${first}`], [ReasoningEngine.toolCall(call)])
       assert.deepStrictEqual(
         events.map((event) => (event._tag === "TextDelta" ? event.text : event._tag)),
-        ["a", first, "ToolCall", "Completed"]
+        ["Started", "a", first, "ToolCall", "Completed"]
       )
       assert.strictEqual(whole, `a${first}`)
       assert.strictEqual((yield* streamed([`a${first}`])).whole, `a${first}`)
