@@ -198,7 +198,7 @@ const rows: ReadonlyArray<Row> = [
   row<BudgetsSql.Options>("Budgets/Sql.Options", (options) => sqlite(BudgetsSql.layerStore(options)), {
     leaseMs: undefined,
     reserveMs: undefined,
-    patienceMs: undefined,
+    writeTimeoutMs: undefined,
     drainMs: undefined
   }),
   row<CallOptions.Options>(
@@ -407,7 +407,7 @@ const rows: ReadonlyArray<Row> = [
     rules: undefined,
     limits: undefined,
     providerLimits: undefined,
-    patienceMs: undefined,
+    maxRetryAfterMs: undefined,
     resume: undefined
   }),
   row<Partial<RoutingPolicy.Limits>>(
@@ -481,7 +481,7 @@ const rows: ReadonlyArray<Row> = [
     { busyMs: undefined }
   ),
   row<SpendLedgerSql.Options>("SpendLedger/Sql.Options", (options) => sqlite(SpendLedgerSql.layer(options)), {
-    patienceMs: undefined,
+    writeTimeoutMs: undefined,
     drainMs: undefined,
     maxWaiting: undefined
   }),

@@ -14,7 +14,7 @@ const impatient: RoutingPolicy.Options = {
     RateLimitError: { _tag: "fail-over" },
     TransientError: { _tag: "retry", schedule: RoutingPolicy.backoff("100 millis", 1) }
   },
-  patienceMs: 0
+  maxRetryAfterMs: 0
 }
 
 it.effect.prop(

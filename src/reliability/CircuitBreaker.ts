@@ -143,7 +143,7 @@ export interface Options extends Schema.Schema.Encoded<typeof Settings> {
 }
 
 /** Milliseconds after which a call whose time ran out had waited long enough for any provider. */
-const patienceMs = 10_000
+const fairWaitMs = 10_000
 
 /**
  * Whether an attempt failed through its provider's fault: transient errors, a quota that is exhausted, a
@@ -157,7 +157,7 @@ export const isFailure = ({ durationMs, error, firstTokenMs }: AIResult.Attempt)
   if (Option.isNone(error)) return false
   switch (error.value._tag) {
     case "TimeoutError":
-      return error.value.phase !== "total" || (Option.isNone(firstTokenMs) && durationMs >= patienceMs)
+      return error.value.phase !== "total" || (Option.isNone(firstTokenMs) && durationMs >= fairWaitMs)
     case "RateLimitError":
     case "TransientError":
     case "QuotaExhaustedError":

@@ -19,7 +19,7 @@ import { type Given, given } from "../internal/options.js"
  * - `fail-over-to-larger`: the next provider is asked whose context window is larger or unknown; when there
  *   is none, the call fails with the error.
  * - `retry`: the same provider is asked again after the wait of the schedule, or after exactly the
- *   retry-after that a RateLimitError or TransientError states (plus jitter) if the policy's patience
+ *   retry-after that a RateLimitError or TransientError states (plus jitter) if `maxRetryAfterMs`
  *   allows it. When the schedule ends, the wait doesn't fit the deadline, the circuit is open or the budget
  *   of retries is spent, the next provider is asked.
  *
@@ -94,7 +94,7 @@ export interface RoutingPolicy {
   /** What differs from `limits` for attempts at single providers. */
   readonly providerLimits: ReadonlyMap<AIProvider.AIProvider, Partial<AttemptLimits>>
   /** The longest retry-after, in milliseconds, that is waited for instead of failing over. */
-  readonly patienceMs: number
+  readonly maxRetryAfterMs: number
   /** Whether a stream that is cut goes on with another provider where that can be verified. */
   readonly resume: "auto" | "off"
 }
@@ -227,7 +227,7 @@ export interface Options {
   /** What differs from `limits` for attempts at single providers, by their ids. */
   readonly providerLimits?: Readonly<Record<string, Given<AttemptLimits>>> | undefined
   /** Milliseconds from 0; 5,000 when absent. */
-  readonly patienceMs?: number | undefined
+  readonly maxRetryAfterMs?: number | undefined
   readonly resume?: "auto" | "off" | undefined
 }
 
@@ -308,10 +308,10 @@ export const make = (options: Options = {}): Either.Either<RoutingPolicy, Invali
   Either.gen(function* () {
     const limits = { ...defaultLimits, ...given(options.limits) }
     yield* checkLimits("limits", { ...limits })
-    const patienceMs = options.patienceMs ?? 5000
-    if (!(patienceMs >= 0)) {
+    const maxRetryAfterMs = options.maxRetryAfterMs ?? 5000
+    if (!(maxRetryAfterMs >= 0)) {
       return yield* Either.left(
-        invalid("patienceMs", `Expected milliseconds from 0, actual ${String(patienceMs)}`)
+        invalid("maxRetryAfterMs", `Expected milliseconds from 0, actual ${String(maxRetryAfterMs)}`)
       )
     }
     return {
@@ -320,7 +320,7 @@ export const make = (options: Options = {}): Either.Either<RoutingPolicy, Invali
       rules: { ...defaultRules, ...given(options.rules) },
       limits,
       providerLimits: yield* providerLimitsOf(options.providerLimits ?? {}),
-      patienceMs,
+      maxRetryAfterMs,
       resume: options.resume ?? "auto"
     }
   })

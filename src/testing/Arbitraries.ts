@@ -268,7 +268,7 @@ const limitMs = FastCheck.oneof(
 )
 
 /**
- * Policies without chains: limits, patience, resuming, and what each error does. RoutingPolicy.make accepts
+ * Policies without chains: limits, the longest retry-after, resuming, and what each error does. RoutingPolicy.make accepts
  * each; add the chains of a fleet.
  *
  * @since 0.1.0
@@ -276,7 +276,7 @@ const limitMs = FastCheck.oneof(
  */
 export const policyOptions: Arbitrary<RoutingPolicy.Options> = optional({
   limits: optional({ timeoutMs: limitMs, firstTokenMs: limitMs, idleMs: limitMs, streamMs: limitMs }),
-  patienceMs: millis(60_000),
+  maxRetryAfterMs: millis(60_000),
   resume: FastCheck.constantFrom<"auto" | "off">("auto", "off"),
   rules: optional({
     AuthenticationError: reaction,

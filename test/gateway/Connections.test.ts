@@ -270,7 +270,7 @@ describe("a shutdown", () => {
     })
   )
 
-  it.scopedLive("ends what is left when its patience is over: a stream by an error, never as done", () =>
+  it.scopedLive("ends what is left when its grace period is over: a stream by an error, never as done", () =>
     Effect.gen(function* () {
       const events = [[ReasoningEngine.textDelta("Light ")], [ReasoningEngine.textDelta("scatters")]]
       const gate = yield* Deferred.make<void>()

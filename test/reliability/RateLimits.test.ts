@@ -219,10 +219,10 @@ describe("ProviderRouter with RateLimits", () => {
     { provider: Gpt4, script: [answer({ text })] }
   ] as const
 
-  it.effect("waits for room where the policy has the patience, and falls over where it hasn't", () =>
+  it.effect("waits for room where the policy allows the wait, and falls over where it doesn't", () =>
     Effect.gen(function* () {
       const layer = RateLimits.layer({ providers: { claude: { requestsPerMinute: 1 } } })
-      const patient = yield* fleet(both, { patienceMs: 70_000, limits: { timeoutMs: 100_000 } }, layer)
+      const patient = yield* fleet(both, { maxRetryAfterMs: 70_000, limits: { timeoutMs: 100_000 } }, layer)
       const hasty = yield* fleet(both, {}, layer)
       const asks = yield* task({ provider: "claude" })
       for (const [{ router }, provider] of [

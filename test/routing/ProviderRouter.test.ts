@@ -154,7 +154,7 @@ describe("ProviderRouter", () => {
       })
     )
 
-    it.effect("falls over at once when the retry-after is beyond the policy's patience", () =>
+    it.effect("falls over at once when the retry-after is beyond the policy's longest wait", () =>
       Effect.gen(function* () {
         const { asked, router } = yield* fleet([
           { provider: Claude, script: [fail({ _tag: "RateLimitError", retryAfterMs: 5001 }), ok] },

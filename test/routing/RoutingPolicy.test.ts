@@ -57,7 +57,7 @@ describe("RoutingPolicy", () => {
   })
 
   it("bounds by default a call by 30 s, the first token and idling by 10 s, and no stream that flows", () => {
-    const { limits, patienceMs, resume } = made()
+    const { limits, maxRetryAfterMs, resume } = made()
     assert.deepStrictEqual(limits, {
       timeoutMs: 30_000,
       firstTokenMs: 10_000,
@@ -65,7 +65,7 @@ describe("RoutingPolicy", () => {
       attemptMs: Number.POSITIVE_INFINITY,
       streamMs: Number.POSITIVE_INFINITY
     })
-    assert.strictEqual(patienceMs, 5000)
+    assert.strictEqual(maxRetryAfterMs, 5000)
     assert.strictEqual(resume, "auto")
   })
 
@@ -75,7 +75,7 @@ describe("RoutingPolicy", () => {
       chains: { claude: ["local"], local: [] },
       rules: { AuthenticationError: failOver },
       limits: { idleMs: 1 },
-      patienceMs: 0,
+      maxRetryAfterMs: 0,
       resume: "off"
     })
     const local = AIProvider.unsafeMake("local")
@@ -87,7 +87,7 @@ describe("RoutingPolicy", () => {
     ])
     assert.deepStrictEqual(policy.rules, { ...RoutingPolicy.defaultRules, AuthenticationError: failOver })
     assert.deepStrictEqual(policy.limits, { ...RoutingPolicy.defaultLimits, idleMs: 1 })
-    assert.strictEqual(policy.patienceMs, 0)
+    assert.strictEqual(policy.maxRetryAfterMs, 0)
     assert.strictEqual(policy.resume, "off")
   })
 
@@ -142,11 +142,15 @@ describe("RoutingPolicy", () => {
       { limits: { streamMs: Number.NaN } },
       "limits.streamMs: Expected milliseconds above 0, actual NaN"
     ],
-    ["negative patience", { patienceMs: -1 }, "patienceMs: Expected milliseconds from 0, actual -1"],
     [
-      "patience that is no number",
-      { patienceMs: Number.NaN },
-      "patienceMs: Expected milliseconds from 0, actual NaN"
+      "a negative longest retry-after",
+      { maxRetryAfterMs: -1 },
+      "maxRetryAfterMs: Expected milliseconds from 0, actual -1"
+    ],
+    [
+      "a longest retry-after that is no number",
+      { maxRetryAfterMs: Number.NaN },
+      "maxRetryAfterMs: Expected milliseconds from 0, actual NaN"
     ]
   ] as const)("refuses %s and names the field and the value", ([, options, message]) =>
     Effect.gen(function* () {
@@ -160,7 +164,7 @@ describe("RoutingPolicy", () => {
     const infinite = Number.POSITIVE_INFINITY
     const policy = made({
       limits: { timeoutMs: infinite, firstTokenMs: infinite, idleMs: infinite, streamMs: infinite },
-      patienceMs: infinite,
+      maxRetryAfterMs: infinite,
       chains: { a: ["b", "c"], b: ["a", "c"] }
     })
     assert.strictEqual(policy.limits.timeoutMs, infinite)

@@ -130,7 +130,7 @@ const scenario = (
       })
     )
     const { accounts, exceeded, service } = yield* watched
-    const layer = ProviderRouter.layer({ patienceMs: 500 }).pipe(
+    const layer = ProviderRouter.layer({ maxRetryAfterMs: 500 }).pipe(
       Layer.provide(hedged ? alwaysHedged : Layer.empty),
       Layer.provideMerge(Budgets.layerStore(budgets)),
       Layer.provide(Layer.succeed(BudgetStore.BudgetStore, service)),

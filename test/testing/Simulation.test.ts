@@ -175,7 +175,7 @@ describe("Simulation", () => {
   it.effect("states no retry-after where the provider doesn't", () =>
     Effect.gen(function* () {
       const limited = { provider: "claude", firstTokenMs: 100, requestsPerMinute: 2 } as const
-      const policy = { patienceMs: 60_000, limits: { timeoutMs: 120_000 } }
+      const policy = { maxRetryAfterMs: 60_000, limits: { timeoutMs: 120_000 } }
       const stated = yield* Simulation.run({ ...small, policy, providers: [limited] })
       const silent = yield* Simulation.run({
         ...small,

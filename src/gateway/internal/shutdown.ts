@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 import * as log from "../../internal/log.js"
 import { onClose } from "../../internal/onClose.js"
 
-/** What a stream gets to say that the gateway's patience is over. */
+/** What a stream gets to say that the gateway's grace period is over. */
 const lastWordMs = 1000
 
 /** The requests under way, and how they end when the gateway does. */
@@ -15,13 +15,13 @@ export interface Shutdown {
   readonly begun: () => boolean
   /** Counts the request of this fiber until its scope closes. */
   readonly track: Effect.Effect<void, never, Scope.Scope>
-  /** Waits until the patience of the shutdown is over; it never is without one. */
+  /** Waits until the grace period of the shutdown is over; it never is without one. */
   readonly over: Effect.Effect<void>
   /** Takes no more requests, and waits for those under way; the ones that are left are ended. */
   readonly drain: Effect.Effect<void>
 }
 
-export const make = (patienceMs: number): Effect.Effect<Shutdown> =>
+export const make = (gracePeriodMs: number): Effect.Effect<Shutdown> =>
   Effect.gen(function* () {
     const requests = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
     const empty = yield* Deferred.make<void>()
@@ -56,7 +56,7 @@ export const make = (patienceMs: number): Effect.Effect<Shutdown> =>
         begun = true
         yield* emptied
         yield* log.event(LogLevel.Info, "gateway_draining", () => ({ requests: requests.size }))
-        yield* waited(patienceMs)
+        yield* waited(gracePeriodMs)
         yield* Deferred.succeed(over, undefined)
         yield* waited(lastWordMs)
         yield* Fiber.interruptAll(requests)

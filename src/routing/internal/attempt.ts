@@ -30,7 +30,7 @@ export interface Bounds {
 }
 
 /** Milliseconds after which it is looked at again whether another engine could follow, at the earliest. */
-const patienceMs = 1000
+const recheckMs = 1000
 
 /** A limit of an attempt, and when it is reached. */
 interface Limit {
@@ -367,7 +367,7 @@ export class Attempt {
     // Limits move while the watch sleeps, never by less than the shortest of them.
     const shortest = Math.min(idleMs, firstTokenMs)
     // One that was reached and didn't hold, because no other engine could follow, is looked at again.
-    const again = at > now ? Math.min(at - now, shortest) : Math.max(shortest, patienceMs)
+    const again = at > now ? Math.min(at - now, shortest) : Math.max(shortest, recheckMs)
     const wait = Math.min(deadline - now, again)
     if (!Number.isFinite(wait)) return
     this.stopWatching = timer.after(this.clock, runtime, wait, () => {

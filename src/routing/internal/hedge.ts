@@ -48,7 +48,7 @@ const outcome = (
   })
 
 /** Milliseconds that a winner waits for the other engine to let go. */
-const patienceMs = 100
+const gracePeriodMs = 100
 
 /** Ends what a race leaves behind: all but the winner, or all when nobody waits for the winner any more. */
 const clear = (
@@ -69,7 +69,7 @@ const clear = (
   if (Exit.isFailure(exit)) return Effect.zipRight(ended, settled("interrupted", close))
   const inTime = Effect.flatMap(Effect.forkDaemon(ended), (ending) =>
     // The wait can be given up, though the caller can't be interrupted here.
-    Effect.timeoutOption(Effect.interruptible(Fiber.await(ending)), patienceMs)
+    Effect.timeoutOption(Effect.interruptible(Fiber.await(ending)), gracePeriodMs)
   )
   return Effect.flatMap(
     inTime,

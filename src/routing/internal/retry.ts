@@ -35,7 +35,7 @@ export const plan = (
   if (reaction._tag !== "retry" || open || EngineError.forbidsRetry(error)) return Effect.succeedNone
   const stated = EngineError.retryAfterMs(error)
   // The longest wait stands for all longer ones.
-  if (stated !== undefined && stated > Math.min(policy.patienceMs, EngineError.longestWaitMs - 1)) {
+  if (stated !== undefined && stated > Math.min(policy.maxRetryAfterMs, EngineError.longestWaitMs - 1)) {
     return Effect.succeedNone
   }
   const now = call.clock.unsafeCurrentTimeMillis()

@@ -39,7 +39,7 @@ import * as writer from "../internal/writer.js"
 const Options = Schema.Struct({
   leaseMs: Schema.optional(numbers.millis),
   reserveMs: Schema.optional(numbers.millis),
-  patienceMs: Schema.optional(numbers.millis),
+  writeTimeoutMs: Schema.optional(numbers.millis),
   drainMs: Schema.optional(numbers.millis)
 })
 
@@ -59,7 +59,7 @@ export interface Options {
   /** Milliseconds that a call waits for its reservation, within its own deadline; 5,000 when absent. */
   readonly reserveMs?: number | undefined
   /** Milliseconds that a call waits for what it spent to be written; 1,000 when absent. */
-  readonly patienceMs?: number | undefined
+  readonly writeTimeoutMs?: number | undefined
   /** Milliseconds that closing the Layer waits for what isn't written yet; 10,000 when absent. */
   readonly drainMs?: number | undefined
 }
@@ -127,7 +127,7 @@ const chargesOf = (requests: ReadonlyArray<Request>): ReadonlyArray<BudgetStore.
  * A store in the database of the context, whose table is made when it isn't there.
  *
  * Reservations that are asked for at once are written at once. What was spent is written while the call
- * waits, for `patienceMs` at most; after that the call goes on, and it is written as soon as the database
+ * waits, for `writeTimeoutMs` at most; after that the call goes on, and it is written as soon as the database
  * lets it (`budget_write_failed` tells of each failure). Until then others see it as reserved.
  *
  * @since 0.1.0
@@ -141,7 +141,12 @@ export const make = (
   SqlClient.SqlClient | Scope.Scope
 > =>
   Effect.gen(function* () {
-    const { drainMs = 10_000, leaseMs = 60_000, patienceMs = 1000, reserveMs = 5000 } = yield* decode(options)
+    const {
+      drainMs = 10_000,
+      leaseMs = 60_000,
+      writeTimeoutMs = 1000,
+      reserveMs = 5000
+    } = yield* decode(options)
     const owner = yield* Effect.flatMap(Clock.currentTimeMillis, ids.row)
     const reservations = new ReservationTable()
     const accounts = yield* table.make({ owner, leaseMs, reservations })
@@ -153,7 +158,7 @@ export const make = (
       store: (changed) => turn.withPermits(1)(accounts.save(changed)),
       batchSize: 500,
       capacity: Number.POSITIVE_INFINITY,
-      patienceMs,
+      writeTimeoutMs,
       drainMs,
       events: { failed: "budget_write_failed", lost: "budget_writes_lost" },
       describe: ({ id }) => ({ account: id })

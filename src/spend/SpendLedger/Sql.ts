@@ -27,7 +27,7 @@ import * as SpendLedger from "../SpendLedger.js"
 import * as Usd from "../../Usd.js"
 
 const Options = Schema.Struct({
-  patienceMs: Schema.optional(numbers.millis),
+  writeTimeoutMs: Schema.optional(numbers.millis),
   drainMs: Schema.optional(numbers.millis),
   maxWaiting: Schema.optional(numbers.above0("a number of rows"))
 })
@@ -40,7 +40,7 @@ const Options = Schema.Struct({
  */
 export interface Options {
   /** Milliseconds that a call waits for its row to be durable before it goes on; 1,000 when absent. */
-  readonly patienceMs?: number | undefined
+  readonly writeTimeoutMs?: number | undefined
   /** Milliseconds that closing the Layer waits for rows that aren't written yet; 10,000 when absent. */
   readonly drainMs?: number | undefined
   /**
@@ -247,7 +247,7 @@ const nameIn = (sql: SqlClient.SqlClient, by: SpendLedger.By): Statement.Fragmen
  * A ledger in the database of the context, whose tables are made when they aren't there.
  *
  * `observe` hands its row to one fiber, which writes all rows that have come meanwhile in one transaction,
- * and waits until that is durable, for `patienceMs` at most. After that the call goes on and the row is
+ * and waits until that is durable, for `writeTimeoutMs` at most. After that the call goes on and the row is
  * written as soon as the database lets it: each failure is a log event `ledger_write_failed`. A row is
  * written once, however often that is tried. Rows that a process couldn't write before it ended are lost;
  * `ledger_rows_lost` says how many, unless it was killed.
@@ -263,7 +263,7 @@ export const make = (
   SqlClient.SqlClient | Scope.Scope
 > =>
   Effect.gen(function* () {
-    const { drainMs = 10_000, maxWaiting = 100_000, patienceMs = 1000 } = yield* decode(options)
+    const { drainMs = 10_000, maxWaiting = 100_000, writeTimeoutMs = 1000 } = yield* decode(options)
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
     yield* Effect.mapError(database.migrate("spend", migrations), failedTo("set up"))
 
@@ -278,7 +278,7 @@ export const make = (
           .pipe(Effect.mapError(failedTo("written"))),
       batchSize: pageSize,
       capacity: maxWaiting,
-      patienceMs,
+      writeTimeoutMs,
       drainMs,
       events: { failed: "ledger_write_failed", lost: "ledger_rows_lost" },
       describe: (row) => ({ row: JSON.stringify(Schema.encodeSync(SpendLedger.Row)(row)) })

@@ -25,7 +25,7 @@ export interface Options<A, E> {
   /** The items that may wait to be stored. */
   readonly capacity: number
   /** Milliseconds that whoever writes waits for its item to be stored. */
-  readonly patienceMs: number
+  readonly writeTimeoutMs: number
   /** Milliseconds that closing the scope waits for what is left to be stored. */
   readonly drainMs: number
   /** What is logged when storing fails (it is tried again), and when items are given up. */
@@ -41,7 +41,7 @@ interface Entry<A> {
 
 /**
  * Hands items to one fiber, which stores all that have come meanwhile at once and tries again until it
- * succeeds. Writing waits until the item is stored, but never longer than the patience allows.
+ * succeeds. Writing waits until the item is stored, but never longer than the write timeout.
  */
 export const make = <A, E extends { readonly message: string }>(
   options: Options<A, E>
@@ -97,12 +97,12 @@ export const make = <A, E extends { readonly message: string }>(
       })
     )
 
-    /** In a fiber of its own, so that the patience ends where the caller can't be interrupted. */
+    /** In a fiber of its own, so that the write timeout ends where the caller can't be interrupted. */
     const patiently = ({ stored }: Entry<A>): Effect.Effect<void> =>
       Effect.asVoid(
         Effect.timeoutOption(
           Effect.interruptible(Deferred.await(stored)),
-          Duration.millis(options.patienceMs)
+          Duration.millis(options.writeTimeoutMs)
         )
       )
 

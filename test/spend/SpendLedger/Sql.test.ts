@@ -123,9 +123,9 @@ describe.each(databases)("SpendLedger/Sql on $name", ({ fresh }) => {
 })
 
 describe("SpendLedger/Sql, when its database is away", () => {
-  it.scoped("has the call go on after its patience, and writes the row later", () =>
+  it.scoped("has the call go on after the write timeout, and writes the row later", () =>
     Effect.gen(function* () {
-      const { ledger, observe, sql } = yield* unsteady({ patienceMs: 300 })
+      const { ledger, observe, sql } = yield* unsteady({ writeTimeoutMs: 300 })
       const back = yield* Deferred.make<void>()
       sql.before = Deferred.await(back)
       // As the router calls it.
@@ -271,12 +271,12 @@ describe("SpendLedger/Sql, when its database is away", () => {
       const [sqlite] = databases
       const client = yield* Effect.flatten(Effect.fromNullable(sqlite?.fresh))
       const error = yield* Effect.flip(
-        Layer.build(Layer.provide(SpendLedgerSql.layer({ patienceMs: 0 }), client))
+        Layer.build(Layer.provide(SpendLedgerSql.layer({ writeTimeoutMs: 0 }), client))
       )
       assert(error instanceof InvalidArgument.InvalidArgumentError)
       assert.strictEqual(
         error.message,
-        "SpendLedger.patienceMs: Expected milliseconds (a number above 0), actual 0"
+        "SpendLedger.writeTimeoutMs: Expected milliseconds (a number above 0), actual 0"
       )
     })
   )

@@ -20,7 +20,7 @@ export interface Settings extends wire.Application {
 }
 
 /** Milliseconds that a task waits for a refresh while it could do with the token that there is. */
-const patienceMs = 5000
+const refreshTimeoutMs = 5000
 
 const required = (userId: string, description: string): AccessTokens.SignInRequiredError =>
   new AccessTokens.SignInRequiredError({ userId, description })
@@ -113,9 +113,9 @@ export const make = (
       Effect.gen(function* () {
         const left = yield* leftOf(tokens)
         if (left > settings.refreshEarlyMs) return tokens
-        if (left <= patienceMs) return yield* refreshed(userId, Option.none())
+        if (left <= refreshTimeoutMs) return yield* refreshed(userId, Option.none())
         if (Option.isNone(tokens.refreshToken)) return tokens
-        const after = yield* Effect.timeoutOption(refreshed(userId, Option.none()), patienceMs).pipe(
+        const after = yield* Effect.timeoutOption(refreshed(userId, Option.none()), refreshTimeoutMs).pipe(
           Effect.catchAll(({ message }) =>
             Effect.logWarning("token_refresh_failed").pipe(
               Effect.annotateLogs({ userId, error: message }),
