@@ -14,8 +14,8 @@ type Events = ReadonlyArray<ReasoningEngine.EngineEvent>
 
 /** What the pull of an attempt has to know. */
 export interface Settings {
-  /** What there is to tell besides the answer: it comes with its first events. */
-  readonly besides: Events
+  /** Events that are delivered with the first ones of the answer. */
+  readonly preamble: Events
   readonly onFailure: (said: failure.Failure, begun: boolean) => EngineError.EngineError
   readonly onNetwork: (error: HttpClientError.HttpClientError) => EngineError.EngineError
 }
@@ -45,14 +45,14 @@ export const make = (
 ): Effect.Effect<ReasoningEngine.Pull, never, Scope.Scope> => {
   let over = false
   let lost: EngineError.EngineError | undefined = undefined
-  let besides = settings.besides
+  let preamble = settings.preamble
 
   const deliver = (events: Events): ReasoningEngine.Pull => {
     if (events.length === 0 && !answer.working) return pull
     answer.working = false
     if (events.length === 0) return Effect.succeed(events)
-    const delivered = [...besides, ...events]
-    besides = []
+    const delivered = [...preamble, ...events]
+    preamble = []
     return Effect.succeed(delivered)
   }
 

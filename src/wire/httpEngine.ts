@@ -132,8 +132,8 @@ export interface Wire {
 /** What a stream is asked for as. */
 export const eventStream = "text/event-stream"
 
-/** Whose errors a request's are, and what they mustn't repeat. */
-export interface Telling {
+/** What the errors of a request carry besides the reply, and what they must not repeat. */
+export interface ErrorContext {
   readonly provider: AIProvider.AIProvider
   /** The user who is asked for, where the credentials are one's own. */
   readonly userId?: string | undefined
@@ -162,10 +162,10 @@ export interface Reply {
 export const send = (
   client: http.Client,
   request: HttpClientRequest.HttpClientRequest,
-  telling: Telling
+  context: ErrorContext
 ): Effect.Effect<Reply, EngineError.EngineError, Scope.Scope> => {
   const onNetwork = (error: HttpClientError.HttpClientError) =>
-    httpError.networkError(telling.provider, error, telling.redact)
+    httpError.networkError(context.provider, error, context.redact)
   return Effect.gen(function* () {
     const response = yield* Effect.mapError(client.execute(request), onNetwork)
     // Clients make them anew whenever they are asked for.
@@ -175,10 +175,10 @@ export const send = (
       response,
       contentType,
       request.headers["accept"] === eventStream,
-      telling.maxCharacters
+      context.maxCharacters
     )
     const now = yield* Clock.currentTimeMillis
-    const quotas = telling.quotas?.(headers, now) ?? {}
+    const quotas = context.quotas?.(headers, now) ?? {}
     const usedUpForMs = rateLimitHeaders.waitMs(quotas, now)
     const retryAfterMs = waits.ofHeaders(headers, now)
     const shouldRetry = httpError.shouldRetry(headers)
@@ -189,10 +189,10 @@ export const send = (
       quotas,
       redirect: http.redirectOf(response, request.url),
       body,
-      maxCharacters: telling.maxCharacters,
+      maxCharacters: context.maxCharacters,
       onFailure: (said, begun) =>
         failure.toEngineError(said, {
-          ...telling,
+          ...context,
           requestId,
           now,
           retryAfterMs,
@@ -205,8 +205,8 @@ export const send = (
   })
 }
 
-/** Goes on with a reply that grants what was asked for; any other one is an error. */
-export const granted = (reply: Reply): Effect.Effect<Reply, EngineError.EngineError> => {
+/** Passes on a reply of a status from 200 to 299; fails with the engine error of any other. */
+export const expectOk = (reply: Reply): Effect.Effect<Reply, EngineError.EngineError> => {
   const { redirect, status } = reply
   if (status >= 200 && status < 300) return Effect.succeed(reply)
   if (redirect !== undefined) {
@@ -227,7 +227,7 @@ export const pull = (
     body,
     decoding.streamDecoder(answer, contentType.toLowerCase().includes(eventStream), maxCharacters),
     {
-      besides: [
+      preamble: [
         ...(Object.keys(quotas).length === 0 ? [] : [ReasoningEngine.rateLimits(quotas)]),
         ...warnings.map(ReasoningEngine.warning)
       ],
@@ -280,6 +280,6 @@ export const attempt = (
       redact,
       maxCharacters
     })
-    return yield* pull(yield* granted(reply), wire.answer(request), wire.warnings(request.task))
+    return yield* pull(yield* expectOk(reply), wire.answer(request), wire.warnings(request.task))
   })
 }

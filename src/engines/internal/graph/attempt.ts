@@ -40,7 +40,7 @@ export interface Wire {
 /** Sends a request on a user's behalf. */
 type Send = (
   request: HttpClientRequest.HttpClientRequest,
-  kind: httpEngine.Telling["kindOf"]
+  kind: httpEngine.ErrorContext["kindOf"]
 ) => Effect.Effect<httpEngine.Reply, EngineError.EngineError, Scope.Scope>
 
 /** Attempts over a wire: each asks in a conversation of its own. */
@@ -116,7 +116,7 @@ export const attempt = (
     send: Send
   ): Effect.fn.Return<string, EngineError.EngineError, Scope.Scope> {
     const asked = post(wire.conversationsUrl, {}, "application/json")
-    const reply = yield* Effect.flatMap(send(asked, kindOf), httpEngine.granted)
+    const reply = yield* Effect.flatMap(send(asked, kindOf), httpEngine.expectOk)
     const created = decodeCreated(yield* Effect.mapError(bodies.readText(reply.body), reply.onNetwork))
     if (Option.isSome(created)) return created.value.id
     return yield* Effect.fail(
@@ -142,7 +142,7 @@ export const attempt = (
     const send = yield* signIn(userId, () => httpEngine.wordsOf(request))
     const conversation = yield* Effect.scoped(converse(send))
     const asked = post(chatUrl(conversation), body, streams ? httpEngine.eventStream : "application/json")
-    const reply = yield* Effect.flatMap(send(asked, kindInConversation), httpEngine.granted)
+    const reply = yield* Effect.flatMap(send(asked, kindInConversation), httpEngine.expectOk)
     const answer = new Answer({ mode, model, sentCharacters: graphRequest.characters(body) })
     return yield* httpEngine.pull(reply, answer, graphRequest.dropped(task))
   })
