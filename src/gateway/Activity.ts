@@ -29,7 +29,7 @@ import type * as Usd from "../Usd.js"
  * @since 0.1.0
  * @category models
  */
-export interface Begun {
+export interface CallStart {
   /** The id of its task, and of the request. */
   readonly id: string
   /** What was asked for: a provider or a strategy. */
@@ -55,7 +55,7 @@ export interface Answer extends Pick<AIResult.AIResult, "provider" | "model" | "
  * @since 0.1.0
  * @category models
  */
-export type Ending =
+export type CallOutcome =
   | { readonly _tag: "Answered"; readonly answer: Answer }
   | { readonly _tag: "Failed"; readonly code: string }
   | { readonly _tag: "Abandoned" }
@@ -66,12 +66,12 @@ export type Ending =
  * @since 0.1.0
  * @category models
  */
-export interface Call extends Begun {
+export interface Call extends CallStart {
   /** In milliseconds of the Clock. */
   readonly startedAt: number
   /** Absent while it is under way. */
   readonly durationMs?: number | undefined
-  readonly ending?: Ending | undefined
+  readonly ending?: CallOutcome | undefined
   readonly attempts: ReadonlyArray<AIResult.Attempt>
 }
 
@@ -128,7 +128,7 @@ export interface Snapshot {
   readonly providers: ReadonlyArray<Provider>
   readonly counts: ReadonlyArray<Count>
   /** How many calls ended in a way, since the process began. */
-  readonly endings: Readonly<Record<Ending["_tag"], number>>
+  readonly endings: Readonly<Record<CallOutcome["_tag"], number>>
   /** The calls under way. */
   readonly running: number
   /** The last calls, the newest first. */
@@ -146,9 +146,9 @@ export interface Snapshot {
  * @category models
  */
 export interface Service {
-  readonly begin: (call: Begun) => Effect.Effect<void>
+  readonly begin: (call: CallStart) => Effect.Effect<void>
   /** Ends a call, once: what is told of it later doesn't count. */
-  readonly end: (id: string, ending: Ending) => Effect.Effect<void>
+  readonly end: (id: string, ending: CallOutcome) => Effect.Effect<void>
   readonly snapshot: Effect.Effect<Snapshot>
 }
 

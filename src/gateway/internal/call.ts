@@ -12,7 +12,7 @@ import type * as Registry from "../../ReasoningEngineRegistry.js"
 import type { Strategy } from "../../routing/Strategy.js"
 import { onClose } from "../../internal/onClose.js"
 import * as body from "./body.js"
-import type { Dialect, Question } from "./dialect.js"
+import type { Dialect, ChatRequest } from "./dialect.js"
 import type { KeyLimits } from "./keyLimits.js"
 import { live } from "./live.js"
 import * as delivering from "./delivery.js"
@@ -20,7 +20,7 @@ import * as models from "./models.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
 import type { Services } from "./serving.js"
-import * as steering from "./steering.js"
+import * as callHeaders from "./callHeaders.js"
 import { whole } from "./whole.js"
 
 /** What calls are answered with. */
@@ -71,7 +71,7 @@ const userOf = (
 /** The task's own decoder has the last word; what it says is told by the fields of the body. */
 const taskOf = (
   fields: Readonly<Record<string, unknown>>,
-  { fieldOf }: Question
+  { fieldOf }: ChatRequest
 ): Either.Either<AITask.AITask, InvalidArgumentError> =>
   Either.mapLeft(
     AITask.decodeUnknown(fields),
@@ -98,7 +98,7 @@ const namesOf = (
 const optionsOf = (
   { strategies }: Setup,
   target: models.Target,
-  { strategy: named, useFallback }: steering.Steering
+  { strategy: named, useFallback }: callHeaders.CallHeaders
 ): Either.Either<ServeOptions, RejectedRequest> =>
   Either.gen(function* () {
     const strategy =
@@ -124,7 +124,7 @@ export const answer = (
     const { services } = setup
     const createdAt = yield* Clock.currentTimeMillis
     if (key !== undefined) yield* counted(setup, key, createdAt)
-    const said = yield* steering.read(request.headers)
+    const said = yield* callHeaders.read(request.headers)
     const { json, turn } = yield* body.json(request, setup.limits)
     yield* turn
     const question = yield* dialect.question(json)

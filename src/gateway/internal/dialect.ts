@@ -5,8 +5,8 @@ import type { TextDelta, ToolCallEvent } from "../../ReasoningEngine.js"
 import type { Problem } from "./problem.js"
 import type { RejectedRequest } from "./rejection.js"
 
-/** What a body asks for. */
-export interface Question {
+/** The decoded body of a call. */
+export interface ChatRequest {
   /** A provider, or a strategy. */
   readonly model: string
   /** The fields of a task, as far as they are the body's. */
@@ -36,9 +36,9 @@ export interface Writer {
 
 /** How a vendor's clients ask, and what they want to be told. */
 export interface Dialect {
-  readonly question: (body: unknown) => Either.Either<Question, InvalidArgumentError | RejectedRequest>
+  readonly question: (body: unknown) => Either.Either<ChatRequest, InvalidArgumentError | RejectedRequest>
   readonly answer: (identity: Identity, result: AIResult.AIResult) => unknown
-  readonly writer: (identity: Identity, question: Question) => Writer
+  readonly writer: (identity: Identity, question: ChatRequest) => Writer
   readonly error: (problem: Problem, id: string) => unknown
   /** The last event of a stream that broke off. */
   readonly errorEvent: (problem: Problem, id: string) => string

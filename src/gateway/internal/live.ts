@@ -10,7 +10,7 @@ import type { Started, StreamEvent } from "../../StreamEvent.js"
 import * as pulls from "../../internal/pulls.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
-import { type Asked, defect, eventStream, failed, type Services } from "./serving.js"
+import { type PreparedCall, defect, eventStream, failed, type Services } from "./serving.js"
 
 const shuttingDown = new RejectedRequest({
   reason: "draining",
@@ -22,7 +22,7 @@ const withoutResult = Cause.die(new Error("a stream ended without its result"))
 
 const encoder = new TextEncoder()
 
-const headersOf = (id: string, { dialect, delivery }: Asked, started: Started | undefined) => ({
+const headersOf = (id: string, { dialect, delivery }: PreparedCall, started: Started | undefined) => ({
   ...eventStream,
   [dialect.idHeader]: id,
   "x-saga-delivery": delivery,
@@ -38,7 +38,7 @@ const headersOf = (id: string, { dialect, delivery }: Asked, started: Started | 
  */
 export const live = (
   services: Services,
-  asked: Asked
+  asked: PreparedCall
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, problem.Failure, Scope.Scope> =>
   Effect.gen(function* () {
     const { activity, orchestrator, shutdown } = services

@@ -7,7 +7,7 @@ import type * as AITask from "../../AITask.js"
 import type * as Activity from "../Activity.js"
 import type * as Orchestrator from "../../routing/MultiLLMOrchestrator.js"
 import * as log from "../../internal/log.js"
-import type { Dialect, Identity, Question } from "./dialect.js"
+import type { Dialect, Identity, ChatRequest } from "./dialect.js"
 import * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
 import type { Shutdown } from "./shutdown.js"
@@ -19,14 +19,14 @@ export interface Services {
   readonly shutdown: Shutdown
 }
 
-/** A call that can be made. */
-export interface Asked {
+/** A call whose request is decoded and whose target is resolved. */
+export interface PreparedCall {
   readonly dialect: Dialect
   readonly identity: Identity
-  readonly question: Question
+  readonly question: ChatRequest
   readonly task: AITask.AITask
   readonly options: Orchestrator.ServeOptions
-  readonly delivery: Activity.Begun["delivery"]
+  readonly delivery: Activity.CallStart["delivery"]
 }
 
 /** What a call fails with before anything of its answer has been delivered. */

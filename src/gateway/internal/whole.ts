@@ -2,7 +2,7 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import type * as AIResult from "../../AIResult.js"
 import type { Writer } from "./dialect.js"
-import { type Asked, eventStream, type Failure, type Services } from "./serving.js"
+import { type PreparedCall, eventStream, type Failure, type Services } from "./serving.js"
 import * as summary from "./summary.js"
 
 const eventsOf = (writer: Writer, result: AIResult.AIResult): string =>
@@ -16,7 +16,7 @@ const eventsOf = (writer: Writer, result: AIResult.AIResult): string =>
 /** Gives the answer when it is whole: in one piece, or as all the events of a stream. */
 export const whole = (
   { activity, orchestrator }: Services,
-  { delivery, dialect, identity, options, question, task }: Asked
+  { delivery, dialect, identity, options, question, task }: PreparedCall
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, Failure> =>
   Effect.flatMap(orchestrator.complete(task, options), (result) => {
     const headers = { [dialect.idHeader]: identity.id, ...summary.headersOf(result) }

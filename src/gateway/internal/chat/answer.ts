@@ -1,7 +1,7 @@
 import type * as AIResult from "../../../AIResult.js"
 import type * as AITask from "../../../AITask.js"
 import * as toolArguments from "../../../internal/toolArguments.js"
-import type { Identity, Question, Writer } from "../dialect.js"
+import type { Identity, ChatRequest, Writer } from "../dialect.js"
 import type { Problem } from "../problem.js"
 import { summary } from "../summary.js"
 
@@ -57,7 +57,7 @@ export const answer = (identity: Identity, result: AIResult.AIResult): Json => (
 const done = "data: [DONE]\n\n"
 
 /** A streamed answer. All events but their delta are the same text: it is written once. */
-export const writer = (identity: Identity, { includeUsage }: Question): Writer => {
+export const writer = (identity: Identity, { includeUsage }: ChatRequest): Writer => {
   const id = JSON.stringify(idOf(identity))
   const common = `{"id":${id},"object":"chat.completion.chunk","created":${secondsOf(identity)},"model":`
   const noUsage = includeUsage ? ',"usage":null' : ""

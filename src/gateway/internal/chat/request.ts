@@ -5,7 +5,7 @@ import type * as AITask from "../../../AITask.js"
 import type { InvalidArgumentError } from "../../../InvalidArgument.js"
 import * as toolArguments from "../../../internal/toolArguments.js"
 import * as validation from "../../../internal/validation.js"
-import type { Question } from "../dialect.js"
+import type { ChatRequest } from "../dialect.js"
 import * as parameters from "../parameters.js"
 import { RejectedRequest } from "../rejection.js"
 
@@ -193,7 +193,7 @@ const misplaced = (index: number): RejectedRequest =>
   })
 
 /** What of the body is the task's; the task's own decoder checks it. */
-const taskOf = (body: typeof Body.Type): Question["task"] => {
+const taskOf = (body: typeof Body.Type): ChatRequest["task"] => {
   const system = body.messages.filter(isSystem).map(({ content }) => joined(content))
   const messages = body.messages.filter((message) => !isSystem(message)).map(messageOf)
   const userId = body.safety_identifier ?? body.user
@@ -234,7 +234,7 @@ const names = {
 }
 
 /** What a body of Chat Completions asks for. */
-export const question = (json: unknown): Either.Either<Question, InvalidArgumentError | RejectedRequest> =>
+export const question = (json: unknown): Either.Either<ChatRequest, InvalidArgumentError | RejectedRequest> =>
   Either.gen(function* () {
     const body = yield* Either.flatMap(parameters.honoured(json, known, inert), decode)
     const first = body.messages.findIndex((message) => !isSystem(message))

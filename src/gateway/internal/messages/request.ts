@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import type { InvalidArgumentError } from "../../../InvalidArgument.js"
 import * as toolArguments from "../../../internal/toolArguments.js"
 import * as validation from "../../../internal/validation.js"
-import type { Question } from "../dialect.js"
+import type { ChatRequest } from "../dialect.js"
 import * as parameters from "../parameters.js"
 import { RejectedRequest } from "../rejection.js"
 
@@ -161,7 +161,7 @@ const toolChoice = (choice: typeof ToolChoice.Type): unknown => {
 }
 
 /** What of the body is the task's; the task's own decoder checks it. */
-const taskOf = (body: Body, messages: ReadonlyArray<unknown>): Question["task"] => {
+const taskOf = (body: Body, messages: ReadonlyArray<unknown>): ChatRequest["task"] => {
   const { metadata, output_config, stop_sequences, system, temperature, tool_choice, tools, top_p } = body
   return {
     messages,
@@ -211,7 +211,7 @@ const begun = (index: number): RejectedRequest =>
   })
 
 /** What a body of Messages asks for. */
-export const question = (json: unknown): Either.Either<Question, InvalidArgumentError | RejectedRequest> =>
+export const question = (json: unknown): Either.Either<ChatRequest, InvalidArgumentError | RejectedRequest> =>
   Either.gen(function* () {
     const body = yield* Either.flatMap(parameters.honoured(json, known, inert), decode)
     const last = body.messages.length - 1

@@ -5,7 +5,7 @@ import * as delivery from "./delivery.js"
 import { RejectedRequest } from "./rejection.js"
 
 /** What a request's headers say of its call. */
-export interface Steering {
+export interface CallHeaders {
   /** The name of a strategy. */
   readonly strategy?: string | undefined
   readonly timeoutMs?: number | undefined
@@ -14,7 +14,7 @@ export interface Steering {
   readonly delivery?: delivery.Delivery | undefined
 }
 
-type Read = (value: string) => Either.Either<Steering, string>
+type Read = (value: string) => Either.Either<CallHeaders, string>
 
 const readers: Readonly<Record<string, Read>> = {
   "x-saga-strategy": (strategy) => Either.right({ strategy }),
@@ -43,8 +43,8 @@ const wrong = (param: string, expected: string): RejectedRequest =>
   })
 
 /** What the headers say; one that isn't known is refused, because what it was to do would be lost. */
-export const read = (headers: Headers.Headers): Either.Either<Steering, RejectedRequest> => {
-  let steering: Steering = {}
+export const read = (headers: Headers.Headers): Either.Either<CallHeaders, RejectedRequest> => {
+  let callHeaders: CallHeaders = {}
   for (const name of Object.keys(headers)) {
     if (!name.startsWith("x-saga-")) continue
     const reader = Object.hasOwn(readers, name) ? readers[name] : undefined
@@ -53,7 +53,7 @@ export const read = (headers: Headers.Headers): Either.Either<Steering, Rejected
     }
     const said = reader(headers[name] ?? "")
     if (Either.isLeft(said)) return Either.left(wrong(name, said.left))
-    steering = { ...steering, ...said.right }
+    callHeaders = { ...callHeaders, ...said.right }
   }
-  return Either.right(steering)
+  return Either.right(callHeaders)
 }
