@@ -82,8 +82,11 @@ export const read = (data: string): Option.Option<unknown> =>
 /** An event that can't be read. What it said is lost, and with it the answer. */
 export const unreadable: failure.Failure = failure.ofKind("malformed", "an event of the answer can't be read")
 
-/** An answer that is none: the server said that it is whole. */
-export const empty: failure.Failure = failure.ofKind("malformed", "the answer is empty")
+/** An answer that is none, though the server said that it is whole: another provider is asked. */
+export const empty: failure.Failure = {
+  ...failure.ofKind("malformed", "the answer is empty"),
+  shouldRetry: false
+}
 
 /** What is told where the limit of tokens came in the middle of a call. */
 export const tornCall = "left out a tool call: the limit of tokens cut its arguments"

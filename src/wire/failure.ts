@@ -32,6 +32,8 @@ export interface Failure {
   readonly status: number
   /** When it wants to be asked again, where it says so. */
   readonly wait?: waits.Wait | undefined
+  /** False where the same provider would say the same again. */
+  readonly shouldRetry?: boolean | undefined
 }
 
 /** A failure whose kind is known. */
@@ -190,7 +192,7 @@ export const toEngineError = (failure: Failure, context: Context): EngineError.E
   const said = context.retryAfterMs ?? failure.wait?.(context.now)
   const again = (ms: number | undefined) => ({
     ...(ms === undefined ? {} : { retryAfterMs: ms }),
-    ...(context.shouldRetry === false ? { shouldRetry: false } : {})
+    ...((failure.shouldRetry ?? context.shouldRetry) === false ? { shouldRetry: false } : {})
   })
   const common = {
     provider,

@@ -129,7 +129,10 @@ describe("an answer of Chat Completions that is none", () => {
       [finish("eos")],
       [{ choices: [{ message: { content: null }, finish_reason: "stop" }] }]
     ]) {
-      assert.strictEqual(stream(...said).kind, "malformed")
+      const { answer } = stream(...said)
+      assert.strictEqual(answer.failure?.kind, "malformed")
+      // The next provider is asked, and not the same one again.
+      assert.isFalse(answer.failure?.shouldRetry)
     }
   })
 
