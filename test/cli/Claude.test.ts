@@ -129,7 +129,8 @@ describe("Claude on the command line", () => {
       })
       assert.deepInclude(yield* row("claude/haiku", world, ...config), { available: true, quality: 9 })
       const asked = yield* harness.run(["ask", "Hi", "--provider", "claude/opus", ...config], world)
-      assert.match(asked.err, /^claude\/opus \(claude-test-1\) .* · \$0\.000007\n$/)
+      // A file with a key in it that others can read is warned of first.
+      assert.match(asked.err, /^Warning: .+\nclaude\/opus \(claude-test-1\) .* · \$0\.000007\n$/)
     }).pipe(Effect.provide(harness.platform))
   )
 
