@@ -109,8 +109,8 @@ const decode = validation.decoder("SpendLedger", Options)
 /**
  * A ledger in memory. Beyond `capacity` the oldest rows are folded into one total for each day, provider,
  * user, key and model. Sums stay exact to the picodollar; lost are the single rows, with them the filter by
- * task, and the time of day: a folded row counts as begun when its day began. There are no more than `capacity`
- * totals of users and keys: what others ask beyond them is summed up without their names.
+ * task, and the time of day: a folded row counts as begun when its day began. There are no more than
+ * 100,000 totals by name: attempts beyond them are summed up without user and key.
  *
  * @since 0.1.0
  * @category constructors

@@ -13,7 +13,7 @@ const names = 100_000
 describe("what is kept by the names of callers", () => {
   it("has a bound in the ledger's totals, which leave no attempt out", () => {
     const capacity = 100
-    const books = new MemoryLedger(capacity)
+    const books = new MemoryLedger(capacity, capacity)
     for (let index = 0; index < names; index++) {
       books.add({
         id: `a${index}`,

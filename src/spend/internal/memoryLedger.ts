@@ -57,7 +57,10 @@ export class MemoryLedger {
   private folded = 0
   private readonly folds = new Map<string, Total>()
 
-  constructor(private readonly capacity: number) {}
+  constructor(
+    private readonly capacity: number,
+    private readonly maxTotals = 100_000
+  ) {}
 
   add(row: Row): void {
     this.recent.push(row)
@@ -99,7 +102,7 @@ export class MemoryLedger {
     const named: Named = { ...row, startedAt }
     // Providers, models and days are few; users and keys are as many as callers name.
     const of =
-      this.folds.has(keyOf(named)) || this.folds.size < this.capacity
+      this.folds.has(keyOf(named)) || this.folds.size < this.maxTotals
         ? named
         : { ...named, userId: Option.none(), keyId: Option.none() }
     const { keyId, model, provider, userId } = of
