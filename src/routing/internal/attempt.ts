@@ -15,29 +15,8 @@ import * as Price from "../../Price.js"
 import type * as ReasoningEngine from "../../ReasoningEngine.js"
 import * as TokenUsage from "../../TokenUsage.js"
 import * as Usd from "../../Usd.js"
-import * as timer from "../../internal/timer.js"
 import * as toolArguments from "../../internal/toolArguments.js"
-
-/** The time limits of one attempt: `Infinity` where there is none. */
-export interface Bounds {
-  /** The instant at which the call as a whole has to be done. */
-  readonly deadline: number
-  readonly firstTokenMs: number
-  readonly idleMs: number
-  readonly attemptMs: number
-  /** Whether no other engine could follow now: then only the deadline ends the attempt. */
-  readonly isLast: () => boolean
-}
-
-/** Milliseconds after which it is looked at again whether another engine could follow, at the earliest. */
-const recheckMs = 1000
-
-/** A limit of an attempt, and when it is reached. */
-interface Limit {
-  readonly at: number
-  readonly phase: EngineError.TimeoutError["phase"]
-  readonly ms: number
-}
+import * as watchdog from "./watchdog.js"
 
 /** What a caller of a stream sees of an engine's events. */
 export type Content = ReasoningEngine.TextDelta | ReasoningEngine.ToolCallEvent
@@ -49,8 +28,7 @@ const isFirstHalf = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
  * written by one fiber at a time.
  *
  * The engine's effects run in a fiber of their own, so that a limit can end them without ending the
- * caller; one watch per attempt keeps all its limits. Running out of time doesn't wait for the engine to
- * let go, being interrupted does.
+ * caller. Running out of time doesn't wait for the engine to let go, being interrupted does.
  */
 export class Attempt {
   readonly startedAt: number
@@ -72,7 +50,6 @@ export class Attempt {
   private half = ""
   private pending: Array<Content> = []
   private firstContentAt: number | undefined = undefined
-  private working = false
   /** Whether the engine was asked at all: the time may have been over before. */
   private asked = false
   private scope: Scope.CloseableScope | undefined = undefined
@@ -80,22 +57,19 @@ export class Attempt {
   /** That of the fiber that began the attempt: its engine keeps the context that it was asked in. */
   private runtime: Runtime.Runtime<Scope.Scope> | undefined = undefined
   private child: Fiber.RuntimeFiber<Exit.Exit<void, EngineError.EngineError>> | undefined = undefined
-  private stopWatching: (() => void) | undefined = undefined
-  /** Since when the engine has been asked for more; `Infinity` while nobody waits for it. */
-  private waitingSince = Number.POSITIVE_INFINITY
-  private expired: EngineError.TimeoutError | undefined = undefined
-  private onExpiry: (error: EngineError.TimeoutError) => void = () => {}
+  private readonly watchdog: watchdog.Watchdog
 
   constructor(
     readonly engine: ReasoningEngine.ReasoningEngine,
     readonly request: ReasoningEngine.Request,
     private readonly clock: Clock.Clock,
-    private bounds: Bounds,
+    bounds: watchdog.Bounds,
     /** What the guards gave that let it in; absent where there are none. */
     readonly lease: AttemptGuard.Lease | undefined
   ) {
     this.startedAt = clock.unsafeCurrentTimeMillis()
     this.finish = { _tag: "Finish", reason: "other", model: engine.model }
+    this.watchdog = new watchdog.Watchdog(clock, engine.provider, this.startedAt, bounds)
   }
 
   /** Asks the engine on until there is enough, or all of it. */
@@ -143,10 +117,9 @@ export class Attempt {
   }
 
   /** From here on the attempt's content is the caller's: other limits hold. */
-  commit(bounds: Bounds): void {
+  commit(bounds: watchdog.Bounds): void {
     this.committed = true
-    this.bounds = bounds
-    this.unwatch()
+    this.watchdog.setBounds(bounds)
   }
 
   /** Ends what the engine is doing, and waits until it has ended: for a caller that was interrupted. */
@@ -162,7 +135,7 @@ export class Attempt {
   /** Closes the books. */
   record(outcome: AIResult.Outcome, error: EngineError.EngineError | undefined): AIResult.Attempt {
     this.settled = true
-    this.unwatch()
+    this.watchdog.stop()
     const usage = this.usageOf(outcome, error)
     return {
       provider: this.engine.provider,
@@ -225,8 +198,8 @@ export class Attempt {
   }
 
   private absorb(events: ReadonlyArray<ReasoningEngine.EngineEvent>): void {
-    this.waitingSince = this.clock.unsafeCurrentTimeMillis()
-    if (events.length === 0) this.works()
+    const now = this.watchdog.onRequest()
+    if (events.length === 0) this.onProgress()
     for (const event of events) {
       switch (event._tag) {
         case "TextDelta":
@@ -256,8 +229,8 @@ export class Attempt {
       if (this.finished) break
     }
     if (this.firstContentAt === undefined && this.pending.length > 0) {
-      this.firstContentAt = this.waitingSince
-      this.works()
+      this.firstContentAt = now
+      this.onProgress()
     }
   }
 
@@ -292,10 +265,8 @@ export class Attempt {
   }
 
   /** The provider has shown that it is at work, if only by thinking. */
-  private works(): void {
-    if (this.working) return
-    this.working = true
-    this.lease?.onFirstToken?.()
+  private onProgress(): void {
+    if (this.watchdog.onFirstToken()) this.lease?.onFirstToken?.()
   }
 
   /** Runs the engine's effect in a fiber of its own, within the limits. */
@@ -316,11 +287,11 @@ export class Attempt {
     runtime: Runtime.Runtime<Scope.Scope>,
     effect: Effect.Effect<void, EngineError.EngineError, Scope.Scope>
   ): ReturnType<Attempt["advance"]> {
-    this.waitingSince = this.clock.unsafeCurrentTimeMillis()
-    this.expire()
-    if (this.expired !== undefined) {
-      Runtime.runFork(runtime, this.close(Exit.fail(this.expired)))
-      return this.expired
+    this.watchdog.onRequest()
+    const expired = this.watchdog.check()
+    if (expired !== undefined) {
+      Runtime.runFork(runtime, this.close(Exit.fail(expired)))
+      return expired
     }
     // Its failure is this call's, not that of a fiber that nobody looks after.
     const child = Runtime.runFork(runtime, Effect.exit(Effect.interruptible(effect)))
@@ -329,20 +300,19 @@ export class Attempt {
     this.child = child
     return Effect.async<void, EngineError.EngineError>((resume) => {
       child.addObserver((exit) => resume(this.ended(exit)))
-      this.onExpiry = (error) => {
+      this.watchdog.start(runtime, (error) => {
         child.unsafeInterruptAsFork(FiberId.none)
         // What is whole stays whole, however long the engine takes to let go.
         resume(this.finished ? Effect.void : error)
-      }
-      if (this.stopWatching === undefined) this.watch(runtime)
+      })
     })
   }
 
-  /** Nobody waits any more. An engine that interrupts itself has failed: its caller wasn't interrupted. */
+  /** An engine that interrupts itself has failed: its caller wasn't interrupted. */
   private ended(
     of: Exit.Exit<Exit.Exit<void, EngineError.EngineError>>
   ): Exit.Exit<void, EngineError.EngineError> {
-    this.waitingSince = Number.POSITIVE_INFINITY
+    this.watchdog.onReply()
     const exit = Exit.flatten(of)
     return Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)
       ? Exit.fail(
@@ -353,75 +323,5 @@ export class Attempt {
           })
         )
       : exit
-  }
-
-  private unwatch(): void {
-    this.stopWatching?.()
-    this.stopWatching = undefined
-  }
-
-  private watch(runtime: Runtime.Runtime<never>): void {
-    const now = this.clock.unsafeCurrentTimeMillis()
-    const { deadline, firstTokenMs, idleMs } = this.bounds
-    const { at } = this.limit()
-    // Limits move while the watch sleeps, never by less than the shortest of them.
-    const shortest = Math.min(idleMs, firstTokenMs)
-    // One that was reached and didn't hold, because no other engine could follow, is looked at again.
-    const again = at > now ? Math.min(at - now, shortest) : Math.max(shortest, recheckMs)
-    const wait = Math.min(deadline - now, again)
-    if (!Number.isFinite(wait)) return
-    this.stopWatching = timer.after(this.clock, runtime, wait, () => {
-      if (this.due() === undefined) return this.watch(runtime)
-      // On a busy machine timers are looked at before the sockets that were waiting, too: after a turn of the
-      // event loop what has come in time is taken.
-      this.stopWatching = timer.after(this.clock, runtime, 0, () => this.expireOrGoOn(runtime))
-    })
-  }
-
-  private expireOrGoOn(runtime: Runtime.Runtime<never>): void {
-    this.expire()
-    if (this.expired === undefined) this.watch(runtime)
-    else this.onExpiry(this.expired)
-  }
-
-  /** The next of the attempt's own limits. */
-  private limit(): Limit {
-    const { attemptMs, firstTokenMs, idleMs } = this.bounds
-    const next: Limit =
-      this.firstContentAt === undefined && !this.working
-        ? { at: this.startedAt + firstTokenMs, phase: "first-token", ms: firstTokenMs }
-        : { at: this.waitingSince + idleMs, phase: "idle", ms: idleMs }
-    const end = this.startedAt + attemptMs
-    return end <= next.at ? { at: end, phase: "total", ms: attemptMs } : next
-  }
-
-  /** The limit that is reached. */
-  private due(): Limit | undefined {
-    const now = this.clock.unsafeCurrentTimeMillis()
-    // What is left of times that aren't whole may be too little to sleep.
-    const isReached = (at: number): boolean => at - now < 0.001
-    const { deadline, isLast } = this.bounds
-    const limit = this.limit()
-    if (limit.at < deadline && isReached(limit.at) && !isLast()) return limit
-    return isReached(deadline) ? { at: deadline, phase: "total", ms: deadline - this.startedAt } : undefined
-  }
-
-  private expire(): void {
-    const due = this.due()
-    if (due === undefined) return
-    const { ms, phase } = due
-    this.expired ??= new EngineError.TimeoutError(
-      {
-        provider: this.engine.provider,
-        phase,
-        description:
-          phase === "first-token"
-            ? `no content within ${ms} ms`
-            : phase === "idle"
-              ? `no further content within ${ms} ms`
-              : `not done ${ms} ms after the attempt began, which is all that it may take`
-      },
-      EngineError.unchecked
-    )
   }
 }

@@ -11,11 +11,12 @@ import type { EngineError } from "../../EngineError.js"
 import type { ReasoningEngine } from "../../ReasoningEngine.js"
 import * as RoutingPolicy from "../RoutingPolicy.js"
 import * as TokenUsage from "../../TokenUsage.js"
-import { Attempt, type Bounds } from "./attempt.js"
+import { Attempt } from "./attempt.js"
 import * as totals from "../../spend/totals.js"
 import { ended, type Guards } from "./guards.js"
 import * as ids from "../../internal/ids.js"
 import { thinks } from "./thinks.js"
+import type { Bounds } from "./watchdog.js"
 
 /** What of a policy bounds the time of its calls. */
 export type Limited = Pick<RoutingPolicy.RoutingPolicy, "limits" | "providerLimits">
