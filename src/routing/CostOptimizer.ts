@@ -9,12 +9,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
-import * as guards from "./internal/guards.js"
+import * as providerHealth from "./internal/providerHealth.js"
 import { given } from "../internal/options.js"
 import * as InvalidArgument from "../InvalidArgument.js"
 import * as ProviderMetrics from "../ProviderMetrics.js"
@@ -173,7 +172,7 @@ export const make = (
       initial.set(metrics.provider, metrics)
     }
     const state = yield* Ref.make(stateOf(initial))
-    const health = Option.getOrUndefined(yield* guards.healthFromContext)
+    const health = yield* providerHealth.fromContext
 
     /** The available providers as they are now: those that can be asked at once, and the others. */
     const candidates = (task: AITask.AITask): Effect.Effect<Candidates> =>
@@ -184,7 +183,9 @@ export const make = (
               const closed = available.filter(
                 ({ provider }) => !health.isCircuitOpen(provider, task.userId, now)
               )
-              const [ready, later] = Arr.partition(closed, ({ provider }) => health.exhausted(provider, now))
+              const [ready, later] = Arr.partition(closed, ({ provider }) =>
+                health.isExhausted(provider, now)
+              )
               const measured = (metrics: ProviderMetrics.ProviderMetrics) => health.measured(metrics, now)
               return { known, ready: ready.map(measured), later: later.map(measured) }
             })

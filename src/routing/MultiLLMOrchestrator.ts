@@ -17,9 +17,9 @@ import type * as AITask from "../AITask.js"
 import { AnswerObserver } from "../AnswerObserver.js"
 import * as CostOptimizer from "./CostOptimizer.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
-import { tracingFromContext } from "./internal/guards.js"
 import * as ids from "../internal/ids.js"
 import * as log from "../internal/log.js"
+import { optional } from "../internal/optional.js"
 import * as pulls from "../internal/pulls.js"
 import * as traced from "./internal/traced.js"
 import * as ProviderMetrics from "../ProviderMetrics.js"
@@ -154,8 +154,8 @@ export const make = (
     const optimizer = yield* CostOptimizer.CostOptimizer
     const router = yield* ProviderRouter.ProviderRouter
     const registry = yield* ReasoningEngineRegistry
-    const observer = Option.getOrUndefined(yield* Effect.serviceOption(AnswerObserver))
-    const tracing = yield* tracingFromContext
+    const observer = yield* optional(AnswerObserver)
+    const tracing = yield* traced.fromContext
     const current = yield* Ref.make(options.strategy ?? Strategy.balanced)
 
     const answered = (task: AITask.AITask, result: AIResult): Effect.Effect<void> =>

@@ -171,12 +171,12 @@ const failedPermanently = <E extends Refusal>(
     Effect.fail(error)
   )
 
-/** Asks one after the other. Why each failed is in the call's books before the next is asked. */
+/** Asks one after the other. The call has each one's record before the next is asked. */
 const firstThatAnswers = <E>(
   current: call.Call,
   engines: ReadonlyArray<Engine>,
   open: Open,
-  nobody: Effect.Effect<never, E>
+  onExhausted: Effect.Effect<never, E>
 ): Effect.Effect<Attempt, E> =>
   engines.reduceRight<Effect.Effect<Attempt, E>>((next, engine, index) => {
     const fields = () => ({ taskId: current.taskId, provider: engine.provider })
@@ -188,8 +188,8 @@ const firstThatAnswers = <E>(
           log.event(LogLevel.Warning, "routing_fallback_failed", () => ({ ...fields(), error: _tag }))
       })
     )
-    return Effect.suspend(() => (call.isOver(current) ? nobody : Effect.orElse(tried, () => next)))
-  }, nobody)
+    return Effect.suspend(() => (call.isOver(current) ? onExhausted : Effect.orElse(tried, () => next)))
+  }, onExhausted)
 
 /**
  * Makes a router over the registered engines. Fails with an InvalidArgumentError when the policy
@@ -303,7 +303,7 @@ export const make = (
           const openUntil =
             (until: call.Goal): Open =>
             (engine, others) => {
-              const isLast = () => call.nobodyLeft(current, others)
+              const isLast = () => call.noneAdmissible(current, others)
               return call.ask(current, engine, {
                 mode,
                 goal: until,

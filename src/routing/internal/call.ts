@@ -13,7 +13,9 @@ import * as RoutingPolicy from "../RoutingPolicy.js"
 import * as TokenUsage from "../../TokenUsage.js"
 import { Attempt } from "./attempt.js"
 import * as totals from "../../spend/totals.js"
-import { ended, type Guards } from "./guards.js"
+import * as admission from "./admission.js"
+import type { Guards } from "./guards.js"
+import * as providerHealth from "./providerHealth.js"
 import * as ids from "../../internal/ids.js"
 import { thinks } from "./thinks.js"
 import type { Bounds } from "./watchdog.js"
@@ -97,7 +99,7 @@ export const settle = (
   const before = call.attempts.findLastIndex(({ startedAt }) => startedAt <= record.startedAt)
   call.attempts.splice(before + 1, 0, record)
   if (used(record)) call.warnings.push(...attempt.warnings)
-  return ended(call.guards, attempt.lease, record, call.task)
+  return admission.ended(call.guards, attempt.lease, record, call.task)
 }
 
 /** The limits of attempts at an engine. */
@@ -118,13 +120,13 @@ export const boundsOf = (
   deadline = call.deadline
 ): Bounds => ({ deadline, ...limitsOf(call, engine), isLast })
 
-/** Whether none of the engines that could follow would be asked now. */
-export const nobodyLeft = (call: Call, engines: ReadonlyArray<ReasoningEngine>): boolean =>
-  engines.every(
-    (engine) =>
-      engine === call.spent ||
-      call.guards.refuses(engine.provider, call.task, call.clock.unsafeCurrentTimeMillis())
-  )
+/** Whether an attempt at an engine would be refused now. */
+export const refuses = ({ clock, guards, task }: Call, { provider }: ReasoningEngine): boolean =>
+  providerHealth.refuses(guards.health, provider, task.userId, clock.unsafeCurrentTimeMillis())
+
+/** Whether none of the engines that could follow would be admitted now. */
+export const noneAdmissible = (call: Call, engines: ReadonlyArray<ReasoningEngine>): boolean =>
+  engines.every((engine) => engine === call.spent || refuses(call, engine))
 
 /** What is wanted of an attempt. */
 export interface Goal {
@@ -138,16 +140,14 @@ export const whole: Goal = { reached: () => false, accepts: () => true }
 
 export const firstContent: Goal = { reached: (attempt) => attempt.hasContent, accepts: () => true }
 
-type Restore = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
-
-const asIs: Restore = (effect) => effect
+const asIs: admission.Restore = (effect) => effect
 
 /** Asks on, and keeps the books whatever happens. */
 export const advance = (
   call: Call,
   attempt: Attempt,
   goal: Goal,
-  restore: Restore = asIs
+  restore: admission.Restore = asIs
 ): Effect.Effect<void, EngineError> =>
   Effect.onExit(restore(attempt.advance(goal.reached)), (exit) => {
     if (Exit.isSuccess(exit)) {
@@ -184,11 +184,11 @@ export const attempt = (
   engine: ReasoningEngine,
   { bounds, goal, mode, prefill }: Wanted,
   lease?: AttemptGuard.Lease,
-  restore?: Restore
+  restore?: admission.Restore
 ): Effect.Effect<Attempt, EngineError> =>
   Effect.suspend(() => {
     const request = {
-      task: bounded(call.task, lease),
+      task: admission.bounded(call.task, lease),
       mode,
       ...(prefill === undefined ? {} : { prefill })
     }
@@ -198,28 +198,14 @@ export const attempt = (
     return lease?.wrap?.(asked) ?? asked
   })
 
-/** Makes one attempt if the guards let it in. */
-export const ask = (call: Call, engine: ReasoningEngine, wanted: Wanted): Effect.Effect<Attempt, Refusal> => {
-  const { guard } = call.guards
-  if (guard === undefined) return attempt(call, engine, wanted)
-  const asked = { engine, task: call.task, prefill: wanted.prefill, deadline: wanted.bounds.deadline }
-  // Whoever was let in is settled: nothing may come between the two.
-  return Effect.uninterruptibleMask((restore) =>
-    Effect.matchEffect(guard.admit(asked), {
-      onFailure: (refusal) => {
-        call.refusals.push(refusal)
-        return Effect.fail(refusal)
-      },
-      onSuccess: (lease) => attempt(call, engine, wanted, lease, restore)
-    })
+/** Makes one attempt if the guards admit it. */
+export const ask = (call: Call, engine: ReasoningEngine, wanted: Wanted): Effect.Effect<Attempt, Refusal> =>
+  admission.admit(
+    call.guards,
+    () => ({ engine, task: call.task, prefill: wanted.prefill, deadline: wanted.bounds.deadline }),
+    (refusal) => call.refusals.push(refusal),
+    (lease, restore) => attempt(call, engine, wanted, lease, restore)
   )
-}
-
-/** The task with as many tokens to write as the guards allow at most. */
-const bounded = (task: AITask.AITask, lease: AttemptGuard.Lease | undefined): AITask.AITask =>
-  lease?.maxTokens === undefined || (task.maxTokens !== undefined && task.maxTokens <= lease.maxTokens)
-    ? task
-    : { ...task, maxTokens: lease.maxTokens }
 
 /** The result of a call whose given attempt has finished. */
 export const resultOf = (call: Call, attempt: Attempt, text: string): AIResult.AIResult => {

@@ -6,7 +6,7 @@ import type { Refusal } from "../../AttemptGuard.js"
 import type { Service as Hedging } from "../../reliability/Hedging.js"
 import type { ReasoningEngine } from "../../ReasoningEngine.js"
 import type { Attempt } from "./attempt.js"
-import { advance, type Call, type Goal, settle } from "./call.js"
+import { advance, type Call, type Goal, refuses, settle } from "./call.js"
 
 /** Makes one attempt at an engine until a goal. */
 type Try = (engine: ReasoningEngine, goal: Goal) => Effect.Effect<Attempt, Refusal>
@@ -102,8 +102,7 @@ export const hedged = (
       Effect.sleep(delayMs),
       Effect.suspend(() => {
         const now = call.clock.unsafeCurrentTimeMillis()
-        if (call.guards.refuses(backup.provider, call.task, now) || !hedging.unsafeTake(now))
-          return Effect.never
+        if (refuses(call, backup) || !hedging.unsafeTake(now)) return Effect.never
         begun = true
         return attempt(backup, first)
       })

@@ -4,7 +4,7 @@ import * as Option from "effect/Option"
 import type { ReasoningEngine } from "../../ReasoningEngine.js"
 import type { RoutingPolicy } from "../RoutingPolicy.js"
 import type { Attempt } from "./attempt.js"
-import { ask, boundsOf, type Call, firstContent, type Goal, nobodyLeft, settle } from "./call.js"
+import { ask, boundsOf, type Call, firstContent, type Goal, noneAdmissible, settle } from "./call.js"
 import type { Resume } from "./delivery.js"
 
 /** Whether all that an attempt has written so far is part of what was delivered. */
@@ -38,7 +38,7 @@ export const continuation =
       if (engine === undefined || call.clock.unsafeCurrentTimeMillis() >= deadline) {
         return Effect.succeedNone
       }
-      const bounds = boundsOf(call, engine, () => nobodyLeft(call, others), deadline)
+      const bounds = boundsOf(call, engine, () => noneAdmissible(call, others), deadline)
       const prefill = engine.capabilities.prefill
       const asked = prefill
         ? ask(call, engine, { mode: "streaming", bounds, goal: firstContent, prefill: delivered })

@@ -46,7 +46,7 @@ export const plan = (
     return Effect.map(stated === undefined ? Effect.succeed(scheduled) : statedWait(stated), (waitMs) =>
       now + waitMs < call.deadline &&
       // This very failure may have opened the circuit.
-      !call.guards.isCircuitOpen(error.provider, call.task, now + waitMs) &&
+      call.guards.health?.isCircuitOpen(error.provider, call.task.userId, now + waitMs) !== true &&
       call.guards.retryBudget?.unsafeTake(now) !== false
         ? Option.some({ waitMs, states: new Map(states).set(error._tag, state) })
         : Option.none()

@@ -3,8 +3,16 @@ import * as Stream from "effect/Stream"
 import type { AIResult } from "../../AIResult.js"
 import type * as AITask from "../../AITask.js"
 import type { StreamEvent } from "../../StreamEvent.js"
-import type { Tracing } from "../../telemetry/Telemetry.js"
+import * as CircuitBreaker from "../../reliability/CircuitBreaker.js"
+import { Telemetry, type Tracing } from "../../telemetry/Telemetry.js"
 import * as ids from "../../internal/ids.js"
+import { optional } from "../../internal/optional.js"
+
+/** Looks for the telemetry, once. */
+export const fromContext: Effect.Effect<Tracing | undefined> = Effect.map(
+  Effect.all([optional(Telemetry), Effect.serviceOption(CircuitBreaker.CircuitBreaker)]),
+  ([telemetry, breaker]) => telemetry?.tracing(breaker)
+)
 
 type Tagged = { readonly _tag: string }
 
