@@ -57,15 +57,33 @@ export const costs = ({ cost: known, unpriced, usage }: Totals): string => {
 }
 
 /**
- * The cells of attempts in a table: tokens in, tokens out, cost.
+ * The cells of attempts in a table: tokens in, tokens out, cost, and the part of the cost that providers billed.
  *
  * @since 0.1.0
  * @category formats
  */
 export const totals = (sum: Totals): ReadonlyArray<string> => {
   const mark = sum.usage.estimated ? "~" : ""
-  return [`${mark}${sum.usage.inputTokens}`, `${mark}${sum.usage.outputTokens}`, costs(sum)]
+  return [
+    `${mark}${sum.usage.inputTokens}`,
+    `${mark}${sum.usage.outputTokens}`,
+    costs(sum),
+    Usd.format(sum.billed)
+  ]
 }
+
+/**
+ * The columns of {@link totals}. What providers billed is shown where they did.
+ *
+ * @since 0.1.0
+ * @category formats
+ */
+export const totalsColumns = (sums: ReadonlyArray<Totals>): ReadonlyArray<Column> => [
+  { title: "tokens in", align: "right" },
+  { title: "tokens out", align: "right" },
+  { title: "cost", align: "right" },
+  { title: "billed", align: "right", shown: sums.some(({ billed }) => billed.pico > 0n) }
+]
 
 /**
  * The tokens of an attempt; estimated ones are marked with `~`.
@@ -95,24 +113,25 @@ export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1
 export interface Column {
   readonly title: string
   readonly align: "left" | "right"
+  /** Whether it is part of the table; it is when absent. */
+  readonly shown?: boolean | undefined
 }
 
 /**
- * A table whose columns are as wide as their widest cell.
+ * A table of the columns that are shown, as wide as their widest cell.
  *
  * @since 0.1.0
  * @category formats
  */
 export const table = (columns: ReadonlyArray<Column>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const cells = [columns.map(({ title }) => title), ...rows]
-  const sized = columns.map(({ align }, index) => ({
-    align,
-    width: Math.max(...cells.map((row) => (row[index] ?? "").length))
-  }))
+  const sized = columns.flatMap(({ align, shown = true }, index) =>
+    shown ? [{ align, index, width: Math.max(...cells.map((row) => (row[index] ?? "").length)) }] : []
+  )
   return cells
     .map((row) =>
       sized
-        .map(({ align, width }, index) => {
+        .map(({ align, index, width }) => {
           const cell = row[index] ?? ""
           return align === "right" ? cell.padStart(width) : cell.padEnd(width)
         })

@@ -49,13 +49,14 @@ const options = {
   config: Flags.config
 }
 
-const columns = (by: SpendLedger.By): ReadonlyArray<Format.Column> => [
+const columns = (
+  by: SpendLedger.By,
+  groups: ReadonlyArray<SpendLedger.Group>
+): ReadonlyArray<Format.Column> => [
   { title: by, align: "left" },
   { title: "attempts", align: "right" },
   { title: "answered", align: "right" },
-  { title: "tokens in", align: "right" },
-  { title: "tokens out", align: "right" },
-  { title: "cost", align: "right" }
+  ...Format.totalsColumns(groups)
 ]
 
 const cells = (title: string, sum: SpendLedger.Totals): ReadonlyArray<string> => [
@@ -72,7 +73,7 @@ const cells = (title: string, sum: SpendLedger.Totals): ReadonlyArray<string> =>
  * @category formats
  */
 export const table = (by: SpendLedger.By, groups: ReadonlyArray<SpendLedger.Group>): string =>
-  Format.table(columns(by), [
+  Format.table(columns(by, groups), [
     ...groups.map((group) =>
       cells(
         Option.getOrElse(group.name, () => `(no ${by})`),

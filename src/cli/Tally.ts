@@ -99,20 +99,16 @@ export const record = (tally: Tally, line: ResultLine): void => {
   if (error.attempts.length === 0 && error.provider !== undefined) rowOf(tally, error.provider).failures += 1
 }
 
-const columns: ReadonlyArray<Format.Column> = [
+const columns = (rows: ReadonlyArray<Row>): ReadonlyArray<Format.Column> => [
   { title: "provider", align: "left" },
   { title: "tasks", align: "right" },
   { title: "failures", align: "right" },
   { title: "fallbacks", align: "right" },
-  { title: "tokens in", align: "right" },
-  { title: "tokens out", align: "right" },
-  { title: "cost", align: "right" },
+  ...Format.totalsColumns(rows.map(({ sum }) => sum)),
   { title: "p50", align: "right" },
-  { title: "p99", align: "right" }
+  { title: "p99", align: "right" },
+  { title: "given up", align: "right", shown: rows.some(({ inVain }) => inVain.attempts > 0) }
 ]
-
-/** Shown where something was given up. */
-const inVainColumn: Format.Column = { title: "given up", align: "right" }
 
 const inVain = (sum: totals.Totals): string =>
   sum.attempts === 0 ? "0" : `${sum.attempts}: ${Format.costs(sum)}`
@@ -130,26 +126,22 @@ const cells = (provider: string, row: Row): ReadonlyArray<string> => [
   String(row.failures),
   String(row.fallbacks),
   ...Format.totals(row.sum),
-  ...percentiles(row)
+  ...percentiles(row),
+  inVain(row.inVain)
 ]
 
 /**
  * The table: for each provider the tasks that it answered, its failed attempts, the tasks that it took
  * over from another, tokens and cost of all its attempts, the latency of its answers, and, where there are
- * any, its attempts that were given up with what of the cost is theirs.
+ * any, the part of the cost that providers billed, and attempts that were given up with what of it is theirs.
  *
  * @since 0.1.0
  * @category formats
  */
 export const table = (tally: Tally): string => {
   const rows = Array.from(tally.rows).toSorted(([left], [right]) => (left < right ? -1 : 1))
-  return rows.some(([, row]) => row.inVain.attempts > 0)
-    ? Format.table(
-        [...columns, inVainColumn],
-        rows.map(([provider, row]) => [...cells(provider, row), inVain(row.inVain)])
-      )
-    : Format.table(
-        columns,
-        rows.map(([provider, row]) => cells(provider, row))
-      )
+  return Format.table(
+    columns(rows.map(([, row]) => row)),
+    rows.map(([provider, row]) => cells(provider, row))
+  )
 }

@@ -20,6 +20,8 @@ export const Totals = Schema.Struct({
   estimated: Schema.Int,
   /** The exact sum of the costs that are known. */
   cost: Usd.Usd,
+  /** The part of `cost` that providers said themselves; the rest is computed from tokens and prices. */
+  billed: Usd.Usd,
   /** Attempts that used something at a price that isn't known: no part of `cost`. */
   unpriced: Schema.Int
 })
@@ -38,23 +40,28 @@ export const nothing: Totals = {
   usage: TokenUsage.none,
   estimated: 0,
   cost: Usd.zero,
+  billed: Usd.zero,
   unpriced: 0
 }
 
 /** What of an attempt is summed; a provider's own outcomes may be more. */
-export interface Summand extends Pick<AIResult.Attempt, "usage" | "cost"> {
+export interface Summand extends Pick<AIResult.Attempt, "usage" | "cost" | "costSource"> {
   readonly outcome: string
 }
 
 /** The totals of one attempt. */
-export const of = (attempt: Summand): Totals => ({
-  attempts: 1,
-  succeeded: attempt.outcome === "succeeded" ? 1 : 0,
-  usage: attempt.usage,
-  estimated: attempt.usage.estimated ? 1 : 0,
-  cost: Option.getOrElse(attempt.cost, () => Usd.zero),
-  unpriced: AIResult.isUnpriced(attempt) ? 1 : 0
-})
+export const of = (attempt: Summand): Totals => {
+  const cost = Option.getOrElse(attempt.cost, () => Usd.zero)
+  return {
+    attempts: 1,
+    succeeded: attempt.outcome === "succeeded" ? 1 : 0,
+    usage: attempt.usage,
+    estimated: attempt.usage.estimated ? 1 : 0,
+    cost,
+    billed: attempt.costSource === "provider" ? cost : Usd.zero,
+    unpriced: AIResult.isUnpriced(attempt) ? 1 : 0
+  }
+}
 
 export const add = (left: Totals, right: Totals): Totals => ({
   attempts: left.attempts + right.attempts,
@@ -62,6 +69,7 @@ export const add = (left: Totals, right: Totals): Totals => ({
   usage: TokenUsage.add(left.usage, right.usage),
   estimated: left.estimated + right.estimated,
   cost: Usd.add(left.cost, right.cost),
+  billed: Usd.add(left.billed, right.billed),
   unpriced: left.unpriced + right.unpriced
 })
 

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { AIProvider, Price } from "arc-saga"
+import { AIProvider, Price, ReasoningEngine, TokenUsage, Usd } from "arc-saga"
 import { Behaviour } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Stream from "effect/Stream"
 import { existsSync } from "node:fs"
 import { chromium } from "playwright-core"
 import { post, request, type Running, start } from "./harness.js"
@@ -111,6 +112,36 @@ const inBrowser = () => {
       const { page } = yield* opened(running, 1280)
       const headings = yield* Effect.promise(() => page.locator("article h3").allInnerTexts())
       assert.deepStrictEqual(headings, ["claude failing", "gpt4 not asked yet"])
+    })
+  )
+
+  it.scopedLive("tells what providers billed from what was computed", () =>
+    Effect.gen(function* () {
+      const billing = ReasoningEngine.fromStream({
+        provider: Claude,
+        price: price(1000),
+        stream: () =>
+          Stream.make(
+            ReasoningEngine.textDelta("Hi"),
+            ReasoningEngine.usage(TokenUsage.make({ inputTokens: 1, outputTokens: 1 }), Usd.fromNumber(0.25)),
+            ReasoningEngine.finish("stop", "claude-x")
+          )
+      })
+      const running = yield* start({
+        engines: [{ provider: Gpt4, price: price(1000), script: [Behaviour.answer({ text: "Hi" })] }],
+        registered: [billing]
+      })
+      yield* post(`${running.url}/v1/chat/completions`, chat)
+      yield* post(`${running.url}/v1/chat/completions`, { ...chat, model: "gpt4" })
+      const { page } = yield* opened(running, 1280)
+      const text = (selector: string) => Effect.promise(() => page.locator(selector).innerText())
+      assert.match(yield* text('[data-provider="claude"]'), /\$0\.250000 \(\$0\.250000 as billed\)/)
+      assert.notInclude(yield* text('[data-provider="gpt4"]'), "billed")
+      const lasts = page.locator("details li")
+      assert.deepStrictEqual(
+        (yield* Effect.promise(() => lasts.allTextContents())).map((last) => last.endsWith(" as billed")),
+        [false, true]
+      )
     })
   )
 

@@ -8,20 +8,22 @@ const sum = (attempts: ReadonlyArray<AIResult.Attempt>) =>
   attempts.map(totals.of).reduce(totals.add, totals.nothing)
 
 describe("totals", () => {
-  it("add up what attempts used, and keep apart what is estimated or has no price", () => {
+  it("add up what attempts used, and keep apart what is estimated, billed or without a price", () => {
     const usage = TokenUsage.make({ inputTokens: 3, outputTokens: 2, estimated: true })
     assert.deepStrictEqual(
       sum([
         attempt({ cost: Option.some(Usd.fromPico(5n)) }),
+        attempt({ cost: Option.some(Usd.fromPico(2n)), costSource: "provider" }),
         attempt({ outcome: "cut", usage, cost: Option.none() }),
         failedAttempt({ cost: Option.none() })
       ]),
       {
-        attempts: 3,
-        succeeded: 1,
-        usage: TokenUsage.make({ inputTokens: 103, outputTokens: 22, estimated: true }),
+        attempts: 4,
+        succeeded: 2,
+        usage: TokenUsage.make({ inputTokens: 203, outputTokens: 42, estimated: true }),
         estimated: 1,
-        cost: Usd.fromPico(5n),
+        cost: Usd.fromPico(7n),
+        billed: Usd.fromPico(2n),
         unpriced: 1
       }
     )

@@ -111,7 +111,7 @@ export const ledgerContract = (made: Made): void => {
       const dear = Usd.fromPico(9_007_199_254_740_993_000_001n)
       const usage = TokenUsage.make({ inputTokens: 3, outputTokens: 2, estimated: true })
       yield* ledger.observe(attempt({ cost: Option.some(dear) }), task())
-      yield* ledger.observe(attempt({ cost: Option.some(dear), usage }), task())
+      yield* ledger.observe(attempt({ cost: Option.some(dear), costSource: "provider", usage }), task())
       yield* ledger.observe(attempt({ cost: Option.none(), usage }), task())
       yield* ledger.observe(failedAttempt(), task())
       const [group, ...others] = yield* ledger.summary({ by: "provider" })
@@ -123,6 +123,7 @@ export const ledgerContract = (made: Made): void => {
         usage: TokenUsage.make({ inputTokens: 106, outputTokens: 24, estimated: true }),
         estimated: 2,
         cost: Usd.fromPico(18_014_398_509_481_986_000_002n),
+        billed: dear,
         unpriced: 1
       })
     }))

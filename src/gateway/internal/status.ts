@@ -11,13 +11,14 @@ const decimal = (cost: Option.Option<Usd.Usd>): string | null =>
 
 const iso = (ms: number): string => DateTime.formatIso(DateTime.unsafeMake(ms))
 
-const attempt = ({ cost, durationMs, error, model, outcome, provider }: AIResult.Attempt) => ({
+const attempt = ({ cost, costSource, durationMs, error, model, outcome, provider }: AIResult.Attempt) => ({
   provider,
   model,
   outcome,
   error: Option.getOrNull(Option.map(error, ({ _tag }) => _tag)),
   durationMs,
-  cost: decimal(cost)
+  cost: decimal(cost),
+  billed: costSource === "provider"
 })
 
 const provider = ({ circuit, measured, model, provider, state, today }: Activity.Provider) => ({
@@ -34,6 +35,7 @@ const provider = ({ circuit, measured, model, provider, state, today }: Activity
     inputTokens: today.usage.inputTokens,
     outputTokens: today.usage.outputTokens,
     cost: Usd.toDecimal(today.cost),
+    billed: Usd.toDecimal(today.billed),
     unknown: today.unpriced
   }
 })

@@ -157,6 +157,8 @@ const Sums = Schema.Struct({
   estimated: Whole,
   cost_micro: Big,
   cost_pico: Big,
+  billed_micro: Big,
+  billed_pico: Big,
   unpriced: Whole
 })
 
@@ -206,6 +208,7 @@ const toGroup = (by: SpendLedger.By, sums: typeof Sums.Type): SpendLedger.Group 
   usage: usageOf(sums, sums.estimated),
   estimated: sums.estimated,
   cost: usdOf(sums.cost_micro, sums.cost_pico),
+  billed: usdOf(sums.billed_micro, sums.billed_pico),
   unpriced: sums.unpriced
 })
 
@@ -329,6 +332,8 @@ export const make = (
               SUM(estimated) AS estimated,
               CAST(COALESCE(SUM(cost_micro), 0) AS TEXT) AS cost_micro,
               CAST(COALESCE(SUM(cost_pico), 0) AS TEXT) AS cost_pico,
+              CAST(COALESCE(SUM(CASE WHEN cost_source = 'provider' THEN cost_micro END), 0) AS TEXT) AS billed_micro,
+              CAST(COALESCE(SUM(CASE WHEN cost_source = 'provider' THEN cost_pico END), 0) AS TEXT) AS billed_pico,
               SUM(CASE WHEN cost_micro IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
               FROM arc_saga_spend WHERE ${sql.and(conditions(sql, filter))} GROUP BY 1`
           )

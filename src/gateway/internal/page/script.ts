@@ -33,7 +33,8 @@ const provider = (each) => {
   const title = element("h3", each.provider + " ")
   title.append(element("span", each.state, states[each.state] ?? "quiet"))
   const { today } = each
-  const cost = dollars(today.cost) + (today.unknown > 0 ? " + " + today.unknown + " of unknown cost" : "")
+  const cost = dollars(today.cost) +
+    (Number(today.billed) > 0 ? " (" + dollars(today.billed) + " as billed)" : "") + (today.unknown > 0 ? " + " + today.unknown + " of unknown cost" : "")
   card.append(title, element("p", each.model, "quiet"), list([
     ["First token, p50 / p99", duration(each.firstTokenMs?.p50 ?? null) + " / " + duration(each.firstTokenMs?.p99 ?? null)],
     ["Answer, p50 / p99", duration(each.totalMs?.p50 ?? null) + " / " + duration(each.totalMs?.p99 ?? null)],
@@ -65,7 +66,7 @@ const call = (each) => {
     const item = element("li", attempt.provider + " (" + attempt.model + "): ")
     item.append(
       element("span", attempt.error ?? attempt.outcome, attempt.outcome === "succeeded" ? "good" : "bad"),
-      " after " + duration(attempt.durationMs) + ", " + dollars(attempt.cost)
+      " after " + duration(attempt.durationMs) + ", " + dollars(attempt.cost) + (attempt.billed ? " as billed" : "")
     )
     attempts.append(item)
   }
