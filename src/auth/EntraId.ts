@@ -21,7 +21,7 @@ import type * as Scope from "effect/Scope"
 import { type Configured, unwrap } from "../internal/options.js"
 import * as session from "./internal/entra/session.js"
 import type { Service } from "./internal/entra/signIn.js"
-import * as httpEngine from "../wire/httpEngine.js"
+import * as engineOptions from "../wire/engineOptions.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as AccessTokens from "./AccessTokens.js"
 import type * as TokenStore from "./TokenStore.js"
@@ -80,7 +80,7 @@ export const defaultBaseUrl = "https://login.microsoftonline.com"
  */
 export class EntraId extends Context.Tag("arc-saga/EntraId")<EntraId, Service>() {}
 
-const invalid = httpEngine.invalidOf("EntraId")
+const invalid = engineOptions.invalidOf("EntraId")
 
 const defaultRefreshEarlyMs = 300_000
 
@@ -122,7 +122,7 @@ const isLoopback = (hostname: string): boolean =>
 
 const urlOf = (baseUrl: string, path: string): Either.Either<string, InvalidArgumentError> =>
   Either.flatMap(
-    httpEngine.endpoint(invalid, baseUrl, (base) => `${base}${path}`),
+    engineOptions.endpoint(invalid, baseUrl, (base) => `${base}${path}`),
     (href) => {
       const { hostname, protocol } = new URL(href)
       return protocol === "https:" || isLoopback(hostname)

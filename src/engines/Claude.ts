@@ -17,13 +17,14 @@
  * @since 0.1.0
  */
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import * as AIProvider from "../AIProvider.js"
+import * as engineOptions from "../wire/engineOptions.js"
 import * as httpEngine from "../wire/httpEngine.js"
 import { Answer } from "../wire/messages/answer.js"
 import { kindOf } from "../wire/failure/kindOf.js"
@@ -31,11 +32,12 @@ import * as messagesRequest from "../wire/messages/request.js"
 import { told } from "../internal/told.js"
 import * as rateLimitHeaders from "../wire/rateLimitHeaders.js"
 import * as toolCallIds from "../wire/toolCallIds.js"
-import { type Configured, type Given, given, unwrap } from "../internal/options.js"
+import { type Configured, type Given, given } from "../internal/options.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type * as Price from "../Price.js"
 import * as PriceCatalog from "../spend/PriceCatalog.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
+import * as fromConfig from "./internal/config.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 
 /**
@@ -104,7 +106,7 @@ const withoutSampling = "2026-10-21"
 
 const defaultMaxTokens = 4096
 
-const invalid = httpEngine.invalidOf("Claude")
+const invalid = engineOptions.invalidOf("Claude")
 
 const versionOf = (version: string): Either.Either<string, InvalidArgumentError> =>
   /^\d{4}-\d{2}-\d{2}$/.test(version)
@@ -125,20 +127,17 @@ const build = (
 ): Either.Either<ReasoningEngine.ReasoningEngine, InvalidArgumentError> =>
   Either.gen(function* () {
     const provider = options.provider ?? AIProvider.Claude
-    const url = yield* httpEngine.endpoint(invalid, options.baseUrl ?? defaultBaseUrl, path)
-    const key = yield* httpEngine.keyOf(invalid, Redacted.value(options.apiKey))
-    const headers = yield* httpEngine.headersOf(invalid, options.headers)
-    const model = yield* httpEngine.modelOf(invalid, options.model)
+    const reached = { ...options, baseUrl: options.baseUrl ?? defaultBaseUrl }
+    const server = yield* engineOptions.serverOf(invalid, reached, path, (key) => ({ "x-api-key": key }))
+    const { model } = options
     const version = yield* versionOf(options.version ?? defaultVersion)
     const maxTokens = yield* maxTokensOf(options.maxTokens ?? defaultMaxTokens)
-    const maxCharacters = yield* httpEngine.maxCharactersOf(invalid, options.maxAnswerCharacters)
     const can = { ...defaultCapabilities, ...given(options.capabilities) }
     const capabilities = { ...can, sampling: can.sampling && version < withoutSampling }
     const settings: messagesRequest.Settings = { model, maxTokens, sampling: capabilities.sampling }
     const wire: httpEngine.Wire = {
+      ...server,
       provider,
-      url,
-      secretHeaders: { "x-api-key": key, ...headers },
       headers: { "anthropic-version": version },
       streams: (mode) => capabilities.streaming && (mode === "streaming" || options.completeOver !== "json"),
       body: ({ prefill, task }, stream) => messagesRequest.body(settings, { task, prefill, stream }),
@@ -151,8 +150,7 @@ const build = (
           distinct: toolCallIds.distinct(task)
         }),
       kindOf,
-      quotas: rateLimitHeaders.anthropic,
-      maxCharacters
+      quotas: rateLimitHeaders.anthropic
     }
     return ReasoningEngine.make({
       ...options,
@@ -210,11 +208,10 @@ export const layer = (
  * @since 0.1.0
  * @category config
  */
-export const config: Config.Config<Pick<Options, "apiKey" | "baseUrl" | "model">> = Config.all({
-  apiKey: Config.redacted("ANTHROPIC_API_KEY"),
-  baseUrl: Config.withDefault(Config.string("ANTHROPIC_BASE_URL"), defaultBaseUrl),
-  model: Config.string("ANTHROPIC_MODEL")
-})
+export const config: Config.Config<Pick<Options, "apiKey" | "baseUrl" | "model">> = fromConfig.ofApi(
+  "ANTHROPIC",
+  defaultBaseUrl
+)
 
 /**
  * Registers an engine whose options come from Config: one for all of them, or one for each.
@@ -235,10 +232,10 @@ export const config: Config.Config<Pick<Options, "apiKey" | "baseUrl" | "model">
  * })
  * ```
  */
-export const layerConfig = (
+export const layerConfig: (
   options: Configured<Options>
-): Layer.Layer<
+) => Layer.Layer<
   never,
   ConfigError | Registry.DuplicateEngineError | InvalidArgumentError,
   HttpClient.HttpClient | Registry.ReasoningEngineRegistry
-> => Registry.layerRegister(Effect.flatMap(unwrap(options), make))
+> = fromConfig.layer(make)

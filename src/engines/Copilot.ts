@@ -27,12 +27,13 @@ import * as Option from "effect/Option"
 import * as AIProvider from "../AIProvider.js"
 import * as AccessTokens from "../auth/AccessTokens.js"
 import * as graph from "./internal/graph/attempt.js"
-import * as httpEngine from "../wire/httpEngine.js"
-import { type Configured, type Given, given, unwrap } from "../internal/options.js"
+import * as engineOptions from "../wire/engineOptions.js"
+import { type Configured, type Given, given } from "../internal/options.js"
 import { told } from "../internal/told.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type * as Price from "../Price.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
+import * as fromConfig from "./internal/config.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 
 /**
@@ -105,7 +106,7 @@ export const defaultCapabilities: ReasoningEngine.Capabilities = {
 /** Models have no names here. */
 const model = "copilot"
 
-const invalid = httpEngine.invalidOf("Copilot")
+const invalid = engineOptions.invalidOf("Copilot")
 
 const prefixOf = (prefix: string): Either.Either<string, InvalidArgumentError> =>
   /^(?:\/[\w.~-]+)*\/?$/.test(prefix)
@@ -138,24 +139,22 @@ const build = (
   Either.gen(function* () {
     const provider = options.provider ?? AIProvider.CopilotChat
     const prefix = yield* prefixOf(options.pathPrefix ?? defaultPathPrefix)
-    const conversationsUrl = yield* httpEngine.endpoint(
+    const reached = { ...options, baseUrl: options.baseUrl ?? defaultBaseUrl }
+    const server = yield* engineOptions.serverOf(
       invalid,
-      options.baseUrl ?? defaultBaseUrl,
+      reached,
       (base) => `${base}${prefix}/copilot/conversations`
     )
     const timeZone = yield* timeZoneOf(options.timeZone ?? defaultTimeZone)
     const user = yield* userOf(options.user)
     const files = yield* filesOf(options.files ?? [])
-    const secretHeaders = yield* httpEngine.headersOf(invalid, options.headers)
     const capabilities = { ...defaultCapabilities, ...given(options.capabilities) }
     const wire: graph.Wire = {
+      ...server,
       provider,
       model,
-      conversationsUrl,
-      secretHeaders,
       streams: capabilities.streaming,
       user,
-      maxCharacters: yield* httpEngine.maxCharactersOf(invalid, options.maxAnswerCharacters),
       settings: { timeZone, files, webSearch: options.webSearch }
     }
     return ReasoningEngine.make({
@@ -239,10 +238,10 @@ export const config: Config.Config<Pick<Options, "baseUrl" | "pathPrefix" | "tim
  * export const another = Copilot.layerConfig({ user: Config.string("USER_PRINCIPAL_NAME") })
  * ```
  */
-export const layerConfig = (
+export const layerConfig: (
   options: Configured<Options>
-): Layer.Layer<
+) => Layer.Layer<
   never,
   ConfigError | Registry.DuplicateEngineError | InvalidArgumentError,
   AccessTokens.AccessTokens | HttpClient.HttpClient | Registry.ReasoningEngineRegistry
-> => Registry.layerRegister(Effect.flatMap(unwrap(options), make))
+> = fromConfig.layer(make)

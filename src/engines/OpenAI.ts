@@ -6,16 +6,17 @@
  * @since 0.1.0
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import * as AIProvider from "../AIProvider.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
-import { type Configured, type Given, given, unwrap } from "../internal/options.js"
+import { type Configured, type Given, given } from "../internal/options.js"
 import type * as Price from "../Price.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
+import * as fromConfig from "./internal/config.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 import * as OpenAICompatible from "./OpenAICompatible.js"
 
@@ -113,11 +114,10 @@ export const layer = (
  * @since 0.1.0
  * @category config
  */
-export const config: Config.Config<Pick<Options, "apiKey" | "baseUrl" | "model">> = Config.all({
-  apiKey: Config.redacted("OPENAI_API_KEY"),
-  baseUrl: Config.withDefault(Config.string("OPENAI_BASE_URL"), defaultBaseUrl),
-  model: Config.string("OPENAI_MODEL")
-})
+export const config: Config.Config<Pick<Options, "apiKey" | "baseUrl" | "model">> = fromConfig.ofApi(
+  "OPENAI",
+  defaultBaseUrl
+)
 
 /**
  * Registers an engine whose options come from Config: one for all of them, or one for each.
@@ -132,10 +132,10 @@ export const config: Config.Config<Pick<Options, "apiKey" | "baseUrl" | "model">
  * export const fromTheEnvironment = OpenAI.layerConfig(OpenAI.config)
  * ```
  */
-export const layerConfig = (
+export const layerConfig: (
   options: Configured<Options>
-): Layer.Layer<
+) => Layer.Layer<
   never,
   ConfigError | Registry.DuplicateEngineError | InvalidArgumentError,
   HttpClient.HttpClient | Registry.ReasoningEngineRegistry
-> => Registry.layerRegister(Effect.flatMap(unwrap(options), make))
+> = fromConfig.layer(make)

@@ -16,17 +16,19 @@ import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
+import type * as Redacted from "effect/Redacted"
 import { Answer } from "../wire/chatCompletions/answer.js"
 import { kindOf } from "../wire/failure/kindOf.js"
 import * as chatRequest from "../wire/chatCompletions/request.js"
+import * as engineOptions from "../wire/engineOptions.js"
 import * as httpEngine from "../wire/httpEngine.js"
 import * as rateLimitHeaders from "../wire/rateLimitHeaders.js"
 import * as toolCallIds from "../wire/toolCallIds.js"
-import { type Configured, given, unwrap } from "../internal/options.js"
+import { type Configured, given } from "../internal/options.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as PriceCatalog from "../spend/PriceCatalog.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
+import * as fromConfig from "./internal/config.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 
 /**
@@ -74,7 +76,7 @@ export interface Options extends ReasoningEngine.Options {
   readonly maxAnswerCharacters?: number | undefined
 }
 
-const invalid = httpEngine.invalidOf("OpenAICompatible")
+const invalid = engineOptions.invalidOf("OpenAICompatible")
 
 const toolCallIdRules: Readonly<Record<ToolCallIds, toolCallIds.Rule | undefined>> = {
   any: undefined,
@@ -85,22 +87,9 @@ const toolCallIdRules: Readonly<Record<ToolCallIds, toolCallIds.Rule | undefined
 /** Mistral's models, also where another server has them: their prompt templates take no other ids. */
 const mistral = /(?:mis|minis|mix|pix|codes|devs|magis|vox)tral/i
 
-/** The headers that every request has. */
-const headersOf = (options: Options): Either.Either<Record<string, string>, InvalidArgumentError> =>
-  Either.flatMap(httpEngine.headersOf(invalid, options.headers), (headers) =>
-    options.apiKey === undefined
-      ? Either.right(headers)
-      : Either.map(httpEngine.keyOf(invalid, Redacted.value(options.apiKey)), (key) => ({
-          authorization: `Bearer ${key}`,
-          ...headers
-        }))
-  )
-
 const engineOf = (
   options: Options,
-  url: string,
-  secretHeaders: Record<string, string>,
-  maxCharacters: number,
+  server: engineOptions.Server,
   client: HttpClient.HttpClient
 ): ReasoningEngine.ReasoningEngine => {
   const { model, provider } = options
@@ -113,9 +102,8 @@ const engineOf = (
     toolCallIds: toolCallIdRules[options.toolCallIds ?? (mistral.test(model) ? "nine-alphanumerics" : "any")]
   }
   const wire: httpEngine.Wire = {
+    ...server,
     provider,
-    url,
-    secretHeaders,
     headers: {},
     streams: (mode) => capabilities.streaming && (mode === "streaming" || options.completeOver !== "json"),
     body: ({ prefill, task }, stream) => Either.right(chatRequest.body(settings, { task, prefill, stream })),
@@ -128,8 +116,7 @@ const engineOf = (
         stop: task.stop ?? []
       }),
     kindOf,
-    quotas: rateLimitHeaders.openAI,
-    maxCharacters
+    quotas: rateLimitHeaders.openAI
   }
   return ReasoningEngine.make({ ...options, attempt: httpEngine.attempt(wire, client) })
 }
@@ -138,13 +125,15 @@ const build = (
   options: Options,
   client: HttpClient.HttpClient
 ): Either.Either<ReasoningEngine.ReasoningEngine, InvalidArgumentError> =>
-  Either.gen(function* () {
-    const url = yield* httpEngine.endpoint(invalid, options.baseUrl, (base) => `${base}/chat/completions`)
-    const headers = yield* headersOf(options)
-    yield* httpEngine.modelOf(invalid, options.model)
-    const maxCharacters = yield* httpEngine.maxCharactersOf(invalid, options.maxAnswerCharacters)
-    return engineOf(options, url, headers, maxCharacters, client)
-  })
+  Either.map(
+    engineOptions.serverOf(
+      invalid,
+      options,
+      (base) => `${base}/chat/completions`,
+      (key) => ({ authorization: `Bearer ${key}` })
+    ),
+    (server) => engineOf(options, server, client)
+  )
 
 /**
  * Makes an engine for a server, or fails with an InvalidArgumentError that names the option. The server
@@ -204,10 +193,10 @@ export const layer = (
  * })
  * ```
  */
-export const layerConfig = (
+export const layerConfig: (
   options: Configured<Options>
-): Layer.Layer<
+) => Layer.Layer<
   never,
   ConfigError | Registry.DuplicateEngineError | InvalidArgumentError,
   HttpClient.HttpClient | Registry.ReasoningEngineRegistry
-> => Registry.layerRegister(Effect.flatMap(unwrap(options), make))
+> = fromConfig.layer(make)

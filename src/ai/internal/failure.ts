@@ -7,7 +7,7 @@ import * as EngineError from "../../EngineError.js"
 import * as failure from "../../wire/failure.js"
 import { kindOf } from "../../wire/failure/kindOf.js"
 import * as http from "../../wire/http.js"
-import * as httpEngine from "../../wire/httpEngine.js"
+import * as exchange from "../../wire/exchange.js"
 import * as httpError from "../../wire/httpError.js"
 import * as rateLimitHeaders from "../../wire/rateLimitHeaders.js"
 import * as waits from "../../wire/waits.js"
@@ -46,7 +46,7 @@ export const ofFailure = (
 const secretName = /auth|key|token|secret|cookie/i
 
 const secretsOf = (headers: Readonly<Record<string, string>>): ReadonlyArray<string> =>
-  httpEngine.secretsOf(Object.fromEntries(Object.entries(headers).filter(([name]) => secretName.test(name))))
+  exchange.secretsOf(Object.fromEntries(Object.entries(headers).filter(([name]) => secretName.test(name))))
 
 const ofResponse = (
   { body = "", reason, request, response }: AiError.HttpResponseError,

@@ -12,7 +12,9 @@ import type * as ReasoningEngine from "../../../ReasoningEngine.js"
 import * as failure from "../../../wire/failure.js"
 import * as bodies from "../../../internal/bodies.js"
 import * as http from "../../../wire/http.js"
-import * as httpEngine from "../../../wire/httpEngine.js"
+import { isHeaderValue, type Server } from "../../../wire/engineOptions.js"
+import * as exchange from "../../../wire/exchange.js"
+import { wordsOf } from "../../../wire/httpEngine.js"
 import * as httpError from "../../../wire/httpError.js"
 import { Answer } from "./answer.js"
 import { kindInConversation, kindOf } from "./failure.js"
@@ -21,27 +23,21 @@ import { toEngineError } from "./tokens.js"
 import { decodeCreated } from "./wire.js"
 
 /** How Copilot is reached. */
-export interface Wire {
+export interface Wire extends Server {
   readonly provider: AIProvider.AIProvider
   readonly model: string
-  /** Where conversations are made. */
-  readonly conversationsUrl: string
-  /** Headers of the caller's own, whose values are kept out of errors and spans. */
-  readonly secretHeaders: Readonly<Record<string, string>>
   /** Whether answers are asked for as streams of snapshots. */
   readonly streams: boolean
   /** Who is asked for where a task doesn't say. */
   readonly user: string | undefined
-  /** Characters that one piece of an answer may have. */
-  readonly maxCharacters: number
   readonly settings: graphRequest.Settings
 }
 
 /** Sends a request on a user's behalf. */
 type Send = (
   request: HttpClientRequest.HttpClientRequest,
-  kind: httpEngine.ErrorContext["kindOf"]
-) => Effect.Effect<httpEngine.Reply, EngineError.EngineError, Scope.Scope>
+  kind: exchange.ErrorContext["kindOf"]
+) => Effect.Effect<exchange.Reply, EngineError.EngineError, Scope.Scope>
 
 /** Attempts over a wire: each asks in a conversation of its own. */
 export const attempt = (
@@ -60,7 +56,7 @@ export const attempt = (
     )
 
   const chatUrl = (conversation: string): string => {
-    const url = new URL(wire.conversationsUrl)
+    const url = new URL(wire.url)
     url.pathname += `/${encodeURIComponent(conversation)}/${streams ? "chatOverStream" : "chat"}`
     return url.href
   }
@@ -69,7 +65,7 @@ export const attempt = (
     userId: string,
     words: () => ReadonlyArray<string>
   ): Effect.Effect<Send, EngineError.EngineError> => {
-    const secrets = [...httpEngine.secretsOf(secretHeaders)]
+    const secrets = [...exchange.secretsOf(secretHeaders)]
     let renewed = false
     const token = (get: ReturnType<AccessTokens.Service["get"]>) =>
       Effect.flatMap(
@@ -77,7 +73,7 @@ export const attempt = (
         (token) => {
           const value = Redacted.value(token)
           secrets.push(value)
-          return httpEngine.isHeaderValue(value)
+          return isHeaderValue(value)
             ? Effect.succeed(token)
             : new EngineError.AuthenticationError({
                 provider,
@@ -89,7 +85,7 @@ export const attempt = (
     return Effect.map(token(tokens.get(userId)), (first) => {
       let current = first
       const send: Send = (request, kind) =>
-        httpEngine.send(client, HttpClientRequest.bearerToken(request, current), {
+        exchange.send(client, HttpClientRequest.bearerToken(request, current), {
           provider,
           userId,
           redact: httpError.redactor(secrets, words),
@@ -115,8 +111,8 @@ export const attempt = (
   const converse = Effect.fnUntraced(function* (
     send: Send
   ): Effect.fn.Return<string, EngineError.EngineError, Scope.Scope> {
-    const asked = post(wire.conversationsUrl, {}, "application/json")
-    const reply = yield* Effect.flatMap(send(asked, kindOf), httpEngine.expectOk)
+    const asked = post(wire.url, {}, "application/json")
+    const reply = yield* Effect.flatMap(send(asked, kindOf), exchange.expectOk)
     const created = decodeCreated(yield* Effect.mapError(bodies.readText(reply.body), reply.onNetwork))
     if (Option.isSome(created)) return created.value.id
     return yield* Effect.fail(
@@ -139,11 +135,11 @@ export const attempt = (
       graphRequest.body(settings, task),
       (description) => new EngineError.InputValidationError({ provider, description })
     )
-    const send = yield* signIn(userId, () => httpEngine.wordsOf(request))
+    const send = yield* signIn(userId, () => wordsOf(request))
     const conversation = yield* Effect.scoped(converse(send))
-    const asked = post(chatUrl(conversation), body, streams ? httpEngine.eventStream : "application/json")
-    const reply = yield* Effect.flatMap(send(asked, kindInConversation), httpEngine.expectOk)
+    const asked = post(chatUrl(conversation), body, streams ? exchange.eventStream : "application/json")
+    const reply = yield* Effect.flatMap(send(asked, kindInConversation), exchange.expectOk)
     const answer = new Answer({ mode, model, sentCharacters: graphRequest.characters(body) })
-    return yield* httpEngine.pull(reply, answer, graphRequest.dropped(task))
+    return yield* exchange.pull(reply, answer, graphRequest.dropped(task))
   })
 }
