@@ -14,7 +14,8 @@ export const outage = { fromMs: 30 * minute, toMs: 50 * minute }
 /** The share of calls that may be retries or hedges: the defaults. */
 export const shares = { retries: 0.2, hedges: 0.05 }
 
-export const breaker = { consecutiveFailures: 5, openMs: 5000, maxOpenMs: 60_000 }
+/** What opens a circuit, and how long it stays open: the defaults. */
+export const breaker = { consecutiveFailures: 5, openMs: 5000, maxOpenMs: 15_000 }
 
 /** What came of a storm. */
 export interface Weathered {
@@ -29,10 +30,7 @@ export interface Weathered {
 }
 
 /** Everything that keeps providers healthy, at its default numbers. */
-export const reliability = Layer.provideMerge(
-  Hedging.layer({ share: shares.hedges }),
-  Reliability.layer({ circuitBreaker: breaker, retryBudget: { share: shares.retries } })
-)
+export const reliability = Layer.provideMerge(Hedging.layer(), Reliability.layer())
 
 /**
  * The favourite bursts with 429s whenever its requests of a minute are used up, and is down for 20 minutes;
