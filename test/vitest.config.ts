@@ -22,6 +22,7 @@ const processes = [
   "test/routing/Storm.test.ts",
   "test/auth/TokenStoreProcesses.test.ts",
   "test/cli/{Bundle,Killed,Processes,bin}.test.ts",
+  "test/attacks/Browser.test.ts",
   "test/gateway/Page.test.ts",
   "test/{docs,examples,reference}.test.ts"
 ]

@@ -4,16 +4,10 @@ import { Behaviour } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
-import { existsSync } from "node:fs"
-import { chromium } from "playwright-core"
+import { browser, browserPath } from "../utils/browser.js"
 import { post, request, type Running, start } from "./harness.js"
 
 const { Claude, Gpt4 } = AIProvider
-
-/** A browser of this machine: `.ci/run` installs Debian's. */
-const browserPath = [process.env["CHROMIUM_PATH"], "/usr/bin/chromium", "/usr/bin/chromium-browser"].find(
-  (path) => path !== undefined && existsSync(path)
-)
 
 const price = (input: number) => Either.getOrThrow(Price.make({ input, output: input }))
 const chat = { model: "claude", messages: [{ role: "user", content: "Hello" }] }
@@ -39,11 +33,8 @@ const used = Effect.gen(function* () {
 
 const opened = ({ url }: Running, width: number) =>
   Effect.gen(function* () {
-    const browser = yield* Effect.acquireRelease(
-      Effect.promise(() => chromium.launch({ executablePath: browserPath ?? "", args: ["--no-sandbox"] })),
-      (browser) => Effect.promise(() => browser.close())
-    )
-    const page = yield* Effect.promise(() => browser.newPage({ viewport: { width, height: 800 } }))
+    const started = yield* browser
+    const page = yield* Effect.promise(() => started.newPage({ viewport: { width, height: 800 } }))
     const complaints: Array<string> = []
     page.on("console", (message) => complaints.push(message.text()))
     page.on("pageerror", (error) => complaints.push(error.message))
