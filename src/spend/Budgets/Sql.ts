@@ -76,7 +76,7 @@ interface Lacking {
 interface Request {
   readonly charges: ReadonlyArray<BudgetStore.Charge>
   readonly outcome: Deferred.Deferred<Option.Option<Lacking>, BudgetStore.BudgetStoreError>
-  state: "waiting" | "granted" | "abandoned"
+  state: "waiting" | "granted" | "refused" | "abandoned"
 }
 
 /** What accounts have, by their ids. */
@@ -180,7 +180,10 @@ export const make = (
     const refuse = (requests: ReadonlyArray<Request>, balances: Balances): Effect.Effect<void> =>
       Effect.forEach(
         requests,
-        ({ charges, outcome }) => Deferred.succeed(outcome, lacking(charges, balances)),
+        (request) => {
+          if (request.state === "waiting") request.state = "refused"
+          return Deferred.succeed(request.outcome, lacking(request.charges, balances))
+        },
         { discard: true }
       )
 
@@ -217,7 +220,7 @@ export const make = (
         // What nobody waits for any more, or what was written although it failed, is taken back.
         Effect.zipRight(
           Effect.suspend(() => {
-            const left = requests.filter(({ state }) => state !== "granted")
+            const left = requests.filter(({ state }) => state === "waiting" || state === "abandoned")
             return left.length === 0
               ? Effect.void
               : Effect.forkIn(save(chargesOf(left).map(({ account }) => account)), scope)
@@ -234,7 +237,7 @@ export const make = (
       Effect.interruptible(Effect.schedule(live, Schedule.spaced(Duration.millis(leaseMs / 3))))
     )
     yield* Effect.forkScoped(
-      Effect.interruptible(Effect.repeat(Effect.ignore(accounts.clean), Schedule.spaced("1 hour")))
+      Effect.interruptible(Effect.repeat(Effect.ignore(accounts.clean), Schedule.spaced("1 minute")))
     )
 
     return {

@@ -21,6 +21,10 @@ const migrations: ReadonlyArray<database.Migration> = [
       PRIMARY KEY (account, owner)
     )`,
     sql`CREATE INDEX IF NOT EXISTS arc_saga_budget_shares_ends_at ON arc_saga_budget_shares (ends_at)`
+  ],
+  (sql) => [
+    sql`CREATE INDEX IF NOT EXISTS arc_saga_budget_shares_unspent ON arc_saga_budget_shares (expires_at)
+      WHERE spent = 0`
   ]
 ]
 
@@ -31,6 +35,9 @@ const atMost = (amount: bigint): bigint => (amount < most ? amount : most)
 
 /** How long an account is kept once its period is over: attempts may still be under way. */
 const keptMs = 86_400_000
+
+/** Rows that are removed at once, so that other writers don't wait for long. */
+const cleanedAtOnce = 500
 
 const failed = (error: SqlError) => new BudgetStoreError({ reason: database.reasonOf(error) })
 
@@ -46,7 +53,7 @@ export interface Table {
   readonly balances: (
     accounts: ReadonlyArray<Account>
   ) => Effect.Effect<ReadonlyArray<Balance>, BudgetStoreError>
-  /** Forgets the accounts of periods that ended long ago. */
+  /** Removes the rows that count nothing: of periods that ended long ago, and where nothing is spent or reserved. */
   readonly clean: Effect.Effect<void, BudgetStoreError>
 }
 
@@ -175,10 +182,19 @@ export const make = (options: {
           })
         }),
       clean: Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        reservations.prune(now - keptMs)
-        return database
-          .patiently(sql`DELETE FROM arc_saga_budget_shares WHERE ends_at < ${now - keptMs}`)
-          .pipe(Effect.mapBoth({ onFailure: failed, onSuccess: () => undefined }))
+        const ended = now - keptMs
+        reservations.prune(ended)
+        // Each half has an index; neither takes a row in which something is reserved.
+        const unneeded = sql`(ends_at < ${ended} AND expires_at <= ${now} OR spent = 0 AND expires_at <= ${now})`
+        // The condition is asked of the row itself, too: it may have changed while the statement waited for it.
+        const batch = sql`DELETE FROM arc_saga_budget_shares WHERE ${unneeded} AND (account, owner) IN (
+          SELECT account, owner FROM arc_saga_budget_shares WHERE ${unneeded} LIMIT ${cleanedAtOnce})
+          RETURNING account`
+        return Effect.asVoid(
+          Effect.repeat(Effect.mapError(database.patiently(batch), failed), {
+            while: ({ length }) => length === cleanedAtOnce
+          })
+        )
       })
     }
   })

@@ -1,3 +1,4 @@
+import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Budgets, BudgetStore } from "arc-saga"
 import * as Deferred from "effect/Deferred"
@@ -331,6 +332,78 @@ describe("Budgets/Sql, when its database is away", () => {
       assert.strictEqual((yield* Effect.flip(other.admit(asked())))._tag, "BudgetExceededError")
       yield* lease.settle(costing(0.25))
       assert.strictEqual((yield* statusOf(other)).spent, 0.25)
+    })
+  )
+})
+
+describe.each(databases)("the rows of Budgets/Sql on $name", ({ fresh }) => {
+  /** The accounts that have rows. */
+  const rowsIn = (client: Client) =>
+    Effect.flatMap(SqlClient.SqlClient, (sql) =>
+      Effect.map(
+        sql<{ account: string }>`SELECT account FROM arc_saga_budget_shares ORDER BY account`,
+        (rows) => rows.map(({ account }) => account)
+      )
+    ).pipe(Effect.provide(Layer.fresh(client)))
+
+  const users = Array.from({ length: 600 }, (_, index) => charge(account(`u${index}`, 10n), 1n))
+
+  it.scoped("are removed, however many they are, where they count nothing, and no others are", () =>
+    Effect.gen(function* () {
+      const client = yield* fresh
+      const { end, store } = yield* process(client, patient)
+      const [spent, reserved] = [charge(account("spent", 10n), 1n), charge(account("reserved", 10n), 1n)]
+      const all = [...users, spent, reserved]
+      assert.isTrue(Option.isNone(yield* store.reserve(all, never)))
+      const settled = [...users.map((charge) => ({ charge, spent: 0n })), { charge: spent, spent: 1n }]
+      yield* Effect.zipRight(
+        Effect.fork(store.settle(settled)),
+        Effect.repeat(
+          Effect.zipRight(passing(60_000, 10_000), rowsIn(client)),
+          // It is how many there are when what was settled is written and its leases are over.
+          { until: ({ length }) => length < users.length }
+        )
+      )
+      yield* passing(120_000, 10_000)
+      assert.deepStrictEqual(yield* rowsIn(client), ["reserved", "spent"])
+      assert.deepStrictEqual(yield* store.balances([spent.account, reserved.account]), [
+        { spent: 1n, reserved: 0n },
+        { spent: 0n, reserved: 1n }
+      ])
+      yield* end
+    })
+  )
+
+  it.scoped("stay while an attempt is under way, long after its period", () =>
+    Effect.gen(function* () {
+      const client = yield* fresh
+      yield* TestClock.adjust("2 days")
+      const { end, store } = yield* process(client, patient)
+      const other = yield* process(client, patient)
+      const long = charge({ id: "long", limit: 10n, endsAt: 1000 }, 5n)
+      yield* store.reserve([long], never)
+      for (let step = 0; step < 12; step++) {
+        yield* passing(10_000)
+        assert.deepStrictEqual(yield* other.store.balances([long.account]), [{ spent: 0n, reserved: 5n }])
+      }
+      yield* Effect.all([end, other.end])
+    })
+  )
+
+  it.scoped("aren't written for calls that are refused", () =>
+    Effect.gen(function* () {
+      const client = yield* fresh
+      const { end, store } = yield* process(client, patient)
+      const everybody = account("everybody", 10n)
+      yield* store.reserve([charge(everybody, 10n)], never)
+      const refusals = yield* Effect.forEach(
+        users,
+        (user) => store.reserve([charge(everybody, 1n), user], never),
+        { concurrency: "unbounded" }
+      )
+      assert.isTrue(refusals.every(Option.isSome))
+      yield* end
+      assert.deepStrictEqual(yield* rowsIn(client), ["everybody"])
     })
   )
 })
