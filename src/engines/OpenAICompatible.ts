@@ -113,7 +113,8 @@ const engineOf = (
         model,
         continues: prefill !== undefined,
         distinct: toolCallIds.distinct(task),
-        stop: task.stop ?? []
+        stop: task.stop ?? [],
+        tools: task.tools?.map(({ name }) => name)
       }),
     kindOf,
     quotas: rateLimitHeaders.openAI

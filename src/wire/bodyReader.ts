@@ -18,10 +18,13 @@ export interface Reader {
   readonly kind: () => Kind
 }
 
+/** A list of objects, which come one by one. */
+const listBegins = /^\[\s*\{/
+
 /**
  * Makes a reader for one body. What comes first tells what it is, not what its content type says: a bracket
- * begins a JSON value, which is an event of its own (a whole answer, a line of NDJSON); anything else is
- * read as server-sent events. What follows a value is looked at anew.
+ * begins a JSON value, which is an event of its own (a whole answer, a line of NDJSON, an element of a list of
+ * chunks); anything else is read as server-sent events. What follows a value is looked at anew.
  */
 export const make = (maxCharacters: number = defaultMaxCharacters): Reader => {
   // Not fatal: a byte that is no UTF-8 spoils its own character and nothing else.
@@ -32,6 +35,10 @@ export const make = (maxCharacters: number = defaultMaxCharacters): Reader => {
   let scanner = new jsonText.Scanner()
   let pieces: Array<string> = []
   let length = 0
+  /** Whether what comes next is the next element of a list. */
+  let listed = false
+  /** A bracket of which it isn't known yet what it begins: a list, or `[DONE]`. */
+  let held = ""
 
   const begin = (text: string): void => {
     mode = text.startsWith("{") || text.startsWith("[") ? "value" : "events"
@@ -49,11 +56,22 @@ export const make = (maxCharacters: number = defaultMaxCharacters): Reader => {
 
   const read = (text: string): ReadonlyArray<sse.Event> => {
     const read: Array<sse.Event> = []
-    let rest = text
+    let rest = held + text
+    held = ""
     while (rest !== "") {
       if (mode === "between") {
-        rest = rest.trimStart()
+        rest = listed ? rest.replace(/^[\s,]+/, "") : rest.trimStart()
         if (rest === "") break
+        if (rest.trimEnd() === "[") {
+          held = "["
+          break
+        }
+        if (listBegins.test(rest) || (listed && rest.startsWith("]"))) {
+          kind = kind === "unknown" ? "json" : kind
+          listed = !listed
+          rest = rest.slice(1)
+          continue
+        }
         begin(rest)
       }
       if (mode === "events") {
@@ -80,6 +98,8 @@ export const make = (maxCharacters: number = defaultMaxCharacters): Reader => {
     end: () => {
       const last = read(decoder.decode())
       if (mode === "events") return [...last, ...read("\n\n")]
+      if (held !== "") begin(held)
+      pieces.push(...(held === "" ? [] : [held]))
       return pieces.length === 0 ? last : [...last, value()]
     },
     overflowed: () => length > maxCharacters || events.overflowed(),

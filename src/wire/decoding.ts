@@ -56,6 +56,13 @@ export const parse: (text: string) => Option.Option<unknown> = Option.liftThrowa
 export const isError = (field: unknown): boolean =>
   Predicate.isObject(field) || (typeof field === "string" && field !== "")
 
+/**
+ * Whether a record says that there is no answer, in its words or by a flag, where none of an answer's own fields
+ * is there.
+ */
+export const isRefusal = (record: Readonly<Record<string, unknown>>): boolean =>
+  Boolean(record["error"]) || record["success"] === false || failure.messageOf(record) !== ""
+
 const beginningOfError = /\{\s*"(?:error"\s*:|object"\s*:\s*"error")/
 
 /** The error that a server wrote where it was in the middle of an event. */
@@ -100,8 +107,19 @@ export const beyond = (delivered: string, whole: string): Option.Option<string> 
   return delivered.trimEnd().endsWith(whole.trim()) ? Option.some("") : Option.none()
 }
 
-/** The events in one: a sender that ends each line but no event has them joined, a line each. */
+/** The elements of a list of several objects. */
+const elements = (data: string): ReadonlyArray<unknown> => {
+  const list = data.trimStart().startsWith("[") ? Option.getOrUndefined(parse(data)) : undefined
+  return Array.isArray(list) && list.length > 1 && list.every(Predicate.isRecord) ? list : []
+}
+
+/**
+ * The events in one: the elements of a list; or a line each, which a sender that ends each line but no event has
+ * joined.
+ */
 const apart = (event: sse.Event): ReadonlyArray<sse.Event> => {
+  const listed = elements(event.data)
+  if (listed.length > 0) return listed.map((element) => ({ ...event, data: JSON.stringify(element) }))
   if (!event.data.includes("\n")) return [event]
   const lines = event.data.split("\n").filter((line) => line.trim() !== "")
   return lines.length > 1 && lines.every((line) => isDone(line) || Option.isSome(parse(line)))

@@ -48,13 +48,27 @@ export const ofKind = (kind: Kind, message: string): Failure => ({
 /** How deep errors are wrapped at most. */
 const maxDepth = 4
 
+/** Where servers put the words of an error, or an error within it. */
+const wordFields = [
+  "message",
+  "detail",
+  "msg",
+  "error_msg",
+  "error_message",
+  "errorMessage",
+  "error_description",
+  "error",
+  "errors"
+]
+
 /** The words in what may be a string, a list of errors, or an error within an error. */
-const messageOf = (value: unknown, depth = 0): string => {
+export const messageOf = (value: unknown, depth = 0): string => {
   if (typeof value === "string") return value
   if (depth === maxDepth || !Predicate.isObject(value)) return ""
   if (Array.isArray(value)) return messageOf(value[0], depth + 1)
-  const { detail, error, errors, message, msg }: Record<string, unknown> = { ...value }
-  return messageOf(message ?? detail ?? msg ?? error ?? errors, depth + 1)
+  const fields: Record<string, unknown> = { ...value }
+  const field = wordFields.find((name) => fields[name] !== undefined && fields[name] !== null)
+  return field === undefined ? "" : messageOf(fields[field], depth + 1)
 }
 
 const statusOf = (value: unknown): number => {
@@ -107,16 +121,16 @@ export const fromJson = (value: unknown, depth = 0): Failure => {
   const inner: unknown = said["error"] ?? (Array.isArray(errors) ? errors[0] : undefined) ?? body
   // A bare text has its code beside it.
   const fields = recordOf(Predicate.isObject(inner) ? inner : body)
-  const { __type, code, details, innererror, metadata, status, status_code, type } = fields
+  const { __type, code, details, error_code, innererror, metadata, status, status_code, type } = fields
   const message = messageOf(body)
   const raw = text(recordOf(metadata)["raw"])
   const below = wrapped(raw || message, depth)
   const words = below?.message || (raw === "" ? message : `${message}: ${raw}`)
   return {
     message: words,
-    code: below?.code || codeOf(code) || codeIn(details) || codeIn(innererror),
+    code: below?.code || codeOf(code) || codeOf(error_code) || codeIn(details) || codeIn(innererror),
     type: below?.type || text(type) || text(status) || text(__type),
-    status: statusOf(code) || statusOf(status_code) || (below?.status ?? 0),
+    status: statusOf(code) || statusOf(status_code) || statusOf(status) || (below?.status ?? 0),
     wait: (now) =>
       below?.wait?.(now) ?? waits.inBody({ ...fields, details: details ?? said["details"] }, words)(now)
   }

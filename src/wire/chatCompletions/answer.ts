@@ -19,6 +19,8 @@ export interface Options {
   readonly continues: boolean
   /** The sequences that the model was to stop at. */
   readonly stop: ReadonlyArray<string>
+  /** The names of the tools that it was offered. */
+  readonly tools?: ReadonlyArray<string> | undefined
 }
 
 /** Events that only say that the server is there. */
@@ -40,7 +42,7 @@ export class Answer implements decoding.Decoding {
   private events: Array<ReasoningEngine.EngineEvent> = []
   private readonly usage = new usage.Meter()
   private text = ""
-  private readonly calls = new ToolCalls()
+  private readonly calls: ToolCalls
   private model: string
   private finishReason = ""
   private stopSequence: string | undefined = undefined
@@ -53,6 +55,7 @@ export class Answer implements decoding.Decoding {
 
   constructor(private readonly options: Options) {
     this.model = options.model
+    this.calls = new ToolCalls(options.tools ?? [])
   }
 
   /** Content, calls and usage can follow the finish reason: the answer is over when the server says so. */
@@ -130,7 +133,8 @@ export class Answer implements decoding.Decoding {
   }
 
   private choice(choice: wire.Choice, before: string): void {
-    const { delta, error, finish_reason: reason, message } = choice
+    const { error, finish_reason: reason, message } = choice
+    const delta = wire.deltaOf(choice)
     const repeated =
       message && (!delta || wire.isEmpty(delta) || (reason && wire.repeats(delta, message, before)))
     if (repeated) this.message(message, before)
@@ -241,7 +245,7 @@ export class Answer implements decoding.Decoding {
   }
 }
 
-/** An error within a 200: an object, a bare string, the event itself, or words where an answer should be. */
+/** An error within a 200: an object, a bare string, the event itself, or words or a flag where an answer should be. */
 const errorIn = (event: unknown): Option.Option<unknown> => {
   if (!Predicate.isRecord(event)) return Option.none()
   const { base_resp: status, choices, error, object } = event
@@ -250,6 +254,5 @@ const errorIn = (event: unknown): Option.Option<unknown> => {
   if (Predicate.isRecord(status) && Boolean(status["status_code"])) {
     return Option.some({ message: status["status_msg"], code: String(status["status_code"]) })
   }
-  const says = ["message", "detail", "msg"].some((field) => typeof event[field] === "string")
-  return choices === undefined && says ? Option.some(event) : Option.none()
+  return Predicate.isNullable(choices) && decoding.isRefusal(event) ? Option.some(event) : Option.none()
 }

@@ -59,6 +59,25 @@ const repeats = (call: Call, { args, id, name }: Piece): boolean =>
 
 const isBlank = (text: string): boolean => text.trim() === ""
 
+/** Whether a piece has no id of its own beside its call's. */
+const isOf = (call: Call, { id }: Piece): boolean => id === "" || id === call.id
+
+/**
+ * The name of a call with what a piece adds to it: the next fragment of the name, or all of it so far. That this is
+ * no other call is told by the tools that there are; where none of them fits, by the id that the call has.
+ */
+const longerName = (call: Call, piece: Piece, tools: ReadonlyArray<string>): string | undefined => {
+  const { name } = piece
+  if (name === "" || call.name === "" || !isBlank(call.args) || !isOf(call, piece)) return undefined
+  const isTool = (text: string) => tools.includes(text)
+  const begins = (text: string) => tools.some((tool) => tool.startsWith(text))
+  if (begins(call.name + name) && !(isTool(call.name) && isTool(name))) return call.name + name
+  if (name === call.name) return undefined
+  const grown = name.startsWith(call.name)
+  if (begins(name)) return grown && !isTool(call.name) ? name : undefined
+  return call.id === "" ? undefined : grown ? name : call.name + name
+}
+
 /** Whether a piece that would belong to a call by its place is of another one. */
 const beginsAnother = (call: Call, { args, id, name }: Piece): boolean => {
   const empty = call.args.trim() === "{}"
@@ -75,6 +94,8 @@ const beginsAnother = (call: Call, { args, id, name }: Piece): boolean => {
 /** The calls of an answer, put together from what servers tell of them. */
 export class ToolCalls {
   private readonly calls: Array<Call> = []
+
+  constructor(private readonly tools: ReadonlyArray<string>) {}
 
   /** Takes the pieces of one event. Those without an index are calls of their own. */
   add(deltas: ReadonlyArray<wire.ToolCallDelta>): void {
@@ -121,6 +142,12 @@ export class ToolCalls {
 
   private piece(piece: Piece, beside: boolean): void {
     const call = this.callOf(piece, beside)
+    const name = call === undefined || beside ? undefined : longerName(call, piece, this.tools)
+    if (call !== undefined && name !== undefined) {
+      call.name = name
+      call.add(piece.args)
+      return
+    }
     if (call === undefined || beginsAnother(call, piece)) {
       if (call === undefined || !repeats(call, piece)) this.begin(piece).add(piece.args)
       return

@@ -1,4 +1,5 @@
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as ReasoningEngine from "../../ReasoningEngine.js"
 import * as usage from "../usage.js"
 import type { Chunk } from "./wire.js"
@@ -38,30 +39,93 @@ const reconciled = (
   return { input, output: output + beside, reasoning, doubtful: true }
 }
 
+/** The fields of a record, those in camel case by this wire's names. */
+const fieldsOf = (value: unknown): Readonly<Record<string, unknown>> => {
+  const fields = usage.fieldsOf(value)
+  const renamed = Object.entries(fields).flatMap(([camel, each]) => {
+    const name = camel.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    return name === camel || fields[name] ? [] : [[name, each]]
+  })
+  return { ...fields, ...Object.fromEntries(renamed) }
+}
+
+/** What Gemini says in its own names: thoughts aren't part of what was written, unlike reasoning. */
+const gemini = (
+  fields: Readonly<Record<string, unknown>>,
+  total: number | undefined
+): Pick<Partial<Parts>, "input" | "output"> => {
+  const candidates = usage.count(fields["candidates_token_count"])
+  const thoughts = usage.count(fields["thoughts_token_count"])
+  const prompt = usage.count(fields["prompt_token_count"])
+  return {
+    ...(prompt === undefined
+      ? {}
+      : { input: prompt + (usage.count(fields["tool_use_prompt_token_count"]) ?? 0) }),
+    ...(candidates === undefined && thoughts === undefined
+      ? {}
+      : { output: (candidates ?? 0) + (total ? 0 : (thoughts ?? 0)) })
+  }
+}
+
+/**
+ * What was read beside cached tokens that Anthropic's names count: there they are no part of it. Passed on as part of
+ * a Chat Completions usage they may be one; they aren't where they are more than that, or where nothing says so.
+ */
+const besideCached = (
+  fields: Readonly<Record<string, unknown>>,
+  input: number,
+  total: number | undefined
+): number => {
+  const cached =
+    (usage.count(fields["cache_read_input_tokens"]) ?? 0) +
+    (usage.count(fields["cache_creation_input_tokens"]) ?? 0)
+  const isAnthropic = !total && fields["prompt_tokens"] === undefined
+  return cached > input || isAnthropic ? cached : 0
+}
+
 /** A usage in any of the names that servers have for its counts. */
 const read = (value: unknown): usage.Reading => {
-  const fields = usage.fieldsOf(value)
-  const prompt = usage.fieldsOf(
-    fields["prompt_tokens_details"] ?? fields["prompt_token_details"] ?? fields["input_tokens_details"]
+  const fields = fieldsOf(value)
+  const prompt = fieldsOf(
+    fields["prompt_tokens_details"] ??
+      fields["prompt_token_details"] ??
+      fields["input_tokens_details"] ??
+      fields["input_token_details"]
   )
-  const completion = usage.fieldsOf(fields["completion_tokens_details"] ?? fields["output_tokens_details"])
+  const completion = fieldsOf(
+    fields["completion_tokens_details"] ?? fields["output_tokens_details"] ?? fields["output_token_details"]
+  )
   const hit = usage.count(fields["prompt_cache_hit_tokens"])
   const miss = usage.count(fields["prompt_cache_miss_tokens"])
-  const total = usage.count(fields["total_tokens"])
-  const output = usage.first(fields["completion_tokens"], fields["output_tokens"], fields["eval_count"])
+  const total = usage.first(fields["total_tokens"], fields["total_token_count"])
+  const native = gemini(fields, total)
+  const output = usage.first(
+    fields["completion_tokens"],
+    fields["output_tokens"],
+    fields["eval_count"],
+    native.output
+  )
   const prompted = usage.first(
     fields["prompt_tokens"],
     fields["input_tokens"],
     fields["prompt_eval_count"],
+    native.input,
     hit === undefined || miss === undefined ? undefined : hit + miss
   )
   // Nothing was read of no request: the total says how much it was.
   const input = prompted === 0 && (total ?? 0) > (output ?? 0) ? undefined : prompted
-  const reasoning = usage.first(completion["reasoning_tokens"], fields["reasoning_tokens"])
+  const reasoning = usage.first(
+    completion["reasoning_tokens"],
+    fields["reasoning_tokens"],
+    fields["thoughts_token_count"]
+  )
   const cacheRead = usage.first(
     prompt["cached_tokens"],
+    prompt["cache_read_tokens"],
     hit,
     fields["cached_tokens"],
+    fields["cached_input_tokens"],
+    fields["cached_content_token_count"],
     fields["num_cached_tokens"],
     fields["cache_read_input_tokens"]
   )
@@ -72,8 +136,12 @@ const read = (value: unknown): usage.Reading => {
   )
   const rest = { cacheRead, cacheWrite, cost: usage.costOf(fields) }
   if (input !== undefined && output !== undefined) {
-    const cached = (cacheRead ?? 0) + (cacheWrite ?? 0)
-    return { ...rest, ...reconciled(total, { input, output, cached, reasoning: reasoning ?? 0 }) }
+    const beside = besideCached(fields, input, total)
+    const cached = beside === 0 ? (cacheRead ?? 0) + (cacheWrite ?? 0) : 0
+    return {
+      ...rest,
+      ...reconciled(total, { input: input + beside, output, cached, reasoning: reasoning ?? 0 })
+    }
   }
   // Of two counts and their sum the one that is missing follows.
   const missing = total === undefined ? undefined : usage.count(total - (input ?? output ?? total + 1))
@@ -100,8 +168,10 @@ export class Meter {
   read(chunk: Chunk): void {
     const own = chunk.choices?.map((choice) => choice.usage) ?? []
     // Nearly every chunk of a stream has none: a look is cheaper than reading nothing.
-    if (chunk.usage == null && chunk.x_groq == null && own.every((each) => each == null)) return
-    const readings = [...own, usage.fieldsOf(chunk.x_groq)["usage"], chunk.usage]
+    const { usage: plain, usageMetadata, usage_metadata, x_groq } = chunk
+    const told = [...own, x_groq, usageMetadata, usage_metadata, plain]
+    if (told.every(Predicate.isNullable)) return
+    const readings = [...own, usage.fieldsOf(x_groq)["usage"], usageMetadata, usage_metadata, plain]
       .map(read)
       .filter(usage.isTold)
     if (readings.length === 0) return

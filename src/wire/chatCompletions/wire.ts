@@ -86,6 +86,8 @@ const Choice = Schema.Struct({
   delta: maybe(Delta),
   // What an answer in one piece has instead of deltas, and some streams at their end.
   message: maybe(Delta),
+  // What legacy completions have instead of both.
+  text: maybe(Schema.String),
   finish_reason: Schema.optional(Schema.Unknown),
   // Why the provider stopped that a broker asked, in its own words.
   native_finish_reason: Schema.optional(Schema.Unknown),
@@ -99,11 +101,17 @@ const Choice = Schema.Struct({
 /** One of the answers to a question, or a piece of it. */
 export interface Choice extends Schema.Schema.Type<typeof Choice> {}
 
+/** The piece of the answer in a choice, also where that is a bare text. */
+export const deltaOf = ({ delta, message, text }: Choice): Delta | null | undefined =>
+  text && [delta, message].every((piece) => !piece || isEmpty(piece)) ? { ...delta, content: text } : delta
+
 const Chunk = Schema.Struct({
   model: Schema.optional(Schema.Unknown),
   choices: maybe(Schema.Array(Choice)),
   // Read apart: a count that makes no sense must not cost the text beside it.
   usage: Schema.optional(Schema.Unknown),
+  usageMetadata: Schema.optional(Schema.Unknown),
+  usage_metadata: Schema.optional(Schema.Unknown),
   x_groq: Schema.optional(Schema.Unknown)
 })
 

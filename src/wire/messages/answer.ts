@@ -294,8 +294,10 @@ const typeOf = (value: unknown): string | undefined => {
   return typeof type === "string" ? type : Array.isArray(content) ? "message" : undefined
 }
 
-/** An error without its type, as proxies write it. */
-const hasError = (value: unknown): boolean => Predicate.isRecord(value) && Predicate.isObject(value["error"])
+/** An error without its type, as proxies write it, or words or a flag where an answer should be. */
+const hasError = (value: unknown): boolean =>
+  Predicate.isRecord(value) &&
+  (Predicate.isObject(value["error"]) || (typeOf(value) === undefined && decoding.isRefusal(value)))
 
 const decodeEvent = (value: unknown, type: string): Option.Option<wire.Event> => {
   if (!Predicate.isRecord(value)) return Option.none()

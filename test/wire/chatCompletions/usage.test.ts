@@ -255,3 +255,114 @@ describe("cached tokens of Mistral", () => {
     }
   )
 })
+
+describe("usage in camel case and in Gemini's names", () => {
+  const gemini = { promptTokenCount: 100, candidatesTokenCount: 20, totalTokenCount: 120 }
+
+  it.each([
+    ["camel case", { promptTokens: 100, completionTokens: 20, totalTokens: 120 }, [100, 0, 20, 0, "counted"]],
+    [
+      "camel case with its parts",
+      {
+        promptTokens: 100,
+        completionTokens: 20,
+        promptTokensDetails: { cachedTokens: 30 },
+        completionTokensDetails: { reasoningTokens: 5 }
+      },
+      [100, 30, 20, 5, "counted"]
+    ],
+    [
+      "another's camel case",
+      { inputTokens: 100, outputTokens: 20, cachedInputTokens: 30, reasoningTokens: 5 },
+      [100, 30, 20, 5, "counted"]
+    ],
+    [
+      "camel case beside a default",
+      { prompt_tokens: 0, completion_tokens: 0, promptTokens: 100, completionTokens: 20 },
+      [100, 0, 20, 0, "counted"]
+    ],
+    ["Gemini's", gemini, [100, 0, 20, 0, "counted"]],
+    [
+      "Gemini's with thoughts and a cache",
+      { ...gemini, thoughtsTokenCount: 50, cachedContentTokenCount: 64, totalTokenCount: 170 },
+      [100, 64, 70, 50, "counted"]
+    ],
+    [
+      "Gemini's with thoughts and no total",
+      { ...gemini, thoughtsTokenCount: 10, totalTokenCount: undefined },
+      [100, 0, 30, 10, "counted"]
+    ],
+    [
+      "Gemini's that has only thought",
+      { promptTokenCount: 100, thoughtsTokenCount: 50, totalTokenCount: 150 },
+      [100, 0, 50, 50, "counted"]
+    ],
+    [
+      "what tools of Gemini's own had read",
+      { ...gemini, toolUsePromptTokenCount: 40, totalTokenCount: 160 },
+      [140, 0, 20, 0, "counted"]
+    ],
+    [
+      "senseless parts",
+      { ...gemini, thoughtsTokenCount: -1, totalTokenCount: "many" },
+      [100, 0, 20, 0, "counted"]
+    ]
+  ] as const)("reads %s", (_, told, expected) => {
+    assert.deepStrictEqual(of(told), [...expected])
+  })
+
+  it("is read where Gemini has it", () => {
+    for (const name of ["usageMetadata", "usage_metadata"]) {
+      const chunk = { choices: [{ index: 0, delta: { content: "Hi" } }], [name]: gemini }
+      assert.deepInclude(metered(chunk)?.usage, { inputTokens: 100, outputTokens: 20, estimated: false })
+    }
+  })
+})
+
+describe("Anthropic's counts of its cache, passed on", () => {
+  const cache = (read: number, written = 0) => ({
+    cache_read_input_tokens: read,
+    cache_creation_input_tokens: written
+  })
+
+  it.each([
+    ["part of the prompt, by the total", { ...plain, ...cache(30) }, [100, 30, 20, 0, "counted"]],
+    [
+      "beside the prompt, by the total",
+      { ...plain, ...cache(30), total_tokens: 150 },
+      [130, 30, 20, 0, "counted"]
+    ],
+    [
+      "beside the prompt, read and written",
+      { ...plain, ...cache(300, 50), total_tokens: 470 },
+      [450, 300, 20, 0, "counted"]
+    ],
+    [
+      "more than the prompt, which the total leaves out",
+      { ...plain, ...cache(300) },
+      [400, 300, 20, 0, "estimated"]
+    ],
+    [
+      "more than the prompt, without a total",
+      { prompt_tokens: 100, completion_tokens: 20, ...cache(300) },
+      [400, 300, 20, 0, "counted"]
+    ],
+    [
+      "less than the prompt, without a total",
+      { prompt_tokens: 100, completion_tokens: 20, ...cache(30) },
+      [100, 30, 20, 0, "counted"]
+    ],
+    [
+      "in Anthropic's own names",
+      { input_tokens: 100, output_tokens: 20, ...cache(30) },
+      [130, 30, 20, 0, "counted"]
+    ],
+    [
+      "in Anthropic's own names, with a total",
+      { input_tokens: 100, output_tokens: 20, ...cache(30), total_tokens: 120 },
+      [100, 30, 20, 0, "counted"]
+    ]
+  ] as const)("are %s", (_, told, expected) => {
+    assert.deepStrictEqual(of(told), [...expected])
+  })
+})
