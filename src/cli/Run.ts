@@ -8,10 +8,8 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as AIProvider from "../AIProvider.js"
@@ -22,7 +20,6 @@ import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
 import * as Lock from "./Lock.js"
-import * as Pending from "./Pending.js"
 import * as Progress from "./Progress.js"
 import { UnansweredError, UsageError } from "./Report.js"
 import * as ResultFile from "./ResultFile.js"
@@ -49,6 +46,9 @@ const options = {
         () => "a whole number from 1 to 10000"
       )
   ).pipe(Options.withDefault(4)),
+  ordered: Options.boolean("ordered").pipe(
+    Options.withDescription("When all is done, put the results in the order of the tasks")
+  ),
   strategy: Flags.strategy,
   provider: Flags.provider,
   model: Flags.model,
@@ -59,33 +59,20 @@ const options = {
 const pinned = (task: AITask.AITask, chosen: AIProvider.AIProvider | undefined): AITask.AITask =>
   chosen === undefined || task.provider !== undefined ? task : { ...task, provider: chosen, pinned: true }
 
-/** How far results may be ahead of the one that is written next: what a slow task holds back is bounded. */
-const windowOf = (concurrency: number): number => Math.max(64, 4 * concurrency)
-
-/** The result of a task: that of an earlier run whose turn hadn't come, or else a new one. */
-const serve = (
+/** The result of a task; `restore` lets the asking be interrupted. */
+const answer = (
   task: TaskFile.TaskLine,
   chosen: AIProvider.AIProvider | undefined,
-  pending: Pending.Pending
-): Effect.Effect<ResultFile.ResultLine, FileError, MultiLLMOrchestrator> =>
-  Option.match(pending.find(task), {
-    onSome: Effect.succeed,
-    onNone: () =>
-      // An answer that has come is kept, whatever comes next.
-      Effect.uninterruptibleMask((restore) =>
-        Effect.tap(
-          Either.match(task.task, {
-            onLeft: (error) => Effect.succeed(ResultFile.rejected(task, error)),
-            onRight: (valid) =>
-              Effect.flatMap(MultiLLMOrchestrator, (orchestrator) =>
-                Effect.match(restore(orchestrator.complete(pinned(valid, chosen))), {
-                  onSuccess: (result) => ResultFile.answered(task, result),
-                  onFailure: (error) => ResultFile.failed(task, valid.id, error)
-                })
-              )
-          }),
-          pending.keep
-        )
+  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+): Effect.Effect<ResultFile.ResultLine, never, MultiLLMOrchestrator> =>
+  Either.match(task.task, {
+    onLeft: (error) => Effect.succeed(ResultFile.rejected(task, error)),
+    onRight: (valid) =>
+      Effect.flatMap(MultiLLMOrchestrator, (orchestrator) =>
+        Effect.match(restore(orchestrator.complete(pinned(valid, chosen))), {
+          onSuccess: (result) => ResultFile.answered(task, result),
+          onFailure: (error) => ResultFile.failed(task, valid.id, error)
+        })
       )
   })
 
@@ -116,6 +103,7 @@ const work = (given: {
   readonly tasks: string
   readonly out: string
   readonly concurrency: number
+  readonly ordered: boolean
   readonly provider: AIProvider.AIProvider | undefined
 }): Effect.Effect<
   Tally.Tally,
@@ -127,55 +115,52 @@ const work = (given: {
     const tally = Tally.make()
     yield* Lock.hold(given.out)
     const before = yield* ResultFile.check(given, (line) => Tally.record(tally, line))
-    const file = yield* Pending.openBehind(given.out, before.bytes)
-    const pending = yield* Pending.open(given.out)
-    if (before.done > 0) {
-      const some = `${before.done} of ${Format.count(before.total, "task")}`
+    const file = yield* ResultFile.open(given.out, before.bytes)
+    const earlier = before.lines.size
+    if (earlier > 0) {
+      const some = `${earlier} of ${Format.count(before.total, "task")}`
       yield* streams.writeError(
-        before.done < before.total
+        earlier < before.total
           ? `${some} have a result in ${given.out}: doing the rest.\n`
           : `${some} have a result in ${given.out}: nothing is left to do.\n`
       )
     }
     const state: Progress.State = {
       total: before.total,
-      earlier: before.done,
-      done: before.done,
+      earlier,
+      done: earlier,
       failed: tally.failed + tally.bad
     }
     let bad = 0
 
     const tell = (line: string): Effect.Effect<void> => streams.writeError(`${line}\n`)
-    const save = (lines: Chunk.Chunk<ResultFile.ResultLine>): Effect.Effect<void, FileError> =>
+    const turn = yield* Effect.makeSemaphore(1)
+    const save = (line: ResultFile.ResultLine): Effect.Effect<void, FileError> =>
       Effect.gen(function* () {
-        const text = Chunk.toReadonlyArray(lines).map(ResultFile.encode).join("")
-        yield* Effect.mapError(file.writeAll(new TextEncoder().encode(text)), TaskFile.fileError(given.out))
-        yield* pending.written(lines.length)
-        for (const line of lines) {
-          Tally.record(tally, line)
-          state.done += 1
-          if ("result" in line) continue
-          state.failed += 1
-          if (line.taskId !== null) continue
-          bad += 1
-          if (bad > badLinesTold) continue
-          yield* tell(Format.plain(`${given.tasks}: line ${line.line}: ${line.error.message}`))
-        }
-        // A line is written whole or not at all, and is counted when it is written.
-      }).pipe(Effect.uninterruptible)
+        yield* file.append(line)
+        Tally.record(tally, line)
+        state.done += 1
+        if ("result" in line) return
+        state.failed += 1
+        if (line.taskId !== null) return
+        bad += 1
+        if (bad > badLinesTold) return
+        yield* tell(Format.plain(`${given.tasks}: line ${line.line}: ${line.error.message}`))
+      }).pipe(turn.withPermits(1))
 
-    const permits = yield* Effect.makeSemaphore(given.concurrency)
     yield* Effect.gen(function* () {
       yield* Progress.show(state)
       yield* TaskFile.lines(given.tasks).pipe(
-        Stream.drop(before.done),
+        Stream.filter((line) => !before.lines.has(line.number)),
         Stream.mapEffect(
-          (line) => permits.withPermits(1)(serve(TaskFile.parse(line), given.provider, pending)),
-          {
-            concurrency: windowOf(given.concurrency)
-          }
+          (line) =>
+            // An answer that has come is written, whole, and counted, whatever comes next.
+            Effect.uninterruptibleMask((restore) =>
+              Effect.flatMap(answer(TaskFile.parse(line), given.provider, restore), save)
+            ),
+          { concurrency: given.concurrency, unordered: true }
         ),
-        Stream.runForEachChunk(save)
+        Stream.runDrain
       )
       if (bad > badLinesTold) yield* tell(`${given.tasks}: ${bad - badLinesTold} more lines hold no task`)
     }).pipe(
@@ -186,8 +171,8 @@ const work = (given: {
         )
       )
     )
-    yield* Effect.mapError(file.sync, TaskFile.fileError(given.out))
-    yield* pending.remove
+    yield* file.sync
+    if (given.ordered) yield* ResultFile.inOrder(given.out)
     return tally
   })
 
@@ -212,4 +197,4 @@ export const command = Command.make("run", options, (given) =>
     )
     if (failed + bad > 0) return yield* new UnansweredError({ failed, bad, out: given.out })
   })
-).pipe(Command.withDescription("Answer a file of tasks, one result a line in the order of the tasks"))
+).pipe(Command.withDescription("Answer a file of tasks, one result a line as the answers come"))

@@ -56,7 +56,7 @@ describe("every engine on the command line", () => {
         )
         const results = file("results.jsonl")
         const choice = ["--provider", id, "--model", "another-model"]
-        const { code, err } = yield* run("run", file("tasks.jsonl"), "--out", results, ...choice)
+        const { code, err } = yield* run("run", file("tasks.jsonl"), "--out", results, "--ordered", ...choice)
         assert.strictEqual(code, 0, err)
         const lines = (yield* harness.readFile(results)).trim().split("\n")
         assert.deepStrictEqual(

@@ -112,7 +112,18 @@ describe("a run that is killed", () => {
       const start = (): ChildProcess =>
         spawn(
           process.execPath,
-          [bin, "run", tasks, "--out", out, "--concurrency", String(concurrency), "--config", settings],
+          [
+            bin,
+            "run",
+            tasks,
+            "--out",
+            out,
+            "--ordered",
+            "--concurrency",
+            String(concurrency),
+            "--config",
+            settings
+          ],
           { cwd: directory, env: { PATH: process.env["PATH"] ?? "" }, stdio: "ignore" }
         )
 
@@ -123,7 +134,7 @@ describe("a run that is killed", () => {
       assert.strictEqual(await killed, "SIGKILL")
       const chargedBefore = charged.length
       const before = await rows(ledger)
-      const had = [...answeredIn(out), ...answeredIn(`${out}.pending`)]
+      const had = answeredIn(out)
 
       assert.strictEqual(await ended(start()), 0)
       close()
@@ -138,7 +149,6 @@ describe("a run that is killed", () => {
       )
       // Each task has its answer, in its place, and was asked for it once if it had it.
       assert.deepStrictEqual(answeredIn(out), prompts)
-      assert.isFalse(fs.existsSync(inDirectory(`${out}.pending`)))
       const timesAsked = (prompt: string): number => charged.filter((other) => other === prompt).length
       for (const prompt of had) assert.strictEqual(timesAsked(prompt), 1, prompt)
       // What was under way may be charged again, and may have been charged without a row: no more than that.

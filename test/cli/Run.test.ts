@@ -43,40 +43,71 @@ describe("run", () => {
     }).pipe(Effect.provide(harness.platform))
   )
 
-  it.scoped("writes one result a task, in the order of the tasks, whatever finishes first", () =>
+  const withSlowOne = (file: Readonly<Record<string, string>> = {}) => {
+    const slow = JSON.stringify({ id: "slow", prompt: "First", provider: "b", pinned: true })
+    return harness.directory({
+      "t.jsonl": `${slow}\n\n${tasks(20)}`,
+      "c.json": harness.instant({
+        simulated: [
+          { id: "a", firstTokenMs: 1, tokensPerSecond: 10000, p50LatencyMs: 1 },
+          { id: "b", firstTokenMs: 5000 }
+        ]
+      }),
+      ...file
+    })
+  }
+  // The blank line is the second one.
+  const inOrder = [1, ...Array.from({ length: 20 }, (_, index) => index + 3)]
+
+  it.scoped("writes each result as soon as it is there, with the line of its task", () =>
     Effect.gen(function* () {
-      const slow = JSON.stringify({ id: "slow", prompt: "First", provider: "b", pinned: true })
-      const file = yield* harness.directory({
-        "t.jsonl": `${slow}\n\n${tasks(20)}`,
-        "c.json": harness.instant({
-          simulated: [
-            { id: "a", firstTokenMs: 1, tokensPerSecond: 10000, p50LatencyMs: 1 },
-            { id: "b", firstTokenMs: 5000 }
-          ]
-        })
-      })
-      const { code, out } = yield* harness.run([
-        "run",
-        file("t.jsonl"),
-        "--out",
-        file("r.jsonl"),
-        "--config",
-        file("c.json"),
-        "--concurrency",
-        "3"
-      ])
+      const file = yield* withSlowOne()
+      const args = ["run", file("t.jsonl"), "--out", file("r.jsonl"), "--config", file("c.json")]
+      const { code, out } = yield* harness.run([...args, "--concurrency", "3"])
       assert.strictEqual(code, 0)
       const lines = parsed(yield* harness.readFile(file("r.jsonl")))
-      // The blank line is the second one.
       assert.deepStrictEqual(
-        lines.map(({ line }) => line),
-        [1, ...Array.from({ length: 20 }, (_, index) => index + 3)]
+        lines.map(({ line }) => line).toSorted((left, right) => left - right),
+        inOrder
       )
-      assert.strictEqual(lines[0]?.taskId, "slow")
-      assert.strictEqual(lines[0]?.result?.provider, "b")
-      assert.strictEqual(lines[1]?.taskId, "line-3")
-      assert.include(lines[1]?.result?.text ?? "", "“Question 1”")
+      assert.strictEqual(lines.at(-1)?.taskId, "slow")
+      assert.strictEqual(lines.at(-1)?.result?.provider, "b")
+      const third = lines.find(({ line }) => line === 3)
+      assert.strictEqual(third?.taskId, "line-3")
+      assert.include(third?.result?.text ?? "", "“Question 1”")
       assert.include(out, "21 tasks answered, 0 failed, 0 bad lines\n")
+    }).pipe(Effect.provide(harness.platform))
+  )
+
+  it.scoped("puts them in the order of the tasks at the end where that is asked for", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const file = yield* withSlowOne({ "r.jsonl": "" })
+      yield* fs.chmod(file("r.jsonl"), 0o600)
+      yield* fs.symlink(file("r.jsonl"), file("link"))
+      const args = ["run", file("t.jsonl"), "--out", file("link"), "--config", file("c.json")]
+      yield* harness.run([...args, "--concurrency", "3"])
+      const before = yield* harness.readFile(file("r.jsonl"))
+      assert.notDeepEqual(
+        parsed(before).map(({ line }) => line),
+        inOrder
+      )
+      const { code, err } = yield* harness.run([...args, "--ordered"])
+      assert.strictEqual(code, 0)
+      assert.match(err, /nothing is left to do/)
+      const after = yield* harness.readFile(file("r.jsonl"))
+      assert.deepStrictEqual(
+        parsed(after).map(({ line }) => line),
+        inOrder
+      )
+      assert.sameMembers([...linesOf(after)], [...linesOf(before)])
+      assert.strictEqual((yield* fs.stat(file("r.jsonl"))).mode & 0o777, 0o600)
+      assert.deepStrictEqual((yield* fs.readDirectory(file("."))).toSorted(), [
+        "c.json",
+        "link",
+        "r.jsonl",
+        "t.jsonl"
+      ])
     }).pipe(Effect.provide(harness.platform))
   )
 
@@ -105,7 +136,9 @@ describe("run", () => {
       assert.include(out, "2 tasks answered, 0 failed, 5 bad lines")
       const lines = parsed(yield* harness.readFile(file("r.jsonl")))
       assert.deepStrictEqual(
-        lines.map(({ error, line, taskId }) => [line, taskId, error?.tag]),
+        lines
+          .toSorted((left, right) => left.line - right.line)
+          .map(({ error, line, taskId }) => [line, taskId, error?.tag]),
         [
           [1, null, "InvalidArgumentError"],
           [2, null, "InvalidArgumentError"],
@@ -164,7 +197,7 @@ describe("run", () => {
       assert.strictEqual(err, `${done} of 12 tasks have a result in ${file("r.jsonl")}: doing the rest.\n`)
       const after = yield* harness.readFile(file("r.jsonl"))
       assert.isTrue(after.startsWith(before))
-      assert.deepStrictEqual(
+      assert.sameMembers(
         parsed(after).map(({ line }) => line),
         Array.from({ length: 12 }, (_, index) => index + 1)
       )
@@ -182,37 +215,20 @@ describe("run", () => {
     }).pipe(Effect.provide(harness.platform))
   )
 
-  it.scoped("takes results that waited for their turn when it was killed, and asks for the rest", () =>
+  it.scoped("asks for what is missing, wherever in the file its task is", () =>
     Effect.gen(function* () {
       const file = yield* harness.directory({ "t.jsonl": tasks(4), "c.json": harness.instant() })
-      const args = ["run", file("t.jsonl"), "--out", file("r.jsonl"), "--config", file("c.json")]
+      const args = ["run", file("t.jsonl"), "--out", file("r.jsonl"), "--config", file("c.json"), "--ordered"]
       yield* harness.run(args)
       const lines = linesOf(yield* harness.readFile(file("r.jsonl")))
       const [first = "", , third = ""] = lines
-      yield* harness.writeFile(file("r.jsonl"), `${first}\n`)
-      yield* harness.writeFile(file("r.jsonl.pending"), `${first}\n${third}\n{"line":4,"inp`)
+      yield* harness.writeFile(file("r.jsonl"), `${third}\n${first}\n{"line":4,"inp`)
       assert.strictEqual((yield* harness.run(args)).code, 0)
       const after = linesOf(yield* harness.readFile(file("r.jsonl")))
       assert.deepStrictEqual(
         after.map((line, index) => line === lines[index]),
         [true, false, true, false]
       )
-      const fs = yield* FileSystem.FileSystem
-      assert.isFalse(yield* fs.exists(file("r.jsonl.pending")))
-    }).pipe(Effect.provide(harness.platform))
-  )
-
-  it.scoped("leaves a file alone that only has the name of one for such results", () =>
-    Effect.gen(function* () {
-      const file = yield* harness.directory({ "t.jsonl": tasks(2), "c.json": harness.instant() })
-      const args = ["run", file("t.jsonl"), "--out", file("r.jsonl"), "--config", file("c.json")]
-      for (const notes of ["my notes", "my notes\n"]) {
-        yield* harness.writeFile(file("r.jsonl.pending"), notes)
-        const { code, err } = yield* harness.run(args)
-        assert.strictEqual(code, 2)
-        assert.match(err, /ResultsMismatchError: .*r\.jsonl\.pending: line 1 isn't a result/)
-        assert.strictEqual(yield* harness.readFile(file("r.jsonl.pending")), notes)
-      }
     }).pipe(Effect.provide(harness.platform))
   )
 
@@ -234,6 +250,7 @@ describe("run", () => {
       const file = yield* harness.directory({ "t.jsonl": tasks(2), "c.json": harness.instant() })
       const args = ["run", file("t.jsonl"), "--out", file("r.jsonl"), "--config", file("c.json")]
       yield* harness.run(args)
+      yield* harness.run([...args, "--ordered"])
       const results = yield* harness.readFile(file("r.jsonl"))
       const refused = (content: string, input = tasks(2)) =>
         Effect.gen(function* () {
@@ -251,9 +268,14 @@ describe("run", () => {
       )
       assert.match(
         yield* refused(results, `\n${tasks(2)}`),
-        /line 1 is the result of another task than line 2/
+        /line 1 is the result of another task than line 1 of/
       )
-      assert.match(yield* refused(results, tasks(1)), /line 2 is a result too many: .*t\.jsonl has 1 task/)
+      assert.match(yield* refused(results, tasks(1)), /line 2 is the result of another task than line 2/)
+      const [first = ""] = linesOf(results)
+      assert.match(
+        yield* refused(`${first}\n${first}\n`),
+        /line 2 is a second result of line 1 of .*t\.jsonl/
+      )
       assert.match(yield* refused("my notes\n"), /line 1 isn't a result/)
       assert.match(yield* refused("my notes"), /line 1 isn't a result/)
       assert.match(yield* refused('{"line":1}\n'), /line 1 isn't a result/)
@@ -305,7 +327,9 @@ describe("run", () => {
         "40"
       ])
       assert.strictEqual(code, 1)
-      const lines = parsed(yield* harness.readFile(file("r.jsonl")))
+      const lines = parsed(yield* harness.readFile(file("r.jsonl"))).toSorted(
+        (left, right) => left.line - right.line
+      )
       const by = (provider: string) => lines.filter(({ result }) => result?.provider === provider).length
       const failed = lines.filter(({ error }) => error?.tag === "AllProvidersFailedError")
       assert.isAbove(by("a"), 3)
