@@ -81,7 +81,7 @@ export const load = (flags: {
       return yield* new UsageError({ reason: `--provider: ${chosen} can't be asked: ${asked.status.why}` })
     }
     // Not every provider is asked for a model by name.
-    if (Option.isSome(model) && Option.isNone(asked.model)) {
+    if (Option.isSome(model) && asked.model === undefined) {
       return yield* new UsageError({ reason: `--model: ${chosen} has no models to choose from` })
     }
     return { ...configuration, chosen }

@@ -45,9 +45,9 @@ import type { FileError } from "./StandardStreams.js"
  */
 export interface Reliability {
   readonly rateLimits: RateLimits.Options
-  readonly circuitBreaker?: CircuitBreaker.Options
-  readonly retryBudget?: RetryBudget.Options
-  readonly hedging?: Hedging.Options
+  readonly circuitBreaker: CircuitBreaker.Options | undefined
+  readonly retryBudget: RetryBudget.Options | undefined
+  readonly hedging: Hedging.Options | undefined
 }
 
 /**
@@ -84,37 +84,20 @@ const fromFile = (
 ): Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const entry = withModel(listed, modelOf(listed.id, listed.model))
-    const made = (status: Configured.Status): Configured.Provider => Configured.make(entry, file, status)
+    const { apiKeyEnv } = entry
     const broken = (field: string, reason: string): Configured.Status =>
       Configured.broken(file, `providers[${index}].${field}`, reason)
-    if (entry.enabled === false) return made(Configured.away(`disabled in ${file}`))
-    const inEnvironment =
-      entry.apiKeyEnv === undefined
-        ? Option.none<Redacted.Redacted>()
-        : yield* Environment.variable(entry.apiKeyEnv)
-    if (entry.apiKeyEnv !== undefined && Option.isNone(inEnvironment)) {
-      const reason = `Expected an environment variable that is set, actual ${told(entry.apiKeyEnv)}, which isn't`
-      return made(broken("apiKeyEnv", reason))
+    if (entry.enabled === false) {
+      return Configured.make(entry, file, Configured.away(`disabled in ${file}`))
     }
-    const reached: Configured.Reached = {
-      speaks: entry.api === "anthropic" ? "messages" : "chat completions",
-      baseUrl: entry.baseUrl,
-      apiKey: Option.orElse(Option.fromNullable(entry.apiKey), () => inEnvironment),
-      model: entry.model,
-      maxTokensField: entry.maxTokensField,
-      completeOver: entry.completeOver,
-      toolCallIds: entry.toolCallIds,
-      maxAnswerCharacters: entry.maxAnswerCharacters,
-      capabilities: {
-        ...(entry.contextWindow === undefined ? {} : { contextWindow: Option.some(entry.contextWindow) }),
-        ...(entry.reasoning === undefined ? {} : { reasoning: entry.reasoning })
-      }
+    const apiKey =
+      apiKeyEnv === undefined ? entry.apiKey : Option.getOrUndefined(yield* Environment.variable(apiKeyEnv))
+    if (apiKeyEnv !== undefined && apiKey === undefined) {
+      const reason = `Expected an environment variable that is set, actual ${told(apiKeyEnv)}, which isn't`
+      return Configured.make(entry, file, broken("apiKeyEnv", reason))
     }
-    const keyField = entry.apiKeyEnv === undefined ? "apiKey" : "apiKeyEnv"
-    return made(
-      yield* Configured.server(entry, reached, ({ field, reason }) =>
-        broken(field === "apiKey" ? keyField : field, reason)
-      )
+    return yield* Configured.server({ ...entry, apiKey }, file, ({ field, reason }) =>
+      broken(field === "apiKey" && apiKeyEnv !== undefined ? "apiKeyEnv" : field, reason)
     )
   })
 
@@ -126,30 +109,20 @@ const withModel = (listed: ConfigFile.Provider, model: string): ConfigFile.Provi
 }
 
 const simulate = (
-  {
-    id,
-    p50LatencyMs,
-    p99LatencyMs,
-    quality,
-    model = Simulated.defaultModel,
-    ...options
-  }: Omit<Configured.Described, "model"> & Omit<Simulated.Options, "provider">,
+  { id, p50LatencyMs, p99LatencyMs, quality, ...options }: typeof ConfigFile.SimulatedProvider.Type,
   origin: string,
   modelOf: Environment.ModelOf
-): Effect.Effect<Configured.Provider> =>
+): Effect.Effect<Configured.Provider> => {
+  const { model: configured = Simulated.defaultModel, price } = options
+  const model = modelOf(id, configured)
   // What is in the file was checked when it was read.
-  Effect.map(
-    Effect.orDie(Simulated.make({ provider: id, model: modelOf(id, model), ...options })),
-    (engine) =>
-      Configured.make(
-        { id, model: engine.model, price: options.price, p50LatencyMs, p99LatencyMs, quality },
-        origin,
-        {
-          _tag: "Ready",
-          engine
-        }
-      )
+  return Effect.map(Effect.orDie(Simulated.make({ ...options, provider: id, model })), (engine) =>
+    Configured.make({ id, model, price, p50LatencyMs, p99LatencyMs, quality }, origin, {
+      _tag: "Ready",
+      engine
+    })
   )
+}
 
 /** Distinct in every number that a strategy looks at: each of them chooses another. */
 const simulatedProviders = [
@@ -288,9 +261,9 @@ export const load = (
       budgets: ConfigFile.budgetsOf(config),
       reliability: {
         rateLimits: { providers: config.rateLimits ?? {} },
-        ...(config.circuitBreaker === undefined ? {} : { circuitBreaker: config.circuitBreaker }),
-        ...(config.retryBudget === undefined ? {} : { retryBudget: config.retryBudget }),
-        ...(config.hedging === undefined ? {} : { hedging: config.hedging })
+        circuitBreaker: config.circuitBreaker,
+        retryBudget: config.retryBudget,
+        hedging: config.hedging
       },
       gateway: config.gateway ?? {},
       simulated
@@ -306,17 +279,12 @@ export const load = (
 export const simulatedNotice =
   "No provider is configured, so the answers are simulated. Set ANTHROPIC_API_KEY or OPENAI_API_KEY, sign in to Copilot (COPILOT_CLIENT_ID), start Ollama, or name a file by --config or ARC_SAGA_CONFIG."
 
-const metricsOf = (each: Configured.Provider): ProviderMetrics.Options => {
-  const p50LatencyMs = Option.getOrUndefined(each.p50LatencyMs)
-  const p99LatencyMs = Option.getOrUndefined(each.p99LatencyMs)
-  const qualityScore = Option.getOrUndefined(each.quality)
-  return {
-    provider: each.id,
-    ...(p50LatencyMs === undefined ? {} : { p50LatencyMs }),
-    ...(p99LatencyMs === undefined ? {} : { p99LatencyMs }),
-    ...(qualityScore === undefined ? {} : { qualityScore })
-  }
-}
+const metricsOf = (each: Configured.Provider): ProviderMetrics.Options => ({
+  provider: each.id,
+  p50LatencyMs: each.p50LatencyMs,
+  p99LatencyMs: each.p99LatencyMs,
+  qualityScore: each.quality
+})
 
 /**
  * The engines that are configured. Fails with the ConfigurationError of a provider that can't be used.

@@ -7,9 +7,9 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type * as AIProvider from "../AIProvider.js"
 import * as Claude from "../engines/Claude.js"
 import * as OpenAICompatible from "../engines/OpenAICompatible.js"
+import type { Given } from "../internal/options.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import * as Price from "../Price.js"
 import type * as ReasoningEngine from "../ReasoningEngine.js"
@@ -55,18 +55,31 @@ export type Status =
   | { readonly _tag: "Broken"; readonly error: ConfigFile.ConfigurationError }
 
 /**
+ * A provider as a file, or the environment, describes it. It has an address where it is a server.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Described = Pick<ConfigFile.Provider, "id"> & Given<ConfigFile.Provider>
+
+/**
+ * A server as it is described.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ServerDescribed = Described & Pick<ConfigFile.Provider, "baseUrl" | "model">
+
+/**
  * A provider that is configured, or could be.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Provider {
-  readonly id: AIProvider.AIProvider
-  readonly model: Option.Option<string>
-  readonly price: Option.Option<Price.Options>
-  readonly p50LatencyMs: Option.Option<number>
-  readonly p99LatencyMs: Option.Option<number>
-  readonly quality: Option.Option<number>
+export interface Provider extends Pick<
+  Described,
+  "id" | "model" | "p50LatencyMs" | "p99LatencyMs" | "price" | "quality"
+> {
   /** Where it is configured. */
   readonly origin: string
   readonly status: Status
@@ -75,33 +88,20 @@ export interface Provider {
 }
 
 /**
- * What is known of a provider besides its engine.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Described {
-  readonly id: AIProvider.AIProvider
-  readonly model?: string | undefined
-  readonly price?: Price.Options | undefined
-  readonly p50LatencyMs?: number | undefined
-  readonly p99LatencyMs?: number | undefined
-  readonly quality?: number | undefined
-}
-
-/**
  * @since 0.1.0
  * @category constructors
  */
 export const make = (described: Described, origin: string, status: Status): Provider => ({
   id: described.id,
-  model: Option.fromNullable(described.model),
-  price: Option.orElse(Option.fromNullable(described.price), () =>
-    status._tag === "Ready" ? Option.map(status.engine.price, Price.toOptions) : Option.none()
-  ),
-  p50LatencyMs: Option.fromNullable(described.p50LatencyMs),
-  p99LatencyMs: Option.fromNullable(described.p99LatencyMs),
-  quality: Option.fromNullable(described.quality),
+  model: described.model,
+  price:
+    described.price ??
+    (status._tag === "Ready"
+      ? Option.getOrUndefined(Option.map(status.engine.price, Price.toOptions))
+      : undefined),
+  p50LatencyMs: described.p50LatencyMs,
+  p99LatencyMs: described.p99LatencyMs,
+  quality: described.quality,
   origin,
   status,
   byNameOnly: false
@@ -142,88 +142,58 @@ export const broken = (file: string, field: string, reason: string): Status => (
   error: new ConfigFile.ConfigurationError({ file, field, reason })
 })
 
-/**
- * A server: where it is, and what it speaks.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Reached {
-  readonly speaks: "chat completions" | "messages"
-  readonly baseUrl: string
-  readonly apiKey: Option.Option<Redacted.Redacted>
-  readonly model: string
-  readonly maxTokensField?: OpenAICompatible.Options["maxTokensField"] | undefined
-  readonly completeOver?: OpenAICompatible.Options["completeOver"] | undefined
-  readonly toolCallIds?: OpenAICompatible.Options["toolCallIds"] | undefined
-  readonly capabilities?: Partial<ReasoningEngine.Capabilities>
-  readonly maxAnswerCharacters?: number | undefined
-}
-
 const probeLimit = "2 seconds"
 
-const versionHeader = { "anthropic-version": Claude.defaultVersion }
-
-/** How a server of each kind is asked, and whether it is there. */
-const reach = (reached: Reached, described: Described, price: Price.Price | undefined) => {
-  const { apiKey, baseUrl, capabilities, maxAnswerCharacters, model } = reached
-  const common = {
-    provider: described.id,
-    baseUrl,
-    model,
-    ...(capabilities === undefined ? {} : { capabilities }),
-    ...(maxAnswerCharacters === undefined ? {} : { maxAnswerCharacters }),
-    ...(price === undefined ? {} : { price })
+/** The engine of a server of each kind, and how it is asked whether it is there. */
+const reach = (
+  server: ServerDescribed,
+  capabilities: Given<ReasoningEngine.Capabilities>,
+  price: Price.Price | undefined
+) => {
+  const { api, apiKey, baseUrl, completeOver, id, maxAnswerCharacters, maxTokensField, model, toolCallIds } =
+    server
+  const options = { provider: id, baseUrl, model, capabilities, maxAnswerCharacters, price }
+  if (api === "anthropic") {
+    if (apiKey === undefined) {
+      const reason = "Expected a key, actual none"
+      return Effect.fail(new InvalidArgumentError({ subject: "Claude", field: "apiKey", reason }))
+    }
+    const probe = Server.models({
+      baseUrl: `${baseUrl.replace(/(?<!\/)\/+$/, "").replace(/\/v1$/, "")}/v1`,
+      headers: { "anthropic-version": Claude.defaultVersion, "x-api-key": Redacted.value(apiKey) },
+      limit: probeLimit
+    })
+    return Effect.map(Claude.make({ ...options, apiKey }), (engine) => ({ engine, probe }))
   }
-  if (reached.speaks === "messages") {
-    return Effect.map(
-      Option.match(apiKey, {
-        onNone: () =>
-          Effect.fail(
-            new InvalidArgumentError({
-              subject: "Claude",
-              field: "apiKey",
-              reason: "Expected a key, actual none"
-            })
-          ),
-        onSome: (key) => Effect.map(Claude.make({ ...common, apiKey: key }), (engine) => ({ engine, key }))
-      }),
-      ({ engine, key }) => ({
-        engine,
-        probe: Server.models({
-          baseUrl: `${baseUrl.replace(/(?<!\/)\/+$/, "").replace(/\/v1$/, "")}/v1`,
-          headers: { ...versionHeader, "x-api-key": Redacted.value(key) },
-          limit: probeLimit
-        })
-      })
-    )
-  }
-  const key = Option.match(apiKey, { onNone: () => ({}), onSome: (apiKey) => ({ apiKey }) })
+  const probe = Server.models({ baseUrl, apiKey, limit: probeLimit })
   return Effect.map(
-    OpenAICompatible.make({
-      ...common,
-      ...key,
-      maxTokensField: reached.maxTokensField,
-      completeOver: reached.completeOver,
-      toolCallIds: reached.toolCallIds
-    }),
-    (engine) => ({ engine, probe: Server.models({ baseUrl, ...key, limit: probeLimit }) })
+    OpenAICompatible.make({ ...options, apiKey, maxTokensField, completeOver, toolCallIds }),
+    (engine) => ({ engine, probe })
   )
 }
 
 /**
- * The engine of a server; `blame` says whose field an error is.
+ * The provider that a server is; `blame` says whose field an error is.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const server = (
-  described: Described,
-  reached: Reached,
-  blame: (error: InvalidArgumentError) => Status
-): Effect.Effect<Status, never, HttpClient.HttpClient> =>
+  described: ServerDescribed,
+  origin: string,
+  blame: (error: InvalidArgumentError) => Status,
+  defaults: Given<ReasoningEngine.Capabilities> = {}
+): Effect.Effect<Provider, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
-    const price = described.price === undefined ? undefined : yield* Price.make(described.price)
-    const { engine, probe } = yield* reach(reached, described, price)
-    return { _tag: "Ready", engine, probe } as const
-  }).pipe(Effect.catchAll((error) => Effect.succeed(blame(error))))
+    const { contextWindow, price, reasoning } = described
+    const capabilities = {
+      ...defaults,
+      contextWindow: contextWindow === undefined ? undefined : Option.some(contextWindow),
+      reasoning
+    }
+    const made = price === undefined ? undefined : yield* Price.make(price)
+    return { _tag: "Ready", ...(yield* reach(described, capabilities, made)) } as const
+  }).pipe(
+    Effect.catchAll((error) => Effect.succeed(blame(error))),
+    Effect.map((status) => make(described, origin, status))
+  )

@@ -61,9 +61,6 @@ const words = (name: string): Effect.Effect<Option.Option<ReadonlyArray<string>>
     Option.map((list) => list.trim().split(/\s+/))
   )
 
-const optional = <K extends string, A>(key: K, value: Option.Option<A>): { readonly [P in K]?: A } | {} =>
-  Option.match(value, { onNone: () => ({}), onSome: (given) => ({ [key]: given }) })
-
 /** Where tokens are kept: in the directory for such things, unless a variable says where. */
 const directory: Effect.Effect<string, ConfigFile.ConfigurationError, Path.Path> = Effect.gen(function* () {
   const named = yield* Environment.text("ARC_SAGA_TOKENS")
@@ -82,7 +79,7 @@ const directory: Effect.Effect<string, ConfigFile.ConfigurationError, Path.Path>
 const store: Effect.Effect<TokenStore.Service, SetupError, FileSystem.FileSystem | Path.Path> = Effect.gen(
   function* () {
     const key = yield* Environment.variable("ARC_SAGA_TOKEN_KEY")
-    return yield* TokenStore.makeDirectory({ directory: yield* directory, ...optional("key", key) })
+    return yield* TokenStore.makeDirectory({ directory: yield* directory, key: Option.getOrUndefined(key) })
   }
 )
 
@@ -98,10 +95,10 @@ export const entraId: Effect.Effect<Option.Option<EntraId.Service>, SetupError, 
     if (Option.isNone(clientId)) return Option.none()
     const options: EntraId.Options = {
       clientId: clientId.value,
-      ...optional("clientSecret", yield* Environment.variable("COPILOT_CLIENT_SECRET")),
-      ...optional("tenantId", yield* Environment.text("COPILOT_TENANT_ID")),
-      ...optional("baseUrl", yield* Environment.text("COPILOT_AUTHORITY")),
-      ...optional("scopes", yield* words("COPILOT_SCOPES"))
+      clientSecret: Option.getOrUndefined(yield* Environment.variable("COPILOT_CLIENT_SECRET")),
+      tenantId: Option.getOrUndefined(yield* Environment.text("COPILOT_TENANT_ID")),
+      baseUrl: Option.getOrUndefined(yield* Environment.text("COPILOT_AUTHORITY")),
+      scopes: Option.getOrUndefined(yield* words("COPILOT_SCOPES"))
     }
     const made = EntraId.make(options).pipe(
       Effect.catchTag("InvalidArgumentError", (error) => blame(error, "application")),
@@ -119,8 +116,8 @@ const engine = (tokens: EntraId.Service) =>
     return yield* Copilot.make({
       user: yield* user,
       timeZone,
-      ...optional("baseUrl", yield* Environment.text("COPILOT_BASE_URL")),
-      ...optional("pathPrefix", yield* Environment.text("COPILOT_PATH_PREFIX"))
+      baseUrl: Option.getOrUndefined(yield* Environment.text("COPILOT_BASE_URL")),
+      pathPrefix: Option.getOrUndefined(yield* Environment.text("COPILOT_PATH_PREFIX"))
     })
   }).pipe(
     Effect.provideService(AccessTokens, tokens),

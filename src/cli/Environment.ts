@@ -77,31 +77,26 @@ const blame =
  */
 export const openAI = (modelOf: ModelOf): Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
-    const apiKey = yield* variable("OPENAI_API_KEY")
-    const baseUrl = yield* text("OPENAI_BASE_URL")
+    const apiKey = Option.getOrUndefined(yield* variable("OPENAI_API_KEY"))
+    const baseUrl = Option.getOrUndefined(yield* text("OPENAI_BASE_URL"))
     const model = modelOf(
       AIProvider.Gpt4,
       Option.getOrElse(yield* text("OPENAI_MODEL"), () => "gpt-4o-mini")
     )
     const described = { id: AIProvider.Gpt4, model }
-    if (Option.isNone(apiKey) && Option.isNone(baseUrl)) {
+    if (apiKey === undefined && baseUrl === undefined) {
       return Configured.make(described, origin, Configured.off("OPENAI_API_KEY isn't set"))
     }
-    const reached: Configured.Reached = {
-      speaks: "chat completions",
-      apiKey,
-      model,
-      ...Option.match(baseUrl, {
-        onNone: () => ({
-          baseUrl: OpenAI.defaultBaseUrl,
-          capabilities: OpenAI.defaultCapabilities,
-          maxTokensField: "max_completion_tokens" as const
-        }),
-        // Servers that stand in for OpenAI mostly know the older name alone.
-        onSome: (baseUrl) => ({ baseUrl, maxTokensField: "max_tokens" as const })
-      })
-    }
-    return Configured.make(described, origin, yield* Configured.server(described, reached, blame("OPENAI")))
+    const server = { ...described, apiKey, baseUrl: baseUrl ?? OpenAI.defaultBaseUrl }
+    return yield* baseUrl === undefined
+      ? Configured.server(
+          { ...server, maxTokensField: "max_completion_tokens" },
+          origin,
+          blame("OPENAI"),
+          OpenAI.defaultCapabilities
+        )
+      : // Servers that stand in for OpenAI mostly know the older name alone.
+        Configured.server({ ...server, maxTokensField: "max_tokens" }, origin, blame("OPENAI"))
   })
 
 /**
@@ -112,22 +107,16 @@ export const openAI = (modelOf: ModelOf): Effect.Effect<Configured.Provider, nev
  */
 export const claude = (modelOf: ModelOf): Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
-    const apiKey = yield* variable("ANTHROPIC_API_KEY")
+    const apiKey = Option.getOrUndefined(yield* variable("ANTHROPIC_API_KEY"))
     const baseUrl = Option.getOrElse(yield* text("ANTHROPIC_BASE_URL"), () => Claude.defaultBaseUrl)
     const model = modelOf(
       AIProvider.Claude,
       Option.getOrElse(yield* text("ANTHROPIC_MODEL"), () => "claude-haiku-4-5")
     )
     const described = { id: AIProvider.Claude, model }
-    if (Option.isNone(apiKey)) {
-      return Configured.make(described, origin, Configured.off("ANTHROPIC_API_KEY isn't set"))
-    }
-    const reached: Configured.Reached = { speaks: "messages", baseUrl, apiKey, model }
-    return Configured.make(
-      described,
-      origin,
-      yield* Configured.server(described, reached, blame("ANTHROPIC"))
-    )
+    return yield* apiKey === undefined
+      ? Effect.succeed(Configured.make(described, origin, Configured.off("ANTHROPIC_API_KEY isn't set")))
+      : Configured.server({ ...described, api: "anthropic", baseUrl, apiKey }, origin, blame("ANTHROPIC"))
   })
 
 /** OLLAMA_HOST as Ollama reads it: a host, a host and port, or a URL; where it binds to all, ask this one. */
@@ -149,7 +138,6 @@ export const findOllama = (
   Effect.gen(function* () {
     const host = Option.getOrElse(yield* text("OLLAMA_HOST"), () => "127.0.0.1:11434")
     const baseUrl = ollamaUrl(host)
-    const found = `found at ${baseUrl}`
     const answer = yield* Server.models({ baseUrl, limit: "300 millis" })
     const first = answer._tag === "Models" ? answer.models[0] : undefined
     if (first === undefined) {
@@ -161,14 +149,8 @@ export const findOllama = (
     }
     const model = modelOf(ollama, first)
     // What runs on one's own machine charges nothing.
-    const described = { id: ollama, model, price: { input: 0, output: 0 } }
-    return Configured.make(
-      described,
-      found,
-      yield* Configured.server(
-        described,
-        { speaks: "chat completions", baseUrl, apiKey: Option.none(), model },
-        ({ reason }) => Configured.broken(origin, "OLLAMA_HOST", reason)
-      )
+    const described = { id: ollama, baseUrl, model, price: { input: 0, output: 0 } }
+    return yield* Configured.server(described, `found at ${baseUrl}`, ({ reason }) =>
+      Configured.broken(origin, "OLLAMA_HOST", reason)
     )
   })

@@ -44,8 +44,8 @@ const columns: ReadonlyArray<Format.Column> = [
   { title: "configured in", align: "left" }
 ]
 
-const or = <A>(value: Option.Option<A>, render: (value: A) => string): string =>
-  Option.match(value, { onNone: () => "?", onSome: render })
+const or = <A>(value: A | undefined, render: (value: A) => string): string =>
+  value === undefined ? "?" : render(value)
 
 /** Who is signed in, and until when. */
 const signInOf = ({ status }: Configured.Provider): Option.Option<Configured.SignIn> =>
@@ -71,11 +71,11 @@ const cells = ({ problem, provider }: Row): ReadonlyArray<string> => [
 
 const toJson = ({ problem, provider }: Row) => ({
   provider: provider.id,
-  model: Option.getOrNull(provider.model),
-  price: Option.getOrNull(provider.price),
-  p50LatencyMs: Option.getOrNull(provider.p50LatencyMs),
-  p99LatencyMs: Option.getOrNull(provider.p99LatencyMs),
-  quality: Option.getOrNull(provider.quality),
+  model: provider.model ?? null,
+  price: provider.price ?? null,
+  p50LatencyMs: provider.p50LatencyMs ?? null,
+  p99LatencyMs: provider.p99LatencyMs ?? null,
+  quality: provider.quality ?? null,
   available: Option.isNone(problem),
   reason: Option.getOrNull(problem),
   signIn: Option.getOrNull(signInOf(provider)),

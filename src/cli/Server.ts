@@ -39,7 +39,7 @@ const decodeList = Schema.decodeUnknownOption(Schema.parseJson(ModelList))
 export const models = (options: {
   readonly baseUrl: string
   /** Sent as a bearer token. */
-  readonly apiKey?: Redacted.Redacted
+  readonly apiKey?: Redacted.Redacted | undefined
   /** More headers, kept out of spans. */
   readonly headers?: Readonly<Record<string, string>>
   readonly limit: Duration.DurationInput
