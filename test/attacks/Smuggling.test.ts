@@ -43,7 +43,7 @@ const heardOf = (said: string) =>
     const { closed, heard } = yield* connect(url, said + last)
     yield* eventually(Effect.sync(closed))
     const calls = yield* engines[0]?.calls ?? Effect.succeed([])
-    const statuses = Array.from(heard().matchAll(/^HTTP\/1\.1 (\d+)/gm), ([, status]) => Number(status))
+    const statuses = Array.from(heard().matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => Number(status))
     return { statuses, calls: calls.length }
   })
 

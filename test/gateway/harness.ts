@@ -1,5 +1,4 @@
 /** Gateways on sockets of this machine, over scripted engines. */
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpServer from "@effect/platform/HttpServer"
 import {
   MultiLLMOrchestrator,
@@ -17,8 +16,9 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
-import * as Http from "node:http"
 import * as Net from "node:net"
+import * as Listener from "../../src/cli/Listener.js"
+import * as NodeListener from "../../src/cli/Listener/Node.js"
 
 export interface Setup {
   readonly engines: ReadonlyArray<ScriptedEngine.Options>
@@ -48,7 +48,9 @@ const layerOf = (setup: Setup, engines: ReadonlyArray<ScriptedEngine.ScriptedEng
   Gateway.layer(setup.gateway).pipe(
     Layer.provide(setup.keys ?? Layer.empty),
     Layer.provideMerge(
-      NodeHttpServer.layerServer(() => Http.createServer(), { port: 0, host: setup.host ?? "127.0.0.1" })
+      Layer.unwrapEffect(
+        Effect.map(Listener.Listener, ({ listen }) => listen({ port: 0, host: setup.host ?? "127.0.0.1" }))
+      ).pipe(Layer.provide(NodeListener.layer))
     ),
     Layer.provide(
       setup.orchestrator === undefined

@@ -27,6 +27,11 @@ export const layer: Layer.Layer<Listener.Listener> = Layer.succeed(Listener.List
             if (server.listenerCount("request") > 1) return
             response.writeHead(503, { "retry-after": "1", connection: "close" }).end()
           })
+          // It speaks nothing else: a client that offers HTTP/2 beside (Java's does) is answered in HTTP/1.1, and
+          // Node takes the offer, and leaves the body unread, where there is a listener for it.
+          server.on("newListener", (event) => {
+            if (event === "upgrade") queueMicrotask(() => server.removeAllListeners("upgrade"))
+          })
           // Requests are done by then; what is still connected has nothing to say, or never finished saying it.
           const disconnect = Layer.scopedDiscard(
             Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))

@@ -5,6 +5,7 @@ import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { ApiKey, Service } from "../ApiKeys.js"
+import { once } from "./callHeaders.js"
 import { RejectedRequest } from "./rejection.js"
 
 /** The password of HTTP's basic authentication, which is how a browser asks for the key. */
@@ -31,7 +32,7 @@ const presented = (headers: Headers.Headers): Option.Option<Credential> => {
       return Option.map(passwordOf(credentials), (key) => ({ key: Redacted.make(key), ambient: true }))
     default:
       return Option.map(Option.fromNullable(headers["x-api-key"]), (key) => ({
-        key: Redacted.make(key),
+        key: Redacted.make(once(key)),
         ambient: false
       }))
   }

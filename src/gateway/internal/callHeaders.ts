@@ -14,6 +14,12 @@ export interface CallHeaders {
   readonly delivery?: delivery.Delivery | undefined
 }
 
+/** What a header says; a program and its proxy may both have set it, and the same value twice says the same. */
+export const once = (value: string): string => {
+  const [first = "", ...others] = value.split(", ")
+  return others.every((other) => other === first) ? first : value
+}
+
 type Read = (value: string) => Either.Either<CallHeaders, string>
 
 const readers: Readonly<Record<string, Read>> = {
@@ -51,7 +57,7 @@ export const read = (headers: Headers.Headers): Either.Either<CallHeaders, Rejec
     if (reader === undefined) {
       return Either.left(wrong(name, `one of ${Object.keys(readers).join(", ")}`))
     }
-    const said = reader(headers[name] ?? "")
+    const said = reader(once(headers[name] ?? ""))
     if (Either.isLeft(said)) return Either.left(wrong(name, said.left))
     callHeaders = { ...callHeaders, ...said.right }
   }

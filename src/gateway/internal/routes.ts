@@ -35,15 +35,13 @@ const chatPath = "/v1/chat/completions"
 const messagesPath = "/v1/messages"
 const modelsPath = "/v1/models"
 
-/** A path without its query. */
-export const pathOf = ({ url }: Request): string => {
-  const query = url.indexOf("?")
-  return query === -1 ? url : url.slice(0, query)
-}
+/** The path of a request, whose target may be a whole address, without its query. */
+export const pathOf = ({ url }: Request): string =>
+  url.replace(/^https?:\/\/[^/?]*/i, "").replace(/\?.*$/s, "")
 
 /** Whose client asks, which is how it wants to be told of errors. */
 export const dialectOf = (request: Request): Dialect =>
-  request.url.startsWith(messagesPath) || request.headers["anthropic-version"] !== undefined
+  pathOf(request).startsWith(messagesPath) || request.headers["anthropic-version"] !== undefined
     ? messages.dialect
     : chat.dialect
 
