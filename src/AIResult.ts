@@ -10,6 +10,7 @@ import * as AITask from "./AITask.js"
 import * as EngineError from "./EngineError.js"
 import * as TokenUsage from "./TokenUsage.js"
 import * as Usd from "./Usd.js"
+import * as Wire from "./Wire.js"
 
 /**
  * How an attempt ended: with an answer (`succeeded`), with an error (`failed`; a timeout is one), with an
@@ -118,12 +119,20 @@ export const isFailure = ({ outcome }: Pick<Attempt, "outcome">): boolean =>
 export const AIResult = Schema.Struct({
   taskId: Schema.String,
   text: Schema.String,
+  /** What the model thought, as far as its provider gave it; absent where it gave nothing. */
+  reasoning: Schema.optional(Schema.Array(AITask.ReasoningPart)),
   toolCalls: Schema.Array(AITask.ToolCall),
   finishReason: Schema.Literal("stop", "length", "tool_calls", "other"),
   /** The finish reason in the provider's own word (`end_turn`, `eos`), where it has another one. */
   rawFinishReason: Schema.optional(Schema.String),
   /** The stop sequence that the model stopped at, where the provider says which. */
   stopSequence: Schema.optional(Schema.String),
+  /** The sources that the answer names, as its provider has them. */
+  citations: Schema.optional(Schema.Array(Schema.Unknown)),
+  /** The log probabilities of the answer, as its provider has them. */
+  logProbabilities: Schema.optional(Schema.Unknown),
+  /** The service tier that answered, in the provider's word. */
+  serviceTier: Schema.optional(Schema.String),
   /** Who answered; after a resumed cut, who finished the answer. */
   provider: AIProvider.AIProvider,
   model: Schema.String,
@@ -142,7 +151,14 @@ export const AIResult = Schema.Struct({
   /** Every attempt, in the order in which they began. */
   attempts: Schema.Array(Attempt),
   /** What the caller should know: dropped parameters, a tool call that was cut. */
-  warnings: Schema.Array(Schema.String)
+  warnings: Schema.Array(Schema.String),
+  /** The fields of the task that were left out; absent where nothing was. */
+  dropped: Schema.optional(Schema.Array(Schema.String)),
+  /**
+   * The provider's body as it came, where the task has an original of its wire and the answer is of one attempt:
+   * JSON, or server-sent events where the original asks for a stream.
+   */
+  native: Schema.optional(Schema.Struct({ wire: Wire.Wire, body: Schema.String }))
 })
 
 /**

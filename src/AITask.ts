@@ -12,6 +12,7 @@ import * as AIProvider from "./AIProvider.js"
 import type * as InvalidArgument from "./InvalidArgument.js"
 import * as sizes from "./internal/sizes.js"
 import * as validation from "./internal/validation.js"
+import * as Wire from "./Wire.js"
 
 const Text = Schema.String.pipe(
   Schema.filter((text) => text.trim() !== "", { description: "a text that isn't empty" })
@@ -34,12 +35,43 @@ export const Mode = Schema.Literal("complete", "streaming")
 export type Mode = typeof Mode.Type
 
 /**
+ * Marks the end of what a provider is to keep in its cache, for five minutes or an hour: the provider's own
+ * time where absent. A hint: a provider without such marks isn't told.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const CacheHint = Schema.Struct({ ttl: Schema.optional(Schema.Literal("5m", "1h")) })
+
+/**
+ * Marks the end of what a provider is to keep in its cache.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CacheHint extends Schema.Schema.Type<typeof CacheHint> {}
+
+const common = {
+  cache: Schema.optional(CacheHint),
+  /** What one wire alone knows of it. */
+  options: Schema.optional(Wire.Options)
+}
+
+/**
  * Text within a message.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
+export const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String, ...common })
+
+/**
+ * Text within a message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TextPart extends Schema.Schema.Type<typeof TextPart> {}
 
 /**
  * An image within a message: an `https:` address or a `data:` URL.
@@ -51,8 +83,105 @@ export const ImagePart = Schema.Struct({
   type: Schema.Literal("image"),
   url: Schema.String.pipe(
     Schema.pattern(/^(https?:|data:image\/)/, { description: "an http(s) or data:image URL" })
-  )
+  ),
+  /** How closely it is looked at, for providers that let choose. */
+  detail: Schema.optional(Schema.Literal("auto", "low", "high", "original")),
+  ...common
 })
+
+/**
+ * An image within a message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ImagePart extends Schema.Schema.Type<typeof ImagePart> {}
+
+/**
+ * A document within a message (a PDF, a text): an `https:` address or a `data:` URL.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const DocumentPart = Schema.Struct({
+  type: Schema.Literal("document"),
+  url: Schema.String.pipe(Schema.pattern(/^(https?:|data:)/, { description: "an http(s) or data: URL" })),
+  /** Its file's name, or its title. */
+  name: Schema.optional(Schema.NonEmptyString),
+  ...common
+})
+
+/**
+ * A document within a message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface DocumentPart extends Schema.Schema.Type<typeof DocumentPart> {}
+
+/**
+ * Sound within a message.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const AudioPart = Schema.Struct({
+  type: Schema.Literal("audio"),
+  /** In base64. */
+  data: Schema.NonEmptyString,
+  /** As providers name it: `wav`, `mp3`. */
+  format: Schema.NonEmptyString,
+  ...common
+})
+
+/**
+ * Sound within a message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AudioPart extends Schema.Schema.Type<typeof AudioPart> {}
+
+/**
+ * What a model thought before it answered, with the state that it wants back.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const ReasoningPart = Schema.Struct({
+  type: Schema.Literal("reasoning"),
+  /** In words, as far as its provider gave them. */
+  text: Schema.String,
+  state: Schema.optional(Wire.State)
+})
+
+/**
+ * What a model thought before it answered.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReasoningPart extends Schema.Schema.Type<typeof ReasoningPart> {}
+
+/**
+ * A part that one wire alone knows, as that wire has it: only its providers can be asked.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const NativePart = Schema.Struct({
+  type: Schema.Literal("native"),
+  wire: Wire.Wire,
+  value: validation.JsonObject
+})
+
+/**
+ * A part that one wire alone knows.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NativePart extends Schema.Schema.Type<typeof NativePart> {}
 
 /**
  * A call of a tool, as a model asked for it.
@@ -64,7 +193,9 @@ export const ToolCall = Schema.Struct({
   id: Schema.NonEmptyString,
   name: Schema.NonEmptyString,
   /** The arguments as the model wrote them: JSON, unparsed. */
-  arguments: sizes.Arguments
+  arguments: sizes.Arguments,
+  /** What one wire alone knows of it, to be sent back to it. */
+  options: Schema.optional(Wire.Options)
 })
 
 /**
@@ -85,7 +216,9 @@ export const UserMessage = Schema.Struct({
   role: Schema.Literal("user"),
   content: Schema.Union(
     Text,
-    Schema.NonEmptyArray(Schema.Union(TextPart, ImagePart)).pipe(sizes.bounded("parts"))
+    Schema.NonEmptyArray(Schema.Union(TextPart, ImagePart, DocumentPart, AudioPart, NativePart)).pipe(
+      sizes.bounded("parts")
+    )
   )
 })
 
@@ -97,7 +230,10 @@ export const UserMessage = Schema.Struct({
  */
 export const AssistantMessage = Schema.Struct({
   role: Schema.Literal("assistant"),
-  content: Schema.String,
+  content: Schema.Union(
+    Schema.String,
+    Schema.Array(Schema.Union(TextPart, ReasoningPart, NativePart)).pipe(sizes.bounded("parts"))
+  ),
   toolCalls: Schema.optional(Schema.Array(ToolCall).pipe(sizes.bounded("parts")))
 })
 
@@ -110,16 +246,34 @@ export const AssistantMessage = Schema.Struct({
 export const ToolMessage = Schema.Struct({
   role: Schema.Literal("tool"),
   toolCallId: Schema.NonEmptyString,
-  content: Schema.String
+  content: Schema.Union(
+    Schema.String,
+    Schema.Array(Schema.Union(TextPart, ImagePart, DocumentPart, NativePart)).pipe(sizes.bounded("parts"))
+  ),
+  /** Whether the tool failed, and says so. */
+  isError: Schema.optional(Schema.Boolean),
+  cache: Schema.optional(CacheHint)
 })
 
 /**
- * One turn of the conversation. A system prompt isn't a message: it has a field of its own.
+ * Instructions at their place in the conversation. Those that stand above it are the task's `systemPrompt`, or
+ * its first messages.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const Message = Schema.Union(UserMessage, AssistantMessage, ToolMessage)
+export const SystemMessage = Schema.Struct({
+  role: Schema.Literal("system"),
+  content: Schema.Union(Text, Schema.NonEmptyArray(TextPart).pipe(sizes.bounded("parts")))
+})
+
+/**
+ * One turn of the conversation.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Message = Schema.Union(UserMessage, AssistantMessage, ToolMessage, SystemMessage)
 
 /**
  * One turn of the conversation.
@@ -128,6 +282,14 @@ export const Message = Schema.Union(UserMessage, AssistantMessage, ToolMessage)
  * @category models
  */
 export type Message = typeof Message.Type
+
+/**
+ * A part of a message.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Part = TextPart | ImagePart | DocumentPart | AudioPart | ReasoningPart | NativePart
 
 /**
  * A tool that the model may call.
@@ -143,7 +305,10 @@ export const Tool = Schema.Struct({
   ),
   description: Schema.optional(Schema.String),
   /** JSON Schema of the arguments. */
-  parameters: validation.JsonObject
+  parameters: validation.JsonObject,
+  /** Whether the arguments are bound to the schema; the provider's default when absent. */
+  strict: Schema.optional(Schema.Boolean),
+  ...common
 })
 
 /**
@@ -153,6 +318,61 @@ export const Tool = Schema.Struct({
  * @category models
  */
 export interface Tool extends Schema.Schema.Type<typeof Tool> {}
+
+/**
+ * A tool that one wire alone knows (a search of the provider's own, say), as that wire has it: only its
+ * providers can be asked.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const NativeTool = Schema.Struct({ wire: Wire.Wire, value: validation.JsonObject })
+
+/**
+ * A tool that one wire alone knows.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NativeTool extends Schema.Schema.Type<typeof NativeTool> {}
+
+/**
+ * How much a model thinks before it answers.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Effort = Schema.Literal("none", "minimal", "low", "medium", "high", "xhigh", "max")
+
+/**
+ * How much a model thinks before it answers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Effort = typeof Effort.Type
+
+/**
+ * How a model is to think: by effort, or by tokens where its wire has a number; and whether what it thinks is
+ * wanted in words. Then it arrives as events of its own, as far as its provider gives it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Reasoning = Schema.Struct({
+  effort: Schema.optional(Effort),
+  /** The most tokens to think. */
+  budgetTokens: Schema.optional(numbers.tokens),
+  show: Schema.optional(Schema.Boolean)
+})
+
+/**
+ * How a model is to think.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Reasoning extends Schema.Schema.Type<typeof Reasoning> {}
 
 /**
  * Whether the model may, must or must not call a tool, or must call a named one.
@@ -177,9 +397,13 @@ export const ResponseFormat = Schema.Union(
   Schema.Struct({
     type: Schema.Literal("json_schema"),
     name: Schema.NonEmptyString,
-    schema: validation.JsonObject
+    schema: validation.JsonObject,
+    /** Whether the answer is bound to the schema where the provider lets choose: true when absent. */
+    strict: Schema.optional(Schema.Boolean)
   })
 )
+
+const penalty = numbers.number("a number from -2 to 2", (n) => n >= -2 && n <= 2)
 
 /**
  * The fields of a task as a caller gives them, in code or as JSON.
@@ -211,8 +435,38 @@ export const Options = Schema.Struct({
   /** Texts that end the answer, at most 16. */
   stop: Schema.optional(Schema.NonEmptyArray(Schema.NonEmptyString).pipe(sizes.bounded("stop"))),
   tools: Schema.optional(Schema.NonEmptyArray(Tool).pipe(sizes.bounded("tools"))),
+  /** Tools that one wire alone knows. */
+  nativeTools: Schema.optional(Schema.Array(NativeTool).pipe(sizes.bounded("tools"))),
   toolChoice: Schema.optional(ToolChoice),
+  /** Whether several tools may be called at once; the provider's default, mostly true, when absent. */
+  parallelToolCalls: Schema.optional(Schema.Boolean),
   responseFormat: Schema.optional(ResponseFormat),
+  /** How much it is thought, and whether that is shown. */
+  reasoning: Schema.optional(Reasoning),
+  /** The likeliest words that are drawn from, a whole number above 0. */
+  topK: Schema.optional(numbers.count("a number of words")),
+  /** Asks for the same answer to the same question, as far as the provider can. */
+  seed: Schema.optional(numbers.number("a whole number", Number.isSafeInteger)),
+  /** Against words that came often, -2 to 2. */
+  frequencyPenalty: Schema.optional(penalty),
+  /** Against words that came at all, -2 to 2. */
+  presencePenalty: Schema.optional(penalty),
+  /** How long the answer is to be. */
+  verbosity: Schema.optional(Schema.Literal("low", "medium", "high")),
+  /** The log probabilities of the answer's words, and of so many others at each place (0 to 20). */
+  logProbabilities: Schema.optional(
+    numbers.number("a whole number from 0 to 20", (n) => Number.isInteger(n) && n >= 0 && n <= 20)
+  ),
+  /** How fast and dear, by the provider's own name for it. */
+  serviceTier: Schema.optional(Schema.NonEmptyString),
+  /** What calls have in common whose beginnings are the same, for providers that keep these by a key. */
+  cacheKey: Schema.optional(Schema.NonEmptyString.pipe(sizes.bounded("user"))),
+  /** The conversation that the call belongs to, at most 256 characters. */
+  session: Schema.optional(Schema.NonEmptyString.pipe(sizes.bounded("user"))),
+  /** What one wire alone knows. */
+  options: Schema.optional(Wire.Options),
+  /** The call as it came over a wire. */
+  original: Schema.optional(Wire.Original),
   /** On whose behalf, at most 256 characters: for accounting, budgets and per-user sign-in. */
   userId: Schema.optional(Schema.NonEmptyString.pipe(sizes.bounded("user"))),
   /** With which of the caller's keys, by its name and never the key itself: for accounting and budgets. */
@@ -232,7 +486,7 @@ export const Options = Schema.Struct({
     if (task.pinned === true && task.provider === undefined) {
       return { path: ["pinned"], message: "Expected a provider to pin, actual none" }
     }
-    if (task.toolChoice !== undefined && task.tools === undefined) {
+    if (task.toolChoice !== undefined && task.tools === undefined && task.nativeTools === undefined) {
       return { path: ["toolChoice"], message: "Expected tools to choose from, actual none" }
     }
     return undefined
@@ -335,7 +589,16 @@ export const withProvider = <M extends Mode>(
 })
 
 /**
- * The text of one message, without its images.
+ * The parts of a message: of one that is a text, that text.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const parts = (message: Message): ReadonlyArray<Part> =>
+  typeof message.content === "string" ? [{ type: "text", text: message.content }] : message.content
+
+/**
+ * The text of one message, without its images and without what was thought.
  *
  * @since 0.1.0
  * @category getters
@@ -343,7 +606,9 @@ export const withProvider = <M extends Mode>(
 export const messageText = (message: Message): string =>
   typeof message.content === "string"
     ? message.content
-    : message.content.map((part) => (part.type === "text" ? part.text : "")).join("")
+    : parts(message)
+        .map((part) => (part.type === "text" ? part.text : ""))
+        .join("")
 
 /**
  * The text of the last user message: what is being asked.

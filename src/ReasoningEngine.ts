@@ -20,6 +20,7 @@ import { type Given, given } from "./internal/options.js"
 import type * as Price from "./Price.js"
 import type * as TokenUsage from "./TokenUsage.js"
 import type * as Usd from "./Usd.js"
+import type * as Wire from "./Wire.js"
 
 /**
  * Why a model stopped: it was done (`stop`), reached the token limit (`length`), or calls tools.
@@ -38,6 +39,31 @@ export type FinishReason = "stop" | "length" | "tool_calls" | "other"
  */
 export interface TextDelta {
   readonly _tag: "TextDelta"
+  readonly text: string
+}
+
+/**
+ * More of what the model thinks, and at the end of a thought the state that it wants back. Joined up to a state
+ * they are one part of {@link AIResult.AIResult.reasoning}.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export interface ReasoningDelta {
+  readonly _tag: "ReasoningDelta"
+  readonly text: string
+  readonly state?: Wire.State | undefined
+}
+
+/**
+ * More of the answer as it came over its wire, where {@link Request.native} asks for it: before the events that
+ * it says. Joined they are the provider's body.
+ *
+ * @since 0.1.0
+ * @category events
+ */
+export interface NativeEvent {
+  readonly _tag: "Native"
   readonly text: string
 }
 
@@ -99,6 +125,8 @@ export interface RateLimitsEvent {
 export interface WarningEvent {
   readonly _tag: "Warning"
   readonly message: string
+  /** The fields of the task that were left out. */
+  readonly fields?: ReadonlyArray<string> | undefined
 }
 
 /**
@@ -116,6 +144,12 @@ export interface Finish {
   readonly rawReason?: string | undefined
   /** The stop sequence that the model stopped at, where the provider says which. */
   readonly stopSequence?: string | undefined
+  /** The sources that the answer names, as its wire has them. */
+  readonly citations?: ReadonlyArray<unknown> | undefined
+  /** The log probabilities of the answer, as its wire has them. */
+  readonly logProbabilities?: unknown
+  /** The service tier that answered, in the provider's word. */
+  readonly serviceTier?: string | undefined
 }
 
 /**
@@ -124,13 +158,37 @@ export interface Finish {
  * @since 0.1.0
  * @category events
  */
-export type EngineEvent = TextDelta | ToolCallEvent | UsageEvent | RateLimitsEvent | WarningEvent | Finish
+export type EngineEvent =
+  | TextDelta
+  | ReasoningDelta
+  | ToolCallEvent
+  | NativeEvent
+  | UsageEvent
+  | RateLimitsEvent
+  | WarningEvent
+  | Finish
 
 /**
  * @since 0.1.0
  * @category events
  */
 export const textDelta = (text: string): TextDelta => ({ _tag: "TextDelta", text })
+
+/**
+ * @since 0.1.0
+ * @category events
+ */
+export const reasoningDelta = (text: string, state?: Wire.State): ReasoningDelta => ({
+  _tag: "ReasoningDelta",
+  text,
+  ...(state === undefined ? {} : { state })
+})
+
+/**
+ * @since 0.1.0
+ * @category events
+ */
+export const native = (text: string): NativeEvent => ({ _tag: "Native", text })
 
 /**
  * @since 0.1.0
@@ -161,7 +219,11 @@ export const rateLimits = (quotas: Omit<RateLimitsEvent, "_tag">): RateLimitsEve
  * @since 0.1.0
  * @category events
  */
-export const warning = (message: string): WarningEvent => ({ _tag: "Warning", message })
+export const warning = (message: string, fields?: ReadonlyArray<string>): WarningEvent => ({
+  _tag: "Warning",
+  message,
+  ...(fields === undefined ? {} : { fields })
+})
 
 /**
  * The end of an answer. What the provider said of it is kept where it says more than the reason does.
@@ -172,15 +234,13 @@ export const warning = (message: string): WarningEvent => ({ _tag: "Warning", me
 export const finish = (
   reason: FinishReason,
   model: string,
-  said: { readonly rawReason?: string | undefined; readonly stopSequence?: string | undefined } = {}
+  { rawReason, ...said }: Given<Omit<Finish, "_tag" | "model" | "reason">> = {}
 ): Finish => ({
   _tag: "Finish",
   reason,
   model,
-  ...(said.rawReason === undefined || said.rawReason === "" || said.rawReason === reason
-    ? {}
-    : { rawReason: said.rawReason }),
-  ...(said.stopSequence === undefined ? {} : { stopSequence: said.stopSequence })
+  ...(rawReason === undefined || rawReason === "" || rawReason === reason ? {} : { rawReason }),
+  ...given(said)
 })
 
 /**
@@ -203,6 +263,12 @@ export interface Capabilities {
   readonly jsonSchema: boolean
   /** Images can be part of a message. */
   readonly images: boolean
+  /** Documents can be part of a message. */
+  readonly documents: boolean
+  /** Sound can be part of a message. */
+  readonly audio: boolean
+  /** The log probabilities of the answer can be had. */
+  readonly logProbabilities: boolean
   /** Text arrives while it is written. */
   readonly streaming: boolean
   /**
@@ -215,7 +281,8 @@ export interface Capabilities {
 }
 
 /**
- * What a Chat Completions server usually can: all but images and prefill, window unknown.
+ * What a Chat Completions server usually can: all but images, documents, sound, log probabilities and prefill,
+ * window unknown.
  *
  * @since 0.1.0
  * @category capabilities
@@ -227,6 +294,9 @@ export const defaultCapabilities: Capabilities = {
   prefill: false,
   jsonSchema: true,
   images: false,
+  documents: false,
+  audio: false,
+  logProbabilities: false,
   streaming: true,
   contextWindow: Option.none()
 }
@@ -246,6 +316,11 @@ export interface Request {
    * `prefill` capability; what the engine emits is only what follows.
    */
   readonly prefill?: string | undefined
+  /**
+   * Whether the answer is wanted as it comes over the wire, besides what it says: an engine that sends the
+   * task's original gives Native events then.
+   */
+  readonly native?: boolean | undefined
 }
 
 /**
@@ -269,6 +344,8 @@ export interface ReasoningEngine {
   /** The model that is asked, where the engine asks for one by name. */
   readonly model: string
   readonly capabilities: Capabilities
+  /** The wires that it speaks: a task that came over one of them is sent as it came. */
+  readonly wires: ReadonlyArray<Wire.Wire>
   /** What it charges; none when unknown, which isn't 0. */
   readonly price: Option.Option<Price.Price>
   /**
@@ -290,6 +367,8 @@ export interface Options {
   readonly model?: string | undefined
   /** Differences from {@link defaultCapabilities}. */
   readonly capabilities?: Given<Capabilities> | undefined
+  /** The wires that it speaks; none when absent. */
+  readonly wires?: ReadonlyArray<Wire.Wire> | undefined
   readonly price?: Price.Price | undefined
 }
 
@@ -305,6 +384,7 @@ export const make = (
   provider: options.provider,
   model: options.model ?? options.provider,
   capabilities: { ...defaultCapabilities, ...given(options.capabilities) },
+  wires: options.wires ?? [],
   price: Option.fromNullable(options.price),
   attempt: options.attempt
 })
@@ -411,18 +491,34 @@ export const fromEffect = (
  * @category getters
  */
 export const lacks = (engine: ReasoningEngine, task: AITask.AITask): ReadonlyArray<string> => {
-  const can = engine.capabilities
-  const missing: Array<string> = []
-  if (!can.tools && (task.tools !== undefined || task.messages.some(usesTools))) missing.push("tools")
-  if (!can.systemPrompt && task.systemPrompt !== undefined) missing.push("a system prompt")
-  if (!can.jsonSchema && (task.responseFormat?.type ?? "text") !== "text") missing.push("JSON answers")
-  if (!can.images && task.messages.some(hasImage)) missing.push("images")
-  missing.push(...attachment.left(engine, task))
-  return missing
+  const { capabilities: can, wires } = engine
+  const missing = new Set<string>()
+  const need = (isThere: boolean, what: string): void => void (isThere || missing.add(what))
+  if (task.tools !== undefined) need(can.tools, "tools")
+  if (task.systemPrompt !== undefined) need(can.systemPrompt, "a system prompt")
+  if ((task.responseFormat?.type ?? "text") !== "text") need(can.jsonSchema, "JSON answers")
+  if (task.logProbabilities !== undefined) need(can.logProbabilities, "log probabilities")
+  for (const { value, wire } of task.nativeTools ?? []) {
+    need(can.tools && wires.includes(wire), `the tool ${typeOf(value)} of ${wire}`)
+  }
+  for (const message of task.messages) {
+    if (message.role === "tool" || (message.role === "assistant" && (message.toolCalls?.length ?? 0) > 0)) {
+      need(can.tools, "tools")
+    }
+    if (message.role === "system") need(can.systemPrompt, "a system prompt")
+    if (typeof message.content === "string") continue
+    for (const part of message.content) {
+      if (part.type === "image") need(can.images, "images")
+      else if (part.type === "document") need(can.documents, "documents")
+      else if (part.type === "audio") need(can.audio, "sound")
+      else if (part.type === "native") {
+        need(wires.includes(part.wire), `the part ${typeOf(part.value)} of ${part.wire}`)
+      }
+    }
+  }
+  return [...missing, ...attachment.left(engine, task)]
 }
 
-const usesTools = (message: AITask.Message): boolean =>
-  message.role === "tool" || (message.role === "assistant" && (message.toolCalls?.length ?? 0) > 0)
-
-const hasImage = (message: AITask.Message): boolean =>
-  typeof message.content !== "string" && message.content.some((part) => part.type === "image")
+/** What a wire calls one of its parts or tools. */
+const typeOf = ({ type }: { readonly [key: string]: unknown }): string =>
+  typeof type === "string" ? JSON.stringify(type.slice(0, 64)) : "without a type"

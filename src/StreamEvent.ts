@@ -7,7 +7,8 @@ import * as Schema from "effect/Schema"
 import * as AIProvider from "./AIProvider.js"
 import * as AIResult from "./AIResult.js"
 import * as EngineError from "./EngineError.js"
-import type { TextDelta, ToolCallEvent } from "./ReasoningEngine.js"
+import type { NativeEvent, ReasoningDelta, TextDelta, ToolCallEvent } from "./ReasoningEngine.js"
+import type * as Wire from "./Wire.js"
 
 /**
  * Who answers from here on: the first element of a stream, in one chunk with the first content, and again where
@@ -23,6 +24,13 @@ export interface Started {
   readonly model: string
   /** The attempts of the call until now, this one included. */
   readonly attempts: number
+  /**
+   * The wire of the task's original, where this attempt's events come as they are on it, too: a Native event
+   * before the events that it says.
+   */
+  readonly native?: Wire.Wire | undefined
+  /** The fields of the task that were left out. */
+  readonly dropped?: ReadonlyArray<string> | undefined
 }
 
 /**
@@ -38,12 +46,13 @@ export interface Completed {
 
 /**
  * An element of a streamed answer: `Started` first, `Completed` last. The texts joined are exactly
- * `result.text`.
+ * `result.text`. What the model thinks comes where the task asks to show it, and Native events where its
+ * original's wire is the provider's.
  *
  * @since 0.1.0
  * @category events
  */
-export type StreamEvent = Started | TextDelta | ToolCallEvent | Completed
+export type StreamEvent = Started | TextDelta | ReasoningDelta | ToolCallEvent | NativeEvent | Completed
 
 /**
  * A stream ended before its answer was whole, and couldn't be continued. What was delivered is in

@@ -48,9 +48,9 @@ const bad: ReadonlyArray<readonly [what: string, input: unknown, message: string
     "messages[0]: Expected an object, actual a text of length 5"
   ],
   [
-    "a system message, which has a field of its own",
-    { messages: [{ role: "system", content: "a" }] },
-    'messages[0].role: Expected "user" or "assistant" or "tool", actual a text of length 6'
+    "a message of another role",
+    { messages: [{ role: "critic", content: "a" }] },
+    'messages[0].role: Expected "user" or "assistant" or "tool" or "system", actual a text of length 6'
   ],
   [
     "a message without words",

@@ -6,7 +6,7 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as ResponseMode from "../src/routing/ResponseMode.js"
-import { thinks } from "../src/routing/internal/thinks.js"
+import { thinks } from "../src/wire/thinks.js"
 import { answered, collected, failed, fleet, task } from "./utils/fleet.js"
 import { record } from "./utils/guards.js"
 

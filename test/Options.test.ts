@@ -122,6 +122,7 @@ const withHttp = Effect.provide(FetchHttpClient.layer)
 const engine: Absent<ReasoningEngine.Options> = {
   model: undefined,
   capabilities: undefined,
+  wires: undefined,
   price: undefined
 }
 const pace: Absent<Behaviour.PaceOptions> = {
@@ -148,6 +149,20 @@ const calls: Omit<Absent<AITask.Options>, "messages" | "mode" | "prompt" | "resp
   temperature: undefined,
   topP: undefined,
   stop: undefined,
+  nativeTools: undefined,
+  parallelToolCalls: undefined,
+  reasoning: undefined,
+  topK: undefined,
+  seed: undefined,
+  frequencyPenalty: undefined,
+  presencePenalty: undefined,
+  verbosity: undefined,
+  logProbabilities: undefined,
+  serviceTier: undefined,
+  cacheKey: undefined,
+  session: undefined,
+  options: undefined,
+  original: undefined,
   tools: undefined,
   toolChoice: undefined,
   userId: undefined,
@@ -369,6 +384,9 @@ const rows: ReadonlyArray<Row> = [
       prefill: undefined,
       jsonSchema: undefined,
       images: undefined,
+      documents: undefined,
+      audio: undefined,
+      logProbabilities: undefined,
       streaming: undefined,
       contextWindow: undefined,
       reasoning: undefined
@@ -618,6 +636,7 @@ const rows: ReadonlyArray<Row> = [
       maxTokensField: undefined,
       includeUsage: undefined,
       toolCallIds: undefined,
+      extraFields: undefined,
       completeOver: undefined,
       maxAnswerCharacters: undefined,
       capabilities: undefined,
@@ -740,8 +759,8 @@ describe("options", () => {
         )
       )
     assert.isAbove(named.length, 30)
-    // Nothing of TokenStore's Options may be absent.
-    const known = new Set([...rows.map(({ of }) => of), "auth/TokenStore.Options"])
+    // Nothing of TokenStore's Options may be absent; a wire's are what that wire has.
+    const known = new Set([...rows.map(({ of }) => of), "auth/TokenStore.Options", "Wire.Options"])
     assert.deepStrictEqual(
       named.filter((name) => !known.has(name)),
       []

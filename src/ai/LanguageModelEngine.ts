@@ -37,7 +37,7 @@ import * as Registry from "../ReasoningEngineRegistry.js"
  * @since 0.1.0
  * @category models
  */
-export interface Options extends ReasoningEngine.Options {
+export interface Options extends Omit<ReasoningEngine.Options, "wires"> {
   /** The model's name at its provider: for results, prices and telemetry. */
   readonly model: string
   /** Where its API is, for a PriceCatalog: `https://api.anthropic.com`. */

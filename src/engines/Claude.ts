@@ -29,6 +29,7 @@ import * as httpEngine from "../wire/httpEngine.js"
 import { Answer } from "../wire/messages/answer.js"
 import { kindOf } from "../wire/failure/kindOf.js"
 import * as messagesRequest from "../wire/messages/request.js"
+import * as thinking from "../wire/messages/thinking.js"
 import { told } from "../internal/told.js"
 import * as rateLimitHeaders from "../wire/rateLimitHeaders.js"
 import * as toolCallIds from "../wire/toolCallIds.js"
@@ -90,7 +91,7 @@ export const defaultBaseUrl = "https://api.anthropic.com"
 export const defaultVersion = "2023-06-01"
 
 /**
- * What Claude can: all but prefill, window unknown. Sampling depends on the version, too: from
+ * What Claude can: all but sound, log probabilities and prefill, window unknown. Sampling depends on the version, too: from
  * `2026-10-21` on the API rejects its parameters, and they are dropped with a warning.
  *
  * @since 0.1.0
@@ -98,7 +99,8 @@ export const defaultVersion = "2023-06-01"
  */
 export const defaultCapabilities: ReasoningEngine.Capabilities = {
   ...ReasoningEngine.defaultCapabilities,
-  images: true
+  images: true,
+  documents: true
 }
 
 /** The first version that rejects sampling parameters, even at their defaults. */
@@ -134,14 +136,23 @@ const build = (
     const maxTokens = yield* maxTokensOf(options.maxTokens ?? defaultMaxTokens)
     const can = { ...defaultCapabilities, ...given(options.capabilities) }
     const capabilities = { ...can, sampling: can.sampling && version < withoutSampling }
-    const settings: messagesRequest.Settings = { model, maxTokens, sampling: capabilities.sampling }
+    const settings: messagesRequest.Settings = {
+      model,
+      maxTokens,
+      sampling: capabilities.sampling,
+      thinking: thinking.kindOf(model, capabilities.reasoning)
+    }
     const wire: httpEngine.Wire = {
       ...server,
+      name: "messages",
       provider,
       headers: { "anthropic-version": version },
-      streams: (mode) => capabilities.streaming && (mode === "streaming" || options.completeOver !== "json"),
+      streaming: capabilities.streaming,
+      completeOverJson: options.completeOver === "json",
       body: ({ prefill, task }, stream) => messagesRequest.body(settings, { task, prefill, stream }),
-      warnings: (task) => messagesRequest.dropped(settings, task),
+      original: (body, { prefill, task }, stream) =>
+        messagesRequest.original(settings, body, { task, prefill, stream }),
+      dropped: (task) => messagesRequest.dropped(settings, task),
       answer: ({ prefill = "", task }) =>
         new Answer({
           model,
@@ -156,6 +167,7 @@ const build = (
       ...options,
       provider,
       capabilities,
+      wires: [wire.name],
       attempt: httpEngine.attempt(wire, client)
     })
   })

@@ -62,7 +62,10 @@ export const defaultBaseUrl = "https://api.openai.com/v1"
  */
 export const defaultCapabilities: ReasoningEngine.Capabilities = {
   ...ReasoningEngine.defaultCapabilities,
-  images: true
+  images: true,
+  documents: true,
+  audio: true,
+  logProbabilities: true
 }
 
 /**
@@ -82,7 +85,8 @@ export const make = (
     capabilities: { ...defaultCapabilities, ...given(options.capabilities) },
     maxTokensField: "max_completion_tokens",
     toolCallIds: "forty-characters",
-    includeUsage: true
+    includeUsage: true,
+    extraFields: true
   }).pipe(
     Effect.mapError(({ field, reason }) => new InvalidArgumentError({ subject: "OpenAI", field, reason }))
   )

@@ -23,6 +23,7 @@ import * as chatRequest from "../wire/chatCompletions/request.js"
 import * as engineOptions from "../wire/engineOptions.js"
 import * as httpEngine from "../wire/httpEngine.js"
 import * as rateLimitHeaders from "../wire/rateLimitHeaders.js"
+import { thinks } from "../wire/thinks.js"
 import * as toolCallIds from "../wire/toolCallIds.js"
 import { type Configured, given } from "../internal/options.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
@@ -45,7 +46,7 @@ export type ToolCallIds = "any" | "forty-characters" | "nine-alphanumerics"
  * @since 0.1.0
  * @category models
  */
-export interface Options extends ReasoningEngine.Options {
+export interface Options extends Omit<ReasoningEngine.Options, "wires"> {
   /**
    * The address above `/chat/completions`: `https://api.openai.com/v1`, `http://127.0.0.1:11434/v1`. A
    * query (Azure's `?api-version=…`) is kept.
@@ -61,6 +62,8 @@ export interface Options extends ReasoningEngine.Options {
   readonly maxTokensField?: "max_tokens" | "max_completion_tokens" | undefined
   /** Whether to ask a stream for its usage (`stream_options`), true by default; some old servers reject it. */
   readonly includeUsage?: boolean | undefined
+  /** Whether the server takes verbosity, service tier and cache key, as OpenAI does: false when absent. */
+  readonly extraFields?: boolean | undefined
   /**
    * What the server takes for the ids of tool calls: `any` string, `forty-characters` at most (OpenAI), or
    * `nine-alphanumerics` (Mistral; the default for its models by their names). An id of another provider's
@@ -99,15 +102,21 @@ const engineOf = (
     maxTokensField: options.maxTokensField ?? "max_tokens",
     includeUsage: options.includeUsage ?? true,
     sampling: capabilities.sampling,
+    reasoning: capabilities.reasoning ?? thinks(model),
+    extraFields: options.extraFields ?? false,
     toolCallIds: toolCallIdRules[options.toolCallIds ?? (mistral.test(model) ? "nine-alphanumerics" : "any")]
   }
   const wire: httpEngine.Wire = {
     ...server,
+    name: "chatCompletions",
     provider,
     headers: {},
-    streams: (mode) => capabilities.streaming && (mode === "streaming" || options.completeOver !== "json"),
-    body: ({ prefill, task }, stream) => Either.right(chatRequest.body(settings, { task, prefill, stream })),
-    warnings: (task) => chatRequest.dropped(settings, task),
+    streaming: capabilities.streaming,
+    completeOverJson: options.completeOver === "json",
+    body: ({ prefill, task }, stream) => chatRequest.body(settings, { task, prefill, stream }),
+    original: (body, { prefill, task }, stream) =>
+      chatRequest.original(settings, body, { task, prefill, stream }),
+    dropped: (task) => chatRequest.dropped(settings, task),
     answer: ({ prefill, task }) =>
       new Answer({
         model,
@@ -119,7 +128,7 @@ const engineOf = (
     kindOf,
     quotas: rateLimitHeaders.openAI
   }
-  return ReasoningEngine.make({ ...options, attempt: httpEngine.attempt(wire, client) })
+  return ReasoningEngine.make({ ...options, wires: [wire.name], attempt: httpEngine.attempt(wire, client) })
 }
 
 const build = (

@@ -12,7 +12,9 @@ import * as decoding from "./decoding.js"
 import * as failure from "./failure.js"
 import * as http from "./http.js"
 import * as httpError from "./httpError.js"
+import * as nativeError from "./nativeError.js"
 import * as rateLimitHeaders from "./rateLimitHeaders.js"
+import * as tape from "./tape.js"
 import * as waits from "./waits.js"
 
 /** What a stream is asked for as. */
@@ -99,7 +101,13 @@ export const expectOk = (reply: Reply): Effect.Effect<Reply, EngineError.EngineE
     return Effect.fail(reply.onFailure({ ...failure.ofKind("model", redirect), status }, false))
   }
   return Effect.flatMap(http.readError(reply.body), (text) =>
-    Effect.fail(reply.onFailure(failure.fromBody(bodyReader.errorText(text), status), false))
+    Effect.fail(
+      nativeError.keep(reply.onFailure(failure.fromBody(bodyReader.errorText(text), status), false), {
+        status,
+        contentType: reply.contentType,
+        body: text
+      })
+    )
   )
 }
 
@@ -107,20 +115,20 @@ export const expectOk = (reply: Reply): Effect.Effect<Reply, EngineError.EngineE
 export const pull = (
   { body, contentType, maxCharacters, onFailure, onNetwork, quotas }: Reply,
   answer: decoding.Decoding,
-  warnings: ReadonlyArray<string>
-): Effect.Effect<ReasoningEngine.Pull, never, Scope.Scope> =>
-  answerPull.make(
-    body,
-    decoding.streamDecoder(answer, contentType.toLowerCase().includes(eventStream), maxCharacters),
-    {
-      preamble: [
-        ...(Object.keys(quotas).length === 0 ? [] : [ReasoningEngine.rateLimits(quotas)]),
-        ...warnings.map(ReasoningEngine.warning)
-      ],
-      onFailure,
-      onNetwork
-    }
-  )
+  warnings: ReadonlyArray<ReasoningEngine.WarningEvent>,
+  taping?: tape.Settings
+): Effect.Effect<ReasoningEngine.Pull, never, Scope.Scope> => {
+  const isEvents = contentType.toLowerCase().includes(eventStream)
+  const decoder = decoding.streamDecoder(answer, isEvents, maxCharacters)
+  return answerPull.make(body, taping === undefined ? decoder : tape.taped(decoder, taping), {
+    preamble: [
+      ...(Object.keys(quotas).length === 0 ? [] : [ReasoningEngine.rateLimits(quotas)]),
+      ...warnings
+    ],
+    onFailure,
+    onNetwork
+  })
+}
 
 /** What of the values of headers is secret: not what one says before its secret, as in "Bearer …". */
 export const secretsOf = (headers: Readonly<Record<string, string>>): ReadonlyArray<string> =>

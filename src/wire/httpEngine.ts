@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
 import type * as AIProvider from "../AIProvider.js"
-import type * as AITask from "../AITask.js"
+import * as AITask from "../AITask.js"
 import * as EngineError from "../EngineError.js"
 import type * as ReasoningEngine from "../ReasoningEngine.js"
 import type * as decoding from "./decoding.js"
@@ -13,16 +13,32 @@ import * as exchange from "./exchange.js"
 import type * as failure from "./failure.js"
 import * as http from "./http.js"
 import * as httpError from "./httpError.js"
+import * as nativeError from "./nativeError.js"
+import * as notice from "./notice.js"
 import type * as rateLimitHeaders from "./rateLimitHeaders.js"
+import type { Original, Wire as Name } from "../Wire.js"
 
-const wordsOfMessage = (message: AITask.Message): ReadonlyArray<string> => {
-  if (message.role === "assistant") {
-    return [message.content, ...(message.toolCalls ?? []).map((call) => call.arguments)]
+type Json = Readonly<Record<string, unknown>>
+
+const wordsOfPart = (part: AITask.Part): string => {
+  switch (part.type) {
+    case "text":
+    case "reasoning":
+      return part.text
+    case "image":
+    case "document":
+      return part.url
+    case "audio":
+      return part.data
+    case "native":
+      return JSON.stringify(part.value)
   }
-  return typeof message.content === "string"
-    ? [message.content]
-    : message.content.map((part) => (part.type === "text" ? part.text : part.url))
 }
+
+const wordsOfMessage = (message: AITask.Message): ReadonlyArray<string> => [
+  ...AITask.parts(message).map(wordsOfPart),
+  ...(message.role === "assistant" ? (message.toolCalls ?? []).map((call) => call.arguments) : [])
+]
 
 /** All that the caller and the model said: what an error must not repeat. */
 export const wordsOf = ({ prefill, task }: ReasoningEngine.Request): ReadonlyArray<string> => [
@@ -31,16 +47,28 @@ export const wordsOf = ({ prefill, task }: ReasoningEngine.Request): ReadonlyArr
   ...(prefill === undefined ? [] : [prefill])
 ]
 
+/** The body of a request of a call that came over the wire that it is asked over. */
+export interface AsItCame {
+  readonly body: Json
+  /** Whether an event of the answer is one that the caller asked for; each is where absent. */
+  readonly isWanted?: ((event: string) => boolean) | undefined
+}
+
 /** A wire: how a task is asked, and how the answer is read. */
 export interface Wire extends Server {
+  readonly name: Name
   readonly provider: AIProvider.AIProvider
   readonly headers: Readonly<Record<string, string>>
-  /** Whether the answer is asked for as a stream of events. */
-  readonly streams: (mode: AITask.Mode) => boolean
+  /** Whether the answer can come as a stream of events. */
+  readonly streaming: boolean
+  /** Whether a complete answer is asked for in one piece. */
+  readonly completeOverJson: boolean
   /** The body of a request; or why the wire can't carry the task. */
   readonly body: (request: ReasoningEngine.Request, stream: boolean) => Either.Either<unknown, string>
-  /** What the caller has to know of what the request leaves out. */
-  readonly warnings: (task: AITask.AITask) => ReadonlyArray<string>
+  /** The body of a request of a call that came over this wire; undefined where the server can't take it. */
+  readonly original: (body: Json, request: ReasoningEngine.Request, stream: boolean) => AsItCame | undefined
+  /** What of a task the request leaves out. */
+  readonly dropped: (task: AITask.AITask) => ReadonlyArray<notice.Notice>
   /** A new answer to decode. */
   readonly answer: (request: ReasoningEngine.Request) => decoding.Decoding
   /** What a failure is by what the server said. */
@@ -48,6 +76,22 @@ export interface Wire extends Server {
   /** What a response says of the provider's limits. */
   readonly quotas: rateLimitHeaders.Read
 }
+
+/** Headers of which each value adds to the others: what is configured, and what the caller asks for. */
+const isAdding = (name: string): boolean => name.endsWith("-beta")
+
+/** The headers of a call as it came. What is configured goes before what the caller says. */
+const forwarded = (
+  { secretHeaders }: Wire,
+  headers: Readonly<Record<string, string>> = {}
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]): ReadonlyArray<readonly [string, string]> => {
+      const own = secretHeaders[name]
+      if (own === undefined) return [[name, value]]
+      return isAdding(name) ? [[name, Array.from(new Set([own, value])).join(",")]] : []
+    })
+  )
 
 /** Attempts over a wire: each is one request. */
 export const attempt = (
@@ -65,8 +109,22 @@ export const attempt = (
   const forWhole = accepting(json)
   const contentType = forWhole.headers["content-type"] ?? json
 
-  const httpRequest = (body: string, stream: boolean): HttpClientRequest.HttpClientRequest =>
-    HttpClientRequest.bodyText(stream ? forStream : forWhole, body, contentType)
+  const httpRequest = (
+    body: string,
+    stream: boolean,
+    headers: Readonly<Record<string, string>>
+  ): HttpClientRequest.HttpClientRequest =>
+    HttpClientRequest.bodyText(
+      HttpClientRequest.setHeaders(stream ? forStream : forWhole, headers),
+      body,
+      contentType
+    )
+
+  /** What came over the wire as a stream, or in one piece, is asked for as that. */
+  const streams = ({ mode }: ReasoningEngine.Request, original: Original | undefined): boolean =>
+    wire.streaming &&
+    (mode === "streaming" ||
+      (original === undefined ? !wire.completeOverJson : original.body["stream"] === true))
 
   const unfit = (description: string) => new EngineError.InputValidationError({ provider, description })
 
@@ -79,20 +137,30 @@ export const attempt = (
   return Effect.fnUntraced(function* (
     request: ReasoningEngine.Request
   ): Effect.fn.Return<ReasoningEngine.Pull, EngineError.EngineError, Scope.Scope> {
-    const stream = wire.streams(request.mode)
-    const body = yield* Either.flatMap(Either.mapLeft(wire.body(request, stream), unfit), encode)
+    const { native, task } = request
+    const original = task.original?.wire === wire.name ? task.original : undefined
+    const stream = streams(request, original)
+    const asItCame = original && wire.original(original.body, request, stream)
+    const made = asItCame === undefined ? wire.body(request, stream) : Either.right(asItCame.body)
+    const body = yield* Either.flatMap(Either.mapLeft(made, unfit), encode)
     const redact = httpError.redactor(secrets, () => wordsOf(request))
-    const reply = yield* exchange.send(client, httpRequest(body, stream), {
+    const headers = asItCame === undefined ? {} : forwarded(wire, original?.headers)
+    const reply = yield* exchange.send(client, httpRequest(body, stream, headers), {
       provider,
       kindOf,
       quotas,
       redact,
       maxCharacters
     })
+    const ok = yield* Effect.mapError(exchange.expectOk(reply), (error) =>
+      asItCame === undefined ? error : nativeError.withWire(error, wire.name, secrets)
+    )
+    const isAsked = native === true && (original?.body["stream"] === true) === stream
     return yield* exchange.pull(
-      yield* exchange.expectOk(reply),
+      ok,
       wire.answer(request),
-      wire.warnings(request.task)
+      asItCame === undefined ? notice.warnings(wire.dropped(task)) : [],
+      asItCame !== undefined && isAsked ? { stream, isWanted: asItCame.isWanted } : undefined
     )
   })
 }

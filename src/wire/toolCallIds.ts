@@ -61,13 +61,16 @@ export const words: Rule = {
   make: (id, attempt) => id.replaceAll(/[^\w-]/g, "_") + (attempt === 0 ? "" : `_${attempt}`)
 }
 
+/** Whether all ids of a task are such that a provider takes them. */
+export const fit = (rule: Rule, task: AITask.AITask): boolean => idsIn(task).every((id) => rule.fits.test(id))
+
 /**
  * Ids for one request: those that fit stay, others get one that fits, the same in call and result, and never
  * that of another call.
  */
 export const fitting = (rule: Rule, task: AITask.AITask): ((id: string) => string) => {
+  if (fit(rule, task)) return (id) => id
   const ids = idsIn(task)
-  if (ids.every((id) => rule.fits.test(id))) return (id) => id
   const given = new Map(ids.filter((id) => rule.fits.test(id)).map((id) => [id, id]))
   const taken = new Set(given.values())
   return (id) => {

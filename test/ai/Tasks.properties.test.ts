@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitraries, Behaviour } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
 import * as AIProvider from "../../src/AIProvider.js"
-import type * as AITask from "../../src/AITask.js"
+import * as AITask from "../../src/AITask.js"
 import * as attempts from "../utils/attempts.js"
 import * as models from "../utils/languageModels.js"
 import { runs } from "../utils/property.js"
@@ -19,9 +19,7 @@ const tasks = Arbitraries.task().filter(({ responseFormat, tools = [] }) => {
 const sameMessage = (message: AITask.Message): unknown => {
   switch (message.role) {
     case "user":
-      return typeof message.content === "string"
-        ? [{ type: "text", text: message.content }]
-        : message.content.map((part) => (part.type === "image" ? new URL(part.url).href : part))
+      return AITask.parts(message).map((part) => (part.type === "image" ? new URL(part.url).href : part))
     case "assistant":
       return [
         message.content,
@@ -32,6 +30,7 @@ const sameMessage = (message: AITask.Message): unknown => {
         })
       ]
     case "tool":
+    case "system":
       return message
   }
 }

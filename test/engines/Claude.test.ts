@@ -26,6 +26,7 @@ describe("Claude.make", () => {
       assert.deepStrictEqual(made.capabilities, {
         ...ReasoningEngine.defaultCapabilities,
         images: true,
+        documents: true,
         prefill: true
       })
     }).pipe(Effect.provide(FetchHttpClient.layer))

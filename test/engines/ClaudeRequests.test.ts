@@ -181,7 +181,8 @@ describe("Claude requests", () => {
       assert.notProperty(body, "output_config")
       assert.deepStrictEqual(seen, [
         ReasoningEngine.warning(
-          "claude-test has no mode for JSON without a schema: it was asked for JSON in words"
+          "claude-test has no mode for JSON without a schema: it was asked for JSON in words",
+          ["responseFormat"]
         ),
         ...wholeEvents
       ])
@@ -212,14 +213,16 @@ describe("Claude requests", () => {
           assert.notProperty(both.body, "top_p")
           assert.deepStrictEqual(both.seen, [
             ReasoningEngine.warning(
-              "claude-test takes no sampling parameters: temperature and topP not sent"
+              "claude-test takes no sampling parameters: temperature and topP not sent",
+              ["temperature", "topP"]
             ),
             ...wholeEvents
           ])
           const one = yield* sent(changes, task({ topP: 0.5 }))
           assert.deepInclude(one.seen, {
             _tag: "Warning",
-            message: "claude-test takes no sampling parameters: topP not sent"
+            message: "claude-test takes no sampling parameters: topP not sent",
+            fields: ["topP"]
           })
           assert.deepStrictEqual((yield* sent(changes, task())).seen, wholeEvents)
         }
@@ -232,7 +235,7 @@ describe("Claude requests", () => {
       assert.notProperty(body, "temperature")
       assert.propertyVal(body, "top_p", 0.5)
       assert.deepStrictEqual(seen, [
-        ReasoningEngine.warning("claude-test takes temperatures up to 1: 1.5 not sent"),
+        ReasoningEngine.warning("claude-test takes temperatures up to 1: 1.5 not sent", ["temperature"]),
         ...wholeEvents
       ])
     }).pipe(Effect.provide(FetchHttpClient.layer))

@@ -75,10 +75,19 @@ describe("Claude streams", () => {
         text("never")
       )
       assert.deepStrictEqual(seen, [
+        ReasoningEngine.reasoningDelta("hm"),
+        ReasoningEngine.reasoningDelta("", {
+          wire: "messages",
+          value: { type: "thinking", thinking: "hm", signature: "sig" }
+        }),
+        ReasoningEngine.reasoningDelta("", {
+          wire: "messages",
+          value: { type: "redacted_thinking", data: "x" }
+        }),
         ReasoningEngine.textDelta("H"),
         ReasoningEngine.textDelta("i"),
         counted(3, 2),
-        finish()
+        { ...finish(), citations: [{ cited_text: "no" }] }
       ])
     })
   )
@@ -310,6 +319,11 @@ describe("Claude answers in one piece", () => {
       })
       assert.deepStrictEqual(seen, [
         ReasoningEngine.textDelta("Let me see"),
+        ReasoningEngine.reasoningDelta("hm"),
+        ReasoningEngine.reasoningDelta("", {
+          wire: "messages",
+          value: { type: "thinking", thinking: "hm", signature: "sig" }
+        }),
         ReasoningEngine.toolCall({ id: "a", name: "f", arguments: '{"city":"Rome"}' }),
         ReasoningEngine.toolCall({ id: "b", name: "g", arguments: "{}" }),
         ReasoningEngine.usage(TokenUsage.make({ inputTokens: 5, outputTokens: 4, cacheReadTokens: 2 })),

@@ -30,6 +30,9 @@ describe("Copilot.make", () => {
         prefill: false,
         jsonSchema: false,
         images: false,
+        documents: false,
+        audio: false,
+        logProbabilities: false,
         streaming: false,
         contextWindow: Option.none()
       })

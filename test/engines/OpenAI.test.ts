@@ -74,6 +74,9 @@ describe("OpenAI", () => {
       assert.deepStrictEqual(made.capabilities, {
         ...ReasoningEngine.defaultCapabilities,
         images: true,
+        documents: true,
+        audio: true,
+        logProbabilities: true,
         sampling: false
       })
       const named = yield* OpenAI.make({ provider: AIProvider.unsafeMake("gpt4/o"), model: "o", apiKey })

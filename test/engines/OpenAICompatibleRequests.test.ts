@@ -177,13 +177,17 @@ describe("OpenAICompatible requests", () => {
       assert.notProperty(both.body, "temperature")
       assert.notProperty(both.body, "top_p")
       assert.deepStrictEqual(both.seen, [
-        ReasoningEngine.warning("gpt-4o takes no sampling parameters: temperature and topP not sent"),
+        ReasoningEngine.warning("gpt-4o takes no sampling parameters: temperature and topP not sent", [
+          "temperature",
+          "topP"
+        ]),
         ...wholeEvents
       ])
       const one = yield* sent(changes, task({ topP: 0.5 }))
       assert.deepInclude(one.seen, {
         _tag: "Warning",
-        message: "gpt-4o takes no sampling parameters: topP not sent"
+        message: "gpt-4o takes no sampling parameters: topP not sent",
+        fields: ["topP"]
       })
       assert.deepStrictEqual((yield* sent(changes, task())).seen, wholeEvents)
     }).pipe(Effect.provide(FetchHttpClient.layer))

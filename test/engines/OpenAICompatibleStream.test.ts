@@ -85,8 +85,13 @@ describe("OpenAICompatible streams", () => {
         { choices: [{ index: 0, finish_reason: "stop" }] }
       )
       assert.deepStrictEqual(seen, [
+        ReasoningEngine.reasoningDelta("hm"),
         ReasoningEngine.textDelta("Hi"),
         ReasoningEngine.textDelta("!"),
+        ReasoningEngine.reasoningDelta("", {
+          wire: "chatCompletions",
+          value: { reasoning_content: "hm" }
+        }),
         ReasoningEngine.finish("stop", "gpt-4o")
       ])
     })

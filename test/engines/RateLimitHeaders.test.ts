@@ -304,7 +304,7 @@ describe("what a provider says of its limits", () => {
       ])
       const seen = yield* sorts(yield* chatCompletions.engine(url))
       assert.deepStrictEqual(seen, {
-        sorts: ["work", "RateLimits TextDelta", "Usage Finish"],
+        sorts: ["RateLimits ReasoningDelta", "TextDelta", "Usage ReasoningDelta Finish"],
         limits: { _tag: "RateLimits", requests: { remaining: 59, resetAt: now + 1000 } }
       })
     }).pipe(Effect.provide(FetchHttpClient.layer))

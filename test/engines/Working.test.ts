@@ -51,7 +51,7 @@ describe("an engine shows that its provider is at work", () => {
         )
       )
       const seen = yield* sorts(yield* messages.engine(url), "streaming")
-      assert.deepStrictEqual(seen, ["Usage", "work", "ToolCall Usage Finish"])
+      assert.deepStrictEqual(seen, ["Usage", "ReasoningDelta", "work", "ToolCall Usage Finish"])
     }).pipe(Effect.provide(FetchHttpClient.layer))
   )
 
@@ -68,7 +68,7 @@ describe("an engine shows that its provider is at work", () => {
         )
       )
       const seen = yield* sorts(yield* chatCompletions.engine(url), "streaming")
-      assert.deepStrictEqual(seen, ["work", "ToolCall Finish"])
+      assert.deepStrictEqual(seen, ["ReasoningDelta", "work", "ReasoningDelta ToolCall Finish"])
     }).pipe(Effect.provide(FetchHttpClient.layer))
   )
 

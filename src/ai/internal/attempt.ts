@@ -127,7 +127,7 @@ export const make = (
         ? yield* streamed(model, asked, context)
         : inOnePiece(model, asked, context)
     const answer = new Answer(settings.model)
-    let warnings = dropped(settings, task).map(ReasoningEngine.warning)
+    let warnings = dropped(settings, task).map((message) => ReasoningEngine.warning(message))
 
     const fail = (
       errorOf: (context: failure.Context) => EngineError.EngineError

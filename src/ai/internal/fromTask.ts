@@ -5,7 +5,7 @@ import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type * as AITask from "../../AITask.js"
+import * as AITask from "../../AITask.js"
 import { parse } from "../../wire/decoding.js"
 import type { Asked } from "./modelCall.js"
 
@@ -20,20 +20,24 @@ const imagePart = (url: string): Prompt.FilePart => {
   })
 }
 
-const userMessage = ({ content }: Extract<AITask.Message, { role: "user" }>): Prompt.UserMessage =>
+/** Of its parts a LanguageModel that isn't asked by one takes texts and images. */
+const userMessage = (message: Extract<AITask.Message, { role: "user" }>): Prompt.UserMessage =>
   Prompt.userMessage({
-    content:
-      typeof content === "string"
-        ? [Prompt.textPart({ text: content })]
-        : content.map((part) =>
-            part.type === "text" ? Prompt.textPart({ text: part.text }) : imagePart(part.url)
-          )
+    content: AITask.parts(message).flatMap((part): ReadonlyArray<Prompt.TextPart | Prompt.FilePart> =>
+      part.type === "text"
+        ? [Prompt.textPart({ text: part.text })]
+        : part.type === "image"
+          ? [imagePart(part.url)]
+          : []
+    )
   })
 
 const assistantMessage = (message: Extract<AITask.Message, { role: "assistant" }>): Prompt.AssistantMessage =>
   Prompt.assistantMessage({
     content: [
-      ...(message.content === "" ? [] : [Prompt.textPart({ text: message.content })]),
+      ...AITask.parts(message).flatMap((part) =>
+        part.type === "text" && part.text !== "" ? [Prompt.textPart({ text: part.text })] : []
+      ),
       ...(message.toolCalls ?? []).map(({ arguments: args, id, name }) =>
         Prompt.toolCallPart({
           id,
@@ -52,6 +56,9 @@ const promptOf = (task: AITask.AITask): Prompt.Prompt => {
   if (task.systemPrompt !== undefined) messages.push(Prompt.systemMessage({ content: task.systemPrompt }))
   for (const message of task.messages) {
     switch (message.role) {
+      case "system":
+        messages.push(Prompt.systemMessage({ content: AITask.messageText(message) }))
+        break
       case "user":
         messages.push(userMessage(message))
         break
@@ -64,8 +71,8 @@ const promptOf = (task: AITask.AITask): Prompt.Prompt => {
         const result = Prompt.toolResultPart({
           id,
           name: names.get(id) ?? id,
-          result: message.content,
-          isFailure: false,
+          result: AITask.messageText(message),
+          isFailure: message.isError === true,
           providerExecuted: false
         })
         messages.push(Prompt.toolMessage({ content: [result] }))
@@ -95,8 +102,7 @@ const responseFormatOf = (format: AITask.AITask["responseFormat"]): Asked["respo
     : { type: "text" }
 
 const isUnreadable = (message: AITask.Message): boolean =>
-  typeof message.content !== "string" &&
-  message.content.some((part) => part.type === "image" && !URL.canParse(part.url))
+  AITask.parts(message).some((part) => part.type === "image" && !URL.canParse(part.url))
 
 /** What a language model is asked for a task; or why it can't be asked. */
 export const asked = (task: AITask.AITask): Either.Either<Asked, string> => {

@@ -19,9 +19,13 @@ export class Weave {
   event(event: StreamEvent): ReadonlyArray<Part> {
     switch (event._tag) {
       case "Started":
+      // What is native to a wire says the same as the events that follow it.
+      case "Native":
         return []
+      case "ReasoningDelta":
+        return this.delta("reasoning", event.text)
       case "TextDelta":
-        return partsOf(event)?.flatMap((part) => this.part(part)) ?? this.text(event.text)
+        return partsOf(event)?.flatMap((part) => this.part(part)) ?? this.delta("text", event.text)
       case "ToolCall":
         return (
           partsOf(event)?.flatMap((part) => this.part(part)) ?? [
@@ -54,11 +58,12 @@ export class Weave {
     }
   }
 
-  /** More of the text that is being written. */
-  private text(delta: string): ReadonlyArray<Part> {
-    const current = Array.from(this.open).findLast(([, kind]) => kind === "text")
+  /** More of the text, or of the thought, that is being written. */
+  private delta(kind: Kind, delta: string): ReadonlyArray<Part> {
+    if (delta === "") return []
+    const current = Array.from(this.open).findLast(([, open]) => open === kind)
     const id = current?.[0] ?? `arc-saga-${this.blocks++}`
-    return [...this.ensure("text", id), { type: "text-delta", id, delta }]
+    return [...this.ensure(kind, id), { type: `${kind}-delta`, id, delta }]
   }
 
   private begin(kind: Kind, id: string, part: Part): ReadonlyArray<Part> {

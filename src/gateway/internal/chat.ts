@@ -4,6 +4,7 @@ import type { Dialect } from "./dialect.js"
 
 /** OpenAI's Chat Completions. */
 export const dialect: Dialect = {
+  wire: "chatCompletions",
   question,
   answer,
   writer,

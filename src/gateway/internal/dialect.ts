@@ -1,8 +1,9 @@
 import type * as Either from "effect/Either"
 import type * as AIResult from "../../AIResult.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
-import type { TextDelta, ToolCallEvent } from "../../ReasoningEngine.js"
+import type { ReasoningDelta, TextDelta, ToolCallEvent } from "../../ReasoningEngine.js"
 import type { Problem } from "./problem.js"
+import type { Wire } from "../../Wire.js"
 import type { RejectedRequest } from "./rejection.js"
 
 /** The decoded body of a call. */
@@ -29,13 +30,16 @@ export interface Identity {
 export interface Writer {
   /** Before the first content, and whenever another model goes on. */
   readonly model: (model: string) => string
-  readonly event: (event: TextDelta | ToolCallEvent) => string
+  readonly event: (event: TextDelta | ReasoningDelta | ToolCallEvent) => string
+  /** What came over the same wire, as it came: what is written after it goes on from there. */
+  readonly native: (text: string) => string
   /** What says that the answer is whole. */
   readonly end: (result: AIResult.AIResult) => string
 }
 
 /** How a vendor's clients ask, and what they want to be told. */
 export interface Dialect {
+  readonly wire: Wire
   readonly question: (body: unknown) => Either.Either<ChatRequest, InvalidArgumentError | RejectedRequest>
   readonly answer: (identity: Identity, result: AIResult.AIResult) => unknown
   readonly writer: (identity: Identity, question: ChatRequest) => Writer

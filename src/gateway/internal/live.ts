@@ -10,6 +10,7 @@ import type { Started, StreamEvent } from "../../StreamEvent.js"
 import * as pulls from "../../internal/pulls.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
+import { droppedHeader } from "./summary.js"
 import { type PreparedCall, defect, eventStream, failed, type Services } from "./serving.js"
 
 const shuttingDown = new RejectedRequest({
@@ -28,7 +29,11 @@ const headersOf = (id: string, { dialect, delivery }: PreparedCall, started: Sta
   "x-saga-delivery": delivery,
   ...(started === undefined
     ? {}
-    : { "x-saga-provider": started.provider, "x-saga-attempts": String(started.attempts) })
+    : {
+        "x-saga-provider": started.provider,
+        "x-saga-attempts": String(started.attempts),
+        ...droppedHeader(started.dropped)
+      })
 })
 
 /**
@@ -46,6 +51,7 @@ export const live = (
     const { id } = identity
     const writer = dialect.writer(identity, question)
     let started: Started | undefined
+    let isNative = false
     let whole = false
     let over = false
 
@@ -58,15 +64,19 @@ export const live = (
         switch (event._tag) {
           case "Started":
             started = event
-            text += writer.model(event.model)
+            isNative = event.native === dialect.wire
+            if (!isNative) text += writer.model(event.model)
+            break
+          case "Native":
+            if (isNative) text += writer.native(event.text)
             break
           case "Completed":
             whole = true
-            text += writer.end(event.result)
+            if (!isNative) text += writer.end(event.result)
             ending = activity.end(id, { _tag: "Answered", answer: event.result })
             break
           default:
-            text += writer.event(event)
+            if (!isNative) text += writer.event(event)
         }
       }
       return Effect.as(ending, Chunk.of(encoder.encode(text)))

@@ -4,6 +4,7 @@ import { question } from "./messages/request.js"
 
 /** Anthropic's Messages. */
 export const dialect: Dialect = {
+  wire: "messages",
   question,
   answer,
   writer,

@@ -9,10 +9,15 @@ export const summary = ({ attempts, cost, provider }: AIResult.AIResult) => ({
   cost: Option.getOrNull(Option.map(cost, Usd.toDecimal))
 })
 
+/** The header that names what of a call was left out; none where nothing was. */
+export const droppedHeader = (dropped: ReadonlyArray<string> = []): Readonly<Record<string, string>> =>
+  dropped.length === 0 ? {} : { "x-saga-dropped": dropped.join(", ") }
+
 /** The same as headers; what isn't known has none. */
 export const headersOf = (result: AIResult.AIResult): Readonly<Record<string, string>> => {
   const { attempts, cost, provider } = summary(result)
   return {
+    ...droppedHeader(result.dropped),
     "x-saga-provider": provider,
     "x-saga-attempts": String(attempts),
     ...(cost === null ? {} : { "x-saga-cost": cost })

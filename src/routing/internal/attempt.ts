@@ -19,7 +19,11 @@ import * as toolArguments from "../../internal/toolArguments.js"
 import * as watchdog from "./watchdog.js"
 
 /** What a caller of a stream sees of an engine's events. */
-export type Content = ReasoningEngine.TextDelta | ReasoningEngine.ToolCallEvent
+export type Content =
+  | ReasoningEngine.TextDelta
+  | ReasoningEngine.ReasoningDelta
+  | ReasoningEngine.ToolCallEvent
+  | ReasoningEngine.NativeEvent
 
 const isFirstHalf = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
 
@@ -35,6 +39,8 @@ export class Attempt {
   text = ""
   readonly toolCalls: Array<AITask.ToolCall> = []
   readonly warnings: Array<string> = []
+  /** What of the task was left out. */
+  readonly dropped: Array<string> = []
   /** What the provider said at the end; means nothing before `finished`. */
   finish: ReasoningEngine.Finish
   /** Whether the provider has said that the answer is whole. */
@@ -49,6 +55,12 @@ export class Attempt {
   /** The first half of a character whose other half hasn't come. */
   private half = ""
   private pending: Array<Content> = []
+  /** Whether something is pending that commits: what only is native to the wire, or isn't shown, waits for it. */
+  private ready = false
+  /** The answer as it came over the wire, where that is wanted. */
+  private readonly body: Array<string> = []
+  private readonly thoughts: Array<AITask.ReasoningPart> = []
+  private thought = ""
   private firstContentAt: number | undefined = undefined
   /** Whether the engine was asked at all: the time may have been over before. */
   private asked = false
@@ -98,11 +110,27 @@ export class Attempt {
   take(): ReadonlyArray<Content> {
     const taken = this.pending
     this.pending = []
+    this.ready = false
     return taken
   }
 
   get hasContent(): boolean {
-    return this.pending.length > 0
+    return this.ready || (this.committed && this.pending.length > 0)
+  }
+
+  /** The answer as it came over the wire; undefined where it didn't come so. */
+  get native(): string | undefined {
+    return this.body.length === 0 ? undefined : this.body.join("")
+  }
+
+  /** Whether what is to be taken comes as it is on the wire, too. */
+  get isNative(): boolean {
+    return this.body.length > 0
+  }
+
+  /** What the model thought, in the order of its thoughts. */
+  get reasoning(): ReadonlyArray<AITask.ReasoningPart> {
+    return this.thought === "" ? this.thoughts : [...this.thoughts, { type: "reasoning", text: this.thought }]
   }
 
   /** Drops what repeats the given text; what comes after it stays to be taken. */
@@ -205,9 +233,16 @@ export class Attempt {
         case "TextDelta":
           this.write(event)
           break
+        case "ReasoningDelta":
+          this.think(event)
+          break
         case "ToolCall":
           this.writeHalf()
           this.call(event)
+          break
+        case "Native":
+          this.body.push(event.text)
+          this.pending.push(event)
           break
         case "Usage":
           this.usage = event.usage
@@ -217,7 +252,8 @@ export class Attempt {
           this.lease?.onRateLimits?.(event)
           break
         case "Warning":
-          this.warnings.push(event.message)
+          if (!this.warnings.includes(event.message)) this.warnings.push(event.message)
+          this.dropped.push(...(event.fields ?? []))
           break
         case "Finish":
           this.writeHalf()
@@ -228,10 +264,23 @@ export class Attempt {
       }
       if (this.finished) break
     }
-    if (this.firstContentAt === undefined && this.pending.length > 0) {
+    if (this.firstContentAt === undefined && this.ready) {
       this.firstContentAt = now
       this.onProgress()
     }
+  }
+
+  /** Takes more of a thought; at its end there may be a state. */
+  private think(event: ReasoningEngine.ReasoningDelta): void {
+    this.onProgress()
+    this.thought += event.text
+    if (event.state !== undefined) {
+      this.thoughts.push({ type: "reasoning", text: this.thought, state: event.state })
+      this.thought = ""
+    }
+    if (this.request.task.reasoning?.show !== true) return
+    this.ready ||= event.text !== ""
+    this.pending.push(event)
   }
 
   /** Takes a call, whose arguments are JSON though the model gave none. */
@@ -239,6 +288,7 @@ export class Attempt {
     const args = toolArguments.text(event.call.arguments)
     const call = args === event.call.arguments ? event.call : { ...event.call, arguments: args }
     this.toolCalls.push(call)
+    this.ready = true
     this.pending.push(call === event.call ? event : { ...event, call })
   }
 
@@ -261,6 +311,7 @@ export class Attempt {
   private append(event: ReasoningEngine.TextDelta): void {
     if (event.text === "") return
     this.text += event.text
+    this.ready = true
     this.pending.push(event)
   }
 

@@ -17,8 +17,9 @@ import * as admission from "./admission.js"
 import type { Guards } from "./guards.js"
 import * as providerHealth from "./providerHealth.js"
 import * as ids from "../../internal/ids.js"
-import { thinks } from "./thinks.js"
+import { given } from "../../internal/options.js"
 import type { Bounds } from "./watchdog.js"
+import { thinks } from "../../wire/thinks.js"
 
 /** What of a policy bounds the time of its calls. */
 export type Limited = Pick<RoutingPolicy.RoutingPolicy, "limits" | "providerLimits">
@@ -176,13 +177,15 @@ export interface Wanted {
   readonly goal: Goal
   /** The part of the answer that it has to go on from. */
   readonly prefill?: string | undefined
+  /** Whether the answer is wanted as it comes over the wire of the task's original: true when absent. */
+  readonly native?: boolean | undefined
 }
 
 /** Makes one attempt under its lease. */
 export const attempt = (
   call: Call,
   engine: ReasoningEngine,
-  { bounds, goal, mode, prefill }: Wanted,
+  { bounds, goal, mode, native = true, prefill }: Wanted,
   lease?: AttemptGuard.Lease,
   restore?: admission.Restore
 ): Effect.Effect<Attempt, EngineError> =>
@@ -190,7 +193,8 @@ export const attempt = (
     const request = {
       task: admission.bounded(call.task, lease),
       mode,
-      ...(prefill === undefined ? {} : { prefill })
+      ...(prefill === undefined ? {} : { prefill }),
+      ...(native && call.task.original !== undefined ? { native } : {})
     }
     const made = new Attempt(engine, request, call.clock, bounds, lease)
     call.underWay.add(made)
@@ -210,14 +214,20 @@ export const ask = (call: Call, engine: ReasoningEngine, wanted: Wanted): Effect
 /** The result of a call whose given attempt has finished. */
 export const resultOf = (call: Call, attempt: Attempt, text: string): AIResult.AIResult => {
   const answering = call.attempts.filter(used)
-  const { model, rawReason, reason, stopSequence } = attempt.finish
+  const { citations, logProbabilities, model, rawReason, reason, serviceTier, stopSequence } = attempt.finish
+  const { native, reasoning } = attempt
+  const { original } = call.task
   return {
     taskId: call.taskId,
     text,
+    ...(reasoning.length === 0 ? {} : { reasoning }),
     toolCalls: attempt.toolCalls,
     finishReason: reason,
     ...(rawReason === undefined ? {} : { rawFinishReason: rawReason }),
-    ...(stopSequence === undefined ? {} : { stopSequence }),
+    ...given({ stopSequence, citations, logProbabilities, serviceTier }),
+    ...(native === undefined || original === undefined || answering.length !== 1
+      ? {}
+      : { native: { wire: original.wire, body: native } }),
     provider: attempt.engine.provider,
     model,
     usage: answering.map(({ usage }) => usage).reduce(TokenUsage.add),
@@ -230,6 +240,7 @@ export const resultOf = (call: Call, attempt: Attempt, text: string): AIResult.A
     ),
     streamAvailable: attempt.engine.capabilities.streaming,
     attempts: call.attempts,
-    warnings: call.warnings
+    warnings: call.warnings,
+    ...(attempt.dropped.length === 0 ? {} : { dropped: Array.from(new Set(attempt.dropped)) })
   }
 }

@@ -18,11 +18,13 @@ export type Route<E> = (call: Call, mode: AITask.Mode, goal: Goal) => Effect.Eff
 export type Resume = (call: Call, cut: Attempt, delivered: string) => Effect.Effect<Option.Option<Attempt>>
 
 /** An attempt that has ended is among the call's already. */
-const started = (call: Call, { engine, settled }: Attempt): Started => ({
+const started = (call: Call, { dropped, engine, isNative, settled }: Attempt): Started => ({
   _tag: "Started",
   provider: engine.provider,
   model: engine.model,
-  attempts: call.attempts.length + (settled ? 0 : 1)
+  attempts: call.attempts.length + (settled ? 0 : 1),
+  ...(isNative && call.task.original !== undefined ? { native: call.task.original.wire } : {}),
+  ...(dropped.length === 0 ? {} : { dropped: Array.from(new Set(dropped)) })
 })
 
 /** Collects the answer. */
@@ -49,9 +51,14 @@ export const stream = <E>(
       let live: Attempt | undefined
       let delivered = ""
       let done = false
+      /** The attempt that is delivered as it comes over the wire, too: the one that began. */
+      let nativeOne: Attempt | undefined
 
       const deliver = (attempt: Attempt): Chunk.Chunk<StreamEvent> => {
-        const content = attempt.take()
+        const isNative = attempt.isNative && (live === undefined || nativeOne === attempt)
+        if (isNative) nativeOne = attempt
+        // Wire text that comes late, or of an attempt that goes on where another was cut, isn't the answer's.
+        const content = attempt.take().filter(({ _tag }) => _tag !== "Native" || isNative)
         const events: Array<StreamEvent> =
           live === attempt ? [...content] : [started(call, attempt), ...content]
         for (const event of content) if (event._tag === "TextDelta") delivered += event.text

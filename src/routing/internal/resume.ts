@@ -30,7 +30,9 @@ const beyond = (delivered: string): Goal => ({
 export const continuation =
   (policy: RoutingPolicy): Resume =>
   (call, cut, delivered) => {
-    if (policy.resume === "off" || cut.toolCalls.length > 0) return Effect.succeedNone
+    // The state of a thought that was cut isn't there: neither its maker nor another could take it back.
+    const thought = cut.isNative && cut.reasoning.length > 0
+    if (policy.resume === "off" || cut.toolCalls.length > 0 || thought) return Effect.succeedNone
     const deadline = call.clock.unsafeCurrentTimeMillis() + (call.deadline - call.startedAt)
 
     const from = (engines: ReadonlyArray<ReasoningEngine>): Effect.Effect<Option.Option<Attempt>> => {
@@ -41,8 +43,14 @@ export const continuation =
       const bounds = boundsOf(call, engine, () => noneAdmissible(call, others), deadline)
       const prefill = engine.capabilities.prefill
       const asked = prefill
-        ? ask(call, engine, { mode: "streaming", bounds, goal: firstContent, prefill: delivered })
-        : ask(call, engine, { mode: "streaming", bounds, goal: beyond(delivered) })
+        ? ask(call, engine, {
+            mode: "streaming",
+            bounds,
+            goal: firstContent,
+            prefill: delivered,
+            native: false
+          })
+        : ask(call, engine, { mode: "streaming", bounds, goal: beyond(delivered), native: false })
       return Effect.matchEffect(asked, {
         onFailure: () => from(others),
         onSuccess: (attempt) => {

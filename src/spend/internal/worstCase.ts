@@ -37,23 +37,42 @@ const perFeature = 1024
  */
 const perImage = 50_000
 
+/** A document that only its address is known of: as much as the largest windows hold. */
+const perAddress = 1_000_000
+
+/** A part besides its text. Of a document each page is read as text and as an image: four times its bytes. */
+const partTokens = (part: AITask.Part): number => {
+  switch (part.type) {
+    case "text":
+      return 0
+    case "image":
+      return perImage
+    case "document":
+      return part.url.startsWith("data:") ? perImage + 4 * bytes(part.url) : perAddress
+    case "audio":
+    case "reasoning":
+    case "native":
+      return jsonBytes(part)
+  }
+}
+
 const messageTokens = (message: AITask.Message): number => {
-  const images =
-    typeof message.content === "string" ? 0 : message.content.filter(({ type }) => type === "image").length
+  const others = AITask.parts(message).reduce((sum, part) => sum + partTokens(part), 0)
   const called = message.role === "assistant" ? jsonBytes(message.toolCalls ?? []) : 0
   const answered = message.role === "tool" ? bytes(message.toolCallId) : 0
-  return perMessage + bytes(AITask.messageText(message)) + images * perImage + called + answered
+  return perMessage + bytes(AITask.messageText(message)) + others + called + answered
 }
 
 /** The most tokens that can be read of a task. */
 export const inputTokens = (task: AITask.AITask, prefill: string | undefined): number => {
-  const { messages, responseFormat, systemPrompt, tools } = task
+  const { messages, nativeTools, responseFormat, systemPrompt, tools } = task
   return (
     perRequest +
     messages.reduce((sum, message) => sum + messageTokens(message), 0) +
     (systemPrompt === undefined ? 0 : perMessage + bytes(systemPrompt)) +
     (prefill === undefined ? 0 : perMessage + bytes(prefill)) +
     (tools === undefined ? 0 : perFeature + jsonBytes(tools)) +
+    (nativeTools === undefined ? 0 : perFeature + jsonBytes(nativeTools)) +
     (responseFormat === undefined ? 0 : perFeature + jsonBytes(responseFormat))
   )
 }

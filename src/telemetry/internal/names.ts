@@ -103,19 +103,15 @@ const toolCallPart = ({ arguments: args, id, name }: AITask.ToolCall): Part => (
   arguments: args
 })
 
-/** Images are told of, not told. */
+/** What isn't text is told of, not told. */
 const partsOf = (message: AITask.Message): ReadonlyArray<Part> => {
   if (message.role === "tool") {
-    return [{ type: "tool_call_response", id: message.toolCallId, response: message.content }]
+    return [{ type: "tool_call_response", id: message.toolCallId, response: AITask.messageText(message) }]
   }
-  if (message.role === "assistant") {
-    return [...text(message.content), ...(message.toolCalls ?? []).map(toolCallPart)]
-  }
-  return typeof message.content === "string"
-    ? text(message.content)
-    : message.content.map((part) =>
-        part.type === "text" ? { type: "text", content: part.text } : { type: "image" }
-      )
+  const said = AITask.parts(message).flatMap((part) =>
+    part.type === "text" ? text(part.text) : [{ type: part.type }]
+  )
+  return message.role === "assistant" ? [...said, ...(message.toolCalls ?? []).map(toolCallPart)] : said
 }
 
 /** What is asked, in the form that the conventions give it. */

@@ -134,7 +134,7 @@ export const attempt = (
       const chunks = textOf(behaviour)
       const last = [
         ...behaviour.toolCalls.map(ReasoningEngine.toolCall),
-        ...behaviour.warnings.map(ReasoningEngine.warning),
+        ...behaviour.warnings.map((message) => ReasoningEngine.warning(message)),
         ...usageAtEnd(behaviour),
         ReasoningEngine.finish(behaviour.finishReason, target.model)
       ]

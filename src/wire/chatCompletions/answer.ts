@@ -48,6 +48,11 @@ export class Answer implements decoding.Decoding {
   private stopSequence: string | undefined = undefined
   private refusal = ""
   private reasoned = false
+  /** What the server wants back of its thoughts, by the field that it says them in. */
+  private readonly thoughts = new Map<string, string | Array<unknown>>()
+  private readonly citations: Array<unknown> = []
+  private readonly logProbabilities: Array<unknown> = []
+  private serviceTier: string | undefined = undefined
   /** Whether any choice came, if an empty one. */
   private answered = false
   /** Whether a message came, which is all of the answer. */
@@ -125,6 +130,7 @@ export class Answer implements decoding.Decoding {
 
   private chunk(chunk: wire.Chunk): void {
     if (typeof chunk.model === "string" && chunk.model !== "") this.model = chunk.model
+    if (typeof chunk.service_tier === "string") this.serviceTier = chunk.service_tier
     // What choices of this event say is compared with what came before it.
     const before = this.text
     // Only one was asked for.
@@ -141,6 +147,10 @@ export class Answer implements decoding.Decoding {
     else if (delta) this.delta(delta)
     if (delta || message || reason) this.answered = true
     if (typeof reason === "string" && reason !== "") this.finishReason = reason
+    const { logprobs } = choice
+    if (Predicate.isRecord(logprobs) && Array.isArray(logprobs["content"])) {
+      this.logProbabilities.push(...logprobs["content"])
+    }
     const sequence = choice.stop_reason ?? choice.matched_stop
     this.stopSequence ??= this.options.stop.find((stop) => stop === sequence)
     if (decoding.isError(error)) this.failure ??= failure.fromJson({ error })
@@ -151,8 +161,8 @@ export class Answer implements decoding.Decoding {
   }
 
   private delta(delta: wire.Delta): void {
-    this.say(wire.textOf(delta))
     this.think(delta)
+    this.say(wire.textOf(delta))
     if (delta.refusal) this.refuse(this.refusal + delta.refusal)
     if (delta.tool_calls) this.calls.add(delta.tool_calls)
     if (delta.function_call) this.calls.add([{ index: 0, function: delta.function_call }])
@@ -167,8 +177,8 @@ export class Answer implements decoding.Decoding {
       this.failure = failure.ofKind("malformed", "the answer ends in another message than was streamed")
       return
     }
+    if (!this.reasoned) this.think(message)
     this.say(more.value)
-    this.think(message)
     if (message.refusal) this.refuse(message.refusal)
     this.calls.repeat([
       ...(message.tool_calls ?? []),
@@ -185,9 +195,28 @@ export class Answer implements decoding.Decoding {
   }
 
   private think(delta: wire.Delta): void {
+    if (Array.isArray(delta.annotations)) this.citations.push(...delta.annotations)
     if (!wire.reasons(delta)) return
     this.reasoned = true
     this.working = true
+    const text = wire.reasoningOf(delta)
+    if (text !== "") this.events.push(ReasoningEngine.reasoningDelta(text))
+    const state = wire.reasoningState(delta)
+    if (state === undefined) return
+    const before = this.thoughts.get(state.field)
+    this.thoughts.set(
+      state.field,
+      typeof state.value === "string"
+        ? (typeof before === "string" ? before : "") + state.value
+        : [...(Array.isArray(before) ? before : []), ...state.value]
+    )
+  }
+
+  /** The end of the thoughts: their state. */
+  private endThoughts(): void {
+    if (this.thoughts.size === 0) return
+    const value = Object.fromEntries(this.thoughts)
+    this.events.push(ReasoningEngine.reasoningDelta("", { wire: "chatCompletions", value }))
   }
 
   private refuse(refusal: string): void {
@@ -218,11 +247,15 @@ export class Answer implements decoding.Decoding {
     this.failure = this.missing(said, calls.length > 0)
     if (this.failure !== undefined) return
     const called = calls.length > 0 && (said === "stop" || said === "other")
+    this.endThoughts()
     this.events.push(
       ...calls.map(ReasoningEngine.toolCall),
       ReasoningEngine.finish(called ? "tool_calls" : said, this.model, {
         rawReason: this.finishReason,
-        stopSequence: this.stopSequence
+        stopSequence: this.stopSequence,
+        citations: this.citations.length === 0 ? undefined : this.citations,
+        logProbabilities: this.logProbabilities.length === 0 ? undefined : this.logProbabilities,
+        serviceTier: this.serviceTier
       })
     )
     this.finished = true

@@ -1,5 +1,10 @@
-import type * as AITask from "../../AITask.js"
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import * as AITask from "../../AITask.js"
 import * as toolArguments from "../../internal/toolArguments.js"
+import * as dataUrl from "../dataUrl.js"
+import * as effort from "../effort.js"
+import * as notice from "../notice.js"
 import * as toolCallIds from "../toolCallIds.js"
 
 /** What of the engine's configuration shows in a request's body. */
@@ -7,8 +12,12 @@ export interface Settings {
   readonly model: string
   readonly maxTokensField: "max_tokens" | "max_completion_tokens"
   readonly includeUsage: boolean
-  /** Whether the server takes temperature and top-p. */
+  /** Whether the server takes temperature, top-p and penalties. */
   readonly sampling: boolean
+  /** Whether the model takes an effort. */
+  readonly reasoning: boolean
+  /** Whether the server takes verbosity, service tier and cache key. */
+  readonly extraFields: boolean
   /** What the server takes for the ids of tool calls; any where absent. */
   readonly toolCallIds?: toolCallIds.Rule | undefined
 }
@@ -21,49 +30,160 @@ export interface Ask {
 }
 
 type Json = Readonly<Record<string, unknown>>
+type Made<A> = Either.Either<A, string>
+type IdOf = (id: string) => string
 
-const content = (parts: Exclude<AITask.Message["content"], string>): ReadonlyArray<Json> =>
-  parts.map((part) =>
-    part.type === "text"
-      ? { type: "text", text: part.text }
-      : { type: "image_url", image_url: { url: part.url } }
-  )
+const document = (part: AITask.DocumentPart): Made<Json> => {
+  const text = dataUrl.textOf(part.url)
+  if (text !== undefined) return Either.right({ type: "text", text })
+  return dataUrl.read(part.url) === undefined
+    ? Either.left("a document is an address: the wire takes documents as base64 only")
+    : Either.right({
+        type: "file",
+        file: { filename: part.name ?? "document", file_data: part.url }
+      })
+}
 
-const toolCall =
-  (idOf: (id: string) => string) =>
-  (call: AITask.ToolCall): Json => ({
-    id: idOf(call.id),
-    type: "function",
-    function: { name: call.name, arguments: toolArguments.text(call.arguments) }
-  })
-
-const message = (message: AITask.Message, idOf: (id: string) => string): Json => {
-  switch (message.role) {
-    case "user":
-      return {
-        role: "user",
-        content: typeof message.content === "string" ? message.content : content(message.content)
-      }
-    case "assistant": {
-      const calls = message.toolCalls ?? []
-      return calls.length === 0
-        ? { role: "assistant", content: message.content }
-        : // A turn that only calls tools has no text, which isn't an empty one.
-          { role: "assistant", content: message.content || null, tool_calls: calls.map(toolCall(idOf)) }
+/** A part as the wire has it; undefined where it is none of this wire's. */
+const part = (part: AITask.Part): Made<Json | undefined> => {
+  switch (part.type) {
+    case "text":
+      return Either.right({ type: "text", text: part.text, ...part.options?.chatCompletions })
+    case "image": {
+      const { detail, options, url } = part
+      return Either.right({
+        type: "image_url",
+        image_url: { url, ...(detail === undefined ? {} : { detail }) },
+        ...options?.chatCompletions
+      })
     }
-    case "tool":
-      return { role: "tool", tool_call_id: idOf(message.toolCallId), content: message.content }
+    case "document":
+      return Either.map(document(part), (made) => ({ ...made, ...part.options?.chatCompletions }))
+    case "audio":
+      return Either.right({
+        type: "input_audio",
+        input_audio: { data: part.data, format: part.format },
+        ...part.options?.chatCompletions
+      })
+    case "native":
+      return Either.right(part.wire === "chatCompletions" ? part.value : undefined)
+    case "reasoning":
+      return Either.right(undefined)
   }
 }
 
-const tool = (tool: AITask.Tool): Json => ({
+const content = (parts: ReadonlyArray<AITask.Part>): Made<ReadonlyArray<Json>> =>
+  Either.map(Either.all(parts.map(part)), (made) => made.filter((each) => each !== undefined))
+
+/** Texts that are next to each other stay apart; a single one is the content itself, as every server takes it. */
+const texts = (message: AITask.Message): string | ReadonlyArray<Json> => {
+  if (typeof message.content === "string") return message.content
+  const found = AITask.parts(message).filter((each) => each.type === "text")
+  const [first, ...others] = found
+  return others.length === 0 && first?.options?.chatCompletions === undefined
+    ? (first?.text ?? "")
+    : found.map(({ options, text }) => ({ type: "text", text, ...options?.chatCompletions }))
+}
+
+const toolCall =
+  (idOf: IdOf) =>
+  (call: AITask.ToolCall): Json => ({
+    id: idOf(call.id),
+    type: "function",
+    function: { name: call.name, arguments: toolArguments.text(call.arguments) },
+    ...call.options?.chatCompletions
+  })
+
+/** What the wire's models want back of their thoughts. */
+const thoughts = (message: AITask.Message): Json => {
+  const states = AITask.parts(message).flatMap((each): ReadonlyArray<Json> =>
+    each.type === "reasoning" && each.state?.wire === "chatCompletions" ? [each.state.value] : []
+  )
+  return Object.assign({}, ...states)
+}
+
+const assistant = (message: typeof AITask.AssistantMessage.Type, idOf: IdOf): Json => {
+  const calls = message.toolCalls ?? []
+  const said = texts(message)
+  return calls.length === 0
+    ? { role: "assistant", content: said, ...thoughts(message) }
+    : {
+        role: "assistant",
+        // A turn that only calls tools has no text, which isn't an empty one.
+        content: said === "" ? null : said,
+        tool_calls: calls.map(toolCall(idOf)),
+        ...thoughts(message)
+      }
+}
+
+/** The wire has no mark for a tool's failure: it is told in words. */
+const result = (message: typeof AITask.ToolMessage.Type): string | ReadonlyArray<Json> => {
+  const said = texts(message)
+  if (message.isError !== true) return said
+  return typeof said === "string" ? `Error: ${said}` : [{ type: "text", text: "Error:" }, ...said]
+}
+
+/** What of a tool's result the wire takes in a user's message only. */
+const besides = (message: typeof AITask.ToolMessage.Type): ReadonlyArray<AITask.Part> =>
+  AITask.parts(message).filter(({ type }) => type !== "text")
+
+const messages = (
+  { toolCallIds: rule }: Settings,
+  task: AITask.AITask,
+  prefill: string | undefined
+): Made<ReadonlyArray<Json>> =>
+  Either.gen(function* () {
+    const idOf = rule === undefined ? (id: string) => id : toolCallIds.fitting(rule, task)
+    const made: Array<Json> =
+      task.systemPrompt === undefined ? [] : [{ role: "system", content: task.systemPrompt }]
+    let shown: Array<AITask.Part> = []
+    for (const [index, message] of task.messages.entries()) {
+      switch (message.role) {
+        case "system":
+          made.push({ role: "system", content: texts(message) })
+          break
+        case "user":
+          made.push({
+            role: "user",
+            content: typeof message.content === "string" ? message.content : yield* content(message.content)
+          })
+          break
+        case "assistant":
+          made.push(assistant(message, idOf))
+          break
+        case "tool": {
+          made.push({ role: "tool", tool_call_id: idOf(message.toolCallId), content: result(message) })
+          shown.push(...besides(message))
+          const isLast = task.messages[index + 1]?.role !== "tool"
+          if (shown.length > 0 && isLast) {
+            made.push({ role: "user", content: yield* content(shown) })
+            shown = []
+          }
+        }
+      }
+    }
+    if (prefill !== undefined) made.push({ role: "assistant", content: prefill })
+    return made
+  })
+
+const tool = ({ description, name, options, parameters, strict }: AITask.Tool): Json => ({
   type: "function",
   function: {
-    name: tool.name,
-    ...(tool.description === undefined ? {} : { description: tool.description }),
-    parameters: tool.parameters
-  }
+    name,
+    ...(description === undefined ? {} : { description }),
+    parameters,
+    ...(strict === undefined ? {} : { strict })
+  },
+  ...options?.chatCompletions
 })
+
+const tools = (task: AITask.AITask): ReadonlyArray<Json> | undefined => {
+  const made = [
+    ...(task.tools ?? []).map(tool),
+    ...(task.nativeTools ?? []).flatMap(({ value, wire }) => (wire === "chatCompletions" ? [value] : []))
+  ]
+  return made.length === 0 ? undefined : made
+}
 
 const toolChoice = (choice: NonNullable<AITask.AITask["toolChoice"]>): unknown =>
   typeof choice === "string" ? choice : { type: "function", function: { name: choice.name } }
@@ -77,48 +197,110 @@ const responseFormat = (format: NonNullable<AITask.AITask["responseFormat"]>): J
     case "json_schema":
       return {
         type: "json_schema",
-        // Strict: an answer that only tends towards the schema isn't what was asked for.
-        json_schema: { name: format.name, schema: format.schema, strict: true }
+        json_schema: { name: format.name, schema: format.schema, strict: format.strict ?? true }
       }
   }
 }
 
-const messages = (
-  { toolCallIds: rule }: Settings,
-  task: AITask.AITask,
-  prefill: string | undefined
-): ReadonlyArray<Json> => {
-  const idOf = rule === undefined ? (id: string) => id : toolCallIds.fitting(rule, task)
-  return [
-    ...(task.systemPrompt === undefined ? [] : [{ role: "system", content: task.systemPrompt }]),
-    ...task.messages.map((said) => message(said, idOf)),
-    ...(prefill === undefined ? [] : [{ role: "assistant", content: prefill }])
-  ]
+/** The efforts that the wire has. */
+const effortOf = ({ reasoning }: Settings, task: AITask.AITask): string | undefined =>
+  reasoning && task.reasoning !== undefined ? effort.of(task.reasoning) : undefined
+
+/** The body of a request; fields that are undefined don't reach the wire. Or what of the task it can't hold. */
+export const body = (settings: Settings, { prefill, stream, task }: Ask): Made<Json> =>
+  Either.map(messages(settings, task, prefill), (said) => {
+    const { extraFields, sampling } = settings
+    return {
+      model: settings.model,
+      messages: said,
+      [settings.maxTokensField]: task.maxTokens,
+      temperature: sampling ? task.temperature : undefined,
+      top_p: sampling ? task.topP : undefined,
+      frequency_penalty: sampling ? task.frequencyPenalty : undefined,
+      presence_penalty: sampling ? task.presencePenalty : undefined,
+      seed: task.seed,
+      stop: task.stop,
+      tools: tools(task),
+      tool_choice: task.toolChoice === undefined ? undefined : toolChoice(task.toolChoice),
+      parallel_tool_calls: task.parallelToolCalls,
+      response_format: task.responseFormat === undefined ? undefined : responseFormat(task.responseFormat),
+      reasoning_effort: effortOf(settings, task),
+      verbosity: extraFields ? task.verbosity : undefined,
+      logprobs: task.logProbabilities === undefined ? undefined : true,
+      top_logprobs: task.logProbabilities || undefined,
+      service_tier: extraFields ? task.serviceTier : undefined,
+      prompt_cache_key: extraFields ? task.cacheKey : undefined,
+      ...task.options?.chatCompletions,
+      stream,
+      stream_options: stream && settings.includeUsage ? { include_usage: true } : undefined
+    }
+  })
+
+/** The tokens that a body bounds its answer by. */
+const boundOf = (body: Json): unknown => body["max_completion_tokens"] ?? body["max_tokens"]
+
+/** Whether an event has more than the counts of what was used. */
+const isAnswer = (event: string): boolean =>
+  !/"choices"\s*:\s*\[\s*\]/.test(event) || !/"usage"\s*:\s*\{/.test(event)
+
+/**
+ * The body of a call as it came over this wire, with only model, stream flags and token bounds changed; undefined
+ * where the server doesn't take the ids of its tool calls. Counts that the caller hasn't asked for aren't for him.
+ */
+export const original = (
+  { includeUsage, maxTokensField, model, toolCallIds: rule }: Settings,
+  body: Json,
+  { prefill, stream, task }: Ask
+): { readonly body: Json; readonly isWanted?: (event: string) => boolean } | undefined => {
+  if (rule !== undefined && !toolCallIds.fit(rule, task)) return undefined
+  const { max_completion_tokens: _, max_tokens: __, stream_options: given, ...rest } = body
+  const bound = boundOf(body)
+  const least = typeof bound === "number" ? Math.min(bound, task.maxTokens ?? bound) : task.maxTokens
+  const options = Predicate.isRecord(given) ? given : {}
+  const counts = stream && includeUsage
+  const said = body["messages"]
+  return {
+    body: {
+      ...rest,
+      model,
+      ...(prefill === undefined || !Array.isArray(said)
+        ? {}
+        : { messages: [...said, { role: "assistant", content: prefill }] }),
+      ...(least === undefined ? {} : { [maxTokensField]: least }),
+      ...(stream || "stream" in body ? { stream } : {}),
+      ...(stream && (counts || given !== undefined)
+        ? { stream_options: counts ? { ...options, include_usage: true } : given }
+        : {})
+    },
+    ...(counts && options["include_usage"] !== true ? { isWanted: isAnswer } : {})
+  }
 }
 
-/** The body of a request. Fields that are undefined don't reach the wire. */
-export const body = (settings: Settings, { prefill, stream, task }: Ask): Json => ({
-  model: settings.model,
-  messages: messages(settings, task, prefill),
-  [settings.maxTokensField]: task.maxTokens,
-  temperature: settings.sampling ? task.temperature : undefined,
-  top_p: settings.sampling ? task.topP : undefined,
-  stop: task.stop,
-  tools: task.tools?.map(tool),
-  tool_choice: task.toolChoice === undefined ? undefined : toolChoice(task.toolChoice),
-  response_format: task.responseFormat === undefined ? undefined : responseFormat(task.responseFormat),
-  stream,
-  stream_options: stream && settings.includeUsage ? { include_usage: true } : undefined
-})
+const sampling = ["temperature", "topP"] as const
 
-/** What a task asks for and the request leaves out, in words. */
-export const dropped = (settings: Settings, task: AITask.AITask): ReadonlyArray<string> => {
-  if (settings.sampling) return []
-  const names = [
-    ...(task.temperature === undefined ? [] : ["temperature"]),
-    ...(task.topP === undefined ? [] : ["topP"])
+/** What a task asks for and the request leaves out. */
+export const dropped = (settings: Settings, task: AITask.AITask): ReadonlyArray<notice.Notice> => {
+  const { extraFields, model } = settings
+  const unsampled = settings.sampling ? [] : notice.given(task, sampling)
+  return [
+    ...(unsampled.length === 0
+      ? []
+      : [
+          {
+            fields: unsampled,
+            message: `${model} takes no sampling parameters: ${unsampled.join(" and ")} not sent`
+          }
+        ]),
+    ...notice.untaken(
+      model,
+      notice.given(task, [
+        "topK",
+        ...(settings.sampling ? [] : (["frequencyPenalty", "presencePenalty"] as const)),
+        ...(extraFields ? [] : (["verbosity"] as const))
+      ])
+    ),
+    ...(effort.of(task.reasoning ?? {}) !== undefined && !settings.reasoning
+      ? notice.untaken(model, ["reasoning"])
+      : [])
   ]
-  return names.length === 0
-    ? []
-    : [`${settings.model} takes no sampling parameters: ${names.join(" and ")} not sent`]
 }

@@ -31,13 +31,18 @@ const reasoning = {
   thinking_blocks: Schema.optional(Schema.Unknown)
 }
 
-const Part = Schema.Struct({ type: maybe(Schema.String), text: maybe(Schema.String) })
+const Part = Schema.Struct({
+  type: maybe(Schema.String),
+  text: maybe(Schema.String),
+  thinking: Schema.optional(Schema.Unknown)
+})
 
 const Delta = Schema.Struct({
   // Some reasoning models send parts, of which the answer is the text.
   content: maybe(Schema.Union(Schema.String, Schema.Array(Schema.Union(Schema.String, Part)))),
   refusal: maybe(Schema.String),
   ...reasoning,
+  annotations: Schema.optional(Schema.Unknown),
   tool_calls: maybe(Schema.Array(ToolCallDelta)),
   // The one tool call of before there were several.
   function_call: maybe(FunctionDelta)
@@ -55,6 +60,46 @@ export const textOf = ({ content }: Delta): string =>
     : (content ?? [])
         .map((part) => (typeof part === "string" ? part : texts.has(part.type) ? (part.text ?? "") : ""))
         .join("")
+
+/** The fields that have what the model thinks as text; OpenRouter says the same in two of them. */
+const reasoningTexts = ["reasoning_content", "reasoning", "reasoning_text", "thinking"] as const
+
+/** What the model thinks in a piece of the answer, in words. */
+export const reasoningOf = (delta: Delta): string => {
+  for (const field of reasoningTexts) {
+    const said = delta[field]
+    if (typeof said === "string" && said !== "") return said
+  }
+  return typeof delta.content === "string"
+    ? ""
+    : (delta.content ?? []).map((part) => (typeof part === "string" ? "" : thoughtOf(part))).join("")
+}
+
+/** The thought in a part: `thinking` has parts of its own, at Mistral. */
+const thoughtOf = ({ thinking, type }: typeof Part.Type): string => {
+  if (texts.has(type)) return ""
+  if (typeof thinking === "string") return thinking
+  return Array.isArray(thinking)
+    ? thinking
+        .map((part: unknown) =>
+          Predicate.isRecord(part) && typeof part["text"] === "string" ? part["text"] : ""
+        )
+        .join("")
+    : ""
+}
+
+/** By which field a server has its thoughts back: by the one that it says them in. */
+export const reasoningState = (
+  delta: Delta
+): { readonly field: string; readonly value: string | ReadonlyArray<unknown> } | undefined => {
+  const { reasoning_details: details } = delta
+  if (Array.isArray(details) && details.length > 0) return { field: "reasoning_details", value: details }
+  for (const field of reasoningTexts) {
+    const said = delta[field]
+    if (typeof said === "string" && said !== "") return { field, value: said }
+  }
+  return undefined
+}
 
 const says = (value: unknown): boolean =>
   typeof value === "string" || Array.isArray(value) ? value.length > 0 : Predicate.isRecord(value)
@@ -95,7 +140,8 @@ const Choice = Schema.Struct({
   stop_reason: Schema.optional(Schema.Unknown),
   matched_stop: Schema.optional(Schema.Unknown),
   error: Schema.optional(Schema.Unknown),
-  usage: Schema.optional(Schema.Unknown)
+  usage: Schema.optional(Schema.Unknown),
+  logprobs: Schema.optional(Schema.Unknown)
 })
 
 /** One of the answers to a question, or a piece of it. */
@@ -112,7 +158,8 @@ const Chunk = Schema.Struct({
   usage: Schema.optional(Schema.Unknown),
   usageMetadata: Schema.optional(Schema.Unknown),
   usage_metadata: Schema.optional(Schema.Unknown),
-  x_groq: Schema.optional(Schema.Unknown)
+  x_groq: Schema.optional(Schema.Unknown),
+  service_tier: Schema.optional(Schema.Unknown)
 })
 
 /** One event of a stream, or an answer in one piece. */
@@ -128,7 +175,9 @@ const isTextDelta = (delta: unknown): boolean =>
   typeof delta["content"] === "string" &&
   Predicate.isNullable(delta["refusal"]) &&
   Predicate.isNullable(delta["tool_calls"]) &&
-  Predicate.isNullable(delta["function_call"])
+  Predicate.isNullable(delta["function_call"]) &&
+  Predicate.isNullable(delta["annotations"]) &&
+  reasoningFields.every((field) => Predicate.isNullable(delta[field]))
 
 /**
  * Whether JSON is a chunk with the next text of the first choice, and nothing else that would have to be

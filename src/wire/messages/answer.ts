@@ -46,8 +46,14 @@ const known: ReadonlySet<unknown> = new Set([
   "message"
 ])
 
-/** The deltas that are looked at: thinking, signatures and citations aren't part of the answer's text. */
-const knownDeltas: ReadonlySet<unknown> = new Set(["text_delta", "input_json_delta"])
+/** The deltas that are looked at. */
+const knownDeltas: ReadonlySet<unknown> = new Set([
+  "text_delta",
+  "input_json_delta",
+  "thinking_delta",
+  "signature_delta",
+  "citations_delta"
+])
 
 /** One answer of the Messages API as it is decoded. */
 export class Answer implements decoding.Decoding {
@@ -63,6 +69,8 @@ export class Answer implements decoding.Decoding {
   /** The types of the blocks that have begun, by their index. */
   private readonly blocks = new Map<number, string>()
   private readonly calls = new Map<number, Call>()
+  private readonly thoughts = new Map<number, { thinking: string; signature: string }>()
+  private readonly citations: Array<unknown> = []
   private readonly usage = new usage.Meter()
   /** Calls whose block has ended. */
   private ready: Array<Call> = []
@@ -132,10 +140,7 @@ export class Answer implements decoding.Decoding {
         return this.block(event.index ?? this.blocks.size, event.content_block)
       case "content_block_delta":
         this.working = true
-        if (event.delta.type === "text_delta") return this.text(event.delta.text)
-        return event.delta.type === "input_json_delta"
-          ? this.input(event.index ?? this.blocks.size - 1, event.delta.partial_json)
-          : undefined
+        return this.delta(event.index ?? this.blocks.size - 1, event.delta)
       case "content_block_stop":
         return this.endBlock(event.index ?? this.blocks.size - 1)
       case "message_delta":
@@ -146,6 +151,42 @@ export class Answer implements decoding.Decoding {
       case "message":
         return this.whole(event)
     }
+  }
+
+  private delta(index: number, delta: wire.Delta): void {
+    switch (delta.type) {
+      case "text_delta":
+        return this.text(delta.text)
+      case "input_json_delta":
+        return this.input(index, delta.partial_json)
+      case "thinking_delta":
+        return this.think(index, delta.thinking)
+      case "signature_delta": {
+        const thought = this.thoughts.get(index)
+        if (thought !== undefined) thought.signature += delta.signature
+        return
+      }
+      case "citations_delta":
+        this.citations.push(delta.citation)
+    }
+  }
+
+  private think(index: number, text: string): void {
+    this.reasoned = true
+    const thought = this.thoughts.get(index)
+    if (thought === undefined || text === "") return
+    thought.thinking += text
+    this.events.push(ReasoningEngine.reasoningDelta(text))
+  }
+
+  /** The thought's end: the state that the model wants back is its block. */
+  private endThought(index: number): void {
+    const thought = this.thoughts.get(index)
+    if (thought === undefined) return
+    this.thoughts.delete(index)
+    if (thought.signature === "") return
+    const value = { type: "thinking", ...thought }
+    this.events.push(ReasoningEngine.reasoningDelta("", { wire: "messages", value }))
   }
 
   /** Takes an answer in one piece; of one that was streamed before, what it adds to that. */
@@ -179,9 +220,18 @@ export class Answer implements decoding.Decoding {
     // A sender that doesn't end its blocks ends one by beginning another in its place.
     this.endBlock(index)
     this.blocks.set(index, block.type)
+    this.citations.push(...(block.citations ?? []))
     if (block.type === "text") return this.text(block.text ?? "")
     this.working = true
-    if (block.type === "thinking" || block.type === "redacted_thinking") this.reasoned = true
+    if (block.type === "thinking") {
+      this.thoughts.set(index, { thinking: "", signature: block.signature ?? "" })
+      return this.think(index, block.thinking ?? "")
+    }
+    if (block.type === "redacted_thinking") {
+      this.reasoned = true
+      const value = { type: block.type, data: block.data ?? "" }
+      this.events.push(ReasoningEngine.reasoningDelta("", { wire: "messages", value }))
+    }
     if (block.type !== "tool_use") return
     this.begun = true
     if (block.name) {
@@ -219,6 +269,7 @@ export class Answer implements decoding.Decoding {
   }
 
   private endBlock(index: number): void {
+    this.endThought(index)
     const call = this.calls.get(index)
     if (call === undefined) return
     this.calls.delete(index)
@@ -252,7 +303,7 @@ export class Answer implements decoding.Decoding {
 
   /** The server said its last word. Where nothing came before it, an empty answer would be made up. */
   private complete(): void {
-    for (const index of Array.from(this.calls.keys())) this.endBlock(index)
+    for (const index of [...this.thoughts.keys(), ...this.calls.keys()]) this.endBlock(index)
     if (this.stopReason === "max_tokens" && this.ready.pop() !== undefined) this.warn(decoding.tornCall)
     this.flushCalls()
     this.events.push(...Option.toArray(this.usage.end()))
@@ -266,7 +317,8 @@ export class Answer implements decoding.Decoding {
     this.events.push(
       ReasoningEngine.finish(called ? "tool_calls" : said, this.model, {
         rawReason: this.stopReason,
-        stopSequence: this.stopSequence
+        stopSequence: this.stopSequence,
+        citations: this.citations.length === 0 ? undefined : this.citations
       })
     )
     this.finished = true

@@ -8,7 +8,11 @@ const Block = Schema.Struct({
   text: maybe(Schema.String),
   id: maybe(Schema.String),
   name: maybe(Schema.String),
-  input: Schema.optional(Schema.Unknown)
+  input: Schema.optional(Schema.Unknown),
+  thinking: maybe(Schema.String),
+  signature: maybe(Schema.String),
+  data: maybe(Schema.String),
+  citations: maybe(Schema.Array(Schema.Unknown))
 })
 
 /** A part of the answer. */
@@ -48,7 +52,10 @@ const Event = Schema.Union(
     delta: Schema.Union(
       Schema.Struct({ type: Schema.Literal("text_delta"), text: Schema.String }),
       Schema.Struct({ type: Schema.Literal("input_json_delta"), partial_json: Schema.String }),
-      // Thinking, signatures, citations, and what is yet to come.
+      Schema.Struct({ type: Schema.Literal("thinking_delta"), thinking: Schema.String }),
+      Schema.Struct({ type: Schema.Literal("signature_delta"), signature: Schema.String }),
+      Schema.Struct({ type: Schema.Literal("citations_delta"), citation: Schema.Unknown }),
+      // What is yet to come.
       Schema.Struct({ type: Schema.Literal("other") })
     )
   }),
@@ -64,6 +71,9 @@ const Event = Schema.Union(
 
 /** An event of a stream. */
 export type Event = typeof Event.Type
+
+/** More of a block. */
+export type Delta = Extract<Event, { type: "content_block_delta" }>["delta"]
 
 /** Decodes the JSON of an event whose type is known. */
 export const decodeEvent: (json: unknown) => Option.Option<Event> = Schema.decodeUnknownOption(Event)

@@ -13,6 +13,7 @@ import * as failure from "../../../wire/failure.js"
 import * as bodies from "../../../internal/bodies.js"
 import * as http from "../../../wire/http.js"
 import { isHeaderValue, type Server } from "../../../wire/engineOptions.js"
+import * as notice from "../../../wire/notice.js"
 import * as exchange from "../../../wire/exchange.js"
 import { wordsOf } from "../../../wire/httpEngine.js"
 import * as httpError from "../../../wire/httpError.js"
@@ -140,6 +141,6 @@ export const attempt = (
     const asked = post(chatUrl(conversation), body, streams ? exchange.eventStream : "application/json")
     const reply = yield* Effect.flatMap(send(asked, kindInConversation), exchange.expectOk)
     const answer = new Answer({ mode, model, sentCharacters: graphRequest.characters(body) })
-    return yield* exchange.pull(reply, answer, graphRequest.dropped(task))
+    return yield* exchange.pull(reply, answer, notice.warnings(graphRequest.dropped(task)))
   })
 }

@@ -1,5 +1,6 @@
 import * as Either from "effect/Either"
 import * as AITask from "../../../AITask.js"
+import * as notice from "../../../wire/notice.js"
 
 /** What of the engine's configuration shows in a request's body. */
 export interface Settings {
@@ -28,7 +29,7 @@ export interface Body {
     | undefined
 }
 
-const speakers = { user: "User", assistant: "Assistant", tool: "Tool" } as const
+const speakers = { user: "User", assistant: "Assistant", tool: "Tool", system: "Instructions" } as const
 
 const turn = (message: AITask.Message): string => `${speakers[message.role]}: ${AITask.messageText(message)}`
 
@@ -82,8 +83,20 @@ export const characters = ({ additionalContext = [], message }: Body): number =>
     message.text.length
   )
 
-/** What a task asks for and the request has no place for, in words. */
-export const dropped = (task: AITask.AITask): ReadonlyArray<string> =>
-  (["maxTokens", "stop", "temperature", "topP"] as const)
-    .filter((name) => task[name] !== undefined)
-    .map((name) => `copilot takes no ${name}: not sent`)
+/** What a task asks for and the request has no place for. */
+export const dropped = (task: AITask.AITask): ReadonlyArray<notice.Notice> =>
+  notice.untaken(
+    "copilot",
+    notice.given(task, [
+      "maxTokens",
+      "stop",
+      "temperature",
+      "topP",
+      "topK",
+      "seed",
+      "frequencyPenalty",
+      "presencePenalty",
+      "verbosity",
+      "reasoning"
+    ])
+  )

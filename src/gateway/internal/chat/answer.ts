@@ -31,6 +31,12 @@ const stopped = ({ finishReason, rawFinishReason }: AIResult.AIResult): Json => 
   ...(rawFinishReason === undefined ? {} : { native_finish_reason: rawFinishReason })
 })
 
+/** What the model thought, by the name that most servers have for it. */
+const thoughts = ({ reasoning = [] }: AIResult.AIResult): Json => {
+  const text = reasoning.map((part) => part.text).join("\n\n")
+  return text === "" ? {} : { reasoning_content: text }
+}
+
 /** The whole answer. */
 export const answer = (identity: Identity, result: AIResult.AIResult): Json => ({
   id: idOf(identity),
@@ -44,6 +50,7 @@ export const answer = (identity: Identity, result: AIResult.AIResult): Json => (
         role: "assistant",
         // A turn that only calls tools has no text, which isn't an empty one.
         content: result.text === "" && result.toolCalls.length > 0 ? null : result.text,
+        ...thoughts(result),
         refusal: null,
         ...(result.toolCalls.length === 0 ? {} : { tool_calls: result.toolCalls.map(toolCall) })
       },
@@ -73,10 +80,20 @@ export const writer = (identity: Identity, { includeUsage }: ChatRequest): Write
       began = true
       return chunk('{"role":"assistant","content":"","refusal":null}')
     },
-    event: (event) =>
-      event._tag === "TextDelta"
-        ? chunk(`{"content":${JSON.stringify(event.text)}}`)
-        : chunk(JSON.stringify({ tool_calls: [{ index: calls++, ...toolCall(event.call) }] })),
+    event: (event) => {
+      switch (event._tag) {
+        case "TextDelta":
+          return chunk(`{"content":${JSON.stringify(event.text)}}`)
+        case "ReasoningDelta":
+          return event.text === "" ? "" : chunk(JSON.stringify({ reasoning_content: event.text }))
+        case "ToolCall":
+          return chunk(JSON.stringify({ tool_calls: [{ index: calls++, ...toolCall(event.call) }] }))
+      }
+    },
+    native: (text) => {
+      began = true
+      return text
+    },
     end: (result) => {
       const reason = JSON.stringify(stopped(result)).slice(1)
       const last = `${head}{},"logprobs":null,${reason}],"saga":${JSON.stringify(summary(result))}${noUsage}}\n\n`

@@ -1,5 +1,8 @@
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as AIResult from "../../../AIResult.js"
 import type * as AITask from "../../../AITask.js"
+import * as decoding from "../../../wire/decoding.js"
 import { input } from "../../../wire/messages/request.js"
 import type { Identity, Writer } from "../dialect.js"
 import type { Problem } from "../problem.js"
@@ -54,10 +57,15 @@ const toolUse = (call: AITask.ToolCall, given: unknown): Json => ({
   input: given
 })
 
+/** A thought; one of another wire has no signature that could be checked. */
+const thinking = ({ state, text }: AITask.ReasoningPart): Json =>
+  state?.wire === "messages" ? state.value : { type: "thinking", thinking: text, signature: "" }
+
 /** The whole answer. */
 export const answer = (identity: Identity, result: AIResult.AIResult): Json => ({
   ...message(identity, result.model),
   content: [
+    ...(result.reasoning ?? []).map(thinking),
     ...(result.text === "" ? [] : [{ type: "text", text: result.text }]),
     ...result.toolCalls.map((call) => toolUse(call, input(call.arguments)))
   ],
@@ -86,15 +94,32 @@ const nothingYet = {
 export const writer = (identity: Identity): Writer => {
   let began = false
   let index = -1
+  /** What is being written; of a text, what every delta begins with is kept. */
+  let block: "text" | "thinking" | undefined = undefined
   let textHead = ""
   const close = (): string => {
-    if (textHead === "") return ""
-    textHead = ""
+    if (block === undefined) return ""
+    block = undefined
     return named("content_block_stop", { index })
   }
   const open = (block: Json): string => {
     index++
     return named("content_block_start", { index, content_block: block })
+  }
+  const begin = (type: "text" | "thinking", content: Json): string => {
+    if (block === type) return ""
+    const begun = close() + open(content)
+    block = type
+    textHead = textDeltaOf(index)
+    return begun
+  }
+  /** Takes note of the blocks that came over the wire. */
+  const follow = (line: string): void => {
+    const json = Option.getOrUndefined(decoding.parse(line.slice("data:".length)))
+    if (!Predicate.isRecord(json) || typeof json["index"] !== "number") return
+    index = Math.max(index, json["index"])
+    textHead = textDeltaOf(index)
+    block = json["type"] === "content_block_start" ? "text" : undefined
   }
   return {
     model: (model) => {
@@ -107,9 +132,23 @@ export const writer = (identity: Identity): Writer => {
     },
     event: (event) => {
       if (event._tag === "TextDelta") {
-        const opening = textHead === "" ? open({ type: "text", text: "" }) : ""
-        if (opening !== "") textHead = textDeltaOf(index)
-        return `${opening}${textHead}${JSON.stringify(event.text)}}}\n\n`
+        return `${begin("text", { type: "text", text: "" })}${textHead}${JSON.stringify(event.text)}}}\n\n`
+      }
+      if (event._tag === "ReasoningDelta") {
+        const { state, text } = event
+        // What another wire's model wants back isn't for this one's callers.
+        if (text === "" && state?.wire !== "messages") return block === "thinking" ? close() : ""
+        const opening = begin("thinking", { type: "thinking", thinking: "", signature: "" })
+        const delta = { type: "thinking_delta", thinking: text }
+        const said = text === "" ? "" : named("content_block_delta", { index, delta })
+        const signature = state?.wire === "messages" ? state.value["signature"] : undefined
+        const signed = { index, delta: { type: "signature_delta", signature } }
+        return [
+          opening,
+          said,
+          typeof signature === "string" ? named("content_block_delta", signed) : "",
+          state === undefined ? "" : close()
+        ].join("")
       }
       const { call } = event
       const delta = { type: "input_json_delta", partial_json: JSON.stringify(input(call.arguments)) }
@@ -119,6 +158,15 @@ export const writer = (identity: Identity): Writer => {
         named("content_block_delta", { index, delta }),
         named("content_block_stop", { index })
       ].join("")
+    },
+    native: (text) => {
+      began = true
+      if (text.includes("content_block_st")) {
+        for (const line of text.split(/\r?\n/)) {
+          if (line.startsWith("data:") && line.includes("content_block_st")) follow(line)
+        }
+      }
+      return text
     },
     end: (result) =>
       [

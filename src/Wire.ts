@@ -1,0 +1,84 @@
+/**
+ * The languages that providers and their clients speak, and what a call said in one of them.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import * as validation from "./internal/validation.js"
+
+/**
+ * A wire: OpenAI's Chat Completions, Anthropic's Messages, or OpenAI's Responses.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Wire = Schema.Literal("chatCompletions", "messages", "responses")
+
+/**
+ * A wire: OpenAI's Chat Completions, Anthropic's Messages, or OpenAI's Responses.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Wire = typeof Wire.Type
+
+/**
+ * What one wire alone knows, by wire: fields that reach a provider of that wire as they are given, and no
+ * other.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Options = Schema.Struct({
+  chatCompletions: Schema.optional(validation.JsonObject),
+  messages: Schema.optional(validation.JsonObject),
+  responses: Schema.optional(validation.JsonObject)
+})
+
+/**
+ * What one wire alone knows, by wire.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Schema.Schema.Type<typeof Options> {}
+
+/**
+ * What a model wants back of its thinking, as its wire has it (a signature, encrypted content): it goes back
+ * to that wire only.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const State = Schema.Struct({ wire: Wire, value: validation.JsonObject })
+
+/**
+ * What a model wants back of its thinking.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface State extends Schema.Schema.Type<typeof State> {}
+
+/**
+ * A call as it came over a wire. An engine of that wire sends it, with only model, stream flags, token bounds
+ * and credentials changed; the task's other fields are a view of it, for every other engine.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Original = Schema.Struct({
+  wire: Wire,
+  /** The body, as it was parsed. */
+  body: validation.JsonObject,
+  /** The headers that providers of the wire are to see: none that carries a credential. */
+  headers: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String }))
+})
+
+/**
+ * A call as it came over a wire.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Original extends Schema.Schema.Type<typeof Original> {}

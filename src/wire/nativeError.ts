@@ -1,0 +1,47 @@
+import type { EngineError } from "../EngineError.js"
+import type { Wire } from "../Wire.js"
+
+/** A provider's response that became an error. */
+export interface Response {
+  readonly status: number
+  readonly contentType: string
+  readonly body: string
+}
+
+/** A response to a call that came over the same wire: its caller can be told it as it came. */
+export interface Native extends Response {
+  readonly wire: Wire
+}
+
+/** Apart from the errors: their fields are logged and stored, and a body may repeat what was asked. */
+const responses = new WeakMap<EngineError, Response>()
+const natives = new WeakMap<EngineError, Native>()
+
+/** The error, which remembers the response that it was. */
+export const keep = <E extends EngineError>(error: E, response: Response): E => {
+  responses.set(error, response)
+  return error
+}
+
+const hidden = "<redacted>"
+
+/** A shorter one guards nothing, and hiding it would spoil every other word. */
+const shortestSecret = 8
+
+/** The error of a call that came over a wire and was asked over it; no body tells a key. */
+export const withWire = <E extends EngineError>(error: E, wire: Wire, secrets: ReadonlyArray<string>): E => {
+  const response = responses.get(error)
+  if (response !== undefined) {
+    const body = secrets
+      .filter(({ length }) => length >= shortestSecret)
+      .reduce((text, secret) => text.replaceAll(secret, hidden), response.body)
+    natives.set(error, { ...response, body, wire })
+  }
+  return error
+}
+
+/** What the caller of a wire is told of an error; undefined where the error didn't come over it. */
+export const of = (error: EngineError, wire: Wire): Native | undefined => {
+  const native = natives.get(error)
+  return native?.wire === wire ? native : undefined
+}

@@ -1,0 +1,83 @@
+import * as ReasoningEngine from "../ReasoningEngine.js"
+import type * as decoding from "./decoding.js"
+
+/** What of an event is heard though the answer it was part of isn't delivered. */
+const isAside = ({ _tag }: ReasoningEngine.EngineEvent): boolean =>
+  _tag === "Usage" || _tag === "RateLimits" || _tag === "Warning"
+
+const ends: ReadonlyArray<string> = ["\n\n", "\r\n\r\n", "\r\r"]
+
+/** Where the last event of a text ends: behind its blank line. */
+const endOfEvents = (text: string): number =>
+  Math.max(
+    ...ends.map((end) => {
+      const at = text.lastIndexOf(end)
+      return at === -1 ? 0 : at + end.length
+    })
+  )
+
+/** What is told apart of the events on the tape. */
+export interface Settings {
+  /** Whether a stream was asked for: what comes as something else isn't what the caller's wire has. */
+  readonly stream: boolean
+  /** Whether an event is the caller's, who hasn't asked for all that is asked; each is where absent. */
+  readonly isWanted?: ((event: string) => boolean) | undefined
+}
+
+/**
+ * Keeps what a body says beside what it is decoded to: pieces of whole events, each before what it says. What
+ * isn't known to be part of the answer yet is held back with it: behind the finish reason all of it, and at a
+ * failure what came together with it.
+ */
+export const taped = <A extends decoding.Decoding>(
+  { answer, end, feed }: decoding.Decoder<A>,
+  { isWanted, stream }: Settings
+): decoding.Decoder<A> => {
+  // A byte order mark is the body's, too.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+  let text = ""
+  let held: Array<ReasoningEngine.EngineEvent> = []
+  let isAsked: boolean | undefined = undefined
+
+  const pieceOf = (piece: string): string =>
+    isWanted === undefined || !stream
+      ? piece
+      : piece
+          .split(/(?<=\r\n\r\n|\n\n|\r\r)/)
+          .filter(isWanted)
+          .join("")
+
+  const settle = (isOver: boolean): ReadonlyArray<ReasoningEngine.EngineEvent> => {
+    if (answer.failure !== undefined) {
+      const heard = held.filter(isAside)
+      held = []
+      return heard
+    }
+    if (answer.awaitsEnd && !isOver) return []
+    const upTo = isOver || answer.finished ? text.length : stream ? endOfEvents(text) : 0
+    const piece = isAsked === true ? pieceOf(text.slice(0, upTo)) : ""
+    text = text.slice(upTo)
+    const events = held
+    held = []
+    return piece === "" ? events : [ReasoningEngine.native(piece), ...events]
+  }
+
+  return {
+    answer,
+    feed: (bytes) => {
+      const pieces = Array.from(bytes)
+      for (const piece of pieces) text += decoder.decode(piece, { stream: true })
+      if (isAsked === undefined) {
+        const first = text.trimStart()[0]
+        if (first !== undefined) isAsked = stream !== (first === "{" || first === "[" || first === "<")
+      }
+      held.push(...feed(pieces))
+      return settle(false)
+    },
+    end: (orderly) => {
+      text += decoder.decode()
+      held.push(...end(orderly))
+      return settle(true)
+    }
+  }
+}
