@@ -24,7 +24,7 @@ import type * as AITask from "../AITask.js"
 import { AnswerObserver } from "../AnswerObserver.js"
 import * as CostOptimizer from "../routing/CostOptimizer.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
-import * as books from "./internal/cascadeBooks.js"
+import * as progress from "./internal/progress.js"
 import * as ids from "../internal/ids.js"
 import * as log from "../internal/log.js"
 import { given } from "../internal/options.js"
@@ -120,21 +120,21 @@ interface LastCall extends Pick<RoutingPolicy.RouteOptions, "order" | "unavailab
   readonly primary: AIProvider.AIProvider
 }
 
-/** Whom to ask for one task, as far as they are there. */
+/** The providers of one task, as far as they are there. */
 interface Route {
   readonly steps: ReadonlyArray<Step>
   readonly options: LastCall
 }
 
-/** What the cheap providers came to: an accepted answer, or what the last one is asked. */
-interface Rehearsal {
-  readonly so: books.SoFar
+/** The outcome of the cheap steps: an accepted answer, or the task for the last provider. */
+interface CheapSteps {
+  readonly current: progress.Progress
   readonly accepted: Option.Option<AIResult>
   readonly task: AITask.AITask
   readonly options: LastCall
 }
 
-/** A step or a check may take so much of the time that is left: whoever comes after it needs some, too. */
+/** The share of the remaining time that a step or a check may take: the next provider needs some, too. */
 const shareOfTime = 0.5
 
 /**
@@ -171,7 +171,7 @@ export const make = (
           order.includes(provider) && able.includes(provider)
         const pinned = task.pinned ? task.provider : undefined
         return {
-          // Who pins a provider wants its answer and no other.
+          // A pinned provider answers, and no other.
           steps:
             pinned === undefined && Acceptance.applies(acceptance, task)
               ? plan.asks.map((step) => [step].flat().filter(there)).filter((step) => step.length > 0)
@@ -184,79 +184,79 @@ export const make = (
         }
       })
 
-    /** Asks one provider alone: whatever the policy would fail over from, the cascade goes on from. */
+    /** Asks one provider alone: the cascade goes on where the policy would fail over. */
     const askOne = (
-      so: books.SoFar,
+      current: progress.Progress,
       task: AITask.AITask,
       provider: AIProvider.AIProvider
-    ): Effect.Effect<books.Asked, ProviderRouter.RouteError> =>
+    ): Effect.Effect<progress.StepResult, ProviderRouter.RouteError> =>
       Effect.gen(function* () {
         const engines = yield* registry.list
         const now = yield* Clock.currentTimeMillis
         const others = new Set(engines.map((engine) => engine.provider).filter((other) => other !== provider))
-        const timeoutMs = Math.max(1, shareOfTime * (so.deadline - now))
+        const timeoutMs = Math.max(1, shareOfTime * (current.deadline - now))
         return yield* router
           .complete(
             { ...task, mode: "complete", timeoutMs },
             { primary: provider, order: [], unavailable: others }
           )
           .pipe(
-            Effect.map((result) => books.answered(provider, result, now)),
+            Effect.map((result) => progress.answered(provider, result, now)),
             Effect.catchTags({
               AllProvidersFailedError: ({ attempts }) =>
-                Effect.succeed(books.failed(provider, attempts, now)),
-              EngineNotRegisteredError: () => Effect.succeed(books.failed(provider, [], now)),
+                Effect.succeed(progress.failed(provider, attempts, now)),
+              EngineNotRegisteredError: () => Effect.succeed(progress.failed(provider, [], now)),
               // A longer window may be next. The provider has refused to begin: nothing was used.
               ContextLengthError: (error) =>
                 Effect.map(Clock.currentTimeMillis, (endedAt) =>
-                  books.failed(provider, [books.refused(error, now, endedAt)], now)
+                  progress.failed(provider, [progress.refused(error, now, endedAt)], now)
                 )
             })
           )
       })
 
-    /** What is accepted of the answers so far; a check that takes too long accepts nothing. */
+    /** The answer that is accepted of those so far; a check that takes too long accepts nothing. */
     const judge = (
-      so: books.SoFar,
+      current: progress.Progress,
       task: AITask.AITask,
-      latest: ReadonlyArray<books.Asked>
-    ): Effect.Effect<Option.Option<books.Answered>> =>
+      latest: ReadonlyArray<progress.StepResult>
+    ): Effect.Effect<Option.Option<progress.StepAnswer>> =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         acceptance
           .accept({
             task,
-            asked: so.asked.map(({ provider }) => provider),
-            answers: books.answersOf(so.asked),
-            latest: books.answersOf(latest)
+            asked: current.steps.map(({ provider }) => provider),
+            answers: progress.answersOf(current.steps),
+            latest: progress.answersOf(latest)
           })
           .pipe(
             Effect.disconnect,
             Effect.timeoutTo({
-              duration: Math.max(0, shareOfTime * (so.deadline - now)),
-              onSuccess: Option.flatMap((answer: AIResult) => books.answerOf(so, answer)),
+              duration: Math.max(0, shareOfTime * (current.deadline - now)),
+              onSuccess: Option.flatMap((answer: AIResult) => progress.answerOf(current, answer)),
               onTimeout: () => Option.none()
             })
           )
       )
 
-    const climb = (
-      so: books.SoFar,
+    const runSteps = (
+      current: progress.Progress,
       task: AITask.AITask,
       steps: Route["steps"]
     ): Effect.Effect<
-      { readonly so: books.SoFar; readonly accepted: Option.Option<books.Answered> },
+      { readonly current: progress.Progress; readonly accepted: Option.Option<progress.StepAnswer> },
       ProviderRouter.RouteError
     > =>
       Effect.gen(function* () {
         const [step, ...rest] = steps
-        if (step === undefined) return { so, accepted: Option.none() }
-        const latest = yield* Effect.forEach(step, (provider) => askOne(so, task, provider), {
+        if (step === undefined) return { current, accepted: Option.none() }
+        const latest = yield* Effect.forEach(step, (provider) => askOne(current, task, provider), {
           concurrency: "unbounded"
         })
-        const after = { ...so, asked: [...so.asked, ...latest] }
+        const after = { ...current, steps: [...current.steps, ...latest] }
         const accepted = yield* judge(after, task, latest)
-        if (Option.isNone(accepted)) return yield* climb(after, task, rest)
-        return { so: after, accepted }
+        if (Option.isNone(accepted)) return yield* runSteps(after, task, rest)
+        return { current: after, accepted }
       })
 
     const answered = (task: AITask.AITask, result: AIResult): Effect.Effect<void> =>
@@ -265,16 +265,16 @@ export const make = (
         onSome: (each) => each.answered(task, result)
       })
 
-    const rehearse = (task: AITask.AITask): Effect.Effect<Rehearsal, CascadeError> =>
+    const tryCheapSteps = (task: AITask.AITask): Effect.Effect<CheapSteps, CascadeError> =>
       Effect.gen(function* () {
         const id = yield* ids.ofTask(task)
         const startedAt = yield* Clock.currentTimeMillis
-        const begun = { startedAt, deadline: startedAt + (task.timeoutMs ?? plan.timeoutMs), asked: [] }
+        const begun = { startedAt, deadline: startedAt + (task.timeoutMs ?? plan.timeoutMs), steps: [] }
         const named = { ...task, id }
         const { options, steps } = yield* routeOf(named)
-        const { accepted, so } = yield* climb(begun, named, steps)
+        const { accepted, current } = yield* runSteps(begun, named, steps)
         const now = yield* Clock.currentTimeMillis
-        const rest = { ...named, timeoutMs: Math.max(1, so.deadline - now) }
+        const rest = { ...named, timeoutMs: Math.max(1, current.deadline - now) }
         return yield* log.eventAs(
           LogLevel.Debug,
           Option.isSome(accepted) ? "cascade_accepted" : "cascade_escalated",
@@ -282,14 +282,14 @@ export const make = (
             taskId: id,
             provider: Option.match(accepted, {
               onNone: () => options.primary,
-              onSome: ({ asked }) => asked.provider
+              onSome: ({ step }) => step.provider
             }),
             acceptance: acceptance.name,
-            asked: so.asked.length
+            asked: current.steps.length
           }),
           {
-            so,
-            accepted: Option.map(accepted, (answer) => books.accept(so, answer, now)),
+            current,
+            accepted: Option.map(accepted, (answer) => progress.accept(current, answer, now)),
             task: rest,
             options
           }
@@ -297,14 +297,14 @@ export const make = (
       })
 
     const complete: Service["complete"] = (task) =>
-      Effect.flatMap(rehearse(task), ({ accepted, options, so, task: rest }) =>
+      Effect.flatMap(tryCheapSteps(task), ({ accepted, options, current, task: rest }) =>
         Option.match(accepted, {
           onSome: Effect.succeed,
           onNone: () =>
             Effect.flatMap(Clock.currentTimeMillis, (askedAt) =>
               router.complete(rest, options).pipe(
-                Effect.map((result) => books.escalate(so, result, askedAt)),
-                Effect.catchTag("AllProvidersFailedError", (error) => books.allFailed(so, error))
+                Effect.map((result) => progress.escalate(current, result, askedAt)),
+                Effect.catchTag("AllProvidersFailedError", (error) => progress.allFailed(current, error))
               )
             )
         })
@@ -312,19 +312,19 @@ export const make = (
 
     const stream: Service["stream"] = (task) =>
       Stream.unwrap(
-        Effect.map(rehearse(task), ({ accepted, options, so, task: rest }) => {
+        Effect.map(tryCheapSteps(task), ({ accepted, options, current, task: rest }) => {
           const events: Streamed = Option.match(accepted, {
-            onSome: (result) => Stream.fromIterable(books.eventsOf(result)),
+            onSome: (result) => Stream.fromIterable(progress.eventsOf(result)),
             onNone: () =>
               Stream.unwrap(
                 Effect.map(Clock.currentTimeMillis, (askedAt) =>
                   router.stream(rest, options).pipe(
-                    Stream.map((event) => books.escalated(so, event, askedAt)),
+                    Stream.map((event) => progress.escalated(current, event, askedAt)),
                     Stream.mapError((error) =>
                       error._tag === "AllProvidersFailedError"
-                        ? books.allFailed(so, error)
+                        ? progress.allFailed(current, error)
                         : error._tag === "StreamInterruptedError"
-                          ? books.interrupted(so, error)
+                          ? progress.interrupted(current, error)
                           : error
                     )
                   )

@@ -10,8 +10,8 @@ import * as Usd from "../../Usd.js"
 import * as totals from "../../spend/totals.js"
 import { trusted } from "../../internal/validation.js"
 
-/** What came of asking one provider of a cascade. */
-export interface Asked {
+/** The result of one provider of a cascade. */
+export interface StepResult {
   readonly provider: AIProvider
   readonly answer: Option.Option<AIResult>
   readonly attempts: ReadonlyArray<Attempt>
@@ -20,21 +20,25 @@ export interface Asked {
 }
 
 /** A cascade on its way. */
-export interface SoFar {
+export interface Progress {
   readonly startedAt: number
   /** The instant at which the call as a whole has to be done. */
   readonly deadline: number
-  readonly asked: ReadonlyArray<Asked>
+  readonly steps: ReadonlyArray<StepResult>
 }
 
-export const answered = (provider: AIProvider, result: AIResult, askedAt: number): Asked => ({
+export const answered = (provider: AIProvider, result: AIResult, askedAt: number): StepResult => ({
   provider,
   answer: Option.some(result),
   attempts: result.attempts,
   askedAt
 })
 
-export const failed = (provider: AIProvider, attempts: ReadonlyArray<Attempt>, askedAt: number): Asked => ({
+export const failed = (
+  provider: AIProvider,
+  attempts: ReadonlyArray<Attempt>,
+  askedAt: number
+): StepResult => ({
   provider,
   answer: Option.none(),
   attempts,
@@ -54,12 +58,12 @@ export const refused = (error: ContextLengthError, startedAt: number, endedAt: n
   firstTokenMs: Option.none()
 })
 
-export const answersOf = (asked: ReadonlyArray<Asked>): ReadonlyArray<AIResult> =>
-  asked.flatMap(({ answer }) => Option.toArray(answer))
+export const answersOf = (steps: ReadonlyArray<StepResult>): ReadonlyArray<AIResult> =>
+  steps.flatMap(({ answer }) => Option.toArray(answer))
 
-/** The attempts of everybody but one, whose answers weren't needed. */
-const attemptsBut = (asked: ReadonlyArray<Asked>, accepted?: Asked): ReadonlyArray<Attempt> =>
-  asked.flatMap((each) =>
+/** The attempts of all steps; those of answers that weren't accepted are discarded. */
+const attemptsBut = (steps: ReadonlyArray<StepResult>, accepted?: StepResult): ReadonlyArray<Attempt> =>
+  steps.flatMap((each) =>
     each.attempts.map((attempt): Attempt =>
       attempt.outcome === "succeeded" && each !== accepted ? { ...attempt, outcome: "discarded" } : attempt
     )
@@ -70,7 +74,7 @@ const inOrder = (attempts: ReadonlyArray<Attempt>): ReadonlyArray<Attempt> =>
 
 /** The result of the whole cascade, of the result of the call that answered. */
 const whole = (
-  so: SoFar,
+  progress: Progress,
   answer: AIResult,
   attempts: ReadonlyArray<Attempt>,
   askedAt: number,
@@ -79,62 +83,71 @@ const whole = (
   ...Struct.omit(answer, "costSource"),
   attempts: inOrder(attempts),
   ...totals.costOf(attempts),
-  durationMs: now - so.startedAt,
-  firstTokenMs: Option.map(answer.firstTokenMs, (ms) => askedAt - so.startedAt + ms)
+  durationMs: now - progress.startedAt,
+  firstTokenMs: Option.map(answer.firstTokenMs, (ms) => askedAt - progress.startedAt + ms)
 })
 
-/** An answer, and whose it is. */
-export interface Answered {
-  readonly asked: Asked
+/** An answer, and the step that gave it. */
+export interface StepAnswer {
+  readonly step: StepResult
   readonly answer: AIResult
 }
 
-/** Whose an answer is; none when nobody who was asked gave it. */
-export const answerOf = (so: SoFar, answer: AIResult): Option.Option<Answered> =>
-  Option.map(Option.fromNullable(so.asked.find(({ provider }) => provider === answer.provider)), (asked) => ({
-    asked,
-    answer
-  }))
+/** The step that gave an answer; none where no step did. */
+export const answerOf = (progress: Progress, answer: AIResult): Option.Option<StepAnswer> =>
+  Option.map(
+    Option.fromNullable(progress.steps.find(({ provider }) => provider === answer.provider)),
+    (step) => ({
+      step,
+      answer
+    })
+  )
 
 /** An answer of a cheap provider that was accepted. */
-export const accept = (so: SoFar, { answer, asked }: Answered, now: number): AIResult =>
-  whole(so, answer, attemptsBut(so.asked, asked), asked.askedAt, now)
+export const accept = (progress: Progress, { answer, step }: StepAnswer, now: number): AIResult =>
+  whole(progress, answer, attemptsBut(progress.steps, step), step.askedAt, now)
 
 /** The answer of the last provider. */
-export const escalate = (so: SoFar, answer: AIResult, askedAt: number): AIResult =>
-  whole(so, answer, [...attemptsBut(so.asked), ...answer.attempts], askedAt, askedAt + answer.durationMs)
+export const escalate = (progress: Progress, answer: AIResult, askedAt: number): AIResult =>
+  whole(
+    progress,
+    answer,
+    [...attemptsBut(progress.steps), ...answer.attempts],
+    askedAt,
+    askedAt + answer.durationMs
+  )
 
 /** An event of the last provider's call as one of the whole cascade. */
-export const escalated = (so: SoFar, event: StreamEvent, askedAt: number): StreamEvent => {
+export const escalated = (progress: Progress, event: StreamEvent, askedAt: number): StreamEvent => {
   switch (event._tag) {
     case "Started":
-      return { ...event, attempts: attemptsBut(so.asked).length + event.attempts }
+      return { ...event, attempts: attemptsBut(progress.steps).length + event.attempts }
     case "Completed":
-      return { ...event, result: escalate(so, event.result, askedAt) }
+      return { ...event, result: escalate(progress, event.result, askedAt) }
     default:
       return event
   }
 }
 
 /** The error of the last provider's call, with the attempts that were made before. */
-export const allFailed = (so: SoFar, error: AllProvidersFailedError): AllProvidersFailedError =>
+export const allFailed = (progress: Progress, error: AllProvidersFailedError): AllProvidersFailedError =>
   new AllProvidersFailedError(
     {
       primary: error.primary,
-      attempts: [...inOrder(attemptsBut(so.asked)), ...error.attempts],
+      attempts: [...inOrder(attemptsBut(progress.steps)), ...error.attempts],
       refusals: error.refusals
     },
     trusted
   )
 
 /** The same for an answer that broke off. */
-export const interrupted = (so: SoFar, error: StreamInterruptedError): StreamInterruptedError =>
+export const interrupted = (progress: Progress, error: StreamInterruptedError): StreamInterruptedError =>
   new StreamInterruptedError(
     {
       provider: error.provider,
       partialText: error.partialText,
       cause: error.cause,
-      attempts: [...inOrder(attemptsBut(so.asked)), ...error.attempts]
+      attempts: [...inOrder(attemptsBut(progress.steps)), ...error.attempts]
     },
     trusted
   )
