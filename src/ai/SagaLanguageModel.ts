@@ -28,7 +28,7 @@ import type { InvalidArgumentError } from "../InvalidArgument.js"
 import { ModelCall } from "./internal/modelCall.js"
 import * as report from "./internal/report.js"
 import { translate } from "./internal/toTask.js"
-import { Weave } from "./internal/weave.js"
+import { PartAssembler } from "./internal/partAssembler.js"
 import * as attachment from "../internal/attachment.js"
 import { given } from "../internal/options.js"
 import * as MultiLLMOrchestrator from "../routing/MultiLLMOrchestrator.js"
@@ -84,12 +84,12 @@ interface Prepared {
 }
 
 const prepare = (
-  asked: LanguageModel.ProviderOptions,
+  request: LanguageModel.ProviderOptions,
   mode: AITask.Mode
 ): Effect.Effect<Prepared, InvalidArgumentError> =>
   Effect.flatMap(CallOptions, ({ strategy, useFallback, ...own }) => {
-    const { beyond, fields } = translate(asked)
-    const call = new ModelCall(asked, beyond)
+    const { beyond, fields } = translate(request)
+    const call = new ModelCall(request, beyond)
     return Effect.map(AITask.make({ ...own, ...given(fields), mode }), (task) => ({
       task: attachment.attach(task, call),
       serve: { strategy, useFallback },
@@ -106,20 +106,20 @@ const prepare = (
 export const make: Effect.Effect<LanguageModel.Service, never, MultiLLMOrchestrator.MultiLLMOrchestrator> =
   Effect.flatMap(MultiLLMOrchestrator.MultiLLMOrchestrator, (orchestrator) =>
     LanguageModel.make({
-      generateText: (asked) =>
-        prepare(asked, "complete").pipe(
+      generateText: (request) =>
+        prepare(request, "complete").pipe(
           Effect.flatMap(({ call, serve, task }) =>
             Effect.map(orchestrator.complete(task, serve), (result) => report.whole(result, call))
           ),
           Effect.mapError(toAiError("generateText"))
         ),
-      streamText: (asked) =>
+      streamText: (request) =>
         Stream.unwrap(
-          Effect.map(prepare(asked, "streaming"), ({ call, serve, task }) => {
-            const weave = new Weave(call)
+          Effect.map(prepare(request, "streaming"), ({ call, serve, task }) => {
+            const assembler = new PartAssembler(call)
             return Stream.mapChunks(
               orchestrator.stream(task, serve),
-              Chunk.flatMap((event) => Chunk.unsafeFromArray(weave.event(event)))
+              Chunk.flatMap((event) => Chunk.unsafeFromArray(assembler.event(event)))
             )
           })
         ).pipe(Stream.mapError(toAiError("streamText")))

@@ -58,7 +58,7 @@ export interface Answer extends Pick<AIResult.AIResult, "provider" | "model" | "
 export type CallOutcome =
   | { readonly _tag: "Answered"; readonly answer: Answer }
   | { readonly _tag: "Failed"; readonly code: string }
-  | { readonly _tag: "Abandoned" }
+  | { readonly _tag: "ClientDisconnected" }
 
 /**
  * A call and what has become of it.
@@ -195,7 +195,7 @@ export const make: Effect.Effect<
   const day = new Day(yield* Clock.currentTimeMillis)
   const counts = new Map<AIProvider.AIProvider, Map<AIResult.Outcome, number>>()
   const standings = new Map<AIProvider.AIProvider, standing.Standing>()
-  const endings = { Answered: 0, Failed: 0, Abandoned: 0 }
+  const endings = { Answered: 0, Failed: 0, ClientDisconnected: 0 }
   const running = new Map<string, Entry>()
   const ended: Array<Entry> = []
 

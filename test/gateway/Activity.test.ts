@@ -74,12 +74,12 @@ describe("Activity", () => {
         ["claude failed", "gpt4 succeeded"]
       )
       assert.notInclude(JSON.stringify(second), "Hi")
-      yield* activity.end("first", { _tag: "Abandoned" })
+      yield* activity.end("first", { _tag: "ClientDisconnected" })
       yield* activity.end("first", { _tag: "Failed", code: "late" })
       const after = yield* activity.snapshot
-      assert.deepStrictEqual(after.calls[0]?.ending, { _tag: "Abandoned" })
+      assert.deepStrictEqual(after.calls[0]?.ending, { _tag: "ClientDisconnected" })
       assert.strictEqual(after.calls[0]?.durationMs, 1000)
-      assert.deepStrictEqual(after.endings, { Answered: 1, Failed: 0, Abandoned: 1 })
+      assert.deepStrictEqual(after.endings, { Answered: 1, Failed: 0, ClientDisconnected: 1 })
     })
   )
 

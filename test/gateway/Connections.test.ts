@@ -41,7 +41,7 @@ describe("a client that goes away", () => {
         assert.strictEqual(call?.outcome, "interrupted")
         yield* eventually(Effect.map(activity.snapshot, ({ running }) => running === 0))
         const snapshot = yield* activity.snapshot
-        assert.deepStrictEqual(snapshot.calls[0]?.ending, { _tag: "Abandoned" })
+        assert.deepStrictEqual(snapshot.calls[0]?.ending, { _tag: "ClientDisconnected" })
         assert.deepStrictEqual(snapshot.counts, [{ provider: Claude, outcome: "interrupted", attempts: 1 }])
         assert.strictEqual(snapshot.calls[0]?.attempts.length, 1)
       }

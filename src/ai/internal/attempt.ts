@@ -23,7 +23,7 @@ import { encode } from "./encode.js"
 import * as failure from "./failure.js"
 import { unfold } from "./fold.js"
 import * as fromTask from "./fromTask.js"
-import { type Asked, of as modelCallOf, type Part } from "./modelCall.js"
+import { type ModelRequest, of as modelCallOf, type Part } from "./modelCall.js"
 
 /** What of the engine's options an attempt has to know. */
 export interface Settings {
@@ -43,12 +43,12 @@ type Next = Effect.Effect<ReadonlyArray<Part>, Option.Option<AiError.AiError | P
 type Tools = Record<string, Tool.Any>
 
 /** The tools are offered; who asked runs them, when the answer has come to him. */
-const toolkitOf = (tools: Asked["tools"]): Toolkit.WithHandler<Tools> => ({
+const toolkitOf = (tools: ModelRequest["tools"]): Toolkit.WithHandler<Tools> => ({
   tools: Object.fromEntries(tools.map((tool) => [tool.name, tool])),
   handle: () => Effect.dieMessage("a tool was run by the provider's LanguageModel, which was told not to")
 })
 
-const optionsOf = ({ prompt, toolChoice, tools }: Asked) => ({
+const optionsOf = ({ prompt, toolChoice, tools }: ModelRequest) => ({
   prompt,
   ...(tools.length === 0
     ? {}
@@ -57,34 +57,38 @@ const optionsOf = ({ prompt, toolChoice, tools }: Asked) => ({
 
 const streamed = (
   model: LanguageModel.Service,
-  asked: Asked,
+  modelRequest: ModelRequest,
   context: Context.Context<never>
 ): Effect.Effect<Next, never, Scope.Scope> =>
   Effect.map(
-    Stream.toPull(Stream.provideSomeContext(model.streamText(optionsOf(asked)), context)),
+    Stream.toPull(Stream.provideSomeContext(model.streamText(optionsOf(modelRequest)), context)),
     (pull) => {
-      const encodePart = encode(asked.tools)
+      const encodePart = encode(modelRequest.tools)
       return Effect.flatMap(pull, (parts) => Effect.mapError(Effect.forEach(parts, encodePart), Option.some))
     }
   )
 
 /** The whole answer. An object is checked: one that doesn't fit its schema is no answer. */
-const whole = (model: LanguageModel.Service, asked: Asked) => {
-  const { responseFormat } = asked
-  if (responseFormat.type === "text") return model.generateText(optionsOf(asked))
+const whole = (model: LanguageModel.Service, modelRequest: ModelRequest) => {
+  const { responseFormat } = modelRequest
+  if (responseFormat.type === "text") return model.generateText(optionsOf(modelRequest))
   // What the schema requires is in the context of who asks; `LanguageModel` keeps it out of the types.
   const schema = responseFormat.schema as Schema.Schema<unknown, Record<string, unknown>>
-  return model.generateObject({ ...optionsOf(asked), objectName: responseFormat.objectName, schema })
+  return model.generateObject({ ...optionsOf(modelRequest), objectName: responseFormat.objectName, schema })
 }
 
-const inOnePiece = (model: LanguageModel.Service, asked: Asked, context: Context.Context<never>): Next => {
+const inOnePiece = (
+  model: LanguageModel.Service,
+  modelRequest: ModelRequest,
+  context: Context.Context<never>
+): Next => {
   let given = false
   return Effect.suspend(() => {
     if (given) return Effect.fail(Option.none())
     given = true
-    return whole(model, asked).pipe(
+    return whole(model, modelRequest).pipe(
       Effect.provide(context),
-      Effect.flatMap(({ content }) => Effect.forEach(unfold(content), encode(asked.tools))),
+      Effect.flatMap(({ content }) => Effect.forEach(unfold(content), encode(modelRequest.tools))),
       Effect.mapError(Option.some)
     )
   })
@@ -112,10 +116,10 @@ export const make = (
     const { provider } = settings
     const { mode, task } = request
     const call = modelCallOf(task)
-    const asked =
-      call?.asked ??
+    const modelRequest =
+      call?.request ??
       (yield* Either.mapLeft(
-        fromTask.asked(task),
+        fromTask.modelRequest(task),
         (description) => new EngineError.InputValidationError({ provider, description })
       ))
     const ambient = Effect.context<never>()
@@ -123,9 +127,9 @@ export const make = (
       yield* settings.configure === undefined ? ambient : settings.configure(task)(ambient)
     )
     const next =
-      asked.responseFormat.type === "text" && settings.streams(mode)
-        ? yield* streamed(model, asked, context)
-        : inOnePiece(model, asked, context)
+      modelRequest.responseFormat.type === "text" && settings.streams(mode)
+        ? yield* streamed(model, modelRequest, context)
+        : inOnePiece(model, modelRequest, context)
     const answer = new Answer(settings.model)
     let warnings = dropped(settings, task).map((message) => ReasoningEngine.warning(message))
 

@@ -7,7 +7,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as AITask from "../../AITask.js"
 import { parse } from "../../wire/decoding.js"
-import type { Asked } from "./modelCall.js"
+import type { ModelRequest } from "./modelCall.js"
 
 const base64 = /^data:([^;,]+);base64,(.*)$/s
 
@@ -90,13 +90,13 @@ const schemaOf = (jsonSchema: Readonly<Record<string, unknown>>) =>
 const toolOf = ({ description, name, parameters }: AITask.Tool): Tool.Any =>
   Tool.make(name, { description }).setParameters(schemaOf(parameters))
 
-const toolChoiceOf = (task: AITask.AITask): Asked["toolChoice"] => {
+const toolChoiceOf = (task: AITask.AITask): ModelRequest["toolChoice"] => {
   if (task.tools === undefined) return "none"
   const choice = task.toolChoice ?? "auto"
   return typeof choice === "string" ? choice : { tool: choice.name }
 }
 
-const responseFormatOf = (format: AITask.AITask["responseFormat"]): Asked["responseFormat"] =>
+const responseFormatOf = (format: AITask.AITask["responseFormat"]): ModelRequest["responseFormat"] =>
   format?.type === "json_schema"
     ? { type: "json", objectName: format.name, schema: schemaOf(format.schema) }
     : { type: "text" }
@@ -105,7 +105,7 @@ const isUnreadable = (message: AITask.Message): boolean =>
   AITask.parts(message).some((part) => part.type === "image" && !URL.canParse(part.url))
 
 /** What a language model is asked for a task; or why it can't be asked. */
-export const asked = (task: AITask.AITask): Either.Either<Asked, string> => {
+export const modelRequest = (task: AITask.AITask): Either.Either<ModelRequest, string> => {
   if (task.responseFormat?.type === "json") {
     return Either.left("a LanguageModel gives JSON of a schema only, and the task has none")
   }

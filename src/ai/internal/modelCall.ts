@@ -6,7 +6,10 @@ import type { TextDelta, ToolCallEvent } from "../../ReasoningEngine.js"
 import * as attachment from "../../internal/attachment.js"
 
 /** What a language model is asked. */
-export type Asked = Pick<LanguageModel.ProviderOptions, "prompt" | "responseFormat" | "toolChoice" | "tools">
+export type ModelRequest = Pick<
+  LanguageModel.ProviderOptions,
+  "prompt" | "responseFormat" | "toolChoice" | "tools"
+>
 
 /** A part of an answer as a provider gives it. */
 export type Part = Response.StreamPartEncoded
@@ -20,7 +23,7 @@ export class ModelCall implements attachment.Attachment {
   readonly endings = new Map<AIProvider.AIProvider, ReadonlyArray<Part>>()
 
   constructor(
-    readonly asked: Asked,
+    readonly request: ModelRequest,
     readonly beyond: ReadonlyArray<string>
   ) {}
 }

@@ -3,7 +3,7 @@ import * as Tool from "@effect/ai/Tool"
 import * as Encoding from "effect/Encoding"
 import * as Schema from "effect/Schema"
 import * as AITask from "../../AITask.js"
-import type { Asked } from "./modelCall.js"
+import type { ModelRequest } from "./modelCall.js"
 
 type Fields = Pick<AITask.Options, "messages" | "responseFormat" | "systemPrompt" | "toolChoice" | "tools">
 
@@ -94,7 +94,7 @@ const messagesOf = (prompt: Prompt.Prompt, note: Note) => {
 
 const isName = Schema.is(AITask.Tool.fields.name)
 
-const toolsOf = (tools: Asked["tools"], note: Note): ReadonlyArray<AITask.Tool> =>
+const toolsOf = (tools: ModelRequest["tools"], note: Note): ReadonlyArray<AITask.Tool> =>
   tools.flatMap((tool) => {
     if (Tool.isProviderDefined(tool) || !isName(tool.name)) {
       note(`the tool ${tool.name}, which only its provider knows`)
@@ -110,13 +110,13 @@ const toolsOf = (tools: Asked["tools"], note: Note): ReadonlyArray<AITask.Tool> 
     ]
   })
 
-const toolChoiceOf = (choice: Asked["toolChoice"]): NonNullable<Fields["toolChoice"]> => {
+const toolChoiceOf = (choice: ModelRequest["toolChoice"]): NonNullable<Fields["toolChoice"]> => {
   if (typeof choice === "string") return choice
   // Of several, the others aren't offered in the first place.
   return "tool" in choice ? { name: choice.tool } : (choice.mode ?? "auto")
 }
 
-const responseFormatOf = (format: Asked["responseFormat"]): Pick<Fields, "responseFormat"> =>
+const responseFormatOf = (format: ModelRequest["responseFormat"]): Pick<Fields, "responseFormat"> =>
   format.type === "text"
     ? {}
     : {
@@ -128,18 +128,18 @@ const responseFormatOf = (format: Asked["responseFormat"]): Pick<Fields, "respon
       }
 
 /** Says a call of a language model in the fields of a task, and what of it they can't say. */
-export const translate = (asked: Asked): Translation => {
+export const translate = (request: ModelRequest): Translation => {
   const beyond = new Set<string>()
   const note: Note = (what) => beyond.add(what)
-  const { messages, systemPrompt } = messagesOf(asked.prompt, note)
+  const { messages, systemPrompt } = messagesOf(request.prompt, note)
   const [first, ...rest] = messages
   if (first === undefined) note("a prompt without a message of a user")
-  const [tool, ...tools] = toolsOf(asked.tools, note)
+  const [tool, ...tools] = toolsOf(request.tools, note)
   const fields: Fields = {
     messages: first === undefined ? [{ role: "user", content: "-" }] : [first, ...rest],
     ...(systemPrompt.trim() === "" ? {} : { systemPrompt }),
-    ...(tool === undefined ? {} : { tools: [tool, ...tools], toolChoice: toolChoiceOf(asked.toolChoice) }),
-    ...responseFormatOf(asked.responseFormat)
+    ...(tool === undefined ? {} : { tools: [tool, ...tools], toolChoice: toolChoiceOf(request.toolChoice) }),
+    ...responseFormatOf(request.responseFormat)
   }
   return { fields, beyond: Array.from(beyond) }
 }

@@ -156,7 +156,7 @@ export const answer = (
       ...(task.userId === undefined ? {} : { userId: task.userId })
     })
     // What has ended otherwise stays as it is.
-    yield* onClose(() => services.activity.end(id, { _tag: "Abandoned" }))
+    yield* onClose(() => services.activity.end(id, { _tag: "ClientDisconnected" }))
     const asked = { dialect, identity: { id, createdAt }, question, task, options, delivery } as const
     return yield* delivery === "streamed" ? live(services, asked) : whole(services, asked)
   })

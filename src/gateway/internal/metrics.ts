@@ -1,5 +1,6 @@
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
+import * as Struct from "effect/Struct"
 import type * as Activity from "../Activity.js"
 import * as Usd from "../../Usd.js"
 import { type Family, family, fromEffect, type Labels, render } from "./prometheus.js"
@@ -93,6 +94,13 @@ const providerFamilies = (providers: Providers): ReadonlyArray<Family> => [
   ])
 ]
 
+/** The endings of calls as metrics and the page name them. */
+export const endings: Readonly<Record<Activity.CallOutcome["_tag"], string>> = {
+  Answered: "answered",
+  Failed: "failed",
+  ClientDisconnected: "abandoned"
+}
+
 /** All metrics as Prometheus reads them: the gateway's own, then all of Effect's registry. */
 export const text = (snapshot: Activity.Snapshot, counted: Responses): string =>
   render([
@@ -101,7 +109,7 @@ export const text = (snapshot: Activity.Snapshot, counted: Responses): string =>
       "counter",
       `${prefix}_calls_total`,
       "Calls by how they ended.",
-      Object.entries(snapshot.endings).map(([ending, count]) => [{ ending: ending.toLowerCase() }, count])
+      Struct.entries(snapshot.endings).map(([tag, count]) => [{ ending: endings[tag] }, count])
     ),
     family("gauge", `${prefix}_calls_running`, "Calls under way.", [[{}, snapshot.running]]),
     family(

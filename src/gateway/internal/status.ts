@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import type * as AIResult from "../../AIResult.js"
 import type * as Activity from "../Activity.js"
+import { endings } from "./metrics.js"
 import * as Usd from "../../Usd.js"
 
 const decimal = (cost: Option.Option<Usd.Usd>): string | null =>
@@ -48,7 +49,7 @@ const call = ({ attempts, durationMs, ending, ...begun }: Activity.Call) => ({
   key: begun.keyId ?? null,
   user: begun.userId ?? null,
   durationMs: durationMs ?? null,
-  state: ending?._tag.toLowerCase() ?? "running",
+  state: ending === undefined ? "running" : endings[ending._tag],
   code: ending?._tag === "Failed" ? ending.code : null,
   provider: ending?._tag === "Answered" ? ending.answer.provider : null,
   cost: ending?._tag === "Answered" ? decimal(ending.answer.cost) : null,

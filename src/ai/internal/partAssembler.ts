@@ -9,7 +9,7 @@ type Kind = "text" | "reasoning"
  * and tool calls that bring none, parts of its own. A text may change its provider in the middle: blocks
  * are well formed all the same, each begun once and ended once.
  */
-export class Weave {
+export class PartAssembler {
   /** The blocks that were begun and aren't ended, the latest last. */
   private readonly open = new Map<string, Kind>()
   private blocks = 0
