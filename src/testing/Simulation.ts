@@ -90,15 +90,15 @@ const simulate = (
       Effect.gen(function* () {
         const price =
           provider.price === undefined ? Option.none() : Option.some(yield* Price.make(provider.price))
-        const books = new tally.Books(price, provider.outages)
+        const record = new tally.ProviderRecord(price, provider.outages)
         const scripted = yield* ScriptedEngine.make({
           provider: provider.provider,
           capabilities: { prefill: provider.prefill },
           ...Option.match(price, { onNone: () => ({}), onSome: (known) => ({ price: known }) }),
           script: simulated.behaviourOf(options, provider, index),
-          record: (call) => books.add(call)
+          record: (call) => record.add(call)
         })
-        return { provider, price, books, scripted, accounts: new tally.Tally() }
+        return { provider, price, record, scripted, accounts: new tally.Tally() }
       })
     )
     const accounts = new Map<string, tally.Tally>(
@@ -139,11 +139,11 @@ const simulate = (
       ...callers.report,
       spendUsd: costUsd,
       unpriced,
-      providers: yield* Effect.forEach(providers, ({ accounts, books, provider: { provider }, scripted }) =>
+      providers: yield* Effect.forEach(providers, ({ accounts, record, provider: { provider }, scripted }) =>
         Effect.map(scripted.open, (open) => ({
           provider,
           accounts: accounts.totals,
-          ...books.report,
+          ...record.report,
           open
         }))
       )

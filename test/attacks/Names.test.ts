@@ -13,9 +13,9 @@ const names = 100_000
 describe("what is kept by the names of callers", () => {
   it("has a bound in the ledger's totals, which leave no attempt out", () => {
     const capacity = 100
-    const books = new MemoryLedger(capacity, capacity)
+    const ledger = new MemoryLedger(capacity, capacity)
     for (let index = 0; index < names; index++) {
-      books.add({
+      ledger.add({
         id: `a${index}`,
         taskId: `t${index}`,
         userId: Option.some(`u${index}`),
@@ -31,7 +31,7 @@ describe("what is kept by the names of callers", () => {
         firstTokenMs: Option.none()
       } satisfies Row)
     }
-    const users = books.summary({ by: "user" })
+    const users = ledger.summary({ by: "user" })
     // The rows that are kept one by one, the totals, and those without a name.
     assert.isAtMost(users.length, 2 * capacity + 1)
     assert.strictEqual(

@@ -23,7 +23,7 @@ const concurrency = 4
 const count = 80
 const prompts = Array.from({ length: count }, (_, index) => `Question ${index}`)
 
-/** A server that answers each prompt after a while and keeps books of what it charged. */
+/** A server that answers each prompt after a while and records what it charged. */
 const charging = async () => {
   const charged: Array<string> = []
   const server = http.createServer((request, response) => {

@@ -48,22 +48,24 @@ const ms = (value: number | null | undefined): string =>
 const sum = (counts: Iterable<number>): number => [...counts].reduce((total, count) => total + count, 0)
 const failed = (report: Simulation.Report): number => sum(Object.values(report.errors))
 const limited = (report: Simulation.Report): number =>
-  sum(report.providers.map(({ books }) => books.errors["RateLimitError"] ?? 0))
+  sum(report.providers.map(({ record }) => record.errors["RateLimitError"] ?? 0))
 const dead = ({ providers: [first] }: Simulation.Report): Simulation.Report["providers"][number] => {
   if (first === undefined) throw new Error("no provider")
   return first
 }
 
-/** What the providers have in their books, as the ledger has it. */
+/** What the providers have recorded, as the ledger has it. */
 const booked = (report: Simulation.Report): Array<storm.Weathered["ledger"][number]> =>
-  report.providers.map(({ books: { attempts, costUsd, inputTokens, outputTokens, unpriced }, provider }) => ({
-    provider,
-    attempts,
-    inputTokens,
-    outputTokens,
-    costUsd,
-    unpriced
-  }))
+  report.providers.map(
+    ({ record: { attempts, costUsd, inputTokens, outputTokens, unpriced }, provider }) => ({
+      provider,
+      attempts,
+      inputTokens,
+      outputTokens,
+      costUsd,
+      unpriced
+    })
+  )
 
 const rows: ReadonlyArray<readonly [string, (report: Simulation.Report) => string]> = [
   ["tasks", ({ tasks }) => `${tasks}`],
@@ -119,7 +121,7 @@ describe("a storm", () => {
       assert.strictEqual(report.late, 0)
       // Silence is bounded by the idle limit, and after a cut by the wait for each of the others.
       assert.isAtMost(report.longestPauseMs, 30_000)
-      // Every attempt, token and picodollar is in the books of both sides, and every attempt is closed.
+      // Every attempt, token and picodollar is in the records of both sides, and every attempt is closed.
       assert.deepStrictEqual(Simulation.discrepancies(report), [])
       assert.sameDeepMembers([...ledger], booked(report))
       assert.isAbove(report.resumed + (report.errors["StreamInterruptedError"] ?? 0), 0)

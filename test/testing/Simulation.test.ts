@@ -86,7 +86,7 @@ describe("Simulation", () => {
       assert.isAbove(report.resumed, 2)
       assert.isAtMost(report.latencyMs?.max ?? Number.NaN, 2 * hour)
       const pico = report.providers.reduce(
-        (sum, { books }) => sum + Math.round(Number(books.costUsd) * 1e12),
+        (sum, { record }) => sum + Math.round(Number(record.costUsd) * 1e12),
         0
       )
       assert.strictEqual(Math.round(Number(report.spendUsd) * 1e12), pico)
@@ -95,7 +95,7 @@ describe("Simulation", () => {
       assert.isAbove(claude.outcomes["cut"] ?? 0, 0)
       assert.isAbove(claude.errors["TimeoutError"] ?? 0, 0)
       assert.isAbove(claude.errors["TransientError"] ?? 0, 30)
-      assert.isAbove(of(report, "copilot_chat").books.errors["RateLimitError"] ?? 0, 0)
+      assert.isAbove(of(report, "copilot_chat").record.errors["RateLimitError"] ?? 0, 0)
       assert.strictEqual(yield* TestClock.currentTimeMillis, 0)
     })
   )
@@ -119,7 +119,7 @@ describe("Simulation", () => {
       assert.isAbove(report.tasks, 200)
       assert.isAbove(report.answered, 0.98 * report.tasks)
       assert.strictEqual(report.spendUsd, "0")
-      assert.strictEqual(report.unpriced, of(report, "claude").books.attempts)
+      assert.strictEqual(report.unpriced, of(report, "claude").record.attempts)
       assert.deepStrictEqual(Simulation.discrepancies(report), [])
     })
   )
@@ -131,9 +131,9 @@ describe("Simulation", () => {
       // 100 ms to the first 30 tokens, half a second for the next.
       assert.deepStrictEqual(report.latencyMs, { p50: 600, p99: 600, max: 600 })
       assert.deepStrictEqual(report.firstTokenMs, { p50: 100, p99: 100, max: 100 })
-      const { books } = of(report, "claude")
-      assert.strictEqual(books.inputTokens, 2900)
-      assert.strictEqual(books.outputTokens, 1740)
+      const { record } = of(report, "claude")
+      assert.strictEqual(record.inputTokens, 2900)
+      assert.strictEqual(record.outputTokens, 1740)
     })
   )
 
@@ -145,7 +145,7 @@ describe("Simulation", () => {
       })
       assert.strictEqual(report.latencyMs, null)
       assert.deepStrictEqual(report.errors, { AuthenticationError: 29 })
-      assert.strictEqual(of(report, "claude").books.inputTokens, 0)
+      assert.strictEqual(of(report, "claude").record.inputTokens, 0)
     })
   )
 
@@ -257,8 +257,8 @@ describe("Simulation", () => {
       // One task of 10 s is cut after 5; the next before its first token, so that it is retried.
       assert.deepStrictEqual(report.errors, { StreamInterruptedError: 1 })
       assert.strictEqual(report.retried, 1)
-      const { books } = of(report, "claude")
-      assert.strictEqual(books.errors["TransientError"], 2)
+      const { record } = of(report, "claude")
+      assert.strictEqual(record.errors["TransientError"], 2)
       assert.deepStrictEqual(Simulation.discrepancies(report), [])
     })
   )
@@ -342,11 +342,11 @@ describe("Simulation", () => {
           limited.providers[1] ?? first
         ]
       })
-      const refused = (report: Simulation.Report) => of(report, "claude").books.errors["RateLimitError"] ?? 0
+      const refused = (report: Simulation.Report) => of(report, "claude").record.errors["RateLimitError"] ?? 0
       assert.isAbove(refused(blind), 100)
       assert.strictEqual(refused(kept), 0)
       assert.isAbove(refused(silent), 100)
-      assert.strictEqual(of(kept, "claude").books.attempts, 100)
+      assert.strictEqual(of(kept, "claude").record.attempts, 100)
     })
   )
 
@@ -379,7 +379,7 @@ describe("Simulation", () => {
       const sound = yield* run({})
       assert.isAbove(sound.hedges, 30)
       assert.strictEqual(sound.retries, 0)
-      assert.strictEqual(sound.hedges, of(sound, "gpt4").books.attempts)
+      assert.strictEqual(sound.hedges, of(sound, "gpt4").record.attempts)
       const failing = yield* run({ TransientError: 0.3 })
       assert.isAbove(failing.hedges, 30)
       assert.isAbove(failing.retries, 30)
@@ -442,7 +442,7 @@ describe("Simulation", () => {
     })
   )
 
-  it("says where accounts and books disagree", () => {
+  it("says where accounts and records disagree", () => {
     const totals = {
       attempts: 1,
       outcomes: {},
@@ -459,9 +459,9 @@ describe("Simulation", () => {
     assert.deepStrictEqual(
       Simulation.discrepancies({
         ...report,
-        providers: [{ ...claude, accounts: totals, books: { ...totals, costUsd: "2" }, open: 3 }]
+        providers: [{ ...claude, accounts: totals, record: { ...totals, costUsd: "2" }, open: 3 }]
       }),
-      ["claude: costUsd 1 in the accounts, 2 in the books", "claude: 3 attempts still open"]
+      ["claude: costUsd 1 in the accounts, 2 in the record", "claude: 3 attempts still open"]
     )
   })
 

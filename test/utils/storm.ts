@@ -23,7 +23,7 @@ export interface Weathered {
   /** What the ledger has of each provider that was asked. */
   readonly ledger: ReadonlyArray<
     Pick<
-      Simulation.Report["providers"][number]["books"],
+      Simulation.Report["providers"][number]["record"],
       "attempts" | "inputTokens" | "outputTokens" | "costUsd" | "unpriced"
     > & { readonly provider: string | null }
   >

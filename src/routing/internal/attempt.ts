@@ -160,7 +160,7 @@ export class Attempt {
     return this.scope === undefined ? Effect.void : Scope.close(this.scope, exit)
   }
 
-  /** Closes the books. */
+  /** Ends the attempt and gives its record. */
   record(outcome: AIResult.Outcome, error: EngineError.EngineError | undefined): AIResult.Attempt {
     this.settled = true
     this.watchdog.stop()

@@ -86,7 +86,7 @@ const used = ({ outcome }: AIResult.Attempt): boolean => outcome === "succeeded"
 /** Whether the call's time is up. */
 export const isOver = (call: Call): boolean => call.clock.unsafeCurrentTimeMillis() >= call.deadline
 
-/** Writes an ended attempt into the books, once. */
+/** Records an ended attempt, once. */
 export const settle = (
   call: Call,
   attempt: Attempt,
@@ -143,7 +143,7 @@ export const firstContent: Goal = { reached: (attempt) => attempt.hasContent, ac
 
 const asIs: admission.Restore = (effect) => effect
 
-/** Asks on, and keeps the books whatever happens. */
+/** Asks on, and records the attempt when it ends, however it does. */
 export const advance = (
   call: Call,
   attempt: Attempt,

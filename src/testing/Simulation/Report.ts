@@ -58,7 +58,7 @@ export interface ProviderReport {
   /** What the router says of its attempts. */
   readonly accounts: Totals
   /** What the provider says of the same attempts. */
-  readonly books: Totals
+  readonly record: Totals
   /** Attempts that began while it was down. */
   readonly duringOutages: number
   /**
@@ -112,18 +112,18 @@ export interface Report {
 const compared = ["attempts", "inputTokens", "outputTokens", "costUsd", "unpriced"] as const
 
 /**
- * Where the router's accounts and the providers' books disagree, in words; empty when every attempt, every
+ * Where the router's accounts and the providers' records disagree, in words; empty when every attempt, every
  * token and every picodollar is accounted for and every attempt was closed.
  *
  * @since 0.1.0
  * @category getters
  */
 export const discrepancies = (report: Report): ReadonlyArray<string> =>
-  report.providers.flatMap(({ accounts, books, open, provider }) => [
+  report.providers.flatMap(({ accounts, record, open, provider }) => [
     ...compared
-      .filter((field) => accounts[field] !== books[field])
+      .filter((field) => accounts[field] !== record[field])
       .map(
-        (field) => `${provider}: ${field} ${accounts[field]} in the accounts, ${books[field]} in the books`
+        (field) => `${provider}: ${field} ${accounts[field]} in the accounts, ${record[field]} in the record`
       ),
     ...(open === 0 ? [] : [`${provider}: ${open} attempts still open`])
   ])

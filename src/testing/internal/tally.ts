@@ -55,7 +55,7 @@ export class Tally {
 }
 
 /** What a provider writes down of its own calls, at its own price. */
-export class Books {
+export class ProviderRecord {
   private readonly tally = new Tally()
   private duringOutages = 0
   private readonly backAt: Array<number | undefined> = []
@@ -81,9 +81,9 @@ export class Books {
     }
   }
 
-  get report(): Pick<Report.ProviderReport, "books" | "duringOutages" | "recoveredAfterMs"> {
+  get report(): Pick<Report.ProviderReport, "record" | "duringOutages" | "recoveredAfterMs"> {
     return {
-      books: this.tally.totals,
+      record: this.tally.totals,
       duringOutages: this.duringOutages,
       recoveredAfterMs: this.outages.map(({ toMs }, index) => {
         const backAt = this.backAt[index]

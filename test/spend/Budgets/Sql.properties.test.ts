@@ -63,7 +63,7 @@ describe("Budgets/Sql, whatever the database does", () => {
           })
         const processes = yield* Effect.forEach(fates, open)
 
-        // The books of somebody who sees everything.
+        // The record of an observer of all calls.
         let taken = 0n
         let spent = 0n
         let most = 0n
