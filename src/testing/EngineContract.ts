@@ -21,7 +21,7 @@ export type { Answer, Count, ErrorRow, Feature, Subject } from "./EngineContract
 export { ContractViolation } from "./EngineContract/Violation.js"
 
 /**
- * One demand of the contract.
+ * One law of the contract.
  *
  * @since 0.1.0
  * @category models

@@ -10,29 +10,29 @@ import * as law from "./law.js"
 const same = (left: unknown, right: unknown): boolean => JSON.stringify(left) === JSON.stringify(right)
 
 const answered = <E>(
-  bench: law.Bench<E>,
+  fixture: law.Fixture<E>,
   given: Answer,
-  look: (outcome: law.Outcome, stand: law.Stand) => Effect.Effect<void, ContractViolation>,
+  look: (outcome: law.Outcome, underTest: law.EngineUnderTest) => Effect.Effect<void, ContractViolation>,
   options: Partial<AITask.Options> = {}
 ) =>
   law.inBothModes(
-    bench,
-    (request) => bench.subject.answer(request, given),
-    (outcome, stand, mode) =>
+    fixture,
+    (request) => fixture.subject.answer(request, given),
+    (outcome, underTest, mode) =>
       Effect.zipRight(
-        bench.demand(Option.isNone(outcome.error), `a ${mode} answer`, Option.getOrNull(outcome.error)),
-        look(outcome, stand)
+        fixture.expect(Option.isNone(outcome.error), `a ${mode} answer`, Option.getOrNull(outcome.error)),
+        look(outcome, underTest)
       ),
     () => options
   )
 
 const abilities = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "says of itself what its wire can", (bench) =>
-    answered(bench, law.answer(), (_, { engine }) =>
+  law.make(subject, "says of itself what its wire can", (fixture) =>
+    answered(fixture, law.answer(), (_, { engine }) =>
       Effect.forEach(
         ["streaming", "tools"] as const,
         (feature) =>
-          bench.demand(
+          fixture.expect(
             engine.capabilities[feature] === law.has(subject, feature),
             `the capability ${feature} to be ${law.has(subject, feature)}`,
             engine.capabilities[feature]
@@ -43,20 +43,20 @@ const abilities = <E>(subject: Subject<E>): law.Law<E> =>
   )
 
 const text = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "gives the same text whole and streamed, and one finish after it", (bench) => {
+  law.make(subject, "gives the same text whole and streamed, and one finish after it", (fixture) => {
     const given = law.answer({ pieces: ["Grüße", ", ", "世界", " 🚀\n", "e\u0301", '"\\', "\u2028.", "  "] })
     const whole = given.pieces.join("")
-    return answered(bench, given, ({ events, text }) =>
+    return answered(fixture, given, ({ events, text }) =>
       Effect.gen(function* () {
-        yield* bench.demand(text === whole, JSON.stringify(whole), text)
+        yield* fixture.expect(text === whole, JSON.stringify(whole), text)
         const finishes = events.filter(({ _tag }) => _tag === "Finish").length
-        yield* bench.demand(finishes === 1 && events.at(-1)?._tag === "Finish", "one Finish, last", events)
+        yield* fixture.expect(finishes === 1 && events.at(-1)?._tag === "Finish", "one Finish, last", events)
       })
     )
   })
 
 const split = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "reads an answer whose bytes all come apart", (bench) => {
+  law.make(subject, "reads an answer whose bytes all come apart", (fixture) => {
     const given = law.answer({ pieces: ["é🚀", "世界", "\u2028ü"] })
     const whole = given.pieces.join("")
     const apart = (reply: WireServer.Reply): WireServer.Reply => ({
@@ -68,10 +68,10 @@ const split = <E>(subject: Subject<E>): law.Law<E> =>
       )
     })
     return law.inBothModes(
-      bench,
+      fixture,
       (request) => apart(subject.answer(request, given)),
       ({ error, text }) =>
-        bench.demand(
+        fixture.expect(
           text === whole,
           JSON.stringify(whole),
           Option.getOrElse(error, () => text)
@@ -80,7 +80,7 @@ const split = <E>(subject: Subject<E>): law.Law<E> =>
   })
 
 const megabyte = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "brings a megabyte whole", (bench) => {
+  law.make(subject, "brings a megabyte whole", (fixture) => {
     const line = "Grüße 🚀 aus Köln; "
     const given = law.answer({
       pieces: [
@@ -89,8 +89,8 @@ const megabyte = <E>(subject: Subject<E>): law.Law<E> =>
       ]
     })
     const whole = given.pieces.join("")
-    return answered(bench, given, ({ text }) =>
-      bench.demand(
+    return answered(fixture, given, ({ text }) =>
+      fixture.expect(
         text === whole,
         `${whole.length} characters as they were sent`,
         `${text.length} characters`
@@ -99,13 +99,13 @@ const megabyte = <E>(subject: Subject<E>): law.Law<E> =>
   })
 
 const counted = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "counts as the provider does: the last count is the truth", (bench) => {
+  law.make(subject, "counts as the provider does: the last count is the truth", (fixture) => {
     const last = { inputTokens: 17, outputTokens: 5 }
     const given = law.answer({ counts: [{ inputTokens: 17, outputTokens: 1 }, last] })
-    return answered(bench, given, ({ events }) => {
+    return answered(fixture, given, ({ events }) => {
       const usage = events.findLast(({ _tag }) => _tag === "Usage")
       const seen = usage?._tag === "Usage" ? usage.usage : undefined
-      return bench.demand(
+      return fixture.expect(
         seen?.inputTokens === last.inputTokens && seen.outputTokens === last.outputTokens && !seen.estimated,
         JSON.stringify(last),
         seen
@@ -114,21 +114,21 @@ const counted = <E>(subject: Subject<E>): law.Law<E> =>
   })
 
 const uncounted = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "never tells as counted what the provider didn't count", (bench) =>
-    answered(bench, law.answer({ counts: [] }), ({ events }) => {
+  law.make(subject, "never tells as counted what the provider didn't count", (fixture) =>
+    answered(fixture, law.answer({ counts: [] }), ({ events }) => {
       const counted = events.filter((event) => event._tag === "Usage" && !event.usage.estimated)
-      return bench.demand(counted.length === 0, "no usage, or an estimated one", counted)
+      return fixture.expect(counted.length === 0, "no usage, or an estimated one", counted)
     })
   )
 
 const finishes = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "says why the model stopped", (bench) =>
+  law.make(subject, "says why the model stopped", (fixture) =>
     Effect.forEach(
       law.has(subject, "length") ? (["stop", "length"] as const) : (["stop"] as const),
       (finishReason) =>
-        answered(bench, law.answer({ finishReason }), ({ events }) => {
+        answered(fixture, law.answer({ finishReason }), ({ events }) => {
           const finish = events.at(-1)
-          return bench.demand(
+          return fixture.expect(
             finish?._tag === "Finish" && finish.reason === finishReason,
             `a Finish by ${finishReason}`,
             finish
@@ -139,7 +139,7 @@ const finishes = <E>(subject: Subject<E>): law.Law<E> =>
   )
 
 const tools = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "gives tool calls, whole and in their order", (bench) => {
+  law.make(subject, "gives tool calls, whole and in their order", (fixture) => {
     const toolCalls = [
       { id: "call_a", name: "weather", arguments: '{"city":"Köln","unit":"celsius"}' },
       { id: "call_b", name: "time", arguments: "{}" }
@@ -152,16 +152,16 @@ const tools = <E>(subject: Subject<E>): law.Law<E> =>
       ]
     } as const
     return answered(
-      bench,
+      fixture,
       given,
       ({ events, text }) =>
         Effect.gen(function* () {
           const calls = events.flatMap((event) => (event._tag === "ToolCall" ? [event.call] : []))
-          yield* bench.demand(same(calls, toolCalls), JSON.stringify(toolCalls), calls)
+          yield* fixture.expect(same(calls, toolCalls), JSON.stringify(toolCalls), calls)
           const finish = events.at(-1)
           const called = finish?._tag === "Finish" && finish.reason === "tool_calls"
-          yield* bench.demand(called, "a Finish by tool_calls", finish)
-          yield* bench.demand(text === "Let me see", "the text before the calls", text)
+          yield* fixture.expect(called, "a Finish by tool_calls", finish)
+          yield* fixture.expect(text === "Let me see", "the text before the calls", text)
         }),
       options
     )
@@ -170,10 +170,10 @@ const tools = <E>(subject: Subject<E>): law.Law<E> =>
 const attemptsAtOnce = 50
 
 const concurrency = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, `gives each of ${attemptsAtOnce} attempts at once its own answer`, (bench) =>
+  law.make(subject, `gives each of ${attemptsAtOnce} attempts at once its own answer`, (fixture) =>
     Effect.gen(function* () {
       const said = (index: string): ReadonlyArray<string> => ["Answer ", `number ${index}`, "."]
-      const { engine } = yield* bench.before((request) => {
+      const { engine } = yield* fixture.before((request) => {
         const [, index = "none"] = /question-(\d+)-/.exec(request.body) ?? []
         return subject.answer(request, law.answer({ pieces: said(index) }))
       })
@@ -185,7 +185,7 @@ const concurrency = <E>(subject: Subject<E>): law.Law<E> =>
             const asked = yield* law.task(mode, { prompt: `This is question-${index}-` })
             const { error, text } = yield* law.attempt(engine, asked)
             const expected = said(String(index)).join("")
-            yield* bench.demand(
+            yield* fixture.expect(
               text === expected,
               expected,
               Option.getOrElse(error, () => text)

@@ -15,29 +15,32 @@ const closedWithinMs = 100
 /** Passes in steps: on a busy machine each lets the network have its turn. */
 const whileItMay: Effect.Effect<void> = Effect.repeatN(Effect.sleep(closedWithinMs / 10), 9)
 
-const closed = <E>(bench: law.Bench<E>, server: WireServer.Server): Effect.Effect<void, ContractViolation> =>
+const closed = <E>(
+  fixture: law.Fixture<E>,
+  server: WireServer.Server
+): Effect.Effect<void, ContractViolation> =>
   Effect.flatMap(Effect.raceFirst(Effect.as(server.closed, true), Effect.as(whileItMay, false)), (seen) =>
-    bench.demand(seen, `the connection to be closed within ${closedWithinMs} ms`, "an open connection")
+    fixture.expect(seen, `the connection to be closed within ${closedWithinMs} ms`, "an open connection")
   )
 
 const cut = <E>(subject: Subject<E>, name: string, ending: WireServer.Ending): law.Law<E> =>
-  law.make(subject, name, (bench) =>
+  law.make(subject, name, (fixture) =>
     Effect.forEach(
       [[], ["Light "], ["Light ", "scatters"]],
       (pieces) =>
         law.inBothModes(
-          bench,
+          fixture,
           (request) => subject.answer(request, law.answer({ pieces, whole: false, ending })),
           ({ error, events, text }) =>
             Effect.gen(function* () {
               const failed = Option.getOrNull(error)
-              yield* bench.demand(
+              yield* fixture.expect(
                 failed?._tag === "TransientError" && failed.reason === "network",
                 "a TransientError (network)",
                 failed ?? events
               )
               const sent = pieces.join("")
-              yield* bench.demand(sent.startsWith(text), `the beginning of ${JSON.stringify(sent)}`, text)
+              yield* fixture.expect(sent.startsWith(text), `the beginning of ${JSON.stringify(sent)}`, text)
             })
         ),
       { discard: true }
@@ -48,20 +51,20 @@ const cut = <E>(subject: Subject<E>, name: string, ending: WireServer.Ending): l
 const givenWithinMs = 2000
 
 const afterTheEnd = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "waits for nothing after the sign that the answer is whole", (bench) =>
+  law.make(subject, "waits for nothing after the sign that the answer is whole", (fixture) =>
     Effect.forEach(
       ["hang", "reset"] as const,
       (ending) =>
         law
           .inBothModes(
-            bench,
+            fixture,
             (request) => subject.answer(request, law.answer({ ending })),
-            ({ error }) => bench.demand(Option.isNone(error), "a whole answer", Option.getOrNull(error))
+            ({ error }) => fixture.expect(Option.isNone(error), "a whole answer", Option.getOrNull(error))
           )
           .pipe(
             Effect.timeoutOption(givenWithinMs),
             Effect.flatMap((seen) =>
-              bench.demand(Option.isSome(seen), `answers within ${givenWithinMs} ms`, "none")
+              fixture.expect(Option.isSome(seen), `answers within ${givenWithinMs} ms`, "none")
             )
           ),
       { discard: true }
@@ -71,9 +74,9 @@ const afterTheEnd = <E>(subject: Subject<E>): law.Law<E> =>
 const beginning = { pieces: ["Light ", "scatters"], whole: false, ending: "hang" } as const
 
 const asWritten = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "gives text while it is written, and closes the connection when it is left", (bench) =>
+  law.make(subject, "gives text while it is written, and closes the connection when it is left", (fixture) =>
     Effect.gen(function* () {
-      const { engine, server } = yield* bench.before((request) =>
+      const { engine, server } = yield* fixture.before((request) =>
         subject.answer(request, law.answer(beginning))
       )
       const asked = yield* law.task("streaming")
@@ -85,24 +88,24 @@ const asWritten = <E>(subject: Subject<E>): law.Law<E> =>
       const given = yield* Effect.timeoutOption(Effect.either(firstText), givenWithinMs)
       const text = Option.getOrElse(Option.flatMap(given, Option.getRight), () => "")
       const written = beginning.pieces.join("")
-      yield* bench.demand(
+      yield* fixture.expect(
         text !== "" && written.startsWith(text),
         `the beginning of ${JSON.stringify(written)} within ${givenWithinMs} ms`,
         given
       )
       yield* Effect.forkDaemon(Scope.close(scope, Exit.void))
-      yield* closed(bench, server)
+      yield* closed(fixture, server)
     })
   )
 
 const interrupted = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "closes the connection when it is interrupted while it waits", (bench) =>
+  law.make(subject, "closes the connection when it is interrupted while it waits", (fixture) =>
     Effect.forEach(
       law.modes,
       (mode) =>
         Effect.scoped(
           Effect.gen(function* () {
-            const { engine, server } = yield* bench.before((request) =>
+            const { engine, server } = yield* fixture.before((request) =>
               subject.answer(request, law.answer(beginning))
             )
             const fiber = yield* Effect.forkDaemon(law.attempt(engine, yield* law.task(mode)))
@@ -110,7 +113,7 @@ const interrupted = <E>(subject: Subject<E>): law.Law<E> =>
             // Until it waits for more.
             yield* Effect.sleep("30 millis")
             yield* Fiber.interruptFork(fiber)
-            yield* closed(bench, server)
+            yield* closed(fixture, server)
           })
         ),
       { discard: true }
@@ -120,7 +123,7 @@ const interrupted = <E>(subject: Subject<E>): law.Law<E> =>
 const redirects = [301, 302, 303, 307, 308]
 
 const redirected = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "follows no redirect, and tells where it goes", (bench) =>
+  law.make(subject, "follows no redirect, and tells where it goes", (fixture) =>
     Effect.gen(function* () {
       const { serve } = yield* WireServer.WireServer
       const elsewhere = yield* serve((request) => subject.answer(request, law.answer()))
@@ -134,7 +137,7 @@ const redirected = <E>(subject: Subject<E>): law.Law<E> =>
         ]),
         ({ first, status, to }) =>
           law.inBothModes(
-            bench,
+            fixture,
             (request) =>
               first || request.body.includes(prompt)
                 ? { status, headers: { location: `${to}?signature=${status}` }, body: [] }
@@ -142,24 +145,24 @@ const redirected = <E>(subject: Subject<E>): law.Law<E> =>
             ({ error, events }, { server }) =>
               Effect.gen(function* () {
                 const failed = Option.getOrUndefined(error)
-                yield* bench.demand(
+                yield* fixture.expect(
                   failed !== undefined && EngineError.isPermanent(failed) && failed.status === status,
                   `a permanent error with the status ${status}`,
                   failed ?? events
                 )
                 const told = failed?.message ?? ""
                 const address = new URL(to, server.url).href
-                yield* bench.demand(told.includes(address), `an error that tells ${address}`, told)
-                yield* bench.demand(!told.includes("signature"), "an error without the query", told)
+                yield* fixture.expect(told.includes(address), `an error that tells ${address}`, told)
+                yield* fixture.expect(!told.includes("signature"), "an error without the query", told)
                 const moved = (yield* server.requests).filter(({ path }) => path.startsWith("/moved"))
-                yield* bench.demand(moved.length === 0, "no request to the new address", moved)
+                yield* fixture.expect(moved.length === 0, "no request to the new address", moved)
               }),
             () => ({ prompt })
           ),
         { concurrency: 5, discard: true }
       )
       const heard = (yield* elsewhere.requests).length
-      yield* bench.demand(heard === 0, "no request to the other server", `${heard} requests`)
+      yield* fixture.expect(heard === 0, "no request to the other server", `${heard} requests`)
     })
   )
 

@@ -12,9 +12,9 @@ const fieldOf = (error: unknown, field: string): unknown =>
   Predicate.hasProperty(error, field) ? error[field] : undefined
 
 const row = <E>(subject: Subject<E>, { error: expected, name, reply }: ErrorRow): law.Law<E> =>
-  law.make(subject, `fails with ${expected._tag}: ${name}`, (bench) =>
+  law.make(subject, `fails with ${expected._tag}: ${name}`, (fixture) =>
     law.inBothModes(
-      bench,
+      fixture,
       (request) => reply(request, plainly),
       ({ error, events }, { engine }) => {
         const seen = Option.getOrUndefined(error)
@@ -23,7 +23,7 @@ const row = <E>(subject: Subject<E>, { error: expected, name, reply }: ErrorRow)
           ...expected,
           provider: engine.provider
         })
-        return bench.demand(
+        return fixture.expect(
           seen !== undefined && fields.every(([field, value]) => fieldOf(seen, field) === value),
           JSON.stringify(Object.fromEntries(fields)),
           seen ?? events
@@ -38,16 +38,16 @@ const kinds = ({ errors }: Subject<unknown>): ReadonlyArray<ErrorRow> => [
 ]
 
 const oneTry = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "asks once, whatever comes of it", (bench) => {
+  law.make(subject, "asks once, whatever comes of it", (fixture) => {
     const atMost = (tries: number, name: string, reply: ErrorRow["reply"]) =>
       law.inBothModes(
-        bench,
+        fixture,
         (request) => reply(request, plainly),
         (_, { server }, mode) =>
           Effect.flatMap(server.requests, (requests) => {
             // Requests that don't carry the task open a conversation, or fetch a token.
             const asked = requests.filter(({ body }) => body.includes(`question-${mode}`)).length
-            return bench.demand(asked <= tries, `${tries} with the task (${name})`, `${asked} requests`)
+            return fixture.expect(asked <= tries, `${tries} with the task (${name})`, `${asked} requests`)
           }),
         (mode) => ({ prompt: `question-${mode}` })
       )

@@ -14,7 +14,7 @@ import * as WireServer from "../../WireServer.js"
 /** What a check may use. */
 export type Tools = HttpClient.HttpClient | WireServer.WireServer
 
-/** One demand of the contract. */
+/** One law of the contract. */
 export interface Law<out E> {
   readonly name: string
   readonly check: Effect.Effect<void, ContractViolation | E, Tools>
@@ -31,19 +31,19 @@ export interface Outcome {
   readonly error: Option.Option<EngineError>
 }
 
-/** What a law looks at, and how it says what it misses. */
-export interface Bench<out E> {
+/** The subject of a law, and how the law states what it expects. */
+export interface Fixture<out E> {
   readonly subject: Subject<E>
-  /** Fails with a violation of this law unless the demand is met. */
-  readonly demand: (met: boolean, expected: string, seen: unknown) => Effect.Effect<void, ContractViolation>
+  /** Fails with a violation of this law unless the expectation is met. */
+  readonly expect: (met: boolean, expected: string, seen: unknown) => Effect.Effect<void, ContractViolation>
   /** The engine before a server. */
   readonly before: (
     reply: (request: WireServer.Request) => WireServer.Reply
-  ) => Effect.Effect<Stand, E, Tools | Scope.Scope>
+  ) => Effect.Effect<EngineUnderTest, E, Tools | Scope.Scope>
 }
 
 /** An engine and the server that it asks. */
-export interface Stand {
+export interface EngineUnderTest {
   readonly engine: ReasoningEngine.ReasoningEngine
   readonly server: WireServer.Server
 }
@@ -62,13 +62,13 @@ const tell = (seen: unknown): string => {
 export const make = <E>(
   subject: Subject<E>,
   name: string,
-  check: (bench: Bench<E>) => Effect.Effect<void, ContractViolation | E, Tools | Scope.Scope>
+  check: (fixture: Fixture<E>) => Effect.Effect<void, ContractViolation | E, Tools | Scope.Scope>
 ): Law<E> => {
   const violation = (expected: string, seen: unknown): ContractViolation =>
     new ContractViolation({ subject: subject.name, law: name, expected, seen: tell(seen) })
-  const bench: Bench<E> = {
+  const fixture: Fixture<E> = {
     subject,
-    demand: (met, expected, seen) => (met ? Effect.void : violation(expected, seen)),
+    expect: (met, expected, seen) => (met ? Effect.void : violation(expected, seen)),
     before: (reply) =>
       Effect.gen(function* () {
         const { serve } = yield* WireServer.WireServer
@@ -78,7 +78,7 @@ export const make = <E>(
   }
   return {
     name,
-    check: Effect.suspend(() => check(bench)).pipe(
+    check: Effect.suspend(() => check(fixture)).pipe(
       Effect.scoped,
       Effect.catchAllDefect((defect) => violation("an engine without defects", defect)),
       // An engine that can't be interrupted isn't waited for.
@@ -141,17 +141,21 @@ export const attempt = (
 
 /** What comes of a reply, in each delivery. */
 export const inBothModes = <E>(
-  bench: Bench<E>,
+  fixture: Fixture<E>,
   reply: (request: WireServer.Request) => WireServer.Reply,
-  look: (outcome: Outcome, stand: Stand, mode: AITask.Mode) => Effect.Effect<void, ContractViolation>,
+  look: (
+    outcome: Outcome,
+    underTest: EngineUnderTest,
+    mode: AITask.Mode
+  ) => Effect.Effect<void, ContractViolation>,
   optionsOf: (mode: AITask.Mode) => Partial<AITask.Options> = () => ({})
 ): Effect.Effect<void, ContractViolation | E, Tools> =>
-  Effect.flatMap(bench.before(reply), (stand) =>
+  Effect.flatMap(fixture.before(reply), (underTest) =>
     Effect.forEach(
       modes,
       (mode) =>
         Effect.flatMap(task(mode, optionsOf(mode)), (asked) =>
-          Effect.flatMap(attempt(stand.engine, asked), (outcome) => look(outcome, stand, mode))
+          Effect.flatMap(attempt(underTest.engine, asked), (outcome) => look(outcome, underTest, mode))
         ),
       { discard: true }
     )

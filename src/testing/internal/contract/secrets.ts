@@ -102,7 +102,7 @@ const serve = (engine: ReasoningEngine.ReasoningEngine, task: AITask.AITask) =>
   )
 
 const secrets = <E>(subject: Subject<E>): law.Law<E> =>
-  law.make(subject, "tells no key and nothing of the task in an error, a log or a span", (bench) => {
+  law.make(subject, "tells no key and nothing of the task in an error, a log or a span", (fixture) => {
     /** Which secret was told where; never the secret itself. */
     const leaks = new Set<string>()
     const tell: Tell = (where, ...values) => {
@@ -120,10 +120,10 @@ const secrets = <E>(subject: Subject<E>): law.Law<E> =>
         return `bad key ${[...heard].join(", ")} for [${prompt}] under [${systemPrompt}]`
       }
     }
-    const asked = (reply: Parameters<typeof bench.before>[0]) =>
+    const asked = (reply: Parameters<typeof fixture.before>[0]) =>
       Effect.scoped(
         Effect.gen(function* () {
-          const { engine } = yield* bench.before(reply)
+          const { engine } = yield* fixture.before(reply)
           const system = engine.capabilities.systemPrompt ? { systemPrompt } : {}
           for (const mode of law.modes) {
             const exit = yield* serve(engine, yield* law.task(mode, { prompt, ...system }))
@@ -150,7 +150,7 @@ const secrets = <E>(subject: Subject<E>): law.Law<E> =>
         Effect.locally(FiberRef.currentMinimumLogLevel, LogLevel.All),
         Effect.locally(FiberRef.currentLoggers, HashSet.make(recordingLogger(tell)))
       )
-      yield* bench.demand(leaks.size === 0, "no secret anywhere", [...leaks].join(", "))
+      yield* fixture.expect(leaks.size === 0, "no secret anywhere", [...leaks].join(", "))
     })
   })
 
