@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 
 /**
- * Whose a budget is: everybody's together, one user's, or that of one of the caller's keys.
+ * The scope of a budget: all calls together, one user's, or those of one of the caller's keys.
  *
  * @since 0.1.0
  * @category schemas
@@ -33,7 +33,7 @@ export class BudgetExceededError extends Schema.TaggedError<BudgetExceededError>
   /** The name of the budget. */
   budget: Schema.String,
   scope: Scope,
-  /** The user or key whose budget it is; absent when it is everybody's. */
+  /** The user or key whose budget it is; absent when it is the overall one. */
   subject: Schema.optional(Schema.String),
   unit: Unit,
   /** What the budget allows in its period, in USD or tokens. */

@@ -81,7 +81,7 @@ export class AuthenticationError extends Schema.TaggedError<AuthenticationError>
   "arc-saga/AuthenticationError"
 )("AuthenticationError", {
   ...common,
-  /** The user whose sign-in or licence it is; absent when the credentials are the provider's, everybody's. */
+  /** The user whose sign-in or licence it is; absent when all users share the credentials. */
   userId: Schema.optional(Schema.String)
 }) {
   override get message(): string {

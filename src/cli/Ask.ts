@@ -155,7 +155,7 @@ const whole = (task: AITask.AITask, useFallback: boolean, json: boolean) =>
     return result
   })
 
-/** What was given up, and may be charged all the same. */
+/** The attempts that were given up, and may be charged all the same. */
 const paidInVain = (attempts: ReadonlyArray<AIResult.Attempt>): ReadonlyArray<string> =>
   attempts.filter(AIResult.isPaidInVain).map(({ cost, durationMs, provider, usage }) => {
     const of = `${provider}, given up after ${Format.duration(durationMs)}`

@@ -177,7 +177,7 @@ export const ConfigFile = Schema.Struct({
   ),
   /** What becomes of attempts at providers whose price isn't known, under budgets in USD. */
   unpriced: Budgets.Options.fields.unpriced,
-  /** Whom to ask after a provider. */
+  /** The fallbacks of a provider. */
   chains: Schema.optionalWith(
     Schema.Record({ key: Schema.String, value: Schema.Array(Schema.String) }),
     exact

@@ -245,7 +245,7 @@ export const load = (
       { concurrency: 2 }
     )
     const given = [...inFile, ...inEnvironment.filter(isNew)]
-    // What was merely found doesn't take part beside what was configured.
+    // A server that was merely found doesn't take part beside configured ones.
     const byNameOnly = config.ollama !== true && given.some(Configured.isConfigured)
     const configured = [...given, ...found.filter(isNew).map((each) => ({ ...each, byNameOnly }))]
 

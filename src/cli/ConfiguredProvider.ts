@@ -43,7 +43,7 @@ export type Status =
       readonly engine: ReasoningEngine.ReasoningEngine
       /** Asks its server whether it is there; absent when there is no server. */
       readonly probe?: Effect.Effect<Server.Answer, never, HttpClient.HttpClient>
-      /** Absent where nobody has to sign in. */
+      /** Absent where no user has to sign in. */
       readonly signIn?: SignIn
     }
   | {

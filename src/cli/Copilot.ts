@@ -22,7 +22,7 @@ import * as Configured from "./ConfiguredProvider.js"
 import * as Environment from "./Environment.js"
 
 /**
- * Whose sign-in it is where nobody else is named.
+ * The user whose sign-in it is where no other is named.
  *
  * @since 0.1.0
  * @category getters
@@ -138,7 +138,7 @@ const status: Effect.Effect<Configured.Status, SetupError, Platform> = Effect.ge
 })
 
 /**
- * Microsoft 365 Copilot, for whoever is signed in.
+ * Microsoft 365 Copilot, for the user who is signed in.
  *
  * @since 0.1.0
  * @category constructors

@@ -152,7 +152,7 @@ const controls = /\p{Cc}+/gu
 export const plain = (text: string): string => text.replaceAll(controls, " ")
 
 /**
- * The milliseconds of a duration such as `500ms`, `30s`, `1.5m`, `1h` or `7d`, or what was expected instead.
+ * The milliseconds of a duration such as `500ms`, `30s`, `1.5m`, `1h` or `7d`, or the expected form.
  *
  * @since 0.1.0
  * @category parsers
@@ -160,7 +160,7 @@ export const plain = (text: string): string => text.replaceAll(controls, " ")
 export const parseDuration: (input: string) => Either.Either<number, string> = parse
 
 /**
- * The number that a text says, or what was expected instead.
+ * The number that a text says, or the expected form.
  *
  * @since 0.1.0
  * @category parsers

@@ -18,7 +18,7 @@ const isAlive = (pid: number): boolean => {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    // Somebody else's process is one, too.
+    // Another user's process is one, too.
     return error instanceof Error && "code" in error && error.code === "EPERM"
   }
 }

@@ -45,7 +45,7 @@ const distance = (from: string, to: string): number => {
   return last[to.length] ?? 0
 }
 
-/** What was most likely meant: of those that differ in a third of their letters at most, the nearest. */
+/** The id that was most likely meant: of those that differ in a third of their letters at most, the nearest. */
 const nearest = (id: string, known: ReadonlyArray<string>): string | undefined =>
   known
     .map((name) => ({ name, far: distance(id.toLowerCase(), name.toLowerCase()) }))

@@ -60,7 +60,7 @@ export const ResultLine = Schema.Union(
       tag: Schema.String,
       provider: Schema.optionalWith(Schema.String, { exact: true }),
       message: Schema.String,
-      /** What was tried, where the error says so. */
+      /** The attempts, where the error lists them. */
       attempts: Schema.Array(AIResult.Attempt)
     })
   })
@@ -243,7 +243,7 @@ export const check = (
 export interface ResultFile {
   /** Appends a result. After a write that failed none is tried: it would go on in a torn line. */
   readonly append: (line: ResultLine) => Effect.Effect<void, FileError>
-  /** Waits until what was appended is durable. */
+  /** Waits until all appended results are durable. */
   readonly sync: Effect.Effect<void, FileError>
 }
 

@@ -1,5 +1,5 @@
 /**
- * `spend`: what the ledger says was spent, by whom and on what.
+ * `spend`: the spend that the ledger has, by user, key, provider or model.
  *
  * @since 0.1.0
  */

@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 
 /**
- * Whoever read the output has gone (`| head`): nothing is left to do, and nothing is wrong.
+ * The reader of the output has gone (`| head`): nothing is left to do, and nothing is wrong.
  *
  * @since 0.1.0
  * @category errors

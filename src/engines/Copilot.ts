@@ -7,7 +7,7 @@
  * sign-in or licence is an AuthenticationError with that `userId`, which says nothing of the provider.
  *
  * The service streams snapshots of its answer, each of which may rewrite the one before. A streamed answer
- * goes on where a snapshot goes on: citation marks that change in what was delivered are told in a warning;
+ * goes on where a snapshot goes on: citation marks that change in the delivered text are told in a warning;
  * other words there are a TransientError (`malformed`), unless a later snapshot has the same ones again. A
  * whole answer is exactly the last snapshot. No event says that it is the last: the answer is whole when its
  * body ends orderly, and cut when the connection breaks.
@@ -83,7 +83,7 @@ export const defaultBaseUrl = "https://graph.microsoft.com"
 export const defaultPathPrefix = "/beta"
 
 /**
- * The time zone of users of whom nothing else is said.
+ * The time zone of users without another one.
  *
  * @since 0.1.0
  * @category defaults

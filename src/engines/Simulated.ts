@@ -2,7 +2,7 @@
  * A provider that answers by itself, from a seed: for trying things out without a key and without a
  * network. Every answer says that it is simulated.
  *
- * What an attempt does derives from the seed, the provider and what was asked, never from what happened
+ * What an attempt does derives from the seed, the provider and the prompt, never from what happened
  * before: the same task gets the same answer, or the same failure, however many run at once.
  *
  * @since 0.1.0

@@ -32,7 +32,7 @@ import type * as Usd from "../Usd.js"
 export interface CallStart {
   /** The id of its task, and of the request. */
   readonly id: string
-  /** What was asked for: a provider or a strategy. */
+  /** The requested model: a provider or a strategy. */
   readonly model: string
   /** `whole`, or how it is streamed. */
   readonly delivery: "whole" | "streamed" | "buffered"
@@ -87,7 +87,7 @@ export interface Call extends CallStart {
 export type State = standing.State
 
 /**
- * What a provider was like lately, and what was spent there today.
+ * The state of a provider, its recent measurements and today's spend.
  *
  * @since 0.1.0
  * @category models
@@ -133,7 +133,7 @@ export interface Snapshot {
   readonly running: number
   /** The last calls, the newest first. */
   readonly calls: ReadonlyArray<Call>
-  /** What was spent today, as far as it is known. */
+  /** Today's spend, as far as it is known. */
   readonly cost: Usd.Usd
   /** Where today's answers would have cost the most, and how much. */
   readonly dearest: Option.Option<Instead>

@@ -41,7 +41,7 @@ export const ApiKey = Schema.Struct({
   concurrent: Schema.optional(numbers.count("calls at a time")),
   /** How streams of its calls are delivered that don't say: `streamed` or `buffered`. */
   delivery: Schema.optional(Delivery),
-  /** Whether it opens the page and the metrics, which tell of everybody's calls; false when absent. */
+  /** Whether it opens the page and the metrics, which tell of all calls; false when absent. */
   observe: Schema.optional(Schema.Boolean)
 })
 

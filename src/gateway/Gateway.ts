@@ -35,7 +35,7 @@ export { isLoopback } from "./internal/access.js"
  * @category schemas
  */
 export const Settings = Schema.Struct({
-  /** Who may call; where nobody is named, only programs of the same machine. */
+  /** Who may call; without keys, only programs of the same machine. */
   keys: Schema.optional(Schema.Array(ApiKeys.ApiKey)),
   /**
    * How streams are delivered that don't say: as they are written (`streamed`, when absent), or held until
@@ -74,7 +74,7 @@ export interface Options extends Settings {
 }
 
 /**
- * The server can be reached from other machines, and there are no keys: whoever finds it could spend what
+ * The server can be reached from other machines, and there are no keys: any client could spend what
  * the providers charge.
  *
  * @since 0.1.0

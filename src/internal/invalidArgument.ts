@@ -10,11 +10,11 @@ import * as Schema from "effect/Schema"
 export class InvalidArgumentError extends Schema.TaggedError<InvalidArgumentError>(
   "arc-saga/InvalidArgumentError"
 )("InvalidArgumentError", {
-  /** What was given: `AITask`, `RoutingPolicy`, a file's path. */
+  /** The argument: `AITask`, `RoutingPolicy`, a file's path. */
   subject: Schema.String,
   /** The field, as a path: `messages[0].content`; empty for the whole. */
   field: Schema.String,
-  /** What was expected and what came. */
+  /** The expected form and the actual value. */
   reason: Schema.String
 }) {
   override get message(): string {

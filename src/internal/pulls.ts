@@ -25,7 +25,7 @@ export const stream = <A, E>(open: Effect.Effect<Pull<A, E>, E, Scope.Scope>): S
  * pulled: to run a stream within another costs more for a token than all that is done with the token.
  */
 export const open = <A, E>(stream: Stream.Stream<A, E>): Open<A, E> => {
-  // What was kept for a stream has the stream's types.
+  // The chunks that were kept for a stream have the stream's types.
   const known = opens.get(stream) as Open<A, E> | undefined
   return known ?? Stream.toPull(stream)
 }

@@ -32,7 +32,7 @@ export class Samples {
     this.sorted = undefined
   }
 
-  /** Drops what was added at an instant or later. */
+  /** Drops the samples of an instant or later. */
   dropSince(instant: number): void {
     const last = () => (this.start + this.size - 1) % this.capacity
     while (this.size > 0 && (this.times[last()] ?? 0) >= instant) {

@@ -9,7 +9,7 @@ import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 
-/** The clock that there is where nobody has set another. */
+/** The default clock. */
 const real = Context.get(DefaultServices.liveServices, Clock.Clock)
 
 /** The longest that a timer of the platform can wait; it would take more for nothing. */
@@ -71,7 +71,7 @@ export const timeoutOption = <A, E>(
   effect: Effect.Effect<A, E>,
   ms: number
 ): Effect.Effect<Option.Option<A>, E> =>
-  // Whoever begins it is sure to end it: nothing comes between the two.
+  // A timer that is begun is ended: nothing comes between the two.
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.runtime(), (runtime) => {
       const running = Runtime.runFork(runtime, Effect.interruptible(effect))

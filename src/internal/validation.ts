@@ -117,7 +117,7 @@ const isStructure = (given: AST.AST): boolean => {
     : ast === JsonObject.ast || AST.isTypeLiteral(ast) || AST.isTupleType(ast)
 }
 
-/** What was expected, for a person: the fields of an object aren't listed. */
+/** The expected form, for a person: the fields of an object aren't listed. */
 const describe = (given: AST.AST): string => {
   const ast = ruledOf(given)
   if (AST.isUnion(ast)) return Array.from(new Set(membersOf(ast).map(describe))).join(" or ")

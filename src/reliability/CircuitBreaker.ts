@@ -8,7 +8,7 @@
  * shortened.
  *
  * A user whom a provider refuses (a sign-in that has lapsed, a licence that is missing) has a circuit of
- * their own there, which is nobody else's.
+ * their own there.
  *
  * Off unless its Layer is there.
  *

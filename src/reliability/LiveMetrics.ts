@@ -35,7 +35,7 @@ export interface Quantiles {
 }
 
 /**
- * What was measured of one provider over the window.
+ * The measurements of one provider over the window.
  *
  * @since 0.1.0
  * @category models
@@ -60,7 +60,7 @@ export interface Measured {
  * @category models
  */
 export interface Service extends AttemptObserver.Service {
-  /** What was measured of a provider. */
+  /** The measurements of a provider. */
   readonly measured: (provider: AIProvider) => Effect.Effect<Measured>
   /** What is known of a provider, with what is measured at an instant blended in. */
   readonly unsafeBlend: (
@@ -160,7 +160,7 @@ export const make = ({ isFailure = CircuitBreaker.isFailure, ...options }: Optio
       return made
     }
 
-    /** What was measured in an outage that is over says nothing of the time since. */
+    /** Measurements of an outage that is over say nothing of the time since. */
     const recover = (kept: Kept): void => {
       const { failingSince, failures, firstTokenMs, successes, tokensPerSecond, totalMs } = kept
       kept.failures = 0
@@ -177,7 +177,7 @@ export const make = ({ isFailure = CircuitBreaker.isFailure, ...options }: Optio
         kept.failures += 1
       } else if (outcome === "succeeded") recover(kept)
       const firstTokenMs = Option.getOrUndefined(attempt.firstTokenMs)
-      // What was given up before it had begun took at least so long: without it the slow would look fast.
+      // An attempt that was given up took at least so long: without it the slow would look fast.
       const givenUp = outcome === "discarded" || (Option.isSome(error) && error.value._tag === "TimeoutError")
       if (firstTokenMs !== undefined) kept.firstTokenMs.add(now, firstTokenMs)
       else if (givenUp) kept.firstTokenMs.add(now, durationMs)
@@ -212,7 +212,7 @@ export const make = ({ isFailure = CircuitBreaker.isFailure, ...options }: Optio
       const blend = <G extends number | undefined>(given: G, measured: Option.Option<number>, of: Samples) =>
         Option.match(measured, {
           onNone: () => given,
-          // What nobody gave is what is measured.
+          // A number that wasn't given is measured.
           onSome: (value) =>
             given === undefined ? value : given + (value - given) * Math.min(1, of.count(now) / enough)
         })

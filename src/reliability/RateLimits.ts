@@ -3,7 +3,7 @@
  *
  * What a provider says of its limits (headers, a retry-after) is remembered: once it is exhausted until
  * a time, it isn't asked before. Own limits per provider bound requests and tokens in any minute, and
- * calls under way; tokens are reserved on an estimate and settled on what was used.
+ * calls under way; tokens are reserved on an estimate and settled on the usage.
  *
  * An attempt that would pass a limit is refused with a RateLimitError that says when there is room again,
  * so that the routing policy decides: wait for it, or fall over. Off unless its Layer is there.
@@ -152,7 +152,7 @@ class Allowance {
     if (this.statedTokens !== undefined) this.statedTokens.remaining -= tokens
   }
 
-  /** Corrects what was taken by what was used. */
+  /** Corrects the reservation by the usage. */
   settle(now: number, takenAt: number, difference: number): void {
     this.tokens.add(now, difference, takenAt)
     this.underWay -= 1

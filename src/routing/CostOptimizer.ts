@@ -95,7 +95,7 @@ const stateOf = (known: Known): State => {
   return { known, available, unavailable: new Set(unavailable.map(({ provider }) => provider)) }
 }
 
-/** Who can be chosen: at once, and, when nobody can, who is asked after a wait. */
+/** The providers that can be chosen at once, and those that are asked after a wait where there are none. */
 interface Candidates {
   readonly known: Known
   readonly ready: ReadonlyArray<ProviderMetrics.ProviderMetrics>

@@ -1,5 +1,5 @@
 /**
- * How a task is routed, as data: whom to ask next, what each error does, how long to wait.
+ * How a task is routed, as data: which provider is next, what each error does, how long to wait.
  *
  * @since 0.1.0
  */
@@ -51,7 +51,7 @@ export type Rules = { readonly [Tag in EngineError.EngineError["_tag"]]: Reactio
 export interface AttemptLimits {
   /** Until its first content. */
   readonly firstTokenMs: number
-  /** Between two chunks; for a stream also after its first content, whoever could be asked next. */
+  /** Between two chunks; for a stream also after its first content, even of the last candidate. */
   readonly idleMs: number
   /** The whole attempt, or of a stream until its first content; `Infinity` for no such limit. */
   readonly attemptMs: number
@@ -71,7 +71,7 @@ export interface Limits extends AttemptLimits {
 }
 
 /**
- * Whom to ask after a provider, in order.
+ * The fallbacks of a provider, in order.
  *
  * @since 0.1.0
  * @category models
@@ -85,9 +85,9 @@ export type Chains = ReadonlyMap<AIProvider.AIProvider, ReadonlyArray<AIProvider
  * @category models
  */
 export interface RoutingPolicy {
-  /** Whom to ask after a provider, in order, and nobody else. One that isn't registered is skipped. */
+  /** The only fallbacks of a provider, in order. One that isn't registered is skipped. */
   readonly chains: Chains
-  /** Whom to ask after a provider that has no chain there, if any of them is registered. */
+  /** The fallbacks of a provider that has no chain there, if any of them is registered. */
   readonly defaultChains: Chains
   readonly rules: Rules
   readonly limits: Limits
@@ -220,7 +220,7 @@ export const defaultChains: Chains = new Map([
  * @category models
  */
 export interface Options {
-  /** Whom to ask after a provider, and nobody else. Comes before the default chain of that provider. */
+  /** The only fallbacks of a provider. Comes before the default chain of that provider. */
   readonly chains?: Readonly<Record<string, ReadonlyArray<string>>> | undefined
   readonly rules?: Given<Rules> | undefined
   readonly limits?: Given<Limits> | undefined

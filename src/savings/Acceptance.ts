@@ -30,7 +30,7 @@ import { QualityModel } from "./QualityModel.js"
  */
 export interface Evidence {
   readonly task: AITask.AITask
-  /** Whoever was asked, in order, with an answer or without. */
+  /** The providers that were asked, in order, with an answer or without. */
   readonly asked: ReadonlyArray<AIProvider>
   /** All answers so far, in the order in which their providers were asked. */
   readonly answers: ReadonlyArray<AIResult>
@@ -164,7 +164,7 @@ export const learned = (options: {
           ? []
           : [{ provider, answer: Comparison.keyOf(options.comparison, answer), score }]
       })
-      // Who failed wasn't part of what was learned: nothing is known of the answers without.
+      // Failures weren't part of the training: nothing is known of the answers without that provider's.
       if (said.length <= reached) return Option.none()
       const accepted = acceptedAt(stage, said, estimateOf(estimates, cascade.last), worth)
       return Option.fromNullable(answers.find(({ provider }) => provider === accepted))

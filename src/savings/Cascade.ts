@@ -55,7 +55,7 @@ const Plan = Schema.Struct({
 )
 
 /**
- * Whom a cascade asks, and what it accepts.
+ * The providers of a cascade, and what it accepts.
  *
  * @since 0.1.0
  * @category models
@@ -74,7 +74,7 @@ export interface Options {
 }
 
 /**
- * What a task fails with: what the router fails with, or that nobody is available.
+ * The errors of a task: those of the router, or that no provider is available.
  *
  * @since 0.1.0
  * @category errors

@@ -76,7 +76,7 @@ export interface Point {
 }
 
 /**
- * What was measured on some outcomes.
+ * The measures on some outcomes.
  *
  * @since 0.1.0
  * @category models
@@ -151,7 +151,7 @@ export const evaluate = (
     readonly model?: Model | undefined
   } = {}
 ): Either.Either<Report, InvalidArgumentError> => {
-  // Nobody knows what those who weren't asked would have said.
+  // The answers of providers that weren't asked are unknown.
   const rows = complete(outcomes, providers(outcomes))
   const policies = options.policies ?? all(rows, options.model)
   return Either.gen(function* () {

@@ -35,7 +35,7 @@ import * as validation from "../internal/validation.js"
 import * as Outcomes from "./Outcomes.js"
 
 /**
- * A trained model, as it is written to a file. Its weights are nobody's business; it is made by
+ * A trained model, as it is written to a file. Its weights are internal; it is made by
  * {@link train} and read by {@link decodeUnknown}.
  *
  * @since 0.1.0
@@ -91,7 +91,7 @@ export interface Prediction {
 export interface Experience {
   /** The sum of the scores. */
   readonly good: number
-  /** The sum of what was missing to 1. */
+  /** The sum of what the qualities lack to 1. */
   readonly bad: number
 }
 

@@ -58,7 +58,7 @@ export interface Service {
     deadline: number
   ) => Effect.Effect<Option.Option<Refusal<C>>, BudgetStoreError>
   /**
-   * Ends the reservation of each charge and counts what was spent instead. Never fails, and waits only so
+   * Ends the reservation of each charge and counts its spend instead. Never fails, and waits only so
    * long for the database: what it can't write yet is written later.
    */
   readonly settle: (

@@ -1,5 +1,5 @@
 /**
- * What may be spent per day or month: by everybody together, by a user, with a key; in USD or in tokens.
+ * What may be spent per day or month: in all, by a user, with a key; in USD or in tokens.
  *
  * Before an attempt the most that it can cost is reserved in every budget that it falls under, and when it
  * has ended that is replaced by what it did cost. So calls that run at once can't pass a budget together,
@@ -85,7 +85,7 @@ export interface Subject {
 export interface Status {
   readonly budget: string
   readonly scope: typeof BudgetExceeded.Scope.Type
-  /** The user or key whose budget it is; none when it is everybody's. */
+  /** The user or key whose budget it is; none when it is the overall one. */
   readonly subject: Option.Option<string>
   readonly unit: typeof BudgetExceeded.Unit.Type
   readonly limit: number

@@ -1,5 +1,5 @@
 /**
- * What was spent: one immutable row for every attempt, however it ended, and sums over them.
+ * The spend: one immutable row for every attempt, however it ended, and sums over them.
  *
  * A row has ids, names, numbers and times; prompts and answers are never part of it. The router records in
  * the ledger that it finds in its context, and in none where there is none.

@@ -150,7 +150,7 @@ export const make = ({ captureContent = false, vendorOf = names.vendorOf }: Opti
     tracing: (circuits) => {
       const asked = new Set<AIProvider>()
 
-      /** Circuits also change while nobody is asked: all of them are looked at. */
+      /** Circuits also change between attempts: all of them are looked at. */
       const lookAtCircuits = Option.match(circuits, {
         onNone: () => Effect.void,
         onSome: ({ state }) =>

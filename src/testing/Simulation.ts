@@ -66,7 +66,7 @@ const drive = (
     yield* Effect.forEach([...underWay.values()], Fiber.join, { discard: true })
   })
 
-/** Sees every attempt, besides whoever of the options does. */
+/** Sees every attempt, besides the observer of the options. */
 const layerObserver = (
   seen: (attempt: AIResult.Attempt, task: AITask.AITask) => void
 ): Layer.Layer<AttemptObserver.AttemptObserver> =>

@@ -83,7 +83,7 @@ interface Sleeper {
   cancelled: boolean
 }
 
-/** What is due earlier comes first; at one moment, what was asked for earlier. */
+/** The timer that is due earlier comes first; at one moment, the one that was set earlier. */
 const sooner = (left: Sleeper, right: Sleeper): boolean =>
   left.at < right.at || (left.at === right.at && left.order < right.order)
 

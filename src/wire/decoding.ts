@@ -99,7 +99,7 @@ export const empty: failure.Failure = {
 export const tornCall = "left out a tool call: the limit of tokens cut its arguments"
 
 /**
- * What a message that repeats the whole answer adds to what was delivered of it; none where it says
+ * What a message that repeats the whole answer adds to the delivered part of it; none where it says
  * something else.
  */
 export const beyond = (delivered: string, whole: string): Option.Option<string> => {

@@ -21,7 +21,7 @@ export type Kind =
   | "cut"
   | "timeout"
 
-/** What a server said of a failure, or what was seen of it. */
+/** A failure as a server told it, or as it was seen. */
 export interface Failure {
   /** What it is, where that is known already; else its code, message and status decide. */
   readonly kind?: Kind | undefined
@@ -172,7 +172,7 @@ export const byStatus: ReadonlyMap<number, Kind> = new Map<number, Kind>([
   [529, "overloaded"]
 ])
 
-/** What a failure is by its status; one that nobody knows is the server's. */
+/** The kind of a failure by its status; an unknown one is the server's. */
 export const kindOfStatus = (status: number): Kind => {
   const known = byStatus.get(status)
   if (known !== undefined) return known

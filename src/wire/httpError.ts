@@ -13,7 +13,7 @@ const maxExamined = 1000
 /** A repetition is found by pieces of this length, and hidden when it is at least twice as long. */
 const probe = 12
 
-/** Words shorter than this are everybody's, not the caller's. */
+/** Words shorter than this are common, not the caller's. */
 const shortestQuote = 4
 
 /** A shorter one guards nothing, and hiding it would spoil every other word. */

@@ -41,7 +41,7 @@ const cacheOf = ({ metadata, usage }: Response.FinishPartEncoded) => {
   }
 }
 
-/** What was used; absent where the provider doesn't say both what it read and what it wrote. */
+/** The usage; absent where the provider doesn't count both input and output. */
 const usageOf = (finish: Response.FinishPartEncoded): TokenUsage.TokenUsage | undefined => {
   const { inputTokens, outputTokens, reasoningTokens } = finish.usage
   if (!isCount(inputTokens) || !isCount(outputTokens)) return undefined
@@ -113,7 +113,7 @@ export class Answer {
         this.text(part.delta)
         break
       case "tool-call":
-        // A call that the provider makes by itself is nobody else's.
+        // A call that the provider makes by itself is its own.
         if (part.providerExecuted !== true) this.toolCall(part)
         break
       case "file":

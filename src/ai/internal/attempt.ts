@@ -96,7 +96,7 @@ const inOnePiece = (
 
 const unspoken = ["maxTokens", "stop", "temperature", "topP"] as const
 
-/** What of a task nobody told the model, in words. */
+/** The fields of a task that the model wasn't told, in words. */
 const dropped = (settings: Settings, task: AITask.AITask): ReadonlyArray<string> => {
   const names = unspoken.filter((name) => task[name] !== undefined)
   return settings.configure !== undefined || names.length === 0

@@ -16,7 +16,7 @@ export type Part = Response.StreamPartEncoded
 
 /**
  * A call of a language model, as the attachment of the task that stands for it: engines that are language
- * models are asked what was asked, and leave here what they answered that an engine's events don't say.
+ * models get the original request, and leave here the parts of their answer that an engine's events lack.
  */
 export class ModelCall implements attachment.Attachment {
   /** Of each provider that finished: the parts that its events haven't brought, or of a whole answer all. */

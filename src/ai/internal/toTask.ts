@@ -45,7 +45,7 @@ const userMessage = (message: Prompt.UserMessage, note: Note): ReadonlyArray<AIT
 /** A text as it is, any other value as JSON, and nothing for none. */
 const textOf = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
 
-/** What a model thought before is nobody's but that model's: it is left out, as between any two models. */
+/** Earlier reasoning belongs to the model that wrote it: it is left out, as between any two models. */
 const assistantMessage = (message: Prompt.AssistantMessage, note: Note): AITask.Message => {
   let content = ""
   const toolCalls: Array<AITask.ToolCall> = []

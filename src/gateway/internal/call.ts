@@ -51,7 +51,7 @@ const counted = (
     Effect.suspend(() => keyLimits.begin(key, now) ?? onClose(() => Effect.sync(() => keyLimits.end(key))))
   )
 
-/** On whose behalf a call is: the key's user, if it has one; else whom the header names, or the body. */
+/** The user of a call: the key's, if it has one; else the header's, or the body's. */
 const userOf = (
   key: ApiKey | undefined,
   named: unknown

@@ -13,7 +13,7 @@ export interface ChatRequest {
   /** The fields of a task, as far as they are the body's. */
   readonly task: Readonly<Record<string, unknown>>
   readonly stream: boolean
-  /** Whether a stream has to say what was used. */
+  /** Whether a stream has to report its usage. */
   readonly includeUsage: boolean
   /** The field of the body that a field of the task came from. */
   readonly fieldOf: (field: string) => string

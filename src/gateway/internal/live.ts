@@ -89,7 +89,7 @@ export const live = (
       )
     }
 
-    // Until the shutdown begins nobody waits for its end: a race for every chunk would cost more than the chunk.
+    // Only a shutdown that has begun is raced: a race for every chunk would cost more than the chunk.
     const pulled = Effect.suspend(() =>
       shutdown.begun()
         ? Effect.raceFirst(pull, Effect.zipRight(shutdown.over, Effect.fail(Option.some(shuttingDown))))

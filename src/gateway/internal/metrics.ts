@@ -5,7 +5,7 @@ import type * as Activity from "../Activity.js"
 import * as Usd from "../../Usd.js"
 import { type Family, family, fromEffect, type Labels, render } from "./prometheus.js"
 
-/** Counts what was responded, by route and status: both are few. */
+/** Counts responses by route and status: both are few. */
 export interface Responses {
   readonly count: (route: string, status: number) => void
   readonly families: () => ReadonlyArray<Family>

@@ -15,7 +15,7 @@ const auto = "saga/auto"
 
 const quoted = (name: string): string => JSON.stringify(name.slice(0, 128))
 
-/** Whom a model's name asks for: one provider, or the best by a strategy (the gateway's when absent). */
+/** The target of a model's name: one provider, or the best by a strategy (the gateway's when absent). */
 export type Target =
   | { readonly _tag: "Provider"; readonly provider: AIProvider }
   | { readonly _tag: "Strategy"; readonly strategy?: Strategy.Strategy | undefined }
@@ -43,7 +43,7 @@ const unknown = (model: string, known: ReadonlyArray<string>): RejectedRequest =
     description: `There is no model ${quoted(model)}. There are ${known.join(", ")}`
   })
 
-/** Whom a model's name asks for. */
+/** The target of a model's name. */
 export const resolve = (
   model: string,
   engines: ReadonlyArray<ReasoningEngine>,

@@ -111,7 +111,7 @@ const table: Table = {
     kind: kinds.invalid,
     code: "invalid_value",
     param: field,
-    // The body is what was given: it needn't be named.
+    // The body is the argument: it needn't be named.
     message: field === "" ? `The body can't be used: ${reason}` : `${field}: ${reason}`
   }),
   ContextLengthError: () => ({ kind: kinds.invalid, code: "context_length_exceeded" }),

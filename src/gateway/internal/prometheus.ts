@@ -65,7 +65,7 @@ export const render = (families: ReadonlyArray<Family>): string =>
     .map((each) => `${write(each)}\n`)
     .join("")
 
-/** Counts of what was observed up to a boundary, and of all. */
+/** Counts of the observations up to each boundary, and of all. */
 const distribution = (
   labels: Labels,
   { count, sum }: { readonly count: number; readonly sum: number },

@@ -12,7 +12,7 @@ import * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
 import type { Shutdown } from "./shutdown.js"
 
-/** What answers come from, and whom they are told of. */
+/** The services that answer calls and observe them. */
 export interface Services {
   readonly orchestrator: Orchestrator.Service
   readonly activity: Activity.Service

@@ -17,7 +17,7 @@ export type State =
 const windowMs = 300_000
 const lastAttempts = 20
 
-/** Whether the provider failed, whoever has to mend it; what the request or its user is to blame for says nothing. */
+/** Whether the provider failed; a failure that the request or its user is to blame for doesn't count. */
 const isProviders = (error: EngineError): boolean => {
   switch (error._tag) {
     case "InputValidationError":

@@ -4,10 +4,10 @@ import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 
-/** The tracer that there is where nobody has set one: nobody sees its spans. */
+/** The default tracer, whose spans go nowhere. */
 const nobodys = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
-/** Has what runs within make no spans, those of the platform's server and client included, that nobody sees. */
+/** Runs an effect without spans of the default tracer, those of the platform included. */
 export const onlyIfSeen = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.tracerWith((tracer) =>
     tracer === nobodys

@@ -187,7 +187,7 @@ export class Attempt {
     const byPrice = TokenUsage.isUsed(usage)
       ? Option.map(this.engine.price, (price) => Price.cost(price, usage))
       : Option.some(Usd.zero)
-    // One from before the end lacks what was written since, as its usage does.
+    // A bill from before the end lacks the later output, as its usage does.
     const isWhole = outcome === "succeeded" || usage === this.usage
     if (this.billed === undefined || !isWhole) return { cost: byPrice }
     // Nothing isn't believed where the price says otherwise.
@@ -196,8 +196,8 @@ export class Attempt {
   }
 
   /**
-   * The provider's count. Where it gave none and may still charge, where it counts nothing beside what was written
-   * or read, and where it counted before the end: an estimate that says it is one.
+   * The provider's count. Where it gave none and may still charge, where it counts nothing beside some output
+   * or input, and where it counted before the end: an estimate that says it is one.
    */
   private usageOf(
     outcome: AIResult.Outcome,
@@ -344,7 +344,7 @@ export class Attempt {
       Runtime.runFork(runtime, this.close(Exit.fail(expired)))
       return expired
     }
-    // Its failure is this call's, not that of a fiber that nobody looks after.
+    // Its failure is the call's: an unobserved fiber would log it.
     const child = Runtime.runFork(runtime, Effect.exit(Effect.interruptible(effect)))
     const done = child.unsafePoll()
     if (done !== null) return this.ended(done)

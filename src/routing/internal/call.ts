@@ -43,7 +43,7 @@ export interface Call {
   readonly refusals: Array<Refusal>
   /** What the attempts that the answer came from had to say. */
   readonly warnings: Array<string>
-  /** The attempts that haven't ended: whoever abandons the call closes them. */
+  /** The attempts that haven't ended: they are closed when the call is abandoned. */
   readonly underWay: Set<Attempt>
   /** While two attempts race: the one that had content first. */
   winner: Attempt | undefined

@@ -14,7 +14,7 @@ import { trusted } from "../../internal/validation.js"
 /** Finds who answers: an attempt that has enough. */
 export type Route<E> = (call: Call, mode: AITask.Mode, goal: Goal) => Effect.Effect<Attempt, E>
 
-/** After a cut: an attempt whose content goes on behind what was delivered, if there can be one. */
+/** After a cut: an attempt whose content goes on behind the delivered text, if there can be one. */
 export type Resume = (call: Call, cut: Attempt, delivered: string) => Effect.Effect<Option.Option<Attempt>>
 
 /** An attempt that has ended is among the call's already. */
@@ -100,7 +100,7 @@ export const stream = <E>(
             )
       }
 
-      // Whoever stops listening ends the attempt, at the provider too.
+      // Abandoning the stream ends the attempt, at the provider too.
       yield* Effect.addFinalizer((exit) =>
         Effect.forEach(
           Array.from(call.underWay),

@@ -25,7 +25,7 @@ const race = (call: Call): Goal => {
   }
 }
 
-/** The attempt that has won, or the error of the first when nobody can win any more. */
+/** The attempt that has won, or the error of the first when none can win any more. */
 const outcome = (
   call: Call,
   first: Tried,
@@ -50,7 +50,7 @@ const outcome = (
 /** Milliseconds that a winner waits for the other engine to let go. */
 const gracePeriodMs = 100
 
-/** Ends what a race leaves behind: all but the winner, or all when nobody waits for the winner any more. */
+/** Ends the attempts that a race leaves behind: all but the winner, or all when the race was interrupted. */
 const clear = (
   call: Call,
   tried: ReadonlyArray<Tried>,

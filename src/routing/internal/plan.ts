@@ -57,8 +57,8 @@ const primaryOf = (
 }
 
 /**
- * Whom to ask after the primary, in order: its own chain; the default one, unless nobody of it is there;
- * everybody else.
+ * The fallbacks of the primary, in order: its own chain; the default one, unless none of it is registered;
+ * all others.
  */
 const chainOf = (
   policy: RoutingPolicy,

@@ -7,16 +7,16 @@ import type { Attempt } from "./attempt.js"
 import { ask, boundsOf, type Call, firstContent, type Goal, noneAdmissible, settle } from "./call.js"
 import type { Resume } from "./delivery.js"
 
-/** Whether all that an attempt has written so far is part of what was delivered. */
+/** Whether all that an attempt has written so far is part of the delivered text. */
 const repeats = (attempt: Attempt, delivered: string): boolean =>
   attempt.toolCalls.length === 0 &&
   attempt.text.length <= delivered.length &&
   delivered.startsWith(attempt.text)
 
-/** Whether an attempt has written what was delivered, and maybe more. */
+/** Whether an attempt has written the delivered text, and maybe more. */
 const continues = (attempt: Attempt, delivered: string): boolean => attempt.text.startsWith(delivered)
 
-/** An attempt from the start, held back while it repeats what was delivered. */
+/** An attempt from the start, held back while it repeats the delivered text. */
 const beyond = (delivered: string): Goal => ({
   reached: (attempt) => !repeats(attempt, delivered),
   accepts: (attempt) => continues(attempt, delivered)

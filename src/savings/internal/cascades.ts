@@ -53,7 +53,7 @@ export const run = ({ last, stages }: Learned, { ask, estimates }: Before, worth
   return last
 }
 
-/** Whom it may pay to ask before the last: by rising cost, and no more than this many. */
+/** The providers that may pay off before the last: by rising cost, and no more than this many. */
 const mostAsked = 3
 
 type Order = Arr.NonEmptyReadonlyArray<AIProvider>
@@ -106,7 +106,7 @@ interface Game {
 }
 
 /**
- * Plays a cascade once for every worth. Quality is half what was recorded and half what the evidence says:
+ * Plays a cascade once for every worth. Quality is half the recorded one and half the evidence's:
  * one answer is right or wrong, and with few of them that alone is too rough to choose a threshold by.
  */
 const play = (learned: Learned, { outcome }: Seen, { estimates, family }: Prediction): Game => {

@@ -10,7 +10,7 @@ export interface Said {
   readonly score: number
 }
 
-/** What was learned of so many answers. */
+/** The evidence of so many answers. */
 export interface Weights {
   /** That the answer which speaks most for itself is good. */
   readonly accepted: ReadonlyArray<number>
@@ -70,7 +70,7 @@ export const weigh = <S extends Said>(
   return { said: best.said, quality, gain: last - quality }
 }
 
-/** What was recorded of so many answers, and of the last provider's. */
+/** The records of so many answers, and of the last provider's. */
 export interface Record {
   readonly said: ReadonlyArray<Said & { readonly quality: number }>
   readonly last: { readonly score: number; readonly quality: number }

@@ -36,7 +36,7 @@ export const nudge = (head: Head, { amounts, buckets, form }: Features, step: nu
   }
 }
 
-/** What is learned from: what was seen, and what came of it, from 0 to 1. */
+/** An example to learn from: its features, and its outcome from 0 to 1. */
 export interface Example {
   readonly features: Features
   readonly target: number

@@ -1,7 +1,7 @@
 import type { AIProvider } from "../../AIProvider.js"
 import { type Answered, answered, type Outcome } from "../Outcomes.js"
 
-/** Whoever wasn't asked gave nothing, for nothing. */
+/** A provider that wasn't asked gave nothing, for nothing. */
 const nothing: Answered = { quality: 0, costUsd: 0, answer: "" }
 
 const of = (outcome: Outcome, provider: AIProvider): Answered => answered(outcome, provider) ?? nothing

@@ -29,7 +29,7 @@ export const floor = 0.95
 const fewest = 30
 
 /**
- * By how many standard errors less than what was seen is believed to be kept: on the whole, and of a family,
+ * By how many standard errors less than the seen quality is believed to be kept: on the whole, and of a family,
  * where a floor that breaks is worse than a dollar.
  */
 const caution = { whole: 0.5, family: 1 } as const

@@ -35,7 +35,7 @@ const of = (
 /** Less than this counts as this: the logarithm of nothing isn't a number. */
 const leastSize = 1e-9
 
-/** Weights that predict the logarithm of a size; the mean of what they predict is that of what was seen. */
+/** Weights that predict the logarithm of a size; the mean of the predictions is that of the observations. */
 const sizes = (
   rows: ReadonlyArray<{ readonly inputs: ReadonlyArray<number>; readonly size: number }>,
   families: number

@@ -126,7 +126,7 @@ const chargesOf = (requests: ReadonlyArray<Request>): ReadonlyArray<BudgetStore.
 /**
  * A store in the database of the context, whose table is made when it isn't there.
  *
- * Reservations that are asked for at once are written at once. What was spent is written while the call
+ * Reservations that are asked for at once are written at once. The spend is written while the call
  * waits, for `writeTimeoutMs` at most; after that the call goes on, and it is written as soon as the database
  * lets it (`budget_write_failed` tells of each failure). Until then others see it as reserved.
  *
@@ -189,7 +189,7 @@ export const make = (
 
     /**
      * Reserves for all of them at once; where they don't fit together, for those that do in their order.
-     * Others may take what was there meanwhile, so that it is looked again, so many times.
+     * Another process may take the same amount meanwhile: it is tried again, so many times.
      */
     const serve = (
       requests: ReadonlyArray<Request>,
@@ -217,7 +217,7 @@ export const make = (
       Effect.catchAll(turn.withPermits(1)(serve(requests)), (error) =>
         Effect.forEach(requests, ({ outcome }) => Deferred.fail(outcome, error), { discard: true })
       ).pipe(
-        // What nobody waits for any more, or what was written although it failed, is taken back.
+        // A reservation without a waiting call, or written although the statement failed, is taken back.
         Effect.zipRight(
           Effect.suspend(() => {
             const left = requests.filter(({ state }) => state === "waiting" || state === "abandoned")

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Mailbox from "effect/Mailbox"
 
 /**
- * Hands on what comes, as much at once as there is, until the mailbox has ended. Whoever is about to send
+ * Hands on what comes, as much at once as there is, until the mailbox has ended. A fiber that is about to send
  * something comes first: a batch costs about as much as a single item.
  */
 export const forEachBatch = <A>(

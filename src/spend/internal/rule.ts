@@ -10,7 +10,7 @@ export interface Rule {
   readonly scope: Budget["scope"]
   readonly subject: string | undefined
   readonly unit: "usd" | "tokens"
-  /** The account of a subject (empty for everybody's) in the period that an instant is in. */
+  /** The account of a subject (empty for the overall one) in the period that an instant is in. */
   readonly accountOf: (subject: string, now: number) => Account
 }
 

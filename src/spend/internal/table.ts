@@ -102,8 +102,8 @@ export const make = (options: {
         FROM arc_saga_budget_shares AS s WHERE s.account = m.account AND s.owner <> m.owner))`
 
     /**
-     * On PostgreSQL two processes would else look at once, and both find enough. Whoever has waited for the
-     * lock has to see what was written meanwhile. SQLite lets one statement write at a time.
+     * On PostgreSQL two processes would else look at once, and both find enough. A process that has waited for the
+     * lock has to see the later rows. SQLite lets one statement write at a time.
      */
     const locked = <A>(mine: ReadonlyArray<Mine>, effect: Effect.Effect<A, SqlError>) =>
       sql.onDialectOrElse({

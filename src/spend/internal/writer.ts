@@ -24,7 +24,7 @@ export interface Options<A, E> {
   readonly batchSize: number
   /** The items that may wait to be stored. */
   readonly capacity: number
-  /** Milliseconds that whoever writes waits for its item to be stored. */
+  /** Milliseconds that a writer waits for its item to be stored. */
   readonly writeTimeoutMs: number
   /** Milliseconds that closing the scope waits for what is left to be stored. */
   readonly drainMs: number
@@ -80,7 +80,7 @@ export const make = <A, E extends { readonly message: string }>(
         )
       )
 
-    // Whoever makes the writer may be uninterruptible, and so would be its fiber.
+    // The fiber that makes the writer may be uninterruptible, and so would be the writer's.
     const pumping = yield* Effect.forkDaemon(
       Effect.interruptible(forEachBatch(mailbox, options.batchSize, store))
     )

@@ -11,7 +11,7 @@ import type * as AttemptGuard from "../../AttemptGuard.js"
 import * as metrics from "./metrics.js"
 import * as names from "./names.js"
 
-/** Shorter ones are nobody's wait: that much takes the machine itself. */
+/** Shorter gaps aren't waits: the machine itself takes that long. */
 const shortestWait = 1_000_000n
 
 const seconds = (nanos: bigint): number => Number(nanos) / 1e9
@@ -28,9 +28,9 @@ export class TracedCall {
   private since = 0n
   /** Nanoseconds in which at least one provider was asked. */
   private asked = 0n
-  /** Nanoseconds in which nobody was, because it had to be waited. */
+  /** Nanoseconds without a running attempt, spent waiting. */
   private waited = 0n
-  /** Who failed last, while nobody has been asked since. */
+  /** The provider that failed last, until the next attempt begins. */
   private failed: AIProvider.AIProvider | undefined = undefined
 
   constructor(

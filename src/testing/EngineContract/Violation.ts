@@ -19,7 +19,7 @@ export class ContractViolation extends Schema.TaggedError<ContractViolation>("ar
     /** The name of the law. */
     law: Schema.String,
     expected: Schema.String,
-    /** At most some hundred characters of what was seen instead. */
+    /** At most some hundred characters of the actual answer. */
     seen: Schema.String
   }
 ) {

@@ -26,7 +26,7 @@ export interface Latency {
 }
 
 /**
- * What was done with one provider.
+ * The sums of the attempts at one provider.
  *
  * @since 0.1.0
  * @category models

@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as WireServer from "../WireServer.js"
 
-/** Milliseconds for what was sent to arrive: a reset overtakes it. */
+/** Milliseconds for sent bytes to arrive: a reset overtakes them. */
 const beforeResetMs = 10
 
 const requestOf = (incoming: IncomingMessage, body: string): WireServer.Request => ({

@@ -47,7 +47,7 @@ const rest = (chunks: ReadonlyArray<string>, prefill: string): ReadonlyArray<str
 const lengthOf = (chunks: ReadonlyArray<string>): number =>
   chunks.reduce((sum, chunk) => sum + chunk.length, 0)
 
-/** The deltas, and with a meter that always runs what was used until each. */
+/** The deltas, and with a meter that always runs the usage until each. */
 const written = (pace: Behaviour.Paced, chunks: ReadonlyArray<string>): ReadonlyArray<Step> => {
   const { metered, usage } = pace
   const told = (share: number): ReadonlyArray<ReasoningEngine.EngineEvent> =>

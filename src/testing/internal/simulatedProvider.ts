@@ -35,7 +35,7 @@ const draw = (spread: Spread, random: Utils.PCGRandom): number => {
   return spread.p50 * Math.exp((normal * Math.log(spread.p99 / spread.p50)) / z99)
 }
 
-/** How much a task reads and its answer writes: the same for whoever is asked. */
+/** The tokens of a task and of its answer: the same for all providers. */
 const sizeOf = (world: World, request: ReasoningEngine.Request) => {
   const random = chance(`${world.seed}/${request.task.id}`)
   const tokens = (spread: Spread) => Math.max(1, Math.round(draw(spread, random)))
@@ -85,7 +85,7 @@ const tokenOf = (index: number): string => `${String.fromCharCode(97 + (index % 
 /** About two deltas a second: what happens between them doesn't matter here. */
 const tokensPerChunk = (provider: Provider): number => Math.max(1, Math.round(provider.tokensPerSecond / 2))
 
-/** The whole text of an attempt, what was there before included, in deltas of equal length. */
+/** The whole text of an attempt, its prefill included, in deltas of equal length. */
 const answer = (
   provider: Provider,
   index: number,

@@ -97,7 +97,7 @@ export const make = (
         return yield* replace(userId, before, { ...after.right, refreshToken })
       })
 
-    /** What the one refresh of a user brings, whoever began it; who stops waiting doesn't end it. */
+    /** The one refresh of a user is shared by all callers; the interruption of one doesn't end it. */
     const refreshed = (
       userId: string,
       rejected: Option.Option<Redacted.Redacted>

@@ -27,7 +27,7 @@ const temporary = /^(?:[0-9a-f]{64}|key)\.[0-9a-f-]{36}\.tmp$/
 /** Milliseconds after which what isn't in its place was left by a process that ended: writing takes a few. */
 const staleAfterMs = 600_000
 
-/** Nobody but the owner. */
+/** The owner alone. */
 const fileMode = 0o600
 const directoryMode = 0o700
 const othersMode = 0o077

@@ -31,8 +31,8 @@ const runAt = (text: string, at: number): string => {
 }
 
 /**
- * Where a text goes on that begins with what was delivered, but for citation marks and the spaces around
- * them; -1 when it doesn't. What was delivered doesn't end in a space.
+ * Where a text goes on that begins with the delivered text, but for citation marks and the spaces around
+ * them; -1 when it doesn't. The delivered text doesn't end in a space.
  */
 const endOf = (delivered: string, text: string): number => {
   let i = 0

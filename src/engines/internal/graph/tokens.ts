@@ -6,7 +6,7 @@ import * as httpError from "../../../wire/httpError.js"
 
 const short = httpError.redactor([], () => [])
 
-/** What a user's missing token is to whoever asks the provider. */
+/** A user's missing token as an error of the provider. */
 export const toEngineError = (
   provider: AIProvider.AIProvider,
   error: AccessTokenError
@@ -33,7 +33,7 @@ export const toEngineError = (
         provider,
         ...owner,
         description: description(`the stored sign-in can't be used (${reason})`),
-        // Without the cause below, which may hold what was read of the record.
+        // Without the cause below, which may hold parts of the record.
         cause: new TokenStoreError({ ...owner, reason, description: error.description })
       })
     }

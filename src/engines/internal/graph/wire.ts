@@ -5,7 +5,7 @@ const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.Null
 
 const Message = Schema.Struct({ id: maybe(Schema.String), text: maybe(Schema.String) })
 
-/** What was said in a conversation. Messages have no role. */
+/** The messages of a conversation. They have no role. */
 export interface Message extends Schema.Schema.Type<typeof Message> {}
 
 const Conversation = Schema.Struct({

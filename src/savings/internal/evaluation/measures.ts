@@ -161,7 +161,7 @@ const upgradesOf = (outcome: Outcome): { readonly from: Upgrade; readonly steps:
 }
 
 /**
- * The least cost of any choice that keeps a quality, by somebody who knows every answer and may split a
+ * The least cost of any choice that keeps a quality, by an oracle that knows every answer and may split a
  * task: no policy does better. What all together can't reach is bounded by what they can.
  */
 export const oracle = (outcomes: ReadonlyArray<Outcome>, best: AIProvider): ((keep: number) => Figures) => {

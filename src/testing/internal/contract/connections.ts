@@ -9,7 +9,7 @@ import type { Subject } from "../../EngineContract/Subject.js"
 import * as WireServer from "../../WireServer.js"
 import * as law from "./law.js"
 
-/** Milliseconds until the provider has to see that nobody listens any more. */
+/** Milliseconds until the provider has to see that the connection is closed. */
 const closedWithinMs = 100
 
 /** Passes in steps: on a busy machine each lets the network have its turn. */
