@@ -95,8 +95,8 @@ const codeIn = (details: unknown): string => {
   return ""
 }
 
-/** Where JSON begins in an error's words: all of them, or behind the name of who said it (`OpenAIException - {…}`). */
-const beginningOfJson = /^\s*[[{]|(?<=^[\w.: ]{1,99}(?: -|:) )\{/
+/** Where JSON begins in an error's words: all of them, or behind who said it (`OpenAIException - {…}`, `x(y, z: 400): {…}`). */
+const beginningOfJson = /^\s*[[{]|(?<=^[\w.:,/()@ -]{1,199}(?: -|:) )\{/
 
 /** What of a text is JSON of an error, as proxies pass one on. */
 const wrapped = (words: string, depth: number): Failure | undefined => {
@@ -121,7 +121,8 @@ export const fromJson = (value: unknown, depth = 0): Failure => {
   const inner: unknown = said["error"] ?? (Array.isArray(errors) ? errors[0] : undefined) ?? body
   // A bare text has its code beside it.
   const fields = recordOf(Predicate.isObject(inner) ? inner : body)
-  const { __type, code, details, error_code, innererror, metadata, status, status_code, type } = fields
+  const { __type, code, details, error_code, http_code, innererror, metadata, type } = fields
+  const { raw_status_code, status, status_code } = fields
   const message = messageOf(body)
   const raw = text(recordOf(metadata)["raw"])
   const below = wrapped(raw || message, depth)
@@ -130,7 +131,10 @@ export const fromJson = (value: unknown, depth = 0): Failure => {
     message: words,
     code: below?.code || codeOf(code) || codeOf(error_code) || codeIn(details) || codeIn(innererror),
     type: below?.type || text(type) || text(status) || text(__type),
-    status: statusOf(code) || statusOf(status_code) || statusOf(status) || (below?.status ?? 0),
+    status:
+      [code, status_code, status, raw_status_code, http_code].map(statusOf).find((each) => each > 0) ||
+      below?.status ||
+      0,
     wait: (now) =>
       below?.wait?.(now) ?? waits.inBody({ ...fields, details: details ?? said["details"] }, words)(now)
   }

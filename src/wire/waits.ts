@@ -104,6 +104,9 @@ const ofFields = (value: unknown, now: number): ReadonlyArray<number> => {
       fields["retry_after"],
       fields["retry_after_seconds"],
       fields["retryafter"],
+      fields["retryafterseconds"],
+      // Hugging Face's, of a model that is being loaded.
+      fields["estimated_time"],
       headers["retry-after"],
       headers["x-ratelimit-reset"]
     ].map((field) => (field === undefined ? Number.NaN : ofField(field, now)))

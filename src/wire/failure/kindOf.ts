@@ -1,11 +1,13 @@
 import { byStatus, type Failure, type Kind, kindOfStatus } from "../failure.js"
-import { type Row, rows, types } from "./table.js"
+import type { Row } from "./row.js"
+import { rows, types } from "./table.js"
 
 /**
  * What stands between quotation marks is what the server cites, of the request for instance, and not what it says
- * itself. Names are short, and are kept; an apostrophe within a word opens nothing.
+ * itself. Names are short, and are kept, and so is the message of an error that is quoted whole; an apostrophe within
+ * a word opens nothing.
  */
-const cited = /(?<=^|[\s([{:=,])(["'`])(?:(?!\1).){25,}?\1(?=$|[\s)\]},.;:!?])/gs
+const cited = /(?<!\bmessage["']?:\s?)(?<=^|[\s([{:=,])(["'`])(?:(?!\1).){25,}?\1(?=$|[\s)\]},.;:!?])/gs
 
 /** Statuses under which words are looked at where a row doesn't say: a rejected request, or none within a stream. */
 const rejected: ReadonlyArray<number> = [0, 400, 413, 422]
