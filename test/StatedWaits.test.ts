@@ -1,6 +1,6 @@
 import * as Headers from "@effect/platform/Headers"
 import { assert, describe, it } from "@effect/vitest"
-import { AIProvider, CircuitBreaker, EngineError, type RoutingPolicy } from "arc-saga"
+import { AIProvider, CircuitBreaker, EngineError, ProviderRouter, type RoutingPolicy } from "arc-saga"
 import { Behaviour } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
 import * as problem from "../src/gateway/internal/problem.js"
@@ -119,6 +119,24 @@ describe("what the gateway's clients are told", () => {
       assert.strictEqual(headers["retry-after"], seconds)
       assert.match(headers["retry-after-ms"] ?? "", /^\d+$/)
     }
+  })
+
+  it("is what a primary said that wasn't asked because of it", () => {
+    const failed = (
+      primary: EngineError.EngineError,
+      refusals: ReadonlyArray<EngineError.EngineError> = []
+    ) =>
+      problem.headersOf(
+        problem.of(new ProviderRouter.AllProvidersFailedError({ primary, attempts: [], refusals }), 0)
+      )
+    assert.deepInclude(failed(limited({ retryAfterMs: 7200 })), {
+      "retry-after": "8",
+      "retry-after-ms": "7200",
+      "x-should-retry": "true"
+    })
+    const other = broken({ retryAfterMs: 3000 })
+    assert.strictEqual(failed(limited({ retryAfterMs: 7200 }), [other])["retry-after"], "3")
+    assert.strictEqual(failed(limited({ retryAfterMs: 2000 }), [other])["retry-after"], "2")
   })
 
   it("is nothing where there is no wait", () => {

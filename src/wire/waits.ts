@@ -47,9 +47,11 @@ const httpDate = /^[A-Z][a-z]{2,8},? .+ GMT$/
 
 /** What `retry-after` says: seconds, a duration, an instant as a number, or a date. */
 const ofText = (text: string, now: number): number => {
-  if (number.test(text)) return ofSeconds(Number(text), now)
   // Date.parse takes nearly anything for a date.
-  return httpDate.test(text) ? Date.parse(text) - now : durationMs(text.replaceAll(" ", ""))
+  if (httpDate.test(text)) return Date.parse(text) - now
+  // A header that came twice is joined by a comma.
+  const [first = ""] = text.split(",")
+  return number.test(first) ? ofSeconds(Number(first), now) : durationMs(first.replaceAll(" ", ""))
 }
 
 /** When a response's headers say that the provider wants to be asked again, in milliseconds from `now`. */

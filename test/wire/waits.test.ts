@@ -27,6 +27,11 @@ describe("waits.ofHeaders", () => {
     ["-5", undefined],
     ["soon", undefined],
     ["1e3", undefined],
+    ["1e9", undefined],
+    // Stated twice.
+    ["30, 30", 30_000],
+    ["1m 2s,7", 62_000],
+    ["soon, 30", undefined],
     ["NaN", undefined],
     ["", undefined],
     // Longer than anybody waits.

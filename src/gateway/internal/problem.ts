@@ -87,8 +87,12 @@ const transientKinds = {
 } as const
 
 /** The shortest wait that was asked for: then one of the providers can be asked again. */
-const shortestWait = ({ attempts, refusals }: AllProvidersFailedError, now: number): number | undefined => {
-  const errors = [...attempts.flatMap(({ error }) => Option.toArray(error)), ...refusals]
+const shortestWait = (
+  { attempts, primary, refusals }: AllProvidersFailedError,
+  now: number
+): number | undefined => {
+  // A primary that wasn't asked is neither an attempt nor among the other refusals.
+  const errors = [primary, ...attempts.flatMap(({ error }) => Option.toArray(error)), ...refusals]
   const waits = errors.map((error) => rowOf(error, now).retryAfterMs)
   const known = waits.filter((wait) => wait !== undefined)
   return known.length === 0 ? undefined : Math.min(...known)
