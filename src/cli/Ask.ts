@@ -1,8 +1,4 @@
-/**
- * `ask`: one prompt in, one answer out.
- *
- * @since 0.1.0
- */
+/** `ask`: one prompt in, one answer out. */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -84,12 +80,7 @@ const alongside = (
     return yield* Fiber.join(reading)
   })
 
-/**
- * What to ask: the argument, standard input, or both with a blank line between them.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** What to ask: the argument, standard input, or both with a blank line between them. */
 export const promptOf = (
   argument: Option.Option<string>
 ): Effect.Effect<string, FileError | UsageError, StandardStreams> =>
@@ -165,9 +156,6 @@ const paidInVain = (attempts: ReadonlyArray<AIResult.Attempt>): ReadonlyArray<st
 /**
  * An answer on one line: who gave it, after how many attempts, how fast, for how much, and how much of that
  * went to attempts that were given up.
- *
- * @since 0.1.0
- * @category formats
  */
 export const summary = (result: AIResult.AIResult): string => {
   const firstToken = Option.match(result.firstTokenMs, {
@@ -190,12 +178,7 @@ export const summary = (result: AIResult.AIResult): string => {
 const optional = <A>(key: string, value: Option.Option<A>): Readonly<Record<string, A>> =>
   Option.match(value, { onNone: () => ({}), onSome: (given) => ({ [key]: given }) })
 
-/**
- * The command.
- *
- * @since 0.1.0
- * @category commands
- */
+/** The command. */
 export const command = Command.make("ask", options, (given) =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams

@@ -1,8 +1,4 @@
-/**
- * What is configured, with the provider and the model that the command line chooses.
- *
- * @since 0.1.0
- */
+/** What is configured, with the provider and the model that the command line chooses. */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Path from "@effect/platform/Path"
@@ -15,12 +11,7 @@ import { EngineNotRegisteredError } from "../ReasoningEngineRegistry.js"
 import * as Configuration from "./Configuration.js"
 import { UsageError } from "./Report.js"
 
-/**
- * What is configured, and who is asked first, if that is chosen.
- *
- * @since 0.1.0
- * @category models
- */
+/** What is configured, and who is asked first, if that is chosen. */
 export interface Chosen extends Configuration.Configuration {
   readonly chosen: AIProvider.AIProvider | undefined
 }
@@ -45,9 +36,6 @@ const usable = (
 /**
  * Loads the configuration for the flags `--config`, `--provider` and `--model`. Fails when the provider
  * can't be asked, or when there is a model without a provider.
- *
- * @since 0.1.0
- * @category constructors
  */
 export const load = (flags: {
   readonly config: Option.Option<string>

@@ -1,8 +1,4 @@
-/**
- * The command line: its commands, what they log, and the code that the process ends with.
- *
- * @since 0.1.0
- */
+/** The command line: its commands, what they log, and the code that the process ends with. */
 import type * as CliApp from "@effect/cli/CliApp"
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
@@ -93,9 +89,6 @@ const logging: Layer.Layer<never, never, StandardStreams> = Layer.unwrapEffect(
 /**
  * Runs a command line, `process.argv` as Node has it, and gives the code to end with. What fails has been
  * told on standard error.
- *
- * @since 0.1.0
- * @category constructors
  */
 export const run = (
   argv: ReadonlyArray<string>
@@ -127,12 +120,7 @@ export const run = (
     )
   }).pipe(Effect.provide(logging), Effect.provide(CliConfig.layer({ showBuiltIns: false })))
 
-/**
- * The code that a process ends with whose `run` ended so.
- *
- * @since 0.1.0
- * @category getters
- */
+/** The code that a process ends with whose `run` ended so. */
 export const codeOf = <E, A>(exit: Exit.Exit<E, A>): number => {
   if (Exit.isFailure(exit)) {
     return Cause.isInterruptedOnly(exit.cause) ? Report.exitCode.interrupted : Report.exitCode.failed

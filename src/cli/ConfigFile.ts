@@ -1,8 +1,4 @@
-/**
- * The configuration file: a JSON object with providers, chains, limits, budgets, a ledger and a strategy.
- *
- * @since 0.1.0
- */
+/** The configuration file: a JSON object with providers, chains, limits, budgets, a ledger and a strategy. */
 import * as process from "node:process"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
@@ -28,12 +24,7 @@ import * as Reference from "./Reference.js"
 import { type FileError, StandardStreams } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
 
-/**
- * Something in a configuration file, or in an environment variable, can't be used.
- *
- * @since 0.1.0
- * @category errors
- */
+/** Something in a configuration file, or in an environment variable, can't be used. */
 export class ConfigurationError extends Schema.TaggedError<ConfigurationError>(
   "arc-saga/cli/ConfigurationError"
 )("ConfigurationError", {
@@ -50,12 +41,7 @@ export class ConfigurationError extends Schema.TaggedError<ConfigurationError>(
 
 const exact = { exact: true } as const
 
-/**
- * An address that a server can have: `http:` or `https:`.
- *
- * @since 0.1.0
- * @category guards
- */
+/** An address that a server can have: `http:` or `https:`. */
 export const isUrl = (text: string): boolean => /^https?:\/\//i.test(text) && URL.canParse(text)
 
 const limit = Schema.optionalWith(numbers.millis, exact)
@@ -76,12 +62,7 @@ const known = {
 /** What only servers of Chat Completions can be told. */
 const ofChatCompletions = ["maxTokensField", "completeOver", "toolCallIds"] as const
 
-/**
- * A server that speaks Chat Completions, or Anthropic's Messages.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** A server that speaks Chat Completions, or Anthropic's Messages. */
 export const Provider = Schema.Struct({
   id: AIProvider.AIProvider,
   /** What the server speaks: `openai` (Chat Completions) when absent, or `anthropic` (Messages). */
@@ -130,31 +111,16 @@ export const Provider = Schema.Struct({
   })
 )
 
-/**
- * A server that speaks Chat Completions, or Anthropic's Messages.
- *
- * @since 0.1.0
- * @category models
- */
+/** A server that speaks Chat Completions, or Anthropic's Messages. */
 export type Provider = typeof Provider.Type
 
-/**
- * A provider that answers by itself, for trying out what a configuration does.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** A provider that answers by itself, for trying out what a configuration does. */
 export const SimulatedProvider = Schema.Struct({
   ...Simulated.Options.fields,
   ...known
 }).pipe(Schema.omit("provider"), Schema.extend(Schema.Struct({ id: AIProvider.AIProvider })))
 
-/**
- * The configuration file.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** The configuration file. */
 export const ConfigFile = Schema.Struct({
   /** By what a provider is chosen; `balanced` when absent. */
   strategy: Schema.optionalWith(Schema.Literal("cheapest", "fastest", "quality", "balanced"), exact),
@@ -198,12 +164,7 @@ export const ConfigFile = Schema.Struct({
   gateway: Schema.optionalWith(Gateway.Settings, exact)
 })
 
-/**
- * The configuration file.
- *
- * @since 0.1.0
- * @category models
- */
+/** The configuration file. */
 export type ConfigFile = typeof ConfigFile.Type
 
 const toConfigurationError =
@@ -316,12 +277,7 @@ const checkIds = (file: string, config: ConfigFile): Either.Either<void, Configu
   return Either.void
 }
 
-/**
- * Decodes the text of a configuration file, or says which field can't be used and what it holds.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Decodes the text of a configuration file, or says which field can't be used and what it holds. */
 export const parse = (file: string, text: string): Either.Either<ConfigFile, ConfigurationError> =>
   Either.gen(function* () {
     const json: unknown = yield* Either.try({
@@ -339,24 +295,14 @@ export const parse = (file: string, text: string): Either.Either<ConfigFile, Con
     return config
   })
 
-/**
- * How the file has tasks routed. A call has 10 minutes unless the file says otherwise.
- *
- * @since 0.1.0
- * @category getters
- */
+/** How the file has tasks routed. A call has 10 minutes unless the file says otherwise. */
 export const policyOf = (config: ConfigFile): RoutingPolicy.Options => ({
   ...(config.chains === undefined ? {} : { chains: config.chains }),
   ...(config.providerLimits === undefined ? {} : { providerLimits: config.providerLimits }),
   limits: { timeoutMs: 600_000, ...config.limits }
 })
 
-/**
- * The budgets of the file.
- *
- * @since 0.1.0
- * @category getters
- */
+/** The budgets of the file. */
 export const budgetsOf = ({ budgets, unpriced }: ConfigFile): Option.Option<Budgets.Options> =>
   Option.map(Option.fromNullable(budgets), (budgets) => ({
     budgets,
@@ -383,12 +329,7 @@ const warnOfReaders = (file: string): Effect.Effect<void, FileError, FileSystem.
     )
   })
 
-/**
- * Reads a configuration file, and warns on standard error of one with a key that others can read.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Reads a configuration file, and warns on standard error of one with a key that others can read. */
 export const read = (
   file: string
 ): Effect.Effect<ConfigFile, ConfigurationError | FileError, FileSystem.FileSystem> =>

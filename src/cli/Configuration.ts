@@ -1,8 +1,6 @@
 /**
  * Which providers there are, from the environment, a configuration file and what is found running; and
  * where there are none, simulated ones.
- *
- * @since 0.1.0
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
@@ -37,12 +35,7 @@ import * as Environment from "./Environment.js"
 import * as Ledger from "./Ledger.js"
 import type { FileError } from "./StandardStreams.js"
 
-/**
- * What the file says of that which keeps providers healthy.
- *
- * @since 0.1.0
- * @category models
- */
+/** What the file says of that which keeps providers healthy. */
 export interface Reliability {
   readonly rateLimits: RateLimits.Options
   readonly circuitBreaker: CircuitBreaker.Options | undefined
@@ -50,12 +43,7 @@ export interface Reliability {
   readonly hedging: Hedging.Options | undefined
 }
 
-/**
- * Everything that is configured.
- *
- * @since 0.1.0
- * @category models
- */
+/** Everything that is configured. */
 export interface Configuration {
   readonly providers: ReadonlyArray<Configured.Provider>
   readonly strategy: Strategy.Strategy
@@ -68,12 +56,7 @@ export interface Configuration {
   readonly simulated: boolean
 }
 
-/**
- * What `load` fails with.
- *
- * @since 0.1.0
- * @category errors
- */
+/** What `load` fails with. */
 export type LoadError = ConfigFile.ConfigurationError | FileError
 
 const fromFile = (
@@ -196,12 +179,7 @@ const ledgerOf = (
       : Option.some(yield* Ledger.parse(Redacted.value(ledger), { file: origin, field: "ledger" }))
   })
 
-/**
- * Finds out where the ledger is, and nothing else.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Finds out where the ledger is, and nothing else. */
 export const loadLedger = (
   file: Option.Option<string>
 ): Effect.Effect<Option.Option<Ledger.Ledger>, LoadError, FileSystem.FileSystem> =>
@@ -211,9 +189,6 @@ export const loadLedger = (
  * Finds out what is configured. The file is the given one, or that of ARC_SAGA_CONFIG; `modelOf` may choose
  * other models than those that are configured. Fails when the file
  * can't be read or used; a provider that can't be used by itself is listed as such.
- *
- * @since 0.1.0
- * @category constructors
  */
 export const load = (
   file: Option.Option<string>,
@@ -270,12 +245,7 @@ export const load = (
     }
   }).pipe(Effect.provideService(PriceCatalog.PriceCatalog, prices))
 
-/**
- * What says that nothing is configured, and how to change it.
- *
- * @since 0.1.0
- * @category messages
- */
+/** What says that nothing is configured, and how to change it. */
 export const simulatedNotice =
   "No provider is configured, so the answers are simulated. Set ANTHROPIC_API_KEY or OPENAI_API_KEY, sign in to Copilot (COPILOT_CLIENT_ID), start Ollama, or name a file by --config or ARC_SAGA_CONFIG."
 
@@ -286,12 +256,7 @@ const metricsOf = (each: Configured.Provider): ProviderMetrics.Options => ({
   qualityScore: each.quality
 })
 
-/**
- * The engines that are configured. Fails with the ConfigurationError of a provider that can't be used.
- *
- * @since 0.1.0
- * @category layers
- */
+/** The engines that are configured. Fails with the ConfigurationError of a provider that can't be used. */
 export const engines = ({
   providers
 }: Configuration): Layer.Layer<Registry.ReasoningEngineRegistry, ConfigFile.ConfigurationError> => {
@@ -304,12 +269,7 @@ export const engines = ({
   return Layer.orDie(Registry.layerEngines(ready))
 }
 
-/**
- * An orchestrator over the engines.
- *
- * @since 0.1.0
- * @category layers
- */
+/** An orchestrator over the engines. */
 export const orchestrator = (
   { policy, providers, strategy }: Configuration,
   chosen: Option.Option<Strategy.Strategy>
@@ -325,12 +285,7 @@ export const orchestrator = (
     Layer.orDie
   )
 
-/**
- * All that keeps the providers of a server healthy, and hedging where the file has it.
- *
- * @since 0.1.0
- * @category layers
- */
+/** All that keeps the providers of a server healthy, and hedging where the file has it. */
 export const guards = ({ reliability: { hedging, ...options } }: Configuration): Layer.Layer<never> => {
   const healthy = Layers.layer(options)
   // The numbers were checked when they were read.
@@ -350,9 +305,6 @@ const namedGuards = ({ circuitBreaker, hedging, retryBudget }: Reliability): Lay
 /**
  * An orchestrator over what is configured, with its engines, its ledger and its budgets. Fails with the
  * ConfigurationError of a provider or a ledger that can't be used.
- *
- * @since 0.1.0
- * @category layers
  */
 export const layer = (
   configuration: Configuration,

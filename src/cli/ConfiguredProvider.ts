@@ -1,8 +1,4 @@
-/**
- * A provider as it is configured, and its engine.
- *
- * @since 0.1.0
- */
+/** A provider as it is configured, and its engine. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -16,12 +12,7 @@ import type * as ReasoningEngine from "../ReasoningEngine.js"
 import * as ConfigFile from "./ConfigFile.js"
 import * as Server from "./Server.js"
 
-/**
- * Who is signed in at a provider that is asked on a user's behalf.
- *
- * @since 0.1.0
- * @category models
- */
+/** Who is signed in at a provider that is asked on a user's behalf. */
 export interface SignIn {
   readonly user: string
   /** When the access token ends, in milliseconds of the Clock. */
@@ -33,9 +24,6 @@ export interface SignIn {
 /**
  * Whether a provider can be asked: it has an engine; it takes no part, for a reason; or what is configured
  * for it can't be used.
- *
- * @since 0.1.0
- * @category models
  */
 export type Status =
   | {
@@ -54,28 +42,13 @@ export type Status =
     }
   | { readonly _tag: "Broken"; readonly error: ConfigFile.ConfigurationError }
 
-/**
- * A provider as a file, or the environment, describes it. It has an address where it is a server.
- *
- * @since 0.1.0
- * @category models
- */
+/** A provider as a file, or the environment, describes it. It has an address where it is a server. */
 export type Described = Pick<ConfigFile.Provider, "id"> & Given<ConfigFile.Provider>
 
-/**
- * A server as it is described.
- *
- * @since 0.1.0
- * @category models
- */
+/** A server as it is described. */
 export type ServerDescribed = Described & Pick<ConfigFile.Provider, "baseUrl" | "model">
 
-/**
- * A provider that is configured, or could be.
- *
- * @since 0.1.0
- * @category models
- */
+/** A provider that is configured, or could be. */
 export interface Provider extends Pick<
   Described,
   "id" | "model" | "p50LatencyMs" | "p99LatencyMs" | "price" | "quality"
@@ -87,10 +60,6 @@ export interface Provider extends Pick<
   readonly byNameOnly: boolean
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
 export const make = (described: Described, origin: string, status: Status): Provider => ({
   id: described.id,
   model: described.model,
@@ -107,36 +76,16 @@ export const make = (described: Described, origin: string, status: Status): Prov
   byNameOnly: false
 })
 
-/**
- * Whether it is configured, whatever became of it.
- *
- * @since 0.1.0
- * @category getters
- */
+/** Whether it is configured, whatever became of it. */
 export const isConfigured = ({ status }: Provider): boolean => status._tag !== "Off" || status.isConfigured
 
-/**
- * It isn't configured, for want of something.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** It isn't configured, for want of something. */
 export const off = (why: string): Status => ({ _tag: "Off", why, isConfigured: false })
 
-/**
- * It is configured and takes no part, for a reason.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** It is configured and takes no part, for a reason. */
 export const away = (why: string): Status => ({ _tag: "Off", why, isConfigured: true })
 
-/**
- * What is configured for it can't be used.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** What is configured for it can't be used. */
 export const broken = (file: string, field: string, reason: string): Status => ({
   _tag: "Broken",
   error: new ConfigFile.ConfigurationError({ file, field, reason })
@@ -172,12 +121,7 @@ const reach = (
   )
 }
 
-/**
- * The provider that a server is; `blame` says whose field an error is.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The provider that a server is; `blame` says whose field an error is. */
 export const server = (
   described: ServerDescribed,
   origin: string,

@@ -1,8 +1,6 @@
 /**
  * Copilot on the command line: the application that users sign in to, where their tokens are kept, and the
  * provider.
- *
- * @since 0.1.0
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
@@ -21,23 +19,13 @@ import * as ConfigFile from "./ConfigFile.js"
 import * as Configured from "./ConfiguredProvider.js"
 import * as Environment from "./Environment.js"
 
-/**
- * The user whose sign-in it is where no other is named.
- *
- * @since 0.1.0
- * @category getters
- */
+/** The user whose sign-in it is where no other is named. */
 export const user: Effect.Effect<string> = Effect.map(
   Environment.text("COPILOT_USER"),
   Option.getOrElse(() => "default")
 )
 
-/**
- * What signing in and out fails with before anybody is asked.
- *
- * @since 0.1.0
- * @category errors
- */
+/** What signing in and out fails with before anybody is asked. */
 export type SetupError = ConfigFile.ConfigurationError | TokenStore.TokenStoreError
 
 type Platform = FileSystem.FileSystem | HttpClient.HttpClient | Path.Path | Scope.Scope
@@ -83,12 +71,7 @@ const store: Effect.Effect<TokenStore.Service, SetupError, FileSystem.FileSystem
   }
 )
 
-/**
- * Signs users in to the application of COPILOT_CLIENT_ID; none where that isn't set.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Signs users in to the application of COPILOT_CLIENT_ID; none where that isn't set. */
 export const entraId: Effect.Effect<Option.Option<EntraId.Service>, SetupError, Platform> = Effect.gen(
   function* () {
     const clientId = yield* Environment.text("COPILOT_CLIENT_ID")
@@ -137,12 +120,7 @@ const status: Effect.Effect<Configured.Status, SetupError, Platform> = Effect.ge
       }
 })
 
-/**
- * Microsoft 365 Copilot, for the user who is signed in.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Microsoft 365 Copilot, for the user who is signed in. */
 export const provider: Effect.Effect<Configured.Provider, never, Platform> = status.pipe(
   Effect.catchTags({
     ConfigurationError: (error) => Effect.succeed({ _tag: "Broken", error } as const),

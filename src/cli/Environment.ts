@@ -1,8 +1,4 @@
-/**
- * The providers that the environment configures, and what is found running.
- *
- * @since 0.1.0
- */
+/** The providers that the environment configures, and what is found running. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -15,30 +11,15 @@ import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as Configured from "./ConfiguredProvider.js"
 import * as Server from "./Server.js"
 
-/**
- * The origin of what the environment configures.
- *
- * @since 0.1.0
- * @category constants
- */
+/** The origin of what the environment configures. */
 export const origin = "environment"
 
-/**
- * The model to ask a provider for, given the one that is configured.
- *
- * @since 0.1.0
- * @category models
- */
+/** The model to ask a provider for, given the one that is configured. */
 export type ModelOf = (provider: AIProvider.AIProvider, configured: string) => string
 
 const ollama = AIProvider.unsafeMake("ollama")
 
-/**
- * A variable; one that is empty counts as one that isn't set.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** A variable; one that is empty counts as one that isn't set. */
 export const variable = (name: string): Effect.Effect<Option.Option<Redacted.Redacted>> =>
   Effect.map(
     // A variable that can't be read isn't there.
@@ -46,21 +27,11 @@ export const variable = (name: string): Effect.Effect<Option.Option<Redacted.Red
     Option.filter((value) => Redacted.value(value).trim() !== "")
   )
 
-/**
- * The text of a variable.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The text of a variable. */
 export const text = (name: string): Effect.Effect<Option.Option<string>> =>
   Effect.map(variable(name), Option.map(Redacted.value))
 
-/**
- * The variable that an option comes from: ANTHROPIC_API_KEY for `apiKey`.
- *
- * @since 0.1.0
- * @category getters
- */
+/** The variable that an option comes from: ANTHROPIC_API_KEY for `apiKey`. */
 export const variableOf = (prefix: string, option: string): string =>
   `${prefix}_${option.replaceAll(/[A-Z]/g, "_$&").toUpperCase()}`
 
@@ -69,12 +40,7 @@ const blame =
   ({ field, reason }: InvalidArgumentError): Configured.Status =>
     Configured.broken(origin, variableOf(prefix, field), reason)
 
-/**
- * OpenAI itself, or the server that stands in for it.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** OpenAI itself, or the server that stands in for it. */
 export const openAI = (modelOf: ModelOf): Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const apiKey = Option.getOrUndefined(yield* variable("OPENAI_API_KEY"))
@@ -99,12 +65,7 @@ export const openAI = (modelOf: ModelOf): Effect.Effect<Configured.Provider, nev
         Configured.server({ ...server, maxTokensField: "max_tokens" }, origin, blame("OPENAI"))
   })
 
-/**
- * Anthropic's Claude, or the server that stands in for Anthropic's.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Anthropic's Claude, or the server that stands in for Anthropic's. */
 export const claude = (modelOf: ModelOf): Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const apiKey = Option.getOrUndefined(yield* variable("ANTHROPIC_API_KEY"))
@@ -126,12 +87,7 @@ const ollamaUrl = (host: string): string => {
   return `${url.replace(/(?<!\/)\/+$/, "").replace("://0.0.0.0", "://127.0.0.1")}${port}/v1`
 }
 
-/**
- * A server of Ollama, if one is running.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** A server of Ollama, if one is running. */
 export const findOllama = (
   modelOf: ModelOf
 ): Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> =>

@@ -1,8 +1,4 @@
-/**
- * `evaluate`: what policies would have saved and kept on outcomes that they haven't seen.
- *
- * @since 0.1.0
- */
+/** `evaluate`: what policies would have saved and kept on outcomes that they haven't seen. */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -35,12 +31,7 @@ const check = (
       })
 }
 
-/**
- * The command.
- *
- * @since 0.1.0
- * @category commands
- */
+/** The command. */
 export const command = Command.make(
   "evaluate",
   {

@@ -1,8 +1,4 @@
-/**
- * What an evaluation measured, as a picture: the cost of a task against its quality.
- *
- * @since 0.1.0
- */
+/** What an evaluation measured, as a picture: the cost of a task against its quality. */
 import * as Arr from "effect/Array"
 import type { Point, Report } from "../savings/Evaluation.js"
 
@@ -37,9 +33,6 @@ const brief = (value: number): string => String(Number(value.toPrecision(2)))
 /**
  * An SVG of the first split: a line or a point for every policy, the single providers, the random mixture,
  * and the oracle, which bounds them all. Cost is per 1,000 tasks, on a logarithmic scale.
- *
- * @since 0.1.0
- * @category formats
  */
 export const svg = (report: Report, title: string): string => {
   const curves = report.curves.filter(({ points }) => points.length > 0)

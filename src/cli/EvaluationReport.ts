@@ -1,8 +1,4 @@
-/**
- * What an evaluation measured, as tables for people.
- *
- * @since 0.1.0
- */
+/** What an evaluation measured, as tables for people. */
 import type { Report, Spread } from "../savings/Evaluation.js"
 import * as Format from "./Format.js"
 
@@ -66,9 +62,6 @@ const rowsOf = (report: Report): ReadonlyArray<ReadonlyArray<string>> => {
 /**
  * The tables of a report: what each policy saved and kept, and for two providers how well the stronger is
  * asked when it is needed.
- *
- * @since 0.1.0
- * @category formats
  */
 export const tables = (report: Report): string => {
   const head = `${Format.count(report.tasks, "task")}, ${Format.count(report.splits, "split")}, ${report.tested} tested; compared with ${report.best ?? "nobody"}`

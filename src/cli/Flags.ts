@@ -1,8 +1,4 @@
-/**
- * The flags that several commands share.
- *
- * @since 0.1.0
- */
+/** The flags that several commands share. */
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
@@ -11,36 +7,21 @@ import type * as Option from "effect/Option"
 import * as Strategy from "../routing/Strategy.js"
 import * as Format from "./Format.js"
 
-/**
- * `--config FILE`.
- *
- * @since 0.1.0
- * @category flags
- */
+/** `--config FILE`. */
 export const config: Options.Options<Option.Option<string>> = Options.text("config").pipe(
   Options.withPseudoName("FILE"),
   Options.withDescription("A JSON file with providers, chains, limits and a strategy (or ARC_SAGA_CONFIG)"),
   Options.optional
 )
 
-/**
- * `--provider ID`.
- *
- * @since 0.1.0
- * @category flags
- */
+/** `--provider ID`. */
 export const provider: Options.Options<Option.Option<string>> = Options.text("provider").pipe(
   Options.withPseudoName("ID"),
   Options.withDescription("The provider to ask first, whatever the strategy says"),
   Options.optional
 )
 
-/**
- * A flag whose value is parsed from its text; what is wrong with it is told with the flag's name.
- *
- * @since 0.1.0
- * @category flags
- */
+/** A flag whose value is parsed from its text; what is wrong with it is told with the flag's name. */
 export const parsed = <A>(
   name: string,
   placeholder: string,
@@ -59,12 +40,7 @@ export const parsed = <A>(
     )
   )
 
-/**
- * `--model NAME`.
- *
- * @since 0.1.0
- * @category flags
- */
+/** `--model NAME`. */
 export const model: Options.Options<Option.Option<string>> = parsed(
   "model",
   "NAME",
@@ -72,12 +48,7 @@ export const model: Options.Options<Option.Option<string>> = parsed(
   (name) => (name.trim() === "" ? Either.left("the name of a model") : Either.right(name))
 ).pipe(Options.optional)
 
-/**
- * `--strategy NAME`.
- *
- * @since 0.1.0
- * @category flags
- */
+/** `--strategy NAME`. */
 export const strategy: Options.Options<Option.Option<Strategy.Strategy>> = parsed(
   "strategy",
   "NAME",
@@ -89,20 +60,10 @@ export const strategy: Options.Options<Option.Option<Strategy.Strategy>> = parse
     )
 ).pipe(Options.optional)
 
-/**
- * A flag whose value is a duration such as `30s`, in milliseconds.
- *
- * @since 0.1.0
- * @category flags
- */
+/** A flag whose value is a duration such as `30s`, in milliseconds. */
 export const duration = (name: string, description: string): Options.Options<number> =>
   parsed(name, "DURATION", description, Format.parseDuration)
 
-/**
- * A flag whose value is a number; a task or a command says which ones it can use.
- *
- * @since 0.1.0
- * @category flags
- */
+/** A flag whose value is a number; a task or a command says which ones it can use. */
 export const number = (name: string, description: string): Options.Options<number> =>
   parsed(name, "NUMBER", description, Format.parseNumber)

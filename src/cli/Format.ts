@@ -1,8 +1,4 @@
-/**
- * Numbers and tables for people.
- *
- * @since 0.1.0
- */
+/** Numbers and tables for people. */
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 import * as Either from "effect/Either"
@@ -11,12 +7,7 @@ import type { Totals } from "../spend/SpendLedger.js"
 import type * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
 
-/**
- * A duration in milliseconds: `85 ms`, `1.24 s`, `2 m 05 s`.
- *
- * @since 0.1.0
- * @category formats
- */
+/** A duration in milliseconds: `85 ms`, `1.24 s`, `2 m 05 s`. */
 export const duration = (ms: number): string => {
   if (ms < 999.5) return `${Math.round(ms)} ms`
   if (ms < 59_995) return `${(ms / 1000).toFixed(2)} s`
@@ -24,33 +15,18 @@ export const duration = (ms: number): string => {
   return `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, "0")} s`
 }
 
-/**
- * An instant in milliseconds of the Clock: `2026-11-22 15:04 UTC`.
- *
- * @since 0.1.0
- * @category formats
- */
+/** An instant in milliseconds of the Clock: `2026-11-22 15:04 UTC`. */
 export const instant = (ms: number): string =>
   `${DateTime.formatIso(DateTime.unsafeMake(ms)).slice(0, 16).replace("T", " ")} UTC`
 
-/**
- * A cost in USD; one of estimated tokens is marked with `~`.
- *
- * @since 0.1.0
- * @category formats
- */
+/** A cost in USD; one of estimated tokens is marked with `~`. */
 export const cost = (amount: Option.Option<Usd.Usd>, estimated = false): string =>
   Option.match(amount, {
     onNone: () => "cost unknown",
     onSome: (known) => `${estimated && known.pico > 0n ? "~" : ""}${Usd.format(known)}`
   })
 
-/**
- * What attempts cost as far as it is known, and whether it is for all of them.
- *
- * @since 0.1.0
- * @category formats
- */
+/** What attempts cost as far as it is known, and whether it is for all of them. */
 export const costs = ({ cost: known, unpriced, usage }: Totals): string => {
   if (unpriced === 0) return cost(Option.some(known), usage.estimated)
   return known.pico === 0n ? "unknown" : `${Usd.format(known)} + unknown`
@@ -58,9 +34,6 @@ export const costs = ({ cost: known, unpriced, usage }: Totals): string => {
 
 /**
  * The cells of attempts in a table: tokens in, tokens out, cost, and the part of the cost that providers billed.
- *
- * @since 0.1.0
- * @category formats
  */
 export const totals = (sum: Totals): ReadonlyArray<string> => {
   const mark = sum.usage.estimated ? "~" : ""
@@ -72,12 +45,7 @@ export const totals = (sum: Totals): ReadonlyArray<string> => {
   ]
 }
 
-/**
- * The columns of {@link totals}. What providers billed is shown where they did.
- *
- * @since 0.1.0
- * @category formats
- */
+/** The columns of {@link totals}. What providers billed is shown where they did. */
 export const totalsColumns = (sums: ReadonlyArray<Totals>): ReadonlyArray<Column> => [
   { title: "tokens in", align: "right" },
   { title: "tokens out", align: "right" },
@@ -85,31 +53,16 @@ export const totalsColumns = (sums: ReadonlyArray<Totals>): ReadonlyArray<Column
   { title: "billed", align: "right", shown: sums.some(({ billed }) => billed.pico > 0n) }
 ]
 
-/**
- * The tokens of an attempt; estimated ones are marked with `~`.
- *
- * @since 0.1.0
- * @category formats
- */
+/** The tokens of an attempt; estimated ones are marked with `~`. */
 export const tokens = (usage: TokenUsage.TokenUsage): string => {
   const mark = usage.estimated ? "~" : ""
   return `${mark}${usage.inputTokens} in + ${mark}${usage.outputTokens} out tokens`
 }
 
-/**
- * A number and its noun: `1 attempt`, `2 attempts`.
- *
- * @since 0.1.0
- * @category formats
- */
+/** A number and its noun: `1 attempt`, `2 attempts`. */
 export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
 
-/**
- * A column of a table.
- *
- * @since 0.1.0
- * @category models
- */
+/** A column of a table. */
 export interface Column {
   readonly title: string
   readonly align: "left" | "right"
@@ -117,12 +70,7 @@ export interface Column {
   readonly shown?: boolean | undefined
 }
 
-/**
- * A table of the columns that are shown, as wide as their widest cell.
- *
- * @since 0.1.0
- * @category formats
- */
+/** A table of the columns that are shown, as wide as their widest cell. */
 export const table = (columns: ReadonlyArray<Column>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const cells = [columns.map(({ title }) => title), ...rows]
   const sized = columns.flatMap(({ align, shown = true }, index) =>
@@ -143,28 +91,13 @@ export const table = (columns: ReadonlyArray<Column>, rows: ReadonlyArray<Readon
 
 const controls = /\p{Cc}+/gu
 
-/**
- * A text on one line, without characters that a terminal would obey: what servers say is shown, not run.
- *
- * @since 0.1.0
- * @category formats
- */
+/** A text on one line, without characters that a terminal would obey: what servers say is shown, not run. */
 export const plain = (text: string): string => text.replaceAll(controls, " ")
 
-/**
- * The milliseconds of a duration such as `500ms`, `30s`, `1.5m`, `1h` or `7d`, or the expected form.
- *
- * @since 0.1.0
- * @category parsers
- */
+/** The milliseconds of a duration such as `500ms`, `30s`, `1.5m`, `1h` or `7d`, or the expected form. */
 export const parseDuration: (input: string) => Either.Either<number, string> = parse
 
-/**
- * The number that a text says, or the expected form.
- *
- * @since 0.1.0
- * @category parsers
- */
+/** The number that a text says, or the expected form. */
 export const parseNumber = (input: string): Either.Either<number, string> =>
   input.trim() !== "" && Number.isFinite(Number(input))
     ? Either.right(Number(input))

@@ -1,8 +1,4 @@
-/**
- * Where the command line keeps its ledger and the accounts of its budgets, if it keeps them.
- *
- * @since 0.1.0
- */
+/** Where the command line keeps its ledger and the accounts of its budgets, if it keeps them. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FiberRef from "effect/FiberRef"
@@ -16,44 +12,24 @@ import type * as SpendLedger from "../spend/SpendLedger.js"
 import { ConfigurationError } from "./ConfigFile.js"
 import type { Stores } from "./Ledger/Stores.js"
 
-/**
- * A file of SQLite, or a PostgreSQL server.
- *
- * @since 0.1.0
- * @category models
- */
+/** A file of SQLite, or a PostgreSQL server. */
 export type Location =
   | { readonly _tag: "Sqlite"; readonly path: string }
   | { readonly _tag: "Postgres"; readonly url: Redacted.Redacted }
 
-/**
- * Where something was configured: a file's path and field, or `environment` and the variable.
- *
- * @since 0.1.0
- * @category models
- */
+/** Where something was configured: a file's path and field, or `environment` and the variable. */
 export interface Origin {
   readonly file: string
   readonly field: string
 }
 
-/**
- * A ledger that is configured.
- *
- * @since 0.1.0
- * @category models
- */
+/** A ledger that is configured. */
 export interface Ledger {
   readonly location: Location
   readonly origin: Origin
 }
 
-/**
- * Reads `sqlite:PATH`, a path, or `postgres://…`.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Reads `sqlite:PATH`, a path, or `postgres://…`. */
 export const parse = (text: string, origin: Origin): Either.Either<Ledger, ConfigurationError> => {
   if (/^postgres(ql)?:\/\//.test(text)) {
     return Either.right({ location: { _tag: "Postgres", url: Redacted.make(text) }, origin })
@@ -87,9 +63,6 @@ const errorsAreTold = <A, E>(stores: Layer.Layer<A, E>): Layer.Layer<A, E> =>
 /**
  * The ledger and the accounts of budgets at a location, which are made when they aren't there. Fails when
  * the database or its driver can't be used.
- *
- * @since 0.1.0
- * @category layers
  */
 export const layer = (
   ledger: Ledger
@@ -106,9 +79,6 @@ export const layer = (
 /**
  * What a command records in and is held against. Where neither is configured, nothing; where there is no
  * ledger, the accounts of budgets begin at nothing with each command.
- *
- * @since 0.1.0
- * @category layers
  */
 export const accounting = (
   ledger: Option.Option<Ledger>,

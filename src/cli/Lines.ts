@@ -1,18 +1,9 @@
-/**
- * Splits bytes into lines and says where each ends, so that a file can be cut after the last whole one.
- *
- * @since 0.1.0
- */
+/** Splits bytes into lines and says where each ends, so that a file can be cut after the last whole one. */
 import * as Chunk from "effect/Chunk"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 
-/**
- * A line of a file.
- *
- * @since 0.1.0
- * @category models
- */
+/** A line of a file. */
 export interface Line {
   /** Counted from 1. */
   readonly number: number
@@ -73,12 +64,7 @@ const last = (state: State): readonly [State, Chunk.Chunk<Line>] => {
 
 const finished = Symbol.for("arc-saga/cli/Lines/finished")
 
-/**
- * The lines of a stream of bytes.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The lines of a stream of bytes. */
 export const fromBytes = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>): Stream.Stream<Line, E, R> =>
   Stream.concat(bytes, Stream.succeed(finished)).pipe(
     Stream.mapAccum<State, Uint8Array | typeof finished, Chunk.Chunk<Line>>(
@@ -90,20 +76,10 @@ export const fromBytes = <E, R>(bytes: Stream.Stream<Uint8Array, E, R>): Stream.
 
 const decoder = new TextDecoder("utf-8", { fatal: true })
 
-/**
- * The text of a line, or left when it isn't UTF-8.
- *
- * @since 0.1.0
- * @category getters
- */
+/** The text of a line, or left when it isn't UTF-8. */
 export const text = (line: Line): Either.Either<string, unknown> =>
   Either.try(() => decoder.decode(line.bytes))
 
-/**
- * Whether a line has nothing but white space.
- *
- * @since 0.1.0
- * @category getters
- */
+/** Whether a line has nothing but white space. */
 export const isBlank = (line: Line): boolean =>
   line.bytes.every((byte) => byte === 32 || byte === 9 || byte === 13)

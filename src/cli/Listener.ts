@@ -1,20 +1,11 @@
-/**
- * Listens for HTTP at an address of this machine, and asks others: what `serve` needs of the platform.
- *
- * @since 0.1.0
- */
+/** Listens for HTTP at an address of this machine, and asks others: what `serve` needs of the platform. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpServer from "@effect/platform/HttpServer"
 import * as Context from "effect/Context"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 
-/**
- * Where to listen.
- *
- * @since 0.1.0
- * @category models
- */
+/** Where to listen. */
 export interface At {
   /** A name or an address of this machine. */
   readonly host: string
@@ -22,12 +13,7 @@ export interface At {
   readonly port: number
 }
 
-/**
- * Nothing can listen there.
- *
- * @since 0.1.0
- * @category errors
- */
+/** Nothing can listen there. */
 export class ListenError extends Schema.TaggedError<ListenError>("arc-saga/cli/ListenError")("ListenError", {
   host: Schema.String,
   port: Schema.Number,
@@ -38,12 +24,7 @@ export class ListenError extends Schema.TaggedError<ListenError>("arc-saga/cli/L
   }
 }
 
-/**
- * What a server is made of.
- *
- * @since 0.1.0
- * @category models
- */
+/** What a server is made of. */
 export interface Service {
   /** A server that listens for as long as the Layer lives. */
   readonly listen: (at: At) => Layer.Layer<HttpServer.HttpServer, ListenError>
@@ -51,10 +32,5 @@ export interface Service {
   readonly client: Layer.Layer<HttpClient.HttpClient>
 }
 
-/**
- * Listens.
- *
- * @since 0.1.0
- * @category tags
- */
+/** Listens. */
 export class Listener extends Context.Tag("arc-saga/cli/Listener")<Listener, Service>() {}

@@ -1,8 +1,4 @@
-/**
- * One process at a time on a file: who has it is written beside it, and gone when it ends.
- *
- * @since 0.1.0
- */
+/** One process at a time on a file: who has it is written beside it, and gone when it ends. */
 import { hostname } from "node:os"
 import * as process from "node:process"
 import type { PlatformError } from "@effect/platform/Error"
@@ -35,9 +31,6 @@ const isAbandoned = (content: string): boolean => {
 /**
  * Holds a file until the scope closes. Fails with a FileError that names the process that has it; what a
  * process that has ended left behind is taken over.
- *
- * @since 0.1.0
- * @category constructors
  */
 export const hold = (file: string): Effect.Effect<void, FileError, FileSystem.FileSystem | Scope.Scope> =>
   Effect.gen(function* () {

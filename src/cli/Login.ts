@@ -1,8 +1,4 @@
-/**
- * `login` and `logout`: sign-ins of users at providers that are asked on their behalf.
- *
- * @since 0.1.0
- */
+/** `login` and `logout`: sign-ins of users at providers that are asked on their behalf. */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -41,12 +37,7 @@ const application = Effect.flatMap(
 const validity = ({ expiresAt, renewable }: EntraId.Status): string =>
   `${Format.instant(expiresAt)}${renewable ? ", and renewed by itself from then on" : ""}`
 
-/**
- * The command that signs a user in.
- *
- * @since 0.1.0
- * @category commands
- */
+/** The command that signs a user in. */
 export const login = Command.make("login", options, (given) =>
   Effect.gen(function* () {
     const user = yield* Effect.orElse(given.user, () => Copilot.user)
@@ -57,12 +48,7 @@ export const login = Command.make("login", options, (given) =>
   })
 ).pipe(Command.withDescription("Sign a user in, in a browser and with a code"))
 
-/**
- * The command that forgets a user's sign-in.
- *
- * @since 0.1.0
- * @category commands
- */
+/** The command that forgets a user's sign-in. */
 export const logout = Command.make("logout", options, (given) =>
   Effect.gen(function* () {
     const user = yield* Effect.orElse(given.user, () => Copilot.user)

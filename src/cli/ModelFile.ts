@@ -1,8 +1,4 @@
-/**
- * A file with a trained model.
- *
- * @since 0.1.0
- */
+/** A file with a trained model. */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -10,12 +6,7 @@ import * as QualityModel from "../savings/QualityModel.js"
 import { FileError } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
 
-/**
- * The model of a file. Fails with a FileError that says what is wrong with it.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The model of a file. Fails with a FileError that says what is wrong with it. */
 export const read = (file: string): Effect.Effect<QualityModel.Model, FileError, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
@@ -30,12 +21,7 @@ export const read = (file: string): Effect.Effect<QualityModel.Model, FileError,
     )
   })
 
-/**
- * Writes a model to a file.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Writes a model to a file. */
 export const write = (
   file: string,
   model: QualityModel.Model

@@ -1,8 +1,4 @@
-/**
- * A file of outcomes: one JSON object a line, gzipped or not. Blank lines are skipped.
- *
- * @since 0.1.0
- */
+/** A file of outcomes: one JSON object a line, gzipped or not. Blank lines are skipped. */
 import { gunzipSync } from "node:zlib"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
@@ -29,9 +25,6 @@ const decode = (line: Lines.Line): Either.Either<Outcomes.Outcome, string> =>
 /**
  * The outcomes of a file. Fails with a FileError that names the first line that can't be used, and how many
  * there are.
- *
- * @since 0.1.0
- * @category constructors
  */
 export const read = (
   file: string

@@ -1,8 +1,4 @@
-/**
- * A bar that shows how far a run has come, on a terminal; elsewhere nothing.
- *
- * @since 0.1.0
- */
+/** A bar that shows how far a run has come, on a terminal; elsewhere nothing. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -10,12 +6,7 @@ import type * as Scope from "effect/Scope"
 import * as Format from "./Format.js"
 import { StandardStreams } from "./StandardStreams.js"
 
-/**
- * How far a run has come.
- *
- * @since 0.1.0
- * @category models
- */
+/** How far a run has come. */
 export interface State {
   /** Tasks of the whole file. */
   readonly total: number
@@ -27,12 +18,7 @@ export interface State {
   failed: number
 }
 
-/**
- * The bar as a text of at most so many columns.
- *
- * @since 0.1.0
- * @category formats
- */
+/** The bar as a text of at most so many columns. */
 export const render = (state: State, elapsedMs: number, columns: number): string => {
   const width = Math.max(10, Math.min(30, columns - 60))
   const filled = Math.floor((width * state.done) / state.total)
@@ -44,12 +30,7 @@ export const render = (state: State, elapsedMs: number, columns: number): string
   return bar.slice(0, Math.max(0, columns - 1))
 }
 
-/**
- * Draws the bar ten times a second until the scope closes, and wipes it then.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Draws the bar ten times a second until the scope closes, and wipes it then. */
 export const show = (state: State): Effect.Effect<void, never, StandardStreams | Scope.Scope> =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams

@@ -1,8 +1,4 @@
-/**
- * `providers`: what is configured, and why something can't be used.
- *
- * @since 0.1.0
- */
+/** `providers`: what is configured, and why something can't be used. */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import type * as HttpClient from "@effect/platform/HttpClient"
@@ -82,12 +78,7 @@ const toJson = ({ problem, provider }: Row) => ({
   configuredIn: provider.origin
 })
 
-/**
- * The command.
- *
- * @since 0.1.0
- * @category commands
- */
+/** The command. */
 export const command = Command.make(
   "providers",
   {

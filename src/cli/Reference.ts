@@ -1,17 +1,8 @@
-/**
- * Ids that a configuration refers to: each has to be one of those that there are.
- *
- * @since 0.1.0
- */
+/** Ids that a configuration refers to: each has to be one of those that there are. */
 
 import { told } from "../internal/told.js"
 
-/**
- * A field that names something.
- *
- * @since 0.1.0
- * @category models
- */
+/** A field that names something. */
 export interface Reference {
   /** As a path: `chains.fast[0]`. */
   readonly field: string
@@ -52,12 +43,7 @@ const nearest = (id: string, known: ReadonlyArray<string>): string | undefined =
     .filter(({ far, name }) => far <= Math.max(1, Math.floor(name.length / 3)))
     .toSorted((left, right) => left.far - right.far)[0]?.name
 
-/**
- * What is wrong with a reference to something that isn't there; undefined where it is.
- *
- * @since 0.1.0
- * @category getters
- */
+/** What is wrong with a reference to something that isn't there; undefined where it is. */
 export const faultOf = ({ id, known, what }: Reference): string | undefined => {
   const names = Array.from(new Set(known))
   if (names.includes(id)) return undefined

@@ -1,8 +1,4 @@
-/**
- * What the commands say when they fail, and the code that the process ends with.
- *
- * @since 0.1.0
- */
+/** What the commands say when they fail, and the code that the process ends with. */
 import * as Schema from "effect/Schema"
 import type { AccessTokenError } from "../auth/AccessTokens.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
@@ -16,12 +12,7 @@ import type { ListenError } from "./Listener.js"
 import type { ResultsMismatchError } from "./ResultFile.js"
 import type { FileError } from "./StandardStreams.js"
 
-/**
- * The command line asks for something that can't be done.
- *
- * @since 0.1.0
- * @category errors
- */
+/** The command line asks for something that can't be done. */
 export class UsageError extends Schema.TaggedError<UsageError>("arc-saga/cli/UsageError")("UsageError", {
   reason: Schema.String
 }) {
@@ -30,12 +21,7 @@ export class UsageError extends Schema.TaggedError<UsageError>("arc-saga/cli/Usa
   }
 }
 
-/**
- * The run went through to its end, and not every line has an answer.
- *
- * @since 0.1.0
- * @category errors
- */
+/** The run went through to its end, and not every line has an answer. */
 export class UnansweredError extends Schema.TaggedError<UnansweredError>("arc-saga/cli/UnansweredError")(
   "UnansweredError",
   { failed: Schema.Int, bad: Schema.Int, out: Schema.String }
@@ -49,12 +35,7 @@ export class UnansweredError extends Schema.TaggedError<UnansweredError>("arc-sa
   }
 }
 
-/**
- * Everything that a command fails with and that is told to the user.
- *
- * @since 0.1.0
- * @category errors
- */
+/** Everything that a command fails with and that is told to the user. */
 export type CommandError =
   | OrchestratorError
   | SoleOrchestratorError
@@ -70,12 +51,7 @@ export type CommandError =
   | UnansweredError
   | UsageError
 
-/**
- * The codes that the process ends with.
- *
- * @since 0.1.0
- * @category models
- */
+/** The codes that the process ends with. */
 export const exitCode = {
   /** All that was asked was answered. */
   answered: 0,
@@ -87,12 +63,7 @@ export const exitCode = {
   interrupted: 130
 } as const
 
-/**
- * The code of an error.
- *
- * @since 0.1.0
- * @category getters
- */
+/** The code of an error. */
 export const codeOf = (error: CommandError): number => {
   switch (error._tag) {
     case "InvalidArgumentError":
@@ -115,11 +86,6 @@ const providerOf = (error: CommandError): string => {
   return "provider" in error ? ` (${error.provider})` : ""
 }
 
-/**
- * An error on one line: its tag, the provider, what happened and what to do.
- *
- * @since 0.1.0
- * @category formats
- */
+/** An error on one line: its tag, the provider, what happened and what to do. */
 export const describe = (error: CommandError): string =>
   Format.plain(`${error._tag}${providerOf(error)}: ${error.message}`)

@@ -1,8 +1,6 @@
 /**
  * A file of results: one JSON object a line, appended as the answers come; each names the line of its task.
  * An interrupted run is taken up after its last whole line.
- *
- * @since 0.1.0
  */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -18,12 +16,7 @@ import * as Lines from "./Lines.js"
 import { FileError } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
 
-/**
- * The file holds results of other tasks, or no results at all: going on would spoil it.
- *
- * @since 0.1.0
- * @category errors
- */
+/** The file holds results of other tasks, or no results at all: going on would spoil it. */
 export class ResultsMismatchError extends Schema.TaggedError<ResultsMismatchError>(
   "arc-saga/cli/ResultsMismatchError"
 )("ResultsMismatchError", {
@@ -44,12 +37,7 @@ const head = {
   input: Schema.String
 }
 
-/**
- * What came of one line of tasks.
- *
- * @since 0.1.0
- * @category schemas
- */
+/** What came of one line of tasks. */
 export const ResultLine = Schema.Union(
   Schema.Struct({ ...head, taskId: Schema.String, result: AIResult.AIResult }),
   Schema.Struct({
@@ -66,12 +54,7 @@ export const ResultLine = Schema.Union(
   })
 )
 
-/**
- * What came of one line of tasks.
- *
- * @since 0.1.0
- * @category models
- */
+/** What came of one line of tasks. */
 export type ResultLine = typeof ResultLine.Type
 
 type ServeError = Effect.Effect.Error<
@@ -85,12 +68,7 @@ const providerOf = (error: ServeError): string | undefined =>
       ? error.provider
       : undefined
 
-/**
- * The line of a task that was answered.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The line of a task that was answered. */
 export const answered = (task: TaskFile.TaskLine, result: AIResult.AIResult): ResultLine => ({
   line: task.number,
   input: task.fingerprint,
@@ -98,12 +76,7 @@ export const answered = (task: TaskFile.TaskLine, result: AIResult.AIResult): Re
   result
 })
 
-/**
- * The line of a task that failed.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The line of a task that failed. */
 export const failed = (task: TaskFile.TaskLine, taskId: string, error: ServeError): ResultLine => {
   const provider = providerOf(error)
   return {
@@ -119,12 +92,7 @@ export const failed = (task: TaskFile.TaskLine, taskId: string, error: ServeErro
   }
 }
 
-/**
- * The line of a line that holds no task.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The line of a line that holds no task. */
 export const rejected = (
   task: TaskFile.TaskLine,
   error: { readonly _tag: string; readonly message: string }
@@ -145,12 +113,7 @@ const encode = (line: ResultLine): string => `${encodeLine(line)}\n`
 const decode = (line: Lines.Line): Option.Option<ResultLine> =>
   Option.getRight(Either.flatMap(Lines.text(line), decodeLine))
 
-/**
- * How far a file of results has come.
- *
- * @since 0.1.0
- * @category models
- */
+/** How far a file of results has come. */
 export interface Done {
   /** Tasks in the file of tasks. */
   readonly total: number
@@ -191,9 +154,6 @@ const read = (
 /**
  * Hands every earlier result to `seen`, and says how far they have come. Fails with a ResultsMismatchError
  * when the results belong to other tasks.
- *
- * @since 0.1.0
- * @category constructors
  */
 export const check = (
   options: { readonly tasks: string; readonly out: string },
@@ -234,12 +194,7 @@ export const check = (
     return { total, lines, bytes }
   })
 
-/**
- * A file that results are appended to.
- *
- * @since 0.1.0
- * @category models
- */
+/** A file that results are appended to. */
 export interface ResultFile {
   /** Appends a result. After a write that failed none is tried: it would go on in a torn line. */
   readonly append: (line: ResultLine) => Effect.Effect<void, FileError>
@@ -247,12 +202,7 @@ export interface ResultFile {
   readonly sync: Effect.Effect<void, FileError>
 }
 
-/**
- * Opens a file for appending, behind its last whole line. Results are appended one after the other.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Opens a file for appending, behind its last whole line. Results are appended one after the other. */
 export const open = (
   path: string,
   bytes: number
@@ -285,9 +235,6 @@ export const open = (
 
 /**
  * Puts the results of a file in the order of the tasks, all or none. Only where they stand is kept in memory.
- *
- * @since 0.1.0
- * @category combinators
  */
 export const inOrder = (
   file: string

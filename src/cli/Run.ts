@@ -1,8 +1,4 @@
-/**
- * `run`: a file of tasks in, a file of results out.
- *
- * @since 0.1.0
- */
+/** `run`: a file of tasks in, a file of results out. */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -176,12 +172,7 @@ const work = (given: {
     return tally
   })
 
-/**
- * The command. Fails with an UnansweredError when a task failed or a line holds none.
- *
- * @since 0.1.0
- * @category commands
- */
+/** The command. Fails with an UnansweredError when a task failed or a line holds none. */
 export const command = Command.make("run", options, (given) =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams

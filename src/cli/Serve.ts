@@ -1,8 +1,4 @@
-/**
- * `serve`: the gateway, until it is stopped.
- *
- * @since 0.1.0
- */
+/** `serve`: the gateway, until it is stopped. */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -67,12 +63,7 @@ const gateway = (
   )
 }
 
-/**
- * The command.
- *
- * @since 0.1.0
- * @category commands
- */
+/** The command. */
 export const command = Command.make("serve", options, (given) =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams

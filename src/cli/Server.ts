@@ -1,8 +1,4 @@
-/**
- * Asks a server for its models: whether one is there, and which it has.
- *
- * @since 0.1.0
- */
+/** Asks a server for its models: whether one is there, and which it has. */
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -13,12 +9,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as bodies from "../internal/bodies.js"
 
-/**
- * What came of asking.
- *
- * @since 0.1.0
- * @category models
- */
+/** What came of asking. */
 export type Answer =
   | { readonly _tag: "Models"; readonly models: ReadonlyArray<string> }
   /** It answers, but doesn't list its models. */
@@ -30,12 +21,7 @@ const ModelList = Schema.Struct({ data: Schema.Array(Schema.Struct({ id: Schema.
 
 const decodeList = Schema.decodeUnknownOption(Schema.parseJson(ModelList))
 
-/**
- * Asks the server below a base URL for its models, for no longer than the limit.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Asks the server below a base URL for its models, for no longer than the limit. */
 export const models = (options: {
   readonly baseUrl: string
   /** Sent as a bearer token. */

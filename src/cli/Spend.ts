@@ -1,8 +1,4 @@
-/**
- * `spend`: the spend that the ledger has, by user, key, provider or model.
- *
- * @since 0.1.0
- */
+/** `spend`: the spend that the ledger has, by user, key, provider or model. */
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Clock from "effect/Clock"
@@ -66,12 +62,7 @@ const cells = (title: string, sum: SpendLedger.Totals): ReadonlyArray<string> =>
   ...Format.totals(sum)
 ]
 
-/**
- * The sums as a table, with a line for all of them where there are several.
- *
- * @since 0.1.0
- * @category formats
- */
+/** The sums as a table, with a line for all of them where there are several. */
 export const table = (by: SpendLedger.By, groups: ReadonlyArray<SpendLedger.Group>): string =>
   Format.table(columns(by, groups), [
     ...groups.map((group) =>
@@ -85,12 +76,7 @@ export const table = (by: SpendLedger.By, groups: ReadonlyArray<SpendLedger.Grou
 
 const encode = Schema.encodeSync(Schema.parseJson(Schema.Array(SpendLedger.Group)))
 
-/**
- * The command. Fails with a UsageError when no ledger is configured.
- *
- * @since 0.1.0
- * @category commands
- */
+/** The command. Fails with a UsageError when no ledger is configured. */
 export const command = Command.make("spend", options, (given) =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams

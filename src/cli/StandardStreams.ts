@@ -1,20 +1,13 @@
 /**
  * Standard input, output and error, as a service: what the commands read and print goes through here, so
  * that a test sees it and a closed pipe is an error like any other.
- *
- * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 
-/**
- * The reader of the output has gone (`| head`): nothing is left to do, and nothing is wrong.
- *
- * @since 0.1.0
- * @category errors
- */
+/** The reader of the output has gone (`| head`): nothing is left to do, and nothing is wrong. */
 export class OutputClosedError extends Schema.TaggedError<OutputClosedError>(
   "arc-saga/cli/OutputClosedError"
 )("OutputClosedError", {}) {
@@ -23,12 +16,7 @@ export class OutputClosedError extends Schema.TaggedError<OutputClosedError>(
   }
 }
 
-/**
- * Something can't be read from or written to a file or a standard stream.
- *
- * @since 0.1.0
- * @category errors
- */
+/** Something can't be read from or written to a file or a standard stream. */
 export class FileError extends Schema.TaggedError<FileError>("arc-saga/cli/FileError")("FileError", {
   /** The path, or the name of the stream. */
   file: Schema.String,
@@ -42,18 +30,10 @@ export class FileError extends Schema.TaggedError<FileError>("arc-saga/cli/FileE
 /**
  * What standard input is: someone's keyboard, a pipe or file that ends by itself, a connection that its
  * other side may keep open forever, or nothing.
- *
- * @since 0.1.0
- * @category models
  */
 export type Source = "terminal" | "pipe" | "connection" | "nothing"
 
-/**
- * The standard streams.
- *
- * @since 0.1.0
- * @category models
- */
+/** The standard streams. */
 export interface Service {
   readonly source: Source
   /** All bytes of standard input. */
@@ -75,12 +55,7 @@ export interface Service {
   readonly columns: Effect.Effect<number>
 }
 
-/**
- * The standard streams.
- *
- * @since 0.1.0
- * @category tags
- */
+/** The standard streams. */
 export class StandardStreams extends Context.Tag("arc-saga/cli/StandardStreams")<
   StandardStreams,
   Service

@@ -1,8 +1,4 @@
-/**
- * What a run of tasks came to, per provider.
- *
- * @since 0.1.0
- */
+/** What a run of tasks came to, per provider. */
 import * as Option from "effect/Option"
 import * as AIResult from "../AIResult.js"
 import { quantile } from "../internal/samples.js"
@@ -22,12 +18,7 @@ interface Row {
   readonly latencies: Array<number>
 }
 
-/**
- * The counts so far. They are changed in place: a run has one fiber that records.
- *
- * @since 0.1.0
- * @category models
- */
+/** The counts so far. They are changed in place: a run has one fiber that records. */
 export interface Tally {
   /** Tasks that were answered. */
   answered: number
@@ -38,12 +29,7 @@ export interface Tally {
   readonly rows: Map<string, Row>
 }
 
-/**
- * A tally of nothing.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** A tally of nothing. */
 export const make = (): Tally => ({ answered: 0, failed: 0, bad: 0, rows: new Map() })
 
 const emptyRow = (): Row => ({
@@ -72,12 +58,7 @@ const recordAttempts = (tally: Tally, attempts: ReadonlyArray<AIResult.Attempt>)
   }
 }
 
-/**
- * Counts a result.
- *
- * @since 0.1.0
- * @category combinators
- */
+/** Counts a result. */
 export const record = (tally: Tally, line: ResultLine): void => {
   if ("result" in line) {
     const { result } = line
@@ -134,9 +115,6 @@ const cells = (provider: string, row: Row): ReadonlyArray<string> => [
  * The table: for each provider the tasks that it answered, its failed attempts, the tasks that it took
  * over from another, tokens and cost of all its attempts, the latency of its answers, and, where there are
  * any, the part of the cost that providers billed, and attempts that were given up with what of it is theirs.
- *
- * @since 0.1.0
- * @category formats
  */
 export const table = (tally: Tally): string => {
   const rows = Array.from(tally.rows).toSorted(([left], [right]) => (left < right ? -1 : 1))

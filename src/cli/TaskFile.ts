@@ -1,8 +1,4 @@
-/**
- * A file of tasks: one JSON object a line, with the fields of a task. Blank lines are skipped.
- *
- * @since 0.1.0
- */
+/** A file of tasks: one JSON object a line, with the fields of a task. Blank lines are skipped. */
 import { createHash } from "node:crypto"
 import * as FileSystem from "@effect/platform/FileSystem"
 import type { PlatformError } from "@effect/platform/Error"
@@ -15,12 +11,7 @@ import * as sizes from "../internal/sizes.js"
 import * as Lines from "./Lines.js"
 import { FileError } from "./StandardStreams.js"
 
-/**
- * A line of a file of tasks.
- *
- * @since 0.1.0
- * @category models
- */
+/** A line of a file of tasks. */
 export interface TaskLine {
   /** Counted from 1, blank lines included. */
   readonly number: number
@@ -49,33 +40,18 @@ const decode = (line: Lines.Line): TaskLine["task"] =>
     return { ...task, id: task.id ?? `line-${line.number}` }
   })
 
-/**
- * The fingerprint of a line's bytes.
- *
- * @since 0.1.0
- * @category getters
- */
+/** The fingerprint of a line's bytes. */
 export const fingerprint = (bytes: Uint8Array): string =>
   createHash("sha256").update(bytes).digest("hex").slice(0, 16)
 
-/**
- * The task on a line.
- *
- * @since 0.1.0
- * @category getters
- */
+/** The task on a line. */
 export const parse = (line: Lines.Line): TaskLine => ({
   number: line.number,
   fingerprint: fingerprint(line.bytes),
   task: decode(line)
 })
 
-/**
- * Why a file can't be used, in words.
- *
- * @since 0.1.0
- * @category errors
- */
+/** Why a file can't be used, in words. */
 export const fileError =
   (file: string) =>
   (error: PlatformError): FileError =>
@@ -89,12 +65,7 @@ export const fileError =
             : (error.description ?? error.message)
     })
 
-/**
- * The lines of a file that have something on them; read as they are pulled, never all at once.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** The lines of a file that have something on them; read as they are pulled, never all at once. */
 export const lines = (file: string): Stream.Stream<Lines.Line, FileError, FileSystem.FileSystem> =>
   Stream.unwrap(
     Effect.map(FileSystem.FileSystem, (fs) =>

@@ -1,8 +1,4 @@
-/**
- * `train`: outcomes in, a quality model out.
- *
- * @since 0.1.0
- */
+/** `train`: outcomes in, a quality model out. */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
@@ -16,22 +12,12 @@ import * as ModelFile from "./ModelFile.js"
 import * as OutcomesFile from "./OutcomesFile.js"
 import { StandardStreams } from "./StandardStreams.js"
 
-/**
- * The file that outcomes are read from.
- *
- * @since 0.1.0
- * @category flags
- */
+/** The file that outcomes are read from. */
 export const outcomes: Args.Args<string> = Args.text({ name: "OUTCOMES" }).pipe(
   Args.withDescription("A file with what providers answered to one prompt as a JSON object on each line")
 )
 
-/**
- * The salt of the split: what `train` leaves untouched, `evaluate` measures a model by.
- *
- * @since 0.1.0
- * @category models
- */
+/** The salt of the split: what `train` leaves untouched, `evaluate` measures a model by. */
 export const salt = "s0"
 
 const keep = Flags.parsed(
@@ -68,12 +54,7 @@ const summary = (model: QualityModel.Model): string => {
   ].join("\n")
 }
 
-/**
- * The command.
- *
- * @since 0.1.0
- * @category commands
- */
+/** The command. */
 export const command = Command.make(
   "train",
   {

@@ -27,6 +27,7 @@ import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as progress from "./internal/progress.js"
 import * as ids from "../internal/ids.js"
 import * as log from "../internal/log.js"
+import { optional } from "../internal/optional.js"
 import { given } from "../internal/options.js"
 import * as validation from "../internal/validation.js"
 import * as ProviderRouter from "../routing/ProviderRouter.js"
@@ -157,7 +158,7 @@ export const make = (
     const optimizer = yield* CostOptimizer.CostOptimizer
     const router = yield* ProviderRouter.ProviderRouter
     const registry = yield* ReasoningEngineRegistry
-    const observer = yield* Effect.serviceOption(AnswerObserver)
+    const observer = yield* optional(AnswerObserver)
 
     const routeOf = (task: AITask.AITask): Effect.Effect<Route, CostOptimizer.NoAvailableProviderError> =>
       Effect.gen(function* () {
@@ -260,10 +261,7 @@ export const make = (
       })
 
     const answered = (task: AITask.AITask, result: AIResult): Effect.Effect<void> =>
-      Option.match(observer, {
-        onNone: () => Effect.void,
-        onSome: (each) => each.answered(task, result)
-      })
+      observer?.answered(task, result) ?? Effect.void
 
     const tryCheapSteps = (task: AITask.AITask): Effect.Effect<CheapSteps, CascadeError> =>
       Effect.gen(function* () {

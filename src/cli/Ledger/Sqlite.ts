@@ -1,15 +1,6 @@
-/**
- * Ledger and budgets in a file of SQLite. Loaded when that is configured.
- *
- * @since 0.1.0
- */
+/** Ledger and budgets in a file of SQLite. Loaded when that is configured. */
 import * as Sqlite from "../../spend/SpendLedger/Sqlite.js"
 import * as Stores from "./Stores.js"
 
-/**
- * Ledger and budgets in the file at a path, which is made when it isn't there.
- *
- * @since 0.1.0
- * @category layers
- */
+/** Ledger and budgets in the file at a path, which is made when it isn't there. */
 export const layer = (path: string): Stores.Stores => Stores.layer(Sqlite.layer({ path }))

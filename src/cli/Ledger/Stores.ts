@@ -1,8 +1,4 @@
-/**
- * Ledger and budgets over any database.
- *
- * @since 0.1.0
- */
+/** Ledger and budgets over any database. */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Layer from "effect/Layer"
@@ -12,12 +8,7 @@ import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import type * as SpendLedger from "../../spend/SpendLedger.js"
 import * as SpendLedgerSql from "../../spend/SpendLedger/Sql.js"
 
-/**
- * A ledger and the accounts of budgets.
- *
- * @since 0.1.0
- * @category models
- */
+/** A ledger and the accounts of budgets. */
 export type Stores = Layer.Layer<
   SpendLedger.SpendLedger | BudgetStore.BudgetStore,
   SpendLedger.LedgerError | BudgetStore.BudgetStoreError | InvalidArgumentError
@@ -29,11 +20,6 @@ const openable = (
 ): Layer.Layer<SqlClient.SqlClient, SpendLedger.LedgerError> =>
   Layer.catchAllCause(client, (cause) => Layer.fail(SpendLedgerSql.notOpened(cause)))
 
-/**
- * Ledger and budgets in the database of a client.
- *
- * @since 0.1.0
- * @category layers
- */
+/** Ledger and budgets in the database of a client. */
 export const layer = (client: Layer.Layer<SqlClient.SqlClient, SqlError | InvalidArgumentError>): Stores =>
   Layer.merge(SpendLedgerSql.layer(), BudgetsSql.layerStore()).pipe(Layer.provide(openable(client)))

@@ -1,20 +1,11 @@
-/**
- * Listens on Node.
- *
- * @since 0.1.0
- */
+/** Listens on Node. */
 import * as Http from "node:http"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Listener from "../Listener.js"
 
-/**
- * Listens with `node:http`. What only a server needs is loaded when there is to be one.
- *
- * @since 0.1.0
- * @category layers
- */
+/** Listens with `node:http`. What only a server needs is loaded when there is to be one. */
 export const layer: Layer.Layer<Listener.Listener> = Layer.succeed(Listener.Listener, {
   listen: (at) =>
     Layer.unwrapEffect(

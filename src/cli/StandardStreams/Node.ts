@@ -1,8 +1,4 @@
-/**
- * The standard streams of a Node process.
- *
- * @since 0.1.0
- */
+/** The standard streams of a Node process. */
 import type { Stats } from "node:fs"
 import * as fs from "node:fs"
 import type { Readable, Writable } from "node:stream"
@@ -11,12 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as StandardStreams from "../StandardStreams.js"
 
-/**
- * What a process has: its streams, and the kind of file behind standard input.
- *
- * @since 0.1.0
- * @category models
- */
+/** What a process has: its streams, and the kind of file behind standard input. */
 export interface Options {
   readonly stdin: Readable & { readonly isTTY?: boolean }
   readonly stdout: Writable & { readonly isTTY?: boolean }
@@ -80,12 +71,7 @@ const ignore = (): void => undefined
 
 const eraseLine = "\r\u001B[2K"
 
-/**
- * Makes the service from a process's streams.
- *
- * @since 0.1.0
- * @category constructors
- */
+/** Makes the service from a process's streams. */
 export const make = (options: Options): Effect.Effect<StandardStreams.Service> =>
   Effect.map(sourceOf(options), (source) => {
     const { stderr, stdout } = options
@@ -116,12 +102,7 @@ export const make = (options: Options): Effect.Effect<StandardStreams.Service> =
     }
   })
 
-/**
- * The standard streams of this process.
- *
- * @since 0.1.0
- * @category layers
- */
+/** The standard streams of this process. */
 export const layer: Layer.Layer<StandardStreams.StandardStreams> = Layer.effect(
   StandardStreams.StandardStreams,
   Effect.suspend(() =>
