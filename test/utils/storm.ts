@@ -2,12 +2,14 @@
 import { Hedging, Reliability } from "arc-saga"
 import type { Simulation } from "arc-saga/testing"
 import * as Layer from "effect/Layer"
-import { sized } from "./property.js"
+import { isFull, sized } from "./property.js"
 
 const minute = 60_000
 
 /** Tasks of a storm; its providers have as many, or as few. */
-export const tasks = sized(200_000, 10_000)
+export const tasks = sized(200_000, 3000)
+
+export const durationMs = 120 * minute
 
 export const outage = { fromMs: 30 * minute, toMs: 50 * minute }
 
@@ -40,9 +42,10 @@ export const options = (size: number, seed: number): Simulation.Options => {
   const perMinute = size / 120
   return {
     seed,
-    durationMs: 120 * minute,
+    durationMs,
     arrivals: { perMinute },
-    streamingShare: 0.1,
+    // Of few tasks more have to stream, so that some are cut.
+    streamingShare: isFull ? 0.1 : 0.5,
     timeoutMs: 20_000,
     strategy: "fastest",
     outputTokens: { p50: 80, p99: 500 },

@@ -1,4 +1,4 @@
-/** A process that runs one storm and prints what came of it: two minutes of computing would block a test. */
+/** A process that runs storms and prints what came of each on a line: minutes of computing would block a test. */
 import { SpendLedger, Usd } from "arc-saga"
 import { Simulation } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
@@ -6,13 +6,11 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as storm from "./storm.js"
 
-const [, , guards = "", size = "", seed = ""] = process.argv
-
-const program = Effect.gen(function* () {
+const run = Effect.fnUntraced(function* (guards: string, size: number, seed: number) {
   const ledger = yield* SpendLedger.makeMemory({ capacity: 1000 })
   const recording = Layer.succeed(SpendLedger.SpendLedger, ledger)
   const report = yield* Simulation.run({
-    ...storm.options(Number(size), Number(seed)),
+    ...storm.options(size, seed),
     layer: guards === "on" ? Layer.merge(recording, storm.reliability) : recording
   })
   const spent = yield* ledger.summary({ by: "provider" })
@@ -29,4 +27,7 @@ const program = Effect.gen(function* () {
   } satisfies storm.Weathered
 })
 
-process.stdout.write(JSON.stringify(Effect.runSync(program)))
+for (const each of process.argv.slice(2)) {
+  const [guards = "", size, seed] = each.split(",")
+  process.stdout.write(`${JSON.stringify(Effect.runSync(run(guards, Number(size), Number(seed))))}\n`)
+}
