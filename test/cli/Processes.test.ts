@@ -14,7 +14,7 @@ import * as path from "node:path"
 import { afterAll, assert, describe, it } from "vitest"
 import { rowsOf } from "../utils/ledger.js"
 import { install } from "../utils/program.js"
-import { seed } from "../utils/property.js"
+import { isFull, seed, sized } from "../utils/property.js"
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "arc-saga-processes-"))
 const bin = install(directory, true)
@@ -222,7 +222,8 @@ describe("processes on one ledger", { timeout: 600_000 }, () => {
 
   const everybody = ["run", "serve", "ask", "spend", "serve", "run", "ask", "spend"] as const
 
-  it.each([2, 4, 8])("%i at once answer every call, and each has its row", async (count) => {
+  // Four are one in each role, eight two that write at the same time in the same way.
+  it.each(isFull ? [2, 4, 8] : [4])("%i at once answer every call, and each has its row", async (count) => {
     const roles = everybody.slice(0, count)
     const { charged, finish, processes, told, undurable } = await scene(`all-${count}`, roles, 100)
     const recorded = await finish()
@@ -246,8 +247,9 @@ describe("processes on one ledger", { timeout: 600_000 }, () => {
 
   it("some of which are killed lose no row that was told, and hold up none of the others", async () => {
     const draw = random(seed)
-    const { charged, finish, processes, told, undurable } = await scene("killed", everybody, 100)
-    const victims = processes.filter((_, index) => everybody[index] !== "spend" && draw() < 0.5)
+    const roles = everybody.slice(0, sized(8, 6))
+    const { charged, finish, processes, told, undurable } = await scene("killed", roles, 100)
+    const victims = processes.filter((_, index) => roles[index] !== "spend" && draw() < 0.5)
     for (const { child } of victims) {
       const at = Math.floor(draw() * 2 * calls)
       void waitFor(() => charged.times >= at || child.exitCode !== null).then(() => child.kill("SIGKILL"))

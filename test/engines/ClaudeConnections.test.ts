@@ -8,7 +8,7 @@ import { clients, eventStream, mock, streaming, task } from "../utils/chatComple
 import { counted, end, engine, finish, hi, rest, stopped, text, whole, wire } from "../utils/messages.js"
 import * as RawServer from "../utils/RawServer.js"
 
-describe.each(clients)("Claude over %s", (_, client) => {
+describe.concurrent.each(clients)("Claude over %s", (_, client) => {
   it.scopedLive("gives a mock server's text in both deliveries alike", () =>
     Effect.gen(function* () {
       const server = yield* mock
@@ -61,7 +61,7 @@ describe.each(clients)("Claude over %s", (_, client) => {
   )
 })
 
-describe("Claude connections", () => {
+describe.concurrent("Claude connections", () => {
   it.scopedLive("give what one network chunk brought together, and each chunk as it comes", () =>
     Effect.gen(function* () {
       const server = yield* RawServer.make([

@@ -24,7 +24,7 @@ import {
 } from "../utils/messages.js"
 import * as RawServer from "../utils/RawServer.js"
 
-describe("Claude errors", () => {
+describe.concurrent("Claude errors", () => {
   it.live("tell what the server said", () =>
     Effect.gen(function* () {
       const told = yield* failure(json(400, error("invalid_request_error", "plainly wrong")))
@@ -46,7 +46,7 @@ describe("Claude errors", () => {
   )
 })
 
-describe("Claude errors within an answer", () => {
+describe.concurrent("Claude errors within an answer", () => {
   it.live("come in any form, also where one piece was asked for", () =>
     Effect.gen(function* () {
       const overloaded = { _tag: "TransientError", reason: "overloaded", description: "no" }

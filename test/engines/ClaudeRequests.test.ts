@@ -29,7 +29,7 @@ const sent = (changes: Changes, asked: Asked, prefill?: string, steps = whole) =
 const said = (text: string) => [{ type: "text", text }]
 const sayHi = { role: "user", content: said("Say hi") }
 
-describe("Claude requests", () => {
+describe.concurrent("Claude requests", () => {
   it.scopedLive("ask for a stream with the model, the prompt and nothing else that wasn't given", () =>
     Effect.gen(function* () {
       const { body, headers, method, path, seen } = yield* sent({}, streaming)

@@ -48,7 +48,7 @@ const toolUse = (id: string, name?: string) => ({ type: "tool_use", id, name, in
 const inputJson = (partial_json: string, index = 0) =>
   delta({ type: "input_json_delta", partial_json }, index)
 
-describe("Claude streams", () => {
+describe.concurrent("Claude streams", () => {
   it.live("pass over pings, events and deltas that they don't know, and what isn't the answer's text", () =>
     Effect.gen(function* () {
       const seen = yield* stream(
@@ -177,7 +177,7 @@ describe("Claude streams", () => {
   )
 })
 
-describe("Claude usage", () => {
+describe.concurrent("Claude usage", () => {
   const usages = (first: unknown, last: unknown) =>
     Effect.map(stream(start(first), block(), text("Hi"), stopped("end_turn", last), end), (seen) =>
       seen.flatMap((event) => (event._tag === "Usage" ? [event.usage] : []))
@@ -247,7 +247,7 @@ describe("Claude usage", () => {
   )
 })
 
-describe("Claude tool calls", () => {
+describe.concurrent("Claude tool calls", () => {
   it.live("come whole, each when its block ends", () =>
     Effect.gen(function* () {
       const seen = yield* stream(
@@ -303,7 +303,7 @@ describe("Claude tool calls", () => {
   )
 })
 
-describe("Claude answers in one piece", () => {
+describe.concurrent("Claude answers in one piece", () => {
   it.live("are decoded as streams are", () =>
     Effect.gen(function* () {
       const seen = yield* inPiece({

@@ -19,7 +19,7 @@ const rest = pretty(conversation(prompt, "Hello"))
 const open = GraphServer.stream(RawServer.send(first))
 const helloEvents = [ReasoningEngine.textDelta("Hello"), ...ending("Hello")]
 
-describe.each(clients)("Copilot over %s", (_, client) => {
+describe.concurrent.each(clients)("Copilot over %s", (_, client) => {
   it.scopedLive("gives the text in both deliveries", () =>
     Effect.gen(function* () {
       const server = yield* GraphServer.make()
@@ -115,7 +115,7 @@ describe.each(clients)("Copilot over %s", (_, client) => {
   )
 })
 
-describe("Copilot connections", () => {
+describe.concurrent("Copilot connections", () => {
   it.scopedLive("serve the next request too, those of rejected tokens included", () =>
     Effect.gen(function* () {
       const server = yield* GraphServer.make({ accepts: (token) => token !== "token-of-ann" })

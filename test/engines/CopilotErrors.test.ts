@@ -38,7 +38,7 @@ const rows: ReadonlyArray<readonly [number, unknown, string, object?]> = [
   [504, error("GatewayTimeout"), "TimeoutError", { phase: "first-token" }]
 ]
 
-describe("Copilot errors", () => {
+describe.concurrent("Copilot errors", () => {
   it.live("follow the table, for the conversation and for the chat in it", () =>
     Effect.gen(function* () {
       for (const [status, body, tag, more] of rows) {
@@ -125,7 +125,7 @@ describe("Copilot errors", () => {
   )
 })
 
-describe("Copilot errors within an answer", () => {
+describe.concurrent("Copilot errors within an answer", () => {
   it.live("are decided by their code, or by a status that they wrap", () =>
     Effect.gen(function* () {
       for (const [body, expected] of [
@@ -189,7 +189,7 @@ describe("Copilot errors within an answer", () => {
   )
 })
 
-describe("Copilot without a token", () => {
+describe.concurrent("Copilot without a token", () => {
   const cause = new Error("the record read {refresh_token: s3cret}")
   const denied = (why: AccessTokens.AccessTokenError) =>
     Effect.scoped(

@@ -36,7 +36,7 @@ const sent = (
 const tokensOf = (requests: ReadonlyArray<{ readonly headers: Readonly<Record<string, string>> }>) =>
   requests.map(({ headers }) => headers["authorization"])
 
-describe("Copilot requests", () => {
+describe.concurrent("Copilot requests", () => {
   it.scopedLive("make a conversation and ask in it, with the prompt and nothing else that wasn't given", () =>
     Effect.gen(function* () {
       const { requests, seen } = yield* sent({}, streaming)
@@ -199,7 +199,7 @@ describe("Copilot requests", () => {
   )
 })
 
-describe("Copilot tokens", () => {
+describe.concurrent("Copilot tokens", () => {
   it.scopedLive("are those of the task's user, or else of the engine's", () =>
     Effect.gen(function* () {
       const bob = yield* sent({}, task({ userId: "bob" }))

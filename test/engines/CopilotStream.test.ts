@@ -64,7 +64,7 @@ const rewrote = {
 
 const changed = ["citation marks changed in text that had been delivered: it has those of before"]
 
-describe("Copilot streams", () => {
+describe.concurrent("Copilot streams", () => {
   it.effect("give what each snapshot adds, or all of it at the end", () =>
     Effect.gen(function* () {
       const reply = answers("", "Grü", "Grüße aus", "Grüße aus", "Grüße aus Köln 🚀")
@@ -196,7 +196,7 @@ describe("Copilot streams", () => {
   )
 })
 
-describe("Copilot's rewritten snapshots", () => {
+describe.concurrent("Copilot's rewritten snapshots", () => {
   it.effect("go on behind citation marks that come late or go away, with one warning", () =>
     Effect.gen(function* () {
       for (const [first, second, last, streamed] of [
@@ -273,7 +273,7 @@ describe("Copilot's rewritten snapshots", () => {
   )
 })
 
-describe("Copilot's entities", () => {
+describe.concurrent("Copilot's entities", () => {
   it.effect("are told as plain text, in both deliveries, wherever a snapshot ends", () =>
     Effect.gen(function* () {
       const text = "Ask <Person>Ann Lee</Person> for <File>Plan [1].docx</File> at <Event>Lunch</Event>. <P>"

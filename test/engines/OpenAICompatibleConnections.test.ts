@@ -27,7 +27,7 @@ import {
 } from "../utils/chatCompletions.js"
 import * as RawServer from "../utils/RawServer.js"
 
-describe.each(clients)("OpenAICompatible over %s", (_, client) => {
+describe.concurrent.each(clients)("OpenAICompatible over %s", (_, client) => {
   it.scopedLive("gives a mock server's text in both deliveries alike", () =>
     Effect.gen(function* () {
       const server = yield* mock
@@ -143,7 +143,7 @@ describe.each(clients)("OpenAICompatible over %s", (_, client) => {
   )
 })
 
-describe("OpenAICompatible connections", () => {
+describe.concurrent("OpenAICompatible connections", () => {
   it.scopedLive(
     "gives what one network chunk brought together, each chunk as it comes, and none for a sign of life",
     () =>
@@ -298,7 +298,7 @@ describe("OpenAICompatible connections", () => {
   )
 })
 
-describe("OpenAICompatible over a failing client", () => {
+describe.concurrent("OpenAICompatible over a failing client", () => {
   const failing = (cause: unknown) =>
     HttpClient.make((request) =>
       Effect.fail(new HttpClientError.RequestError({ request, reason: "Transport", cause }))

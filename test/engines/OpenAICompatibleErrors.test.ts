@@ -11,7 +11,7 @@ import * as RawServer from "../utils/RawServer.js"
 
 const hiData = JSON.stringify(delta({ content: "Hi" }))
 
-describe("OpenAICompatible errors", () => {
+describe.concurrent("OpenAICompatible errors", () => {
   it.live("tell what the server said, in whatever form it says it", () =>
     Effect.gen(function* () {
       for (const [body, description] of [
@@ -85,7 +85,7 @@ describe("OpenAICompatible errors", () => {
   )
 })
 
-describe("OpenAICompatible errors within an answer", () => {
+describe.concurrent("OpenAICompatible errors within an answer", () => {
   it.live("come after the text that came before them", () =>
     Effect.gen(function* () {
       const server = yield* RawServer.make(stream(hiData, JSON.stringify(coded(504, "gave up"))))

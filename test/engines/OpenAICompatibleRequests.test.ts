@@ -26,7 +26,7 @@ const sent = (
     return { method, path, headers, body: JSON.parse(body) as unknown, seen }
   })
 
-describe("OpenAICompatible requests", () => {
+describe.concurrent("OpenAICompatible requests", () => {
   it.scopedLive("asks for a stream with the model, the prompt and nothing else that wasn't given", () =>
     Effect.gen(function* () {
       const { body, headers, method, path } = yield* sent({ apiKey: Redacted.make("sk-test") }, streaming)

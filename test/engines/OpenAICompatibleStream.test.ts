@@ -43,7 +43,7 @@ const piece = (value: unknown) =>
 
 const hiStop = [ReasoningEngine.textDelta("Hi"), ReasoningEngine.finish("stop", "gpt-4o")]
 
-describe("OpenAICompatible streams", () => {
+describe.concurrent("OpenAICompatible streams", () => {
   it.live("tolerate data without a space, comments, CRLF, and other fields", () =>
     Effect.gen(function* () {
       const hi = JSON.stringify(delta({ content: "Hi" }))
@@ -266,7 +266,7 @@ describe("OpenAICompatible streams", () => {
   )
 })
 
-describe("OpenAICompatible answers in one piece", () => {
+describe.concurrent("OpenAICompatible answers in one piece", () => {
   it.live("are decoded as streams are", () =>
     Effect.gen(function* () {
       const seen = yield* piece({

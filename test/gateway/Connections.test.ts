@@ -23,7 +23,7 @@ const requestOf = (path: string, body: unknown): string => {
   return `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${json.length}\r\n\r\n${json}`
 }
 
-describe("a client that goes away", () => {
+describe.concurrent("a client that goes away", () => {
   it.scopedLive.each(endpoints)("ends the call at %s at once, settled once", ([path, body]) =>
     Effect.gen(function* () {
       for (const stream of [false, true]) {
@@ -49,7 +49,7 @@ describe("a client that goes away", () => {
   )
 })
 
-describe("a client that reads slowly", () => {
+describe.concurrent("a client that reads slowly", () => {
   it.scopedLive("holds the provider back: what isn't read isn't asked for", () =>
     Effect.gen(function* () {
       const pieces = 1000
@@ -99,7 +99,7 @@ describe("a client that reads slowly", () => {
   )
 })
 
-describe("a body", () => {
+describe.concurrent("a body", () => {
   const limits = { maxBodyBytes: 1000, bodyTimeoutMs: 60_000 }
   const engines = [{ provider: Claude, script: [answer({ text: "Hi" })] }] as const
 
@@ -230,7 +230,7 @@ describe("a body", () => {
   )
 })
 
-describe("a shutdown", () => {
+describe.concurrent("a shutdown", () => {
   const begin = { ...chat, stream: true }
 
   it.scopedLive("lets a stream finish, and takes no new calls meanwhile", () =>

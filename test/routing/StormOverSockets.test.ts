@@ -231,7 +231,7 @@ const heap = (): number => {
   return process.memoryUsage().heapUsed
 }
 
-describe("a storm over sockets", () => {
+describe.concurrent("a storm over sockets", () => {
   it.live(
     "leaves no socket, no fiber and no memory behind, and no stream without its end",
     () =>

@@ -6,7 +6,7 @@ import {
   type RoutingPolicy,
   type StreamEvent
 } from "arc-saga"
-import { ScriptedEngine } from "arc-saga/testing"
+import { ScriptedEngine, VirtualTime } from "arc-saga/testing"
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -79,17 +79,22 @@ export interface Timed<A, E> {
   readonly ms: number
 }
 
+const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Timed<A, E>, never, R> =>
+  Effect.gen(function* () {
+    const startedAt = yield* Clock.currentTimeMillis
+    const exit = yield* Effect.exit(effect)
+    return { exit, ms: (yield* Clock.currentTimeMillis) - startedAt }
+  })
+
+/** Like `inVirtualTime`, without the real milliseconds that TestClock waits for fibers: for many runs. */
+export const simulated = <A, E, R>(effect: Effect.Effect<A, E, R>) => VirtualTime.simulate(timed(effect))
+
 /** Runs an effect to its end in virtual time. */
 export const inVirtualTime = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<Timed<A, E>, never, R> =>
   Effect.gen(function* () {
-    const timed = Effect.gen(function* () {
-      const startedAt = yield* Clock.currentTimeMillis
-      const exit = yield* Effect.exit(effect)
-      return { exit, ms: (yield* Clock.currentTimeMillis) - startedAt }
-    })
-    const fiber = yield* Effect.fork(timed)
+    const fiber = yield* Effect.fork(timed(effect))
     yield* TestClock.adjust("1 hour")
     return yield* Fiber.join(fiber)
   })

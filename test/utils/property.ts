@@ -10,6 +10,13 @@ export const sized = (full: number, small = Math.ceil(full / 10)): number => (is
 /** The seed of all property tests of a run, which is printed: see vitest.config.ts. */
 export const seed = Number(process.env["FC_SEED"] ?? 0)
 
+/** Cases of one kind: a full run tries all of them, a small one so many, and the seed says which. */
+export const some = <A>(cases: ReadonlyArray<A>, count: number): ReadonlyArray<A> => {
+  if (isFull) return cases
+  const from = seed % cases.length
+  return [...cases.slice(from), ...cases.slice(0, from)].slice(0, count)
+}
+
 /** The options of a property: 200 runs in a full run, unless it says how many; FC_RUNS goes before. */
 export const runs = (full = 200, small?: number) => ({
   fastCheck: { numRuns: Number(process.env["FC_RUNS"] ?? sized(full, small)), seed },
