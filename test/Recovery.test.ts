@@ -11,12 +11,14 @@ import {
   Reliability,
   Strategy
 } from "arc-saga"
+import { VirtualTime } from "arc-saga/testing"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import { asked, ends, record } from "./utils/guards.js"
+import { seed } from "./utils/property.js"
 
 const { Claude, Gpt4 } = AIProvider
 
@@ -96,11 +98,11 @@ const bench = (options: {
     const asks = yield* AITask.make({ prompt: "ask" })
     let failures = 0
     const call = Effect.catchAll(orchestrator.complete(asks), () => Effect.sync(() => void failures++))
-    const step = Effect.zipRight(Effect.fork(call), TestClock.adjust(options.everyMs))
+    const step = Effect.zipRight(Effect.fork(call), Effect.sleep(options.everyMs))
     yield* Effect.repeatN(step, Math.ceil((until + 90_000 - begunAt) / options.everyMs))
     const after = answeredAt.filter((at) => at >= until)
     return { firstAfterMs: (after[0] ?? Number.POSITIVE_INFINITY) - until, after: after.length, failures }
-  })
+  }).pipe(VirtualTime.simulate({ seed }))
 
 describe("A provider that comes back", () => {
   for (const [how, down] of Object.entries(outages)) {

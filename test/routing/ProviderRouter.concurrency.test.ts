@@ -104,7 +104,7 @@ const turn = Effect.async<void>((resume) => {
 })
 
 /** Tasks over failing primaries. */
-const atOnce = sized(10_000, 2000)
+const atOnce = sized(10_000, 1000)
 
 describe("ProviderRouter, under concurrency", () => {
   it.effect.prop(

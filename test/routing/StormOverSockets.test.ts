@@ -28,9 +28,9 @@ const { answer, chunk, end, lastChunk, pause, reset, send } = RawServer
 
 type Steps = ReadonlyArray<RawServer.Step>
 
-const stormMs = 1000 * sized(60)
+const stormMs = 1000 * sized(60, 5)
 /** As many as the machine keeps up with in that time. */
-const atOnce = sized(500, 80)
+const atOnce = sized(500, 50)
 
 const words = "Light scatters off molecules, the shorter its wavelength the more.".match(/.{1,16}/g) ?? []
 const text = words.join("")
