@@ -208,7 +208,9 @@ const storm = (streams: number, forMs: number) =>
       providers: ["wild", "limited", "steady"].map((provider, index) => ({
         provider,
         qualityScore: 9 - index
-      }))
+      })),
+      // How long a storm waits for what never comes.
+      policy: { limits: { firstTokenMs: sized(10_000, 2000), idleMs: sized(10_000, 2000) } }
     }).pipe(
       Layer.provide(engines),
       Layer.provide(ReasoningEngineRegistry.layer),
