@@ -85,7 +85,10 @@ const rows: ReadonlyArray<readonly [string, (report: Simulation.Report) => strin
 ]
 
 const table = (off: Simulation.Report, on: Simulation.Report): string =>
-  [["two virtual hours", "all off", "all on"], ...rows.map(([name, of]) => [name, of(off), of(on)])]
+  [
+    [`${storm.durationMs / 60_000} virtual minutes`, "all off", "all on"],
+    ...rows.map(([name, of]) => [name, of(off), of(on)])
+  ]
     .map(
       ([name = "", left = "", right = ""]) => `${name.padEnd(34)}${left.padStart(16)}${right.padStart(16)}\n`
     )
@@ -114,8 +117,8 @@ describe("a storm", () => {
   beforeAll(async () => {
     const few = sized(2000, 200)
     ;[first, second] = await Promise.all([
-      printed(`off,${storm.tasks},1`, `on,${few},7`),
-      printed(`on,${storm.tasks},1`, `on,${few},7`, `on,${few},8`)
+      printed(`off,${storm.tasks},${storm.seed}`, `on,${few},7`),
+      printed(`on,${storm.tasks},${storm.seed}`, `on,${few},7`, `on,${few},8`)
     ])
   }, 1_800_000)
 
