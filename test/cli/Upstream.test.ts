@@ -59,12 +59,16 @@ const provider = (id: string, url: string, more: object = {}) => ({
 })
 
 /** The commands with a configuration of these providers; each task goes to the one that is named. */
-const withProviders = (providers: ReadonlyArray<object>, more: object = {}) =>
+const withProviders = (
+  providers: ReadonlyArray<object>,
+  more: object = {},
+  env: Readonly<Record<string, string>> = {}
+) =>
   Effect.gen(function* () {
     const file = yield* harness.directory({
       "config.json": JSON.stringify({ ollama: false, providers, ...more })
     })
-    const world = { http: FetchHttpClient.layer, env: { ARC_SAGA_CONFIG: file("config.json") } }
+    const world = { http: FetchHttpClient.layer, env: { ARC_SAGA_CONFIG: file("config.json"), ...env } }
     let runs = 0
     const ask = (id: string) => harness.runLive(["ask", "Hello", "--provider", id], world)
     const run = (id: string, task: object = { prompt: "Hello" }) =>
@@ -292,6 +296,39 @@ describe("an emoji whose halves come in two deltas", () => {
           // Each piece can be shown by itself.
           for (const text of texts) assert.isTrue(text.isWellFormed())
         }
+      }
+    }))
+})
+
+describe("an Ollama that was merely found", () => {
+  test("is asked by serve for its name alone, and never falls in for a configured provider", () =>
+    Effect.gen(function* () {
+      let down = false
+      const answer = (text: string) => (response: Http.ServerResponse, path: string) => {
+        if (path.endsWith("/models")) response.end(JSON.stringify({ data: [{ id: "m" }] }))
+        else stream(response).end(events([delta(text), stop]))
+      }
+      const found = yield* server(answer("Local."))
+      const house = yield* server((response, path) =>
+        down ? response.writeHead(402).end() : answer("House.")(response, path)
+      )
+      const price = { input: 1000, output: 1000 }
+      const { serve } = yield* withProviders(
+        [provider("house", house.url, { price })],
+        { ollama: undefined },
+        { OLLAMA_HOST: found.url }
+      )
+      const call = yield* serve
+      const strategies = ["auto", "cheapest", "fastest", "quality", "balanced"].map((name) => `saga/${name}`)
+      for (const model of [...strategies, "house"]) {
+        assert.strictEqual((yield* call(model)).headers.get("x-saga-provider"), "house", model)
+      }
+      assert.include((yield* call("ollama")).text, "Local.")
+      down = true
+      for (const model of ["house", "saga/cheapest"]) {
+        const { status, text } = yield* call(model)
+        assert.strictEqual(status, 429, text)
+        assert.notInclude(text, "ollama")
       }
     }))
 })
