@@ -72,6 +72,11 @@ export const make = (maxCharacters: number = defaultMaxCharacters): Reader => {
           rest = rest.slice(1)
           continue
         }
+        if (listed && !/^[[{]/.test(rest)) {
+          // What stands between elements may be more of the answer: it is no event that can be read.
+          read.push({ name: "", data: rest })
+          break
+        }
         begin(rest)
       }
       if (mode === "events") {
@@ -99,7 +104,8 @@ export const make = (maxCharacters: number = defaultMaxCharacters): Reader => {
       const last = read(decoder.decode())
       if (mode === "events") return [...last, ...read("\n\n")]
       if (held !== "") begin(held)
-      pieces.push(...(held === "" ? [] : [held]))
+      // A list that isn't closed is torn, too.
+      if (held !== "" || (listed && pieces.length === 0)) pieces.push("[")
       return pieces.length === 0 ? last : [...last, value()]
     },
     overflowed: () => length > maxCharacters || events.overflowed(),

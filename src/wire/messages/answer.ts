@@ -103,7 +103,7 @@ export class Answer implements decoding.Decoding {
     if (this.ended || decoding.isDone(data)) return
     const json = decoding.read(data)
     const type = Option.getOrElse(Option.flatMapNullable(json, typeOf), () => name)
-    if (name === "error" || type === "error" || Option.exists(json, hasError)) {
+    if (name === "error" || type === "error" || Option.exists(json, hasError(type))) {
       this.failure = failure.fromJson(Option.getOrElse(json, () => data))
       return
     }
@@ -347,9 +347,11 @@ const typeOf = (value: unknown): string | undefined => {
 }
 
 /** An error without its type, as proxies write it, or words or a flag where an answer should be. */
-const hasError = (value: unknown): boolean =>
-  Predicate.isRecord(value) &&
-  (Predicate.isObject(value["error"]) || (typeOf(value) === undefined && decoding.isRefusal(value)))
+const hasError =
+  (type: string) =>
+  (value: unknown): boolean =>
+    Predicate.isRecord(value) &&
+    (Predicate.isObject(value["error"]) || (type === "" && decoding.isRefusal(value)))
 
 const decodeEvent = (value: unknown, type: string): Option.Option<wire.Event> => {
   if (!Predicate.isRecord(value)) return Option.none()

@@ -129,7 +129,22 @@ describe("a list of chunks", () => {
     assert.strictEqual(feed(`[${JSON.stringify(chunks[0])}`), "Hi, ")
     assert.strictEqual(feed(`\n,\n${JSON.stringify(chunks[1])},`), "[you]")
     assert.deepStrictEqual(decoder.end(), [])
-    assert.strictEqual(decoder.answer.failure?.kind, "cut")
+    assert.strictEqual(decoder.answer.failure?.kind, "malformed")
+  })
+
+  it("is torn where it isn't closed or has something between its elements, also after a finish reason", () => {
+    const all = chunks.map((chunk) => JSON.stringify(chunk))
+    for (const body of [
+      `[${all.join(",")}`,
+      `[${all.join(",")},`,
+      `[${all.join(" lost ")}]`,
+      `[${all.join(",")} lost]`,
+      `[${all.join(",")}, null]`
+    ]) {
+      for (const lengths of [[], [body.length - 3], [7, 1, 1]]) {
+        assert.strictEqual(read(body, [], lengths).answer.failure?.kind, "malformed", body)
+      }
+    }
   })
 
   it("may be the data of an event, or have the error", () => {
@@ -211,7 +226,7 @@ describe("a body that refuses under a status of success", () => {
     [{ error: { message: "slow", type: "rate_limit_error" } }, "rate", "slow"],
     [
       { error_code: 18, error_msg: "Open api qps request limit reached" },
-      "server",
+      "rate",
       "Open api qps request limit reached"
     ],
     [{ code: 401, msg: "who are you", data: null }, "authentication", "who are you"],
