@@ -215,7 +215,7 @@ describe("slow clients", () => {
     })
   )
 
-  it.scopedLive("that read nothing hold their provider back, and are charged for when they go", () =>
+  it.scopedLive("that read nothing hold their provider back, for as long as they stay", () =>
     Effect.gen(function* () {
       const piece = send(chunk(delta.replace("Light scatters", "x".repeat(60_000))))
       const pieces = 2000

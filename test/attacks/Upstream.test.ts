@@ -7,7 +7,8 @@ import {
   type EngineError,
   MultiLLMOrchestrator,
   type ReasoningEngine,
-  ReasoningEngineRegistry
+  ReasoningEngineRegistry,
+  type RoutingPolicy
 } from "arc-saga"
 import { Claude, OpenAICompatible } from "arc-saga/engines"
 import { Behaviour, ScriptedEngine } from "arc-saga/testing"
@@ -23,7 +24,9 @@ import * as Https from "node:https"
 import * as os from "node:os"
 import * as path from "node:path"
 import { Agent } from "@effect/platform-node/Undici"
-import { eventually } from "../gateway/harness.js"
+import * as cli from "../cli/harness.js"
+import { eventually, post, start } from "../gateway/harness.js"
+import * as RawServer from "../utils/RawServer.js"
 
 const apiKey = Redacted.make("test-key")
 
@@ -95,14 +98,14 @@ const makers = {
 } as const
 
 /** Asks an engine, and beside it one that always answers; with what the first failed, and who answered. */
-const asked = (engine: ReasoningEngine.ReasoningEngine) =>
+const asked = (engine: ReasoningEngine.ReasoningEngine, limits: RoutingPolicy.Options["limits"] = {}) =>
   Effect.gen(function* () {
     const next = yield* ScriptedEngine.make({
       provider: AIProvider.Gpt4,
       script: [Behaviour.answer({ text: "Hi" })]
     })
     const layer = MultiLLMOrchestrator.layerFor({
-      policy: { rules: { TransientError: { _tag: "fail-over" } } }
+      policy: { rules: { TransientError: { _tag: "fail-over" } }, limits }
     }).pipe(Layer.provide(ReasoningEngineRegistry.layerEngines([engine, next.engine])))
     const { attempts, provider } = yield* Effect.flatMap(
       MultiLLMOrchestrator.MultiLLMOrchestrator,
@@ -182,23 +185,129 @@ describe("an answer without end", () => {
   )
 })
 
+describe("a response whose frame has no end", () => {
+  /** Sends some bytes for a request, and then the same ones for as long as they are taken. */
+  const flooding = (first: string, piece: string) =>
+    Effect.gen(function* () {
+      const { connections, url } = yield* RawServer.listen((_, socket) => {
+        const more = (): void => {
+          if (socket.destroyed) return
+          if (socket.write(piece)) setImmediate(more)
+          else socket.once("drain", more)
+        }
+        socket.write(first, more)
+        return []
+      })
+      return { url, left: () => connections() === 0 }
+    })
+
+  const ok = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+  const coded = `${ok}transfer-encoding: chunked\r\n`
+  const attacks: ReadonlyArray<readonly [string, string, string, string]> = [
+    ["a line of the status", "HTTP/1.1 200 ", a, "TimeoutError"],
+    ["headers", ok, `x: ${a}\r\n`, "network"],
+    ["short headers", ok, "x: y\r\n".repeat(1000), "network"],
+    ["the name of a header", ok, a, "network"],
+    ["an extension of a chunk", `${coded}\r\n5;`, a, "TimeoutError"],
+    ["the size of a chunk", `${coded}\r\n`, "0".repeat(16_384), "TimeoutError"],
+    ["trailers", `${coded}\r\n0\r\n`, `x: ${a}\r\n`, "network"],
+    ["heads that announce another", "", "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n", "TimeoutError"]
+  ]
+
+  for (const [name, first, piece, expected] of attacks) {
+    it.scopedLive(`is left, and the next provider asked: ${name}`, () =>
+      Effect.gen(function* () {
+        const upstream = yield* flooding(first, piece)
+        const { error, provider } = yield* makers["Chat Completions, streamed"](upstream.url).pipe(
+          Effect.flatMap((engine) => asked(engine, expected === "TimeoutError" ? { firstTokenMs: 100 } : {}))
+        )
+        assert.strictEqual(provider, "gpt4")
+        assert.strictEqual(reasonOf(error), expected, error?.message)
+        yield* eventually(Effect.sync(upstream.left))
+      }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+    )
+  }
+})
+
+describe("a redirect", () => {
+  const elsewhere = Effect.gen(function* () {
+    const target = yield* RawServer.make(RawServer.answer(200, "application/json", "{}"))
+    const redirects = [301, 302, 303, 307, 308].map((status) =>
+      RawServer.answer(status, "text/plain", "", { location: `${target.url}/v1/chat/completions?key=a` })
+    )
+    return { target, server: yield* RawServer.make(...redirects) }
+  })
+
+  it.scopedLive("is followed by no gateway: neither key nor prompt goes to another address", () =>
+    Effect.gen(function* () {
+      const { server, target } = yield* elsewhere
+      const engine = yield* OpenAICompatible.make({
+        provider: AIProvider.Claude,
+        baseUrl: server.url,
+        model: "m",
+        apiKey
+      })
+      const { url } = yield* start({ engines: [], registered: [engine] })
+      for (const stream of [false, true, false, true, false]) {
+        const messages = [{ role: "user", content: "Hello" }]
+        const { status, text } = yield* post(`${url}/v1/chat/completions`, {
+          model: "claude",
+          messages,
+          stream
+        })
+        assert.strictEqual(status, 502, text)
+        assert.include(text, `redirect to ${target.url}/v1/chat/completions,`)
+        assert.notInclude(text, "key=a")
+      }
+      assert.strictEqual(server.requests.length, 5)
+      assert.deepStrictEqual(target.requests, [])
+    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
+  )
+
+  it.scopedLive("is followed by no command", () =>
+    Effect.gen(function* () {
+      const { server, target } = yield* elsewhere
+      const provider = { id: "a", baseUrl: server.url, model: "m", apiKeyEnv: "TEST_KEY" }
+      const file = yield* cli.directory({
+        "c.json": JSON.stringify({ ollama: false, providers: [provider] }),
+        "t.jsonl": '{"id":"1","prompt":"Hello"}\n'
+      })
+      const world = { env: { TEST_KEY: "test-key" }, http: NodeHttpClient.layerUndici }
+      for (const args of [
+        ["ask", "Hello"],
+        ["run", file("t.jsonl"), "--out", file("r.jsonl")]
+      ]) {
+        const { code, err, out } = yield* cli.runLive([...args, "--config", file("c.json")], world)
+        assert.notStrictEqual(code, 0)
+        const told = out + err + (args.includes("run") ? yield* cli.readFile(file("r.jsonl")) : "")
+        assert.include(told, `redirect to ${target.url}/v1/chat/completions,`)
+        assert.notInclude(told, "test-key")
+      }
+      assert.isAbove(server.requests.length, 1)
+      assert.deepStrictEqual(target.requests, [])
+    }).pipe(Effect.provide(cli.platform))
+  )
+})
+
 describe("TLS", () => {
-  /** A key and a certificate of its own making for a name. */
-  const certificate = (name: string) => {
+  /** A key and a certificate of its own making for a name, which holds, or held until yesterday. */
+  const certificate = (name: string, holds: boolean) => {
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), "arc-saga-tls-"))
     const [key = "", cert = ""] = ["key.pem", "cert.pem"].map((file) => path.join(directory, file))
     const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`, "-days", "2"]
     const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     const args = ["req", "-x509", ...curve, "-keyout", key, "-out", cert, ...subject]
     execFileSync("openssl", args, { stdio: "ignore" })
+    const expired = ["x509", "-in", cert, "-signkey", key, "-days", "-1", "-out", cert]
+    if (!holds) execFileSync("openssl", expired, { stdio: "ignore" })
     const made = { key: fs.readFileSync(key), cert: fs.readFileSync(cert) }
     fs.rmSync(directory, { recursive: true })
     return made
   }
 
   const requests: Array<string> = []
-  const secure = (name: string) => {
-    const made = certificate(name)
+  const secure = (name: string, holds = true) => {
+    const made = certificate(name, holds)
     return Effect.map(
       serving(
         Https.createServer(made, (request, response) => {
@@ -227,10 +336,12 @@ describe("TLS", () => {
     Effect.gen(function* () {
       const own = yield* secure("localhost")
       const other = yield* secure("other.example")
+      const old = yield* secure("localhost", false)
       const plain = yield* serving(Http.createServer((_, response) => void response.end()))
       const attacks = [
         ["self-signed", own.port, NodeHttpClient.layerUndici, /self-signed|SELF_SIGNED/i],
         ["another name", other.port, trusting(other.cert), /altnames|ALTNAME/i],
+        ["expired", old.port, trusting(old.cert), /expired/i],
         ["no TLS at all", plain, NodeHttpClient.layerUndici, /SSL|TLS|wrong version/i]
       ] as const
       for (const [name, port, client, why] of attacks) {
