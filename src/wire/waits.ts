@@ -107,6 +107,8 @@ const ofFields = (value: unknown, now: number): ReadonlyArray<number> => {
       fields["retry_after_seconds"],
       fields["retryafter"],
       fields["retryafterseconds"],
+      // ChatGPT's.
+      fields["resets_in_seconds"],
       // Hugging Face's, of a model that is being loaded.
       fields["estimated_time"],
       headers["retry-after"],

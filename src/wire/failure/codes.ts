@@ -85,6 +85,12 @@ export const codes: ReadonlyArray<Row> = [
     codes: ["request_quota_exceeded", "token_quota_exceeded"]
   },
   {
+    kind: "rate",
+    of: "Databricks",
+    source: "https://github.com/n8n-io/n8n/pull/38642",
+    codes: ["request_limit_exceeded"]
+  },
+  {
     // The limit of a minute, under the name that others have for an empty account.
     kind: "rate",
     of: "DashScope",

@@ -180,9 +180,10 @@ export const words: ReadonlyArray<Row> = [
   },
   {
     kind: "context",
-    of: "MiniMax",
-    source: "https://github.com/earendil-works/pi/issues/129",
-    words: /\bcontext window exceeds limit\b/i
+    of: "MiniMax, Snowflake",
+    source:
+      "https://github.com/earendil-works/pi/issues/129, https://github.com/posit-dev/positron/issues/11737",
+    words: /\bcontext window exceeds limit\b|\bmax tokens of [\d,]+ exceeded\b/i
   },
   {
     kind: "context",
@@ -236,10 +237,10 @@ export const words: ReadonlyArray<Row> = [
   },
   {
     kind: "model",
-    of: "Cohere, Ollama, Routeway, xAI, Moonshot, MiniMax",
+    of: "Cohere, Ollama, Routeway, xAI, Moonshot, MiniMax, watsonx, iFlytek",
     source: "https://github.com/tashfeenahmed/freellmapi/pull/1143, https://docs.cohere.com/reference/errors",
     words:
-      /^(?:no model found|no such model|(?:unknown|unsupported|unavailable) model|model not found)\b|\binvalid params, unknown model\b|^not found the model\b|\bmodel [`'"]?[\w./:@-]+[`'"]? not found\b/i,
+      /^(?:no model found|no such model|(?:unknown|unsupported|unavailable) model|model not found)\b|\binvalid params, unknown model\b|\binvalid model domain\b|^not found the model\b|\bmodel [`'"]?[\w./:@-]+[`'"]? (?:was )?not found\b/i,
     statuses: absent
   },
   {
@@ -357,11 +358,11 @@ export const words: ReadonlyArray<Row> = [
   },
   {
     kind: "quota",
-    of: "Ollama, Vercel, Baidu",
+    of: "Ollama, Vercel, Baidu, iFlytek",
     source:
-      "https://github.com/continuedev/continue/issues/11444, https://github.com/Aider-AI/aider/pull/4495, https://github.com/zhayujie/CowAgent/issues/2024",
+      "https://github.com/CCLMSY/nonebot-plugin-sparkapi/issues/8, https://github.com/continuedev/continue/issues/11444, https://github.com/Aider-AI/aider/pull/4495, https://github.com/zhayujie/CowAgent/issues/2024",
     words:
-      /\breached your (?:session|hourly|daily|weekly|monthly) usage limit\b|^free credits temporarily have restricted access\b|\bopen api (?:daily|total) request limit reached\b/i,
+      /\breached your (?:session|hourly|daily|weekly|monthly) usage limit\b|^free credits temporarily have restricted access\b|\bopen api (?:daily|total) request limit reached\b|^AppIdNoAuthError\b/i,
     statuses: unpaid
   },
   {
@@ -453,20 +454,20 @@ export const words: ReadonlyArray<Row> = [
   },
   {
     kind: "overloaded",
-    of: "Moonshot, Gemini, within a stream",
+    of: "Moonshot, Gemini, Cerebras, within a stream",
     source:
-      "https://github.com/MoonshotAI/kimi-code/issues/3176, https://github.com/google-gemini/cookbook/issues/425",
+      "https://github.com/sandialabs/atlas-ui-3/issues/111, https://github.com/MoonshotAI/kimi-code/issues/3176, https://github.com/google-gemini/cookbook/issues/425",
     words:
-      /^the (?:engine|model|server) is (?:currently )?overloaded\b|^this model is currently experiencing high demand\b/i,
+      /^the (?:engine|model|server) is (?:currently )?overloaded\b|^we're experiencing high traffic right now\b|^this model is currently experiencing high demand\b/i,
     statuses: [0]
   },
   {
     kind: "rate",
-    of: "Mistral, MiniMax, Baidu, within a stream",
+    of: "Mistral, MiniMax, Baidu, OVH, within a stream",
     source:
-      "https://github.com/pydantic/pydantic-ai/issues/1885, https://platform.minimaxi.com/document/error-code, https://cloud.baidu.com/doc/WENXINWORKSHOP",
+      "https://github.com/ovh/shai/issues/105, https://github.com/pydantic/pydantic-ai/issues/1885, https://platform.minimaxi.com/document/error-code, https://cloud.baidu.com/doc/WENXINWORKSHOP",
     words:
-      /^(?:requests? )?rate limit (?:is )?(?:exceeded|reached)\b|^too many requests\b|\bopen api qps request limit reached\b/i,
+      /^(?:api |requests? )?rate limit (?:is )?(?:exceeded|reached)\b|^too many requests\b|\bopen api qps request limit reached\b/i,
     statuses: [0]
   }
 ]

@@ -21,6 +21,7 @@ const are = (expected: failure.Kind, cases: ReadonlyArray<Case>): void => {
 
 describe("reported overflows", () => {
   are("context", [
+    ["Snowflake", "posit-dev/positron#11737", 400, said("max tokens of 200000 exceeded", { code: "390142" })],
     [
       "SiliconFlow",
       "continuedev/continue#10020",
@@ -124,6 +125,20 @@ describe("reported overflows", () => {
 
 describe("reported models that aren't there", () => {
   are("model", [
+    [
+      "watsonx",
+      "quarkiverse/quarkus-langchain4j#2569",
+      400,
+      said(
+        "Model 'openai/gpt-oss-120b' was not found. This model may be unsupported, deprecated, or removed."
+      )
+    ],
+    [
+      "iFlytek",
+      "zhayujie/CowAgent#2252",
+      0,
+      { code: 10_003, message: "ClientMsgError:(23:02:32.721) invalid model domain" }
+    ],
     [
       "Groq",
       "continuedev/continue#9890",
@@ -237,6 +252,18 @@ describe("reported models that aren't there", () => {
 
 describe("reported accounts without credit", () => {
   are("quota", [
+    [
+      "ChatGPT",
+      "NousResearch/hermes-agent#57235",
+      429,
+      said("The usage limit has been reached", { type: "usage_limit_reached", resets_in_seconds: 756 })
+    ],
+    [
+      "iFlytek",
+      "CCLMSY/nonebot-plugin-sparkapi#8",
+      0,
+      { code: 11_200, message: "AppIdNoAuthError:(17:27:05.718) tokens.total" }
+    ],
     [
       "MiniMax's Messages",
       "MiniMax-AI/MiniMax-M2#62",
@@ -437,6 +464,27 @@ describe("reported accounts without credit", () => {
 describe("reported limits of rate", () => {
   are("rate", [
     [
+      "Databricks in a stream",
+      "n8n-io/n8n#38642",
+      0,
+      {
+        error_code: "REQUEST_LIMIT_EXCEEDED",
+        message: "REQUEST_LIMIT_EXCEEDED: Exceeded workspace QPS rate limit for databricks-qwen35."
+      }
+    ],
+    [
+      "Llama API",
+      "meta-llama/llama-models#354",
+      429,
+      {
+        title: "Too Many Requests",
+        detail: "You have exceeded the maximum number of tokens allowed within a given time frame.",
+        status: 429
+      }
+    ],
+    ["OVH in a stream", "ovh/shai#105", 0, { message: "API rate limit exceeded", request_id: "a" }],
+    ["Vast", "vast-ai/docs#61", 429, "API requests too frequent"],
+    [
       "Cerebras",
       "explyt/explyt#35",
       429,
@@ -560,6 +608,12 @@ describe("reported limits of rate", () => {
 describe("reported servers under load", () => {
   are("overloaded", [
     [
+      "Cerebras in a stream",
+      "sandialabs/atlas-ui-3#111",
+      0,
+      { message: "We're experiencing high traffic right now! Please try again soon." }
+    ],
+    [
       "NVIDIA",
       "tashfeenahmed/freellmapi#522",
       400,
@@ -670,6 +724,30 @@ describe("reported servers under load", () => {
 describe("reported keys and accounts that aren't let in", () => {
   are("authentication", [
     [
+      "Gemini's countries",
+      "google-gemini/gemini-cli#24641",
+      400,
+      said(
+        JSON.stringify(
+          said("User location is not supported for the API use.", {
+            code: 400,
+            status: "FAILED_PRECONDITION"
+          })
+        ),
+        { code: 400, status: "Bad Request" }
+      )
+    ],
+    [
+      "Snowflake",
+      "vllm-project/semantic-router#3608",
+      403,
+      {
+        code: "003001",
+        message: "This account is not allowed to access this endpoint.",
+        error_code: "003001"
+      }
+    ],
+    [
       "Anthropic",
       "anthropics/claude-code#72457",
       400,
@@ -773,6 +851,12 @@ describe("reported moderation", () => {
 describe("reported requests that a server can't take", () => {
   are("input", [
     [
+      "Databricks",
+      "leonardovida/duckdb-ai#85",
+      400,
+      "BAD_REQUEST: Model eu.anthropic.claude-opus-5 does not support the temperature parameter."
+    ],
+    [
       "Mistral",
       "editor-code-assistant/eca#231",
       422,
@@ -861,6 +945,8 @@ describe("reported requests that a server can't take", () => {
 
 describe("reported waits", () => {
   it.each([
+    ["Antigravity", "diegosouzapw/OmniRoute#858", said("Your quota will reset after 27h41m36s"), 86_400_000],
+    ["ChatGPT", "NousResearch/hermes-agent#26893", said("no", { resets_in_seconds: 756 }), 756_000],
     [
       "Azure",
       "icereed/paperless-gpt#814",
