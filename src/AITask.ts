@@ -299,8 +299,8 @@ export type Part = TextPart | ImagePart | DocumentPart | AudioPart | ReasoningPa
  */
 export const Tool = Schema.Struct({
   name: Schema.String.pipe(
-    Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/, {
-      description: "a tool name (letters, digits, _ and -, 1 to 64)"
+    Schema.pattern(/^[A-Za-z0-9_-]{1,128}$/, {
+      description: "a tool name (letters, digits, _ and -, 1 to 128)"
     })
   ),
   description: Schema.optional(Schema.String),

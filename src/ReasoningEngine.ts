@@ -498,6 +498,11 @@ export const lacks = (engine: ReasoningEngine, task: AITask.AITask): ReadonlyArr
   if (task.systemPrompt !== undefined) need(can.systemPrompt, "a system prompt")
   if ((task.responseFormat?.type ?? "text") !== "text") need(can.jsonSchema, "JSON answers")
   if (task.logProbabilities !== undefined) need(can.logProbabilities, "log probabilities")
+  const { original } = task
+  if (original !== undefined && !wires.includes(original.wire)) {
+    for (const field of original.requires ?? []) need(false, field)
+    if (task.messages.at(-1)?.role === "assistant") need(can.prefill, "a beginning of the answer")
+  }
   for (const { value, wire } of task.nativeTools ?? []) {
     need(can.tools && wires.includes(wire), `the tool ${typeOf(value)} of ${wire}`)
   }

@@ -72,7 +72,11 @@ export const Original = Schema.Struct({
   /** The body, as it was parsed. */
   body: validation.JsonObject,
   /** The headers that providers of the wire are to see: none that carries a credential. */
-  headers: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String }))
+  headers: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
+  /** Its fields that no other wire has and without which the answer isn't what is asked for. */
+  requires: Schema.optional(Schema.Array(Schema.String)),
+  /** Its fields that are left out, and told of, where another wire is asked. */
+  prefers: Schema.optional(Schema.Array(Schema.String))
 })
 
 /**

@@ -156,7 +156,7 @@ const bad: ReadonlyArray<readonly [what: string, input: unknown, message: string
   [
     "a tool whose name a wire can't carry",
     { prompt: "a", tools: [{ name: "a+b", parameters: {} }] },
-    'tools[0].name: Expected a tool name (letters, digits, _ and -, 1 to 64), actual "a+b"'
+    'tools[0].name: Expected a tool name (letters, digits, _ and -, 1 to 128), actual "a+b"'
   ],
   [
     "JSON of no schema",

@@ -159,7 +159,7 @@ export const attempt = (
     return yield* exchange.pull(
       ok,
       wire.answer(request),
-      asItCame === undefined ? notice.warnings(wire.dropped(task)) : [],
+      asItCame === undefined ? notice.warnings([...wire.dropped(task), ...notice.foreign(task)]) : [],
       asItCame !== undefined && isAsked ? { stream, isWanted: asItCame.isWanted } : undefined
     )
   })

@@ -14,8 +14,8 @@ export interface Native extends Response {
 }
 
 /** Apart from the errors: their fields are logged and stored, and a body may repeat what was asked. */
-const responses = new WeakMap<EngineError, Response>()
-const natives = new WeakMap<EngineError, Native>()
+const responses = new WeakMap<object, Response>()
+const natives = new WeakMap<object, Native>()
 
 /** The error, which remembers the response that it was. */
 export const keep = <E extends EngineError>(error: E, response: Response): E => {
@@ -41,7 +41,7 @@ export const withWire = <E extends EngineError>(error: E, wire: Wire, secrets: R
 }
 
 /** What the caller of a wire is told of an error; undefined where the error didn't come over it. */
-export const of = (error: EngineError, wire: Wire): Native | undefined => {
+export const of = (error: object, wire: Wire): Native | undefined => {
   const native = natives.get(error)
   return native?.wire === wire ? native : undefined
 }

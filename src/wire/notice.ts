@@ -1,7 +1,7 @@
 import type * as AITask from "../AITask.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 
-export type Field = keyof AITask.Options
+export type Field = string
 
 /** What of a task a request leaves out. */
 export interface Notice {
@@ -20,6 +20,14 @@ export const given = (
 /** What is told of fields that a model or its wire has no word for. */
 export const untaken = (model: string, fields: ReadonlyArray<Field>): ReadonlyArray<Notice> =>
   fields.map((field) => ({ fields: [field], message: `${model} takes no ${field}: not sent` }))
+
+/** What is told of the fields of a call that came over another wire and has what only that one knows. */
+export const foreign = ({ original }: AITask.AITask): ReadonlyArray<Notice> => {
+  const { prefers = [], wire } = original ?? {}
+  return prefers.length === 0
+    ? []
+    : [{ fields: prefers, message: `not sent, because only ${wire} has them: ${prefers.join(", ")}` }]
+}
 
 /** The events that tell of what is left out. */
 export const warnings = (notices: ReadonlyArray<Notice>): ReadonlyArray<ReasoningEngine.WarningEvent> =>

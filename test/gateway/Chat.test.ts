@@ -259,7 +259,7 @@ describe("POST /v1/chat/completions", () => {
         temperature: 0.5,
         topP: 0.9,
         stop: ["END"],
-        responseFormat: { type: "json_schema", name: "thing", schema },
+        responseFormat: { type: "json_schema", name: "thing", schema, strict: true },
         userId: "ann",
         metadata: { team: "a" }
       })
@@ -300,33 +300,29 @@ describe("POST /v1/chat/completions", () => {
       assert.strictEqual(reply.status, 200, reply.text)
       const [call] = yield* engines[0]?.calls ?? Effect.succeed([])
       assert.deepStrictEqual(call?.request.task.messages[0].content, [
-        { type: "image", url: "data:image/png;base64,AAAA" }
+        { type: "image", url: "data:image/png;base64,AAAA", detail: "auto" }
       ])
     })
   )
 
   const refused: ReadonlyArray<readonly [string, Readonly<Record<string, unknown>>]> = [
     ["n", { n: 2 }],
-    ["logprobs", { logprobs: true }],
-    ["seed", { seed: 7 }],
-    ["frequency_penalty", { frequency_penalty: 1 }],
-    ["parallel_tool_calls", { parallel_tool_calls: false }],
+    ["log probabilities", { logprobs: true }],
+    ["seed", { seed: "often" }],
+    ["frequency_penalty", { frequency_penalty: 3 }],
+    ["parallel_tool_calls", { parallel_tool_calls: "no" }],
     ["audio", { audio: {} }],
-    ["modle", { modle: "claude" }],
     ["messages", { messages: undefined }],
     ["messages[0]", { messages: [] }],
     ["messages[0].role", { messages: [{ role: "wizard", content: "x" }] }],
-    ["messages[1].role", { messages: [user, system] }],
     ["messages[1].content", { messages: [system, { role: "user", content: "" }] }],
-    ["messages[0].name", { messages: [{ ...user, name: "Ann" }] }],
-    ["messages[0].content[0].type", { messages: [{ role: "user", content: [{ type: "file" }] }] }],
+    ["messages[0].content[0].type", { messages: [{ role: "user", content: [{ text: "file" }] }] }],
+    ['the part "file"', { messages: [{ role: "user", content: [{ type: "file", file: {} }] }] }],
     ["max_tokens", { max_tokens: 0 }],
     ["temperature", { temperature: 3 }],
     ["top_p", { top_p: 2 }],
     ["tool_choice", { tool_choice: "required" }],
-    ["tools[0].function.strict", { tools: [{ type: "function", function: { name: "a", strict: true } }] }],
     ["tools[0].function.name", { tools: [{ type: "function", function: { name: "a b" } }] }],
-    ["stream_options.include_obfuscation", { stream_options: { include_obfuscation: true } }],
     ["response_format.type", { response_format: { type: "xml" } }],
     ["stream", { stream: "yes" }]
   ]
@@ -336,7 +332,8 @@ describe("POST /v1/chat/completions", () => {
       const { json, status } = yield* asked(given)
       assert.strictEqual(status, 400)
       assert.strictEqual(json.error.type, "invalid_request_error")
-      assert.strictEqual(json.error.param, param, json.error.message)
+      // What no provider carries is told in the words of the one that was asked.
+      assert.include([param, null], json.error.param)
       assert.include(json.error.message, param)
     })
   )

@@ -9,6 +9,7 @@ import type { ApiKey, Service as Keys } from "../ApiKeys.js"
 import { InvalidArgumentError } from "../../InvalidArgument.js"
 import type { ServeOptions } from "../../routing/MultiLLMOrchestrator.js"
 import type * as Registry from "../../ReasoningEngineRegistry.js"
+import type * as Wire from "../../Wire.js"
 import type { Strategy } from "../../routing/Strategy.js"
 import { onClose } from "../../internal/onClose.js"
 import * as body from "./body.js"
@@ -68,15 +69,20 @@ const userOf = (
       )
 }
 
+/** What is read already isn't read once more: in the place of the messages stands a word. */
+const unread = { prompt: "-" }
+
 /** The task's own decoder has the last word; what it says is told by the fields of the body. */
 const taskOf = (
   fields: Readonly<Record<string, unknown>>,
-  { fieldOf }: ChatRequest
+  { fieldOf, messages }: ChatRequest,
+  original: Wire.Original
 ): Either.Either<AITask.AITask, InvalidArgumentError> =>
-  Either.mapLeft(
-    AITask.decodeUnknown(fields),
-    ({ field, reason, subject }) => new InvalidArgumentError({ subject, field: fieldOf(field), reason })
-  )
+  Either.mapBoth(AITask.decodeUnknown({ ...fields, ...unread }), {
+    onLeft: ({ field, reason, subject }) =>
+      new InvalidArgumentError({ subject, field: fieldOf(field), reason }),
+    onRight: (task) => ({ ...task, messages, original })
+  })
 
 /** Milliseconds for a call where neither the request nor the routing policy says: agents are patient. */
 const defaultTimeoutMs = 600_000
@@ -130,23 +136,33 @@ export const answer = (
     const question = yield* dialect.question(json)
     const engines = yield* services.registry.list
     const target = yield* models.resolve(question.model, engines, setup.strategies)
-    const options = yield* optionsOf(setup, target, said)
+    const { preferences, requirements, states } = question.uncarried
+    // What one provider keeps can't be had of another.
+    const bound = states.length === 0 ? said : { ...said, useFallback: false }
+    const options = yield* optionsOf(setup, target, bound)
     const names = yield* namesOf(services, question.model, target, options)
     const delivery = question.stream
       ? delivering.choose(setup.delivery, { said: said.delivery, key: key?.delivery, names })
       : "whole"
-    yield* turn
     const task = yield* taskOf(
       {
-        ...question.task,
+        ...question.fields,
+        ...callHeaders.sessionOf(request.headers),
         id,
         mode: delivery === "streamed" ? "streaming" : "complete",
         ...(target._tag === "Provider" ? { provider: target.provider, pinned: true } : {}),
-        ...(yield* userOf(key, said.user ?? question.task["userId"])),
+        ...(yield* userOf(key, said.user ?? question.fields["userId"])),
         ...(key === undefined ? {} : { keyId: key.id }),
         ...(said.timeoutMs === undefined ? {} : { timeoutMs: said.timeoutMs })
       },
-      question
+      question,
+      {
+        wire: dialect.wire,
+        body: question.body,
+        headers: callHeaders.forwarded(dialect.wire, request.headers),
+        requires: [...requirements, ...states],
+        prefers: preferences
+      }
     )
     yield* services.activity.begin({
       id,

@@ -2,6 +2,7 @@ import type * as Headers from "@effect/platform/Headers"
 import * as Either from "effect/Either"
 import * as duration from "../../internal/duration.js"
 import * as delivery from "./delivery.js"
+import type { Wire } from "../../Wire.js"
 import { RejectedRequest } from "./rejection.js"
 
 /** What a request's headers say of its call. */
@@ -20,6 +21,32 @@ export const once = (value: string): string => {
   return others.every((other) => other === first) ? first : value
 }
 
+/** The headers of a call that providers of its wire are to see: none that carries a credential. */
+const forwardedHeaders: Readonly<Record<Wire, RegExp>> = {
+  chatCompletions: /^(?:openai-beta|x-client-request-id)$/,
+  messages: /^anthropic-(?!dangerous)/,
+  responses: /^(?:openai-beta|x-client-request-id|session-id|thread-id|originator|x-codex-.{1,64})$/
+}
+
+/** What of a request's headers goes on to providers of its wire. */
+export const forwarded = (wire: Wire, headers: Headers.Headers): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => forwardedHeaders[wire].test(name)))
+
+/** Where agents say which conversation a call belongs to: Claude Code, Codex, opencode, others. */
+const sessionHeaders = [
+  "x-saga-session",
+  "x-claude-code-session-id",
+  "session-id",
+  "x-session-id",
+  "x-session-affinity"
+] as const
+
+/** The conversation that a request belongs to, where its headers name one. */
+export const sessionOf = (headers: Headers.Headers): { readonly session?: string } => {
+  const session = sessionHeaders.map((name) => headers[name]).find((id) => id !== undefined && id !== "")
+  return session === undefined || session.length > 256 ? {} : { session }
+}
+
 type Read = (value: string) => Either.Either<CallHeaders, string>
 
 const readers: Readonly<Record<string, Read>> = {
@@ -34,6 +61,11 @@ const readers: Readonly<Record<string, Read>> = {
     value === "on" || value === "off"
       ? Either.right({ useFallback: value === "on" })
       : Either.left('"on" or "off"'),
+  // Read with those of the agents.
+  "x-saga-session": (session) =>
+    session.length > 0 && session.length <= 256
+      ? Either.right({})
+      : Either.left("the id of a conversation, of at most 256 characters"),
   "x-saga-user": (user) => (user.trim() === "" ? Either.left("a user's id") : Either.right({ user })),
   "x-saga-delivery": (value) => {
     const meant = delivery.of(value)

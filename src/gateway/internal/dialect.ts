@@ -1,22 +1,100 @@
-import type * as Either from "effect/Either"
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import type * as AIResult from "../../AIResult.js"
-import type { InvalidArgumentError } from "../../InvalidArgument.js"
+import * as AITask from "../../AITask.js"
+import { InvalidArgumentError } from "../../InvalidArgument.js"
 import type { ReasoningDelta, TextDelta, ToolCallEvent } from "../../ReasoningEngine.js"
-import type { Problem } from "./problem.js"
 import type { Wire } from "../../Wire.js"
-import type { RejectedRequest } from "./rejection.js"
+import * as fields from "../../wire/fields.js"
+import type { Problem } from "./problem.js"
+import { type Json, Reading } from "./reading.js"
+import { RejectedRequest } from "./rejection.js"
 
-/** The decoded body of a call. */
+/** The body of a call, read. */
 export interface ChatRequest {
-  /** A provider, or a strategy. */
+  /** A provider, a strategy, or a name that is mapped to one. */
   readonly model: string
-  /** The fields of a task, as far as they are the body's. */
-  readonly task: Readonly<Record<string, unknown>>
+  readonly messages: AITask.AITask["messages"]
+  /** The other fields of a task, as far as they are the body's; the task's own decoder checks them. */
+  readonly fields: Readonly<Record<string, unknown>>
   readonly stream: boolean
   /** Whether a stream has to report its usage. */
   readonly includeUsage: boolean
+  /** What of the body can't be carried to another wire. */
+  readonly uncarried: fields.Uncarried
+  readonly body: Json
   /** The field of the body that a field of the task came from. */
   readonly fieldOf: (field: string) => string
+}
+
+/** Why a body can't be used. */
+export type Question = InvalidArgumentError | RejectedRequest
+
+/** A field of the task, where the body has it. */
+export const setting = (field: string, value: unknown): Readonly<Record<string, unknown>> =>
+  Predicate.isNullable(value) ? {} : { [field]: value }
+
+/** What a wire's body says beside what all of them have. */
+export interface Said extends Pick<ChatRequest, "fields" | "includeUsage"> {
+  readonly messages: ReadonlyArray<AITask.Message>
+}
+
+/** Reads a body of a wire, once. */
+export const questionOf = (
+  wire: Wire,
+  json: unknown,
+  read: (reading: Reading, body: Json) => Said
+): Either.Either<ChatRequest, Question> => {
+  if (!Predicate.isRecord(json)) {
+    return Either.left(
+      new RejectedRequest({ reason: "malformed", description: "The body has to be a JSON object" })
+    )
+  }
+  const reading = new Reading()
+  const model = reading.name(json["model"], "model") ?? ""
+  const { stream } = json
+  if (!Predicate.isNullable(stream) && typeof stream !== "boolean") {
+    reading.expected("stream", "true or false", stream)
+  }
+  const said = read(reading, json)
+  const [first, ...others] = leading(said)
+  const { error } = reading
+  if (error !== undefined) return Either.left(error)
+  if (first === undefined) {
+    return Either.left(
+      new InvalidArgumentError({
+        subject: "",
+        field: `${fields.nameOf(wire, "messages", json)}[0]`,
+        reason: "Expected a message that isn't an instruction, actual nothing"
+      })
+    )
+  }
+  return Either.right({
+    model,
+    messages: [first, ...others],
+    fields: { ...instructions(said), ...said.fields },
+    stream: stream === true,
+    includeUsage: said.includeUsage,
+    uncarried: fields.uncarried(wire, json),
+    body: json,
+    fieldOf: (field) => {
+      const end = field.search(/[[.]|$/)
+      return fields.nameOf(wire, field.slice(0, end), json) + field.slice(end)
+    }
+  })
+}
+
+/** How many messages are instructions before all others: they are the task's system prompt. */
+const countLeading = ({ messages }: Said): number => {
+  const first = messages.findIndex(({ role }) => role !== "system")
+  return first === -1 ? messages.length : first
+}
+
+const leading = (said: Said): ReadonlyArray<AITask.Message> => said.messages.slice(countLeading(said))
+
+const instructions = (said: Said): Readonly<Record<string, unknown>> => {
+  const texts = said.messages.slice(0, countLeading(said)).map(AITask.messageText)
+  return texts.length === 0 ? {} : { systemPrompt: texts.join("\n\n") }
 }
 
 /** What names an answer. */
@@ -40,7 +118,7 @@ export interface Writer {
 /** How a vendor's clients ask, and what they want to be told. */
 export interface Dialect {
   readonly wire: Wire
-  readonly question: (body: unknown) => Either.Either<ChatRequest, InvalidArgumentError | RejectedRequest>
+  readonly question: (body: unknown) => Either.Either<ChatRequest, Question>
   readonly answer: (identity: Identity, result: AIResult.AIResult) => unknown
   readonly writer: (identity: Identity, question: ChatRequest) => Writer
   readonly error: (problem: Problem, id: string) => unknown

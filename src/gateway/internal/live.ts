@@ -23,7 +23,11 @@ const withoutResult = Cause.die(new Error("a stream ended without its result"))
 
 const encoder = new TextEncoder()
 
-const headersOf = (id: string, { dialect, delivery }: PreparedCall, started: Started | undefined) => ({
+const headersOf = (
+  id: string,
+  { dialect, delivery, question }: PreparedCall,
+  started: Started | undefined
+) => ({
   ...eventStream,
   [dialect.idHeader]: id,
   "x-saga-delivery": delivery,
@@ -32,7 +36,7 @@ const headersOf = (id: string, { dialect, delivery }: PreparedCall, started: Sta
     : {
         "x-saga-provider": started.provider,
         "x-saga-attempts": String(started.attempts),
-        ...droppedHeader(started.dropped)
+        ...droppedHeader(started.dropped, question)
       })
 })
 

@@ -51,6 +51,8 @@ export interface Problem {
   readonly challenge?: RejectedRequest["challenge"] | undefined
   /** How many attempts were made, where the failure tells of them. */
   readonly attempts?: number | undefined
+  /** The error that was the end of it, which may remember what its provider said. */
+  readonly cause?: object | undefined
 }
 
 /** The message is the failure's own, unless the row has another. */
@@ -166,9 +168,16 @@ const rowOf = <F extends Failure>(failure: F, now: number): Row => {
   return row(failure, now)
 }
 
+/** The error, maybe a provider's, that a failure is. Whose keys aren't taken isn't its caller's affair. */
+const causeOf = (failure: Failure): object | undefined => {
+  const error = failure._tag === "AllProvidersFailedError" ? failure.primary : failure
+  return error._tag === "AuthenticationError" ? undefined : error
+}
+
 /** What a client is told of a failure, at an instant in milliseconds. */
 export const of = (failure: Failure, now: number): Problem => ({
   message: failure.message,
+  cause: causeOf(failure),
   ...("attempts" in failure ? { attempts: failure.attempts.length } : {}),
   ...rowOf(failure, now)
 })

@@ -6,6 +6,7 @@ import * as LogLevel from "effect/LogLevel"
 import type * as AITask from "../../AITask.js"
 import type * as Activity from "../Activity.js"
 import type * as Orchestrator from "../../routing/MultiLLMOrchestrator.js"
+import * as nativeError from "../../wire/nativeError.js"
 import * as log from "../../internal/log.js"
 import type { Dialect, Identity, ChatRequest } from "./dialect.js"
 import * as problem from "./problem.js"
@@ -53,14 +54,21 @@ export const defect = (cause: Cause.Cause<unknown>, id: string): Effect.Effect<R
 
 /** The error of a call, as its client wants it. */
 export const refusal = (
-  { error, idHeader }: Dialect,
+  { error, idHeader, wire }: Dialect,
   id: string,
   told: problem.Problem
-): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.unsafeJson(error(told, id), {
-    status: told.kind.status,
-    headers: { ...problem.headersOf(told), [idHeader]: id }
-  })
+): HttpServerResponse.HttpServerResponse => {
+  const headers = { ...problem.headersOf(told), [idHeader]: id }
+  // Agents mend their requests by what their provider says of them: it is told as it came.
+  const native = told.cause && nativeError.of(told.cause, wire)
+  return native === undefined
+    ? HttpServerResponse.unsafeJson(error(told, id), { status: told.kind.status, headers })
+    : HttpServerResponse.text(native.body, {
+        status: native.status,
+        headers,
+        contentType: native.contentType || "application/json"
+      })
+}
 
 /** Writes down why a call has failed, and gives what its client is told. */
 export const failed = (

@@ -1,6 +1,7 @@
 import * as Option from "effect/Option"
 import type * as AIResult from "../../AIResult.js"
 import * as Usd from "../../Usd.js"
+import type { ChatRequest } from "./dialect.js"
 
 /** How an answer came about: what the headers of one that isn't streamed say. */
 export const summary = ({ attempts, cost, provider }: AIResult.AIResult) => ({
@@ -10,14 +11,22 @@ export const summary = ({ attempts, cost, provider }: AIResult.AIResult) => ({
 })
 
 /** The header that names what of a call was left out; none where nothing was. */
-export const droppedHeader = (dropped: ReadonlyArray<string> = []): Readonly<Record<string, string>> =>
-  dropped.length === 0 ? {} : { "x-saga-dropped": dropped.join(", ") }
+export const droppedHeader = (
+  dropped: ReadonlyArray<string> = [],
+  { fieldOf }: Pick<ChatRequest, "fieldOf">
+): Readonly<Record<string, string>> =>
+  dropped.length === 0
+    ? {}
+    : { "x-saga-dropped": Array.from(new Set(dropped.map(fieldOf)), encodeURI).join(", ") }
 
 /** The same as headers; what isn't known has none. */
-export const headersOf = (result: AIResult.AIResult): Readonly<Record<string, string>> => {
+export const headersOf = (
+  result: AIResult.AIResult,
+  question: Pick<ChatRequest, "fieldOf">
+): Readonly<Record<string, string>> => {
   const { attempts, cost, provider } = summary(result)
   return {
-    ...droppedHeader(result.dropped),
+    ...droppedHeader(result.dropped, question),
     "x-saga-provider": provider,
     "x-saga-attempts": String(attempts),
     ...(cost === null ? {} : { "x-saga-cost": cost })

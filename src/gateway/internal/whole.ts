@@ -21,7 +21,7 @@ export const whole = (
   { delivery, dialect, identity, options, question, task }: PreparedCall
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, Failure> =>
   Effect.flatMap(orchestrator.complete(task, options), (result) => {
-    const headers = { [dialect.idHeader]: identity.id, ...summary.headersOf(result) }
+    const headers = { [dialect.idHeader]: identity.id, ...summary.headersOf(result, question) }
     const native = result.native?.wire === dialect.wire ? result.native.body : undefined
     return Effect.as(
       activity.end(identity.id, { _tag: "Answered", answer: result }),

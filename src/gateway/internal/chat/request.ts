@@ -1,255 +1,331 @@
-import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
-import * as numbers from "../../../internal/numbers.js"
+import type * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import type * as AITask from "../../../AITask.js"
-import type { InvalidArgumentError } from "../../../InvalidArgument.js"
 import * as toolArguments from "../../../internal/toolArguments.js"
-import * as validation from "../../../internal/validation.js"
-import type { ChatRequest } from "../dialect.js"
-import * as parameters from "../parameters.js"
-import { RejectedRequest } from "../rejection.js"
+import { type ChatRequest, type Question, questionOf, setting } from "../dialect.js"
+import { contentOf, type Json, type Reading, textOf } from "../reading.js"
 
-const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optional(Schema.NullOr(schema))
+type Parts<M extends AITask.Message["role"]> = Exclude<
+  Extract<AITask.Message, { role: M }>["content"],
+  string
+>[number]
 
-const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
-const ImagePart = Schema.Struct({
-  type: Schema.Literal("image_url"),
-  image_url: Schema.Struct({ url: Schema.String, detail: maybe(Schema.Literal("auto")) })
-})
-const Texts = Schema.Union(Schema.String, Schema.Array(TextPart))
+const details = ["auto", "low", "high", "original"] as const
 
-const SystemMessage = Schema.Struct({ role: Schema.Literal("system", "developer"), content: Texts })
-
-const UserMessage = Schema.Struct({
-  role: Schema.Literal("user"),
-  content: Schema.Union(Schema.String, Schema.NonEmptyArray(Schema.Union(TextPart, ImagePart)))
-})
-
-const Called = Schema.Struct({
-  name: Schema.NonEmptyString,
-  // Clients send back what they got of a tool without parameters, and some what they parsed.
-  arguments: maybe(Schema.Union(Schema.String, validation.JsonObject))
-})
-
-const AssistantMessage = Schema.Struct({
-  role: Schema.Literal("assistant"),
-  content: maybe(Texts),
-  tool_calls: maybe(
-    Schema.Array(
-      Schema.Struct({
-        id: Schema.NonEmptyString,
-        type: Schema.Literal("function"),
-        function: Called
-      })
-    )
-  ),
-  // What clients send back of an answer as they got it.
-  refusal: Schema.optional(Schema.Null),
-  annotations: Schema.optional(Schema.Array(Schema.Unknown)),
-  audio: Schema.optional(Schema.Null),
-  function_call: Schema.optional(Schema.Null)
-})
-
-const ToolMessage = Schema.Struct({
-  role: Schema.Literal("tool"),
-  tool_call_id: Schema.NonEmptyString,
-  content: Texts
-})
-
-const Message = Schema.Union(SystemMessage, UserMessage, AssistantMessage, ToolMessage)
-
-type Message = typeof Message.Type
-
-const Tool = Schema.Struct({
-  type: Schema.Literal("function"),
-  function: Schema.Struct({
-    name: Schema.String,
-    description: maybe(Schema.String),
-    parameters: maybe(validation.JsonObject),
-    strict: maybe(Schema.Literal(false))
-  })
-})
-
-const ToolChoice = Schema.Union(
-  Schema.Literal("auto", "none", "required"),
-  Schema.Struct({
-    type: Schema.Literal("function"),
-    function: Schema.Struct({ name: Schema.NonEmptyString })
-  })
-)
-
-const ResponseFormat = Schema.Union(
-  Schema.Struct({ type: Schema.Literal("text") }),
-  Schema.Struct({ type: Schema.Literal("json_object") }),
-  Schema.Struct({
-    type: Schema.Literal("json_schema"),
-    json_schema: Schema.Struct({
-      name: Schema.NonEmptyString,
-      schema: validation.JsonObject,
-      // The answer is bound to the schema whatever this says.
-      strict: maybe(Schema.Boolean)
-    })
-  })
-)
-
-const Body = Schema.Struct({
-  model: Schema.NonEmptyString,
-  messages: Schema.Array(Message),
-  max_tokens: Schema.optional(numbers.tokens),
-  max_completion_tokens: Schema.optional(numbers.tokens),
-  temperature: Schema.optional(Schema.Number),
-  top_p: Schema.optional(Schema.Number),
-  stop: Schema.optional(Schema.Union(Schema.String, Schema.Array(Schema.String))),
-  tools: Schema.optional(Schema.Array(Tool)),
-  tool_choice: Schema.optional(ToolChoice),
-  response_format: Schema.optional(ResponseFormat),
-  stream: Schema.optional(Schema.Boolean),
-  stream_options: Schema.optional(
-    Schema.Struct({
-      include_usage: maybe(Schema.Boolean),
-      include_obfuscation: maybe(Schema.Literal(false))
-    })
-  ),
-  user: Schema.optional(Schema.String),
-  safety_identifier: Schema.optional(Schema.String),
-  metadata: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String }))
-})
-
-const known = Object.keys(Body.fields)
-
-const inert: parameters.Inert = {
-  n: parameters.is(1),
-  frequency_penalty: parameters.is(0),
-  presence_penalty: parameters.is(0),
-  logprobs: parameters.is(false),
-  store: parameters.is(false),
-  service_tier: parameters.is("auto"),
-  parallel_tool_calls: parameters.is(true)
+const image = (reading: Reading, part: Json, field: string): AITask.ImagePart | undefined => {
+  const given = part["image_url"]
+  const at = `${field}.image_url`
+  const object = Predicate.isString(given) ? { url: given } : reading.record(given, at)
+  const url = object && reading.imageUrl(object["url"], `${at}.url`)
+  const detail = details.find((each) => each === object?.["detail"])
+  return url === undefined ? undefined : { type: "image", url, ...(detail === undefined ? {} : { detail }) }
 }
 
-const decode = validation.decoder("", Body)
+const file = (part: Json): AITask.DocumentPart | AITask.NativePart => {
+  const given = part["file"]
+  const { file_data: url, filename: name } = Predicate.isRecord(given) ? given : {}
+  return typeof url === "string" && url.startsWith("data:")
+    ? { type: "document", url, ...(typeof name === "string" && name !== "" ? { name } : {}) }
+    : native(part)
+}
 
-const joined = (content: string | ReadonlyArray<{ readonly text: string }>): string =>
-  typeof content === "string" ? content : content.map(({ text }) => text).join("")
+/** What only this wire knows; a provider of another one isn't asked. */
+const native = (value: Json): AITask.NativePart => ({ type: "native", wire: "chatCompletions", value })
 
-const toolCall = ({
-  function: called,
-  id
-}: {
-  readonly id: string
-  readonly function: typeof Called.Type
-}) => ({
-  id,
-  name: called.name,
-  arguments: toolArguments.text(toolArguments.piece(called.arguments))
-})
+const text = (reading: Reading, part: Json, field: string): AITask.TextPart | undefined => {
+  const text = reading.text(part["text"], `${field}.text`)
+  return text === undefined ? undefined : { type: "text", text }
+}
 
-const messageOf = (message: Exclude<Message, { role: "system" | "developer" }>): unknown => {
-  switch (message.role) {
-    case "user":
-      return {
-        role: "user",
-        content:
-          typeof message.content === "string"
-            ? message.content
-            : message.content.map((part) =>
-                part.type === "text" ? part : { type: "image", url: part.image_url.url }
-              )
-      }
-    case "assistant": {
-      const calls = message.tool_calls ?? []
-      return {
-        role: "assistant",
-        content: joined(message.content ?? ""),
-        ...(calls.length === 0 ? {} : { toolCalls: calls.map(toolCall) })
-      }
+const userPart = (reading: Reading, value: unknown, field: string): Parts<"user"> | undefined => {
+  const part = reading.record(value, field)
+  const type = part && reading.name(part["type"], `${field}.type`)
+  if (part === undefined) return undefined
+  switch (type) {
+    case undefined:
+      return undefined
+    case "text":
+      return text(reading, part, field)
+    case "image_url":
+      return image(reading, part, field)
+    case "input_audio": {
+      const { data, format } = reading.record(part["input_audio"], `${field}.input_audio`) ?? {}
+      return typeof data === "string" && data !== "" && typeof format === "string" && format !== ""
+        ? { type: "audio", data, format }
+        : native(part)
     }
-    case "tool":
-      return { role: "tool", toolCallId: message.tool_call_id, content: joined(message.content) }
+    case "file":
+      return file(part)
+    default:
+      return native(part)
   }
 }
 
-type ResponseFormat = typeof ResponseFormat.Type
+/** The texts of a message that has no other parts; a refusal is one, too. */
+const texts = (
+  reading: Reading,
+  content: unknown,
+  field: string
+): string | ReadonlyArray<AITask.TextPart | AITask.NativePart> => {
+  if (typeof content === "string") return content
+  if (Predicate.isNullable(content)) return ""
+  const parts = reading.each(
+    content,
+    field,
+    "parts",
+    (value, at): AITask.TextPart | AITask.NativePart | undefined => {
+      const part = reading.record(value, at)
+      if (part === undefined || reading.name(part["type"], `${at}.type`) === undefined) return undefined
+      if (part["type"] === "text") return text(reading, part, at)
+      const refusal = part["refusal"]
+      return typeof refusal === "string" ? { type: "text", text: refusal } : native(part)
+    }
+  )
+  return contentOf(parts ?? [])
+}
 
-const formatOf = (format: ResponseFormat): AITask.Options["responseFormat"] => {
-  switch (format.type) {
-    case "text":
-      return { type: "text" }
+const userContent = (
+  reading: Reading,
+  content: unknown,
+  field: string
+): Extract<AITask.Message, { role: "user" }>["content"] => {
+  if (typeof content === "string" && content.trim() !== "") return content
+  if (Array.isArray(content)) {
+    const parts = reading.each(content, field, "parts", (part, at) => userPart(reading, part, at)) ?? []
+    const [first, ...others] = parts
+    if (first !== undefined) return [first, ...others]
+    if (content.length === 0) reading.expected(`${field}[0]`, "a part", undefined)
+    return ""
+  }
+  reading.expected(field, "a text that isn't empty or a list", content)
+  return ""
+}
+
+const toolCall = (reading: Reading, value: unknown, field: string): AITask.ToolCall | undefined => {
+  const call = reading.record(value, field)
+  const id = call && reading.name(call["id"], `${field}.id`)
+  if (call === undefined || id === undefined) return undefined
+  const { custom, function: called, id: _, type, ...rest } = call
+  const options = Object.keys(rest).length === 0 ? {} : { options: { chatCompletions: rest } }
+  // A custom tool takes text, where a function takes JSON.
+  if (type === "custom" && Predicate.isRecord(custom)) {
+    const name = reading.name(custom["name"], `${field}.custom.name`) ?? "custom"
+    return { id, name, arguments: JSON.stringify({ input: custom["input"] }) }
+  }
+  const given = reading.record(called, `${field}.function`)
+  const name = given && reading.name(given["name"], `${field}.function.name`)
+  if (given === undefined || name === undefined) return undefined
+  // Clients send back what they got of a tool without parameters, and some what they parsed.
+  const args = toolArguments.text(toolArguments.piece(given["arguments"]))
+  return { id, name, arguments: reading.arguments(args, `${field}.function.arguments`), ...options }
+}
+
+/** What servers want back of what their models thought. */
+const thoughts = ["reasoning_content", "reasoning", "reasoning_details"] as const
+
+const reasoningOf = (message: Json): ReadonlyArray<AITask.ReasoningPart> => {
+  const value = Object.fromEntries(
+    thoughts.flatMap((name) => (Predicate.isNullable(message[name]) ? [] : [[name, message[name]]]))
+  )
+  const said = [message["reasoning_content"], message["reasoning"]].find(Predicate.isString)
+  return Object.keys(value).length === 0
+    ? []
+    : [{ type: "reasoning", text: said ?? "", state: { wire: "chatCompletions", value } }]
+}
+
+const assistant = (reading: Reading, message: Json, field: string): AITask.Message => {
+  const said = texts(reading, message["content"] ?? message["refusal"], `${field}.content`)
+  const thought = reasoningOf(message)
+  const given = message["tool_calls"]
+  const legacy = message["function_call"]
+  const calls = Predicate.isNullable(given)
+    ? Predicate.isRecord(legacy)
+      ? [toolCall(reading, { id: String(legacy["name"]), function: legacy }, `${field}.function_call`)]
+      : []
+    : (reading.each(given, `${field}.tool_calls`, "parts", (call, at) => toolCall(reading, call, at)) ?? [])
+  const toolCalls = calls.filter((call) => call !== undefined)
+  return {
+    role: "assistant",
+    content:
+      thought.length === 0
+        ? said
+        : [
+            ...thought,
+            ...(typeof said === "string"
+              ? said === ""
+                ? []
+                : [{ type: "text", text: said } as const]
+              : said)
+          ],
+    ...(toolCalls.length === 0 ? {} : { toolCalls })
+  }
+}
+
+const system = (
+  reading: Reading,
+  message: Json,
+  field: string
+): Extract<AITask.Message, { role: "system" }> | undefined => {
+  const said = textOf(texts(reading, message["content"], `${field}.content`))
+  return said.trim() === "" ? undefined : { role: "system", content: said }
+}
+
+const messageOf = (reading: Reading, value: unknown, field: string): AITask.Message | undefined => {
+  const message = reading.record(value, field)
+  if (message === undefined) return undefined
+  switch (message["role"]) {
+    case "system":
+    case "developer":
+      return system(reading, message, field)
+    case "user":
+      return { role: "user", content: userContent(reading, message["content"], `${field}.content`) }
+    case "assistant":
+      return assistant(reading, message, field)
+    case "tool":
+    case "function": {
+      const isLegacy = message["role"] === "function"
+      const id = reading.name(
+        isLegacy ? message["name"] : message["tool_call_id"],
+        `${field}.${isLegacy ? "name" : "tool_call_id"}`
+      )
+      const content = texts(reading, message["content"], `${field}.content`)
+      return id === undefined ? undefined : { role: "tool", toolCallId: id, content }
+    }
+    default:
+      return reading.expected(
+        `${field}.role`,
+        '"system", "developer", "user", "assistant" or "tool"',
+        message["role"]
+      )
+  }
+}
+
+const functionTool = (reading: Reading, given: Json, field: string): AITask.Tool | undefined => {
+  const name = reading.toolName(given["name"], `${field}.name`)
+  const { description, parameters, strict } = given
+  const schema = Predicate.isNullable(parameters)
+    ? { type: "object", properties: {} }
+    : reading.record(parameters, `${field}.parameters`)
+  return name === undefined || schema === undefined
+    ? undefined
+    : {
+        name,
+        ...(typeof description === "string" ? { description } : {}),
+        parameters: schema,
+        ...(typeof strict === "boolean" ? { strict } : {})
+      }
+}
+
+const toolsOf = (
+  reading: Reading,
+  body: Json
+): { readonly tools?: unknown; readonly nativeTools?: unknown } => {
+  const tools: Array<AITask.Tool> = []
+  const nativeTools: Array<AITask.NativeTool> = []
+  const take = (tool: AITask.Tool | undefined): void => void (tool && tools.push(tool))
+  if (!Predicate.isNullable(body["tools"])) {
+    reading.each(body["tools"], "tools", "tools", (value, field) => {
+      const tool = reading.record(value, field)
+      if (tool === undefined) return
+      if (tool["type"] === "function" || Predicate.isRecord(tool["function"])) {
+        const given = reading.record(tool["function"], `${field}.function`)
+        if (given !== undefined) take(functionTool(reading, given, `${field}.function`))
+      } else nativeTools.push({ wire: "chatCompletions", value: tool })
+    })
+  }
+  if (!Predicate.isNullable(body["functions"])) {
+    reading.each(body["functions"], "functions", "tools", (value, field) => {
+      const given = reading.record(value, field)
+      if (given !== undefined) take(functionTool(reading, given, field))
+    })
+  }
+  return {
+    ...(tools.length === 0 ? {} : { tools }),
+    ...(nativeTools.length === 0 ? {} : { nativeTools })
+  }
+}
+
+const choiceOf = (reading: Reading, { function_call: legacy, tool_choice: given }: Json): unknown => {
+  const choice = given ?? legacy
+  if (typeof choice === "string") return choice
+  if (Predicate.isNullable(choice)) return undefined
+  const object = reading.record(choice, "tool_choice")
+  const named = object && (object["function"] ?? object["custom"] ?? object)
+  return Predicate.isRecord(named) && typeof named["name"] === "string" ? { name: named["name"] } : "auto"
+}
+
+const formatOf = (reading: Reading, value: unknown): unknown => {
+  if (Predicate.isNullable(value)) return undefined
+  const format = reading.record(value, "response_format")
+  if (format === undefined) return undefined
+  switch (format["type"]) {
     case "json_object":
       return { type: "json" }
-    case "json_schema":
-      return { type: "json_schema", name: format.json_schema.name, schema: format.json_schema.schema }
+    case "json_schema": {
+      const given = reading.record(format["json_schema"], "response_format.json_schema")
+      const { name, schema, strict } = given ?? {}
+      if (given !== undefined) {
+        reading.name(name, "response_format.json_schema.name")
+        if (schema !== undefined) reading.record(schema, "response_format.json_schema.schema")
+      }
+      // Whoever doesn't ask for strictness, as the API has it, isn't held to what it costs.
+      return { type: "json_schema", name, schema: schema ?? {}, strict: strict === true }
+    }
+    case "text":
+    case undefined:
+      return { type: "text" }
+    default:
+      return reading.expected(
+        "response_format.type",
+        '"text", "json_object" or "json_schema"',
+        format["type"]
+      )
   }
 }
 
-const isSystem = (message: Message): message is typeof SystemMessage.Type =>
-  message.role === "system" || message.role === "developer"
+const efforts: ReadonlySet<unknown> = new Set(["none", "minimal", "low", "medium", "high", "xhigh", "max"])
+const verbosities: ReadonlySet<unknown> = new Set(["low", "medium", "high"])
 
-const misplaced = (index: number): RejectedRequest =>
-  new RejectedRequest({
-    reason: "unsupported",
-    param: `messages[${index}].role`,
-    description: `messages[${index}].role: system and developer messages have to come before all others`
-  })
-
-/** What of the body is the task's; the task's own decoder checks it. */
-const taskOf = (body: typeof Body.Type): ChatRequest["task"] => {
-  const system = body.messages.filter(isSystem).map(({ content }) => joined(content))
-  const messages = body.messages.filter((message) => !isSystem(message)).map(messageOf)
-  const userId = body.safety_identifier ?? body.user
-  const maxTokens = body.max_completion_tokens ?? body.max_tokens
-  const { metadata, response_format, stop, temperature, tool_choice, tools, top_p } = body
+/** What of the body is the task's beside its messages; the task's own decoder checks it. */
+const fieldsOf = (reading: Reading, body: Json): ChatRequest["fields"] => {
+  const { reasoning_effort: effort, stop, verbosity } = body
+  const logs = body["logprobs"] === true ? (body["top_logprobs"] ?? 0) : undefined
   return {
-    messages,
-    ...(system.length === 0 ? {} : { systemPrompt: system.join("\n\n") }),
-    ...(maxTokens === undefined ? {} : { maxTokens }),
-    ...(temperature === undefined ? {} : { temperature }),
-    ...(top_p === undefined ? {} : { topP: top_p }),
-    ...(stop === undefined ? {} : { stop: [stop].flat() }),
-    ...(tools === undefined || tools.length === 0
-      ? {}
-      : {
-          tools: tools.map(({ function: { description, name, parameters } }) => ({
-            name,
-            ...(description == null ? {} : { description }),
-            parameters: parameters ?? { type: "object", properties: {} }
-          }))
-        }),
-    ...(tool_choice === undefined
-      ? {}
-      : { toolChoice: typeof tool_choice === "string" ? tool_choice : tool_choice.function }),
-    ...(response_format === undefined ? {} : { responseFormat: formatOf(response_format) }),
-    ...(userId === undefined ? {} : { userId }),
-    ...(metadata === undefined ? {} : { metadata })
+    ...setting("maxTokens", body["max_completion_tokens"] ?? body["max_tokens"]),
+    ...setting("temperature", body["temperature"]),
+    ...setting("topP", body["top_p"]),
+    ...setting(
+      "stop",
+      typeof stop === "string" ? [stop] : Array.isArray(stop) && stop.length === 0 ? null : stop
+    ),
+    ...toolsOf(reading, body),
+    ...setting("toolChoice", choiceOf(reading, body)),
+    ...setting("parallelToolCalls", body["parallel_tool_calls"]),
+    ...setting("responseFormat", formatOf(reading, body["response_format"])),
+    // Servers that show what their models think do so unasked.
+    ...setting("reasoning", { show: true, ...(efforts.has(effort) ? { effort } : {}) }),
+    ...setting("seed", body["seed"]),
+    ...setting("frequencyPenalty", body["frequency_penalty"]),
+    ...setting("presencePenalty", body["presence_penalty"]),
+    ...setting("verbosity", verbosities.has(verbosity) ? verbosity : undefined),
+    ...setting("logProbabilities", logs),
+    ...setting("serviceTier", body["service_tier"] === "auto" ? undefined : body["service_tier"]),
+    ...setting("cacheKey", body["prompt_cache_key"]),
+    ...setting("userId", body["safety_identifier"] ?? body["user"]),
+    ...setting("metadata", body["metadata"])
   }
-}
-
-const names = {
-  systemPrompt: "messages",
-  maxTokens: "max_tokens",
-  topP: "top_p",
-  toolChoice: "tool_choice",
-  responseFormat: "response_format",
-  userId: "user"
 }
 
 /** What a body of Chat Completions asks for. */
-export const question = (json: unknown): Either.Either<ChatRequest, InvalidArgumentError | RejectedRequest> =>
-  Either.gen(function* () {
-    const body = yield* Either.flatMap(parameters.honoured(json, known, inert), decode)
-    const first = body.messages.findIndex((message) => !isSystem(message))
-    const late =
-      first === -1 ? -1 : body.messages.findIndex((message, index) => index > first && isSystem(message))
-    if (late !== -1) return yield* Either.left(misplaced(late))
-    const origin = parameters.origin(
-      names,
-      body.messages.flatMap((message, index) => (isSystem(message) ? [] : [index]))
+export const question = (json: unknown): Either.Either<ChatRequest, Question> =>
+  questionOf("chatCompletions", json, (reading, body) => {
+    const messages = reading.each(body["messages"], "messages", "messages", (message, field) =>
+      messageOf(reading, message, field)
     )
+    const options = body["stream_options"]
     return {
-      model: body.model,
-      task: taskOf(body),
-      stream: body.stream ?? false,
-      includeUsage: body.stream_options?.include_usage ?? false,
-      fieldOf: (field) => origin(field).replace(/^(tools\[\d+\])\./, "$1.function.")
+      messages: messages ?? [],
+      fields: fieldsOf(reading, body),
+      includeUsage: Predicate.isRecord(options) && options["include_usage"] === true
     }
   })

@@ -1,230 +1,325 @@
-import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
-import type { InvalidArgumentError } from "../../../InvalidArgument.js"
+import type * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import type * as AITask from "../../../AITask.js"
 import * as toolArguments from "../../../internal/toolArguments.js"
-import * as validation from "../../../internal/validation.js"
-import type { ChatRequest } from "../dialect.js"
-import * as parameters from "../parameters.js"
-import { RejectedRequest } from "../rejection.js"
+import * as dataUrl from "../../../wire/dataUrl.js"
+import { parse } from "../../../wire/decoding.js"
+import { type ChatRequest, type Question, questionOf, setting } from "../dialect.js"
+import { contentOf, type Json, type Reading } from "../reading.js"
 
-const TextBlock = Schema.Struct({
-  type: Schema.Literal("text"),
-  text: Schema.String,
-  // What clients send back of an answer as they got it.
-  citations: Schema.optional(Schema.Null)
-})
+/** What only this wire knows; a provider of another one isn't asked. */
+const native = (value: Json): AITask.NativePart => ({ type: "native", wire: "messages", value })
 
-const Texts = Schema.Union(Schema.String, Schema.Array(TextBlock))
-
-const ImageBlock = Schema.Struct({
-  type: Schema.Literal("image"),
-  source: Schema.Union(
-    Schema.Struct({
-      type: Schema.Literal("base64"),
-      media_type: Schema.String,
-      data: Schema.String
-    }),
-    Schema.Struct({ type: Schema.Literal("url"), url: Schema.String })
-  )
-})
-
-const ToolUseBlock = Schema.Struct({
-  type: Schema.Literal("tool_use"),
-  id: Schema.NonEmptyString,
-  name: Schema.NonEmptyString,
-  input: Schema.Unknown
-})
-
-const ToolResultBlock = Schema.Struct({
-  type: Schema.Literal("tool_result"),
-  tool_use_id: Schema.NonEmptyString,
-  content: Schema.optional(Texts),
-  is_error: Schema.optional(Schema.Boolean)
-})
-
-const UserMessage = Schema.Struct({
-  role: Schema.Literal("user"),
-  content: Schema.Union(
-    Schema.String,
-    Schema.NonEmptyArray(Schema.Union(TextBlock, ImageBlock, ToolResultBlock))
-  )
-})
-
-const AssistantMessage = Schema.Struct({
-  role: Schema.Literal("assistant"),
-  content: Schema.Union(Schema.String, Schema.NonEmptyArray(Schema.Union(TextBlock, ToolUseBlock)))
-})
-
-const Message = Schema.Union(UserMessage, AssistantMessage)
-
-const Tool = Schema.Struct({
-  type: Schema.optional(Schema.Literal("custom")),
-  name: Schema.String,
-  description: Schema.optional(Schema.String),
-  input_schema: validation.JsonObject
-})
-
-const choice = <L extends string>(type: L) =>
-  Schema.Struct({
-    type: Schema.Literal(type),
-    disable_parallel_tool_use: Schema.optional(Schema.Literal(false))
-  })
-
-const ToolChoice = Schema.Union(
-  choice("auto"),
-  choice("any"),
-  choice("none"),
-  Schema.Struct({ ...choice("tool").fields, name: Schema.NonEmptyString })
-)
-
-const Body = Schema.Struct({
-  model: Schema.NonEmptyString,
-  max_tokens: Schema.Number,
-  messages: Schema.NonEmptyArray(Message),
-  system: Schema.optional(Texts),
-  temperature: Schema.optional(Schema.Number),
-  top_p: Schema.optional(Schema.Number),
-  stop_sequences: Schema.optional(Schema.Array(Schema.String)),
-  tools: Schema.optional(Schema.Array(Tool)),
-  tool_choice: Schema.optional(ToolChoice),
-  output_config: Schema.optional(
-    Schema.Struct({
-      format: Schema.Struct({ type: Schema.Literal("json_schema"), schema: validation.JsonObject })
-    })
-  ),
-  metadata: Schema.optional(Schema.Struct({ user_id: Schema.optional(Schema.NullOr(Schema.String)) })),
-  stream: Schema.optional(Schema.Boolean)
-})
-
-type Body = typeof Body.Type
-type Message = typeof Message.Type
-
-const known = Object.keys(Body.fields)
-
-const inert: parameters.Inert = {
-  service_tier: parameters.is("auto"),
-  thinking: (value) => JSON.stringify(value) === '{"type":"disabled"}'
+const cacheOf = ({ cache_control: given }: Json): { readonly cache?: AITask.CacheHint } => {
+  if (!Predicate.isRecord(given)) return {}
+  const { ttl } = given
+  return { cache: ttl === "5m" || ttl === "1h" ? { ttl } : {} }
 }
 
-const decode = validation.decoder("", Body)
-
-const joined = (content: typeof Texts.Type): string =>
-  typeof content === "string" ? content : content.map(({ text }) => text).join("")
-
-const imageUrl = ({ source }: typeof ImageBlock.Type): string =>
-  source.type === "url" ? source.url : `data:${source.media_type};base64,${source.data}`
-
-/** A tool's failure is told in words: other providers have no flag for it. */
-const toolResult = ({ content = "", is_error, tool_use_id }: typeof ToolResultBlock.Type) => ({
-  role: "tool",
-  toolCallId: tool_use_id,
-  content: is_error === true ? `Error: ${joined(content)}` : joined(content)
-})
-
-/** The task's messages of one message: the results of tools are messages of their own, before the rest. */
-const messagesOf = ({ content, role }: Message): ReadonlyArray<unknown> => {
-  if (typeof content === "string") return [{ role, content }]
-  const texts = content.flatMap((block) => (block.type === "text" ? [block.text] : []))
-  if (role === "assistant") {
-    const toolCalls = content.flatMap((block) =>
-      block.type === "tool_use"
-        ? [
-            {
-              id: block.id,
-              name: block.name,
-              arguments: toolArguments.text(toolArguments.piece(block.input))
-            }
-          ]
-        : []
-    )
-    return [{ role, content: texts.join(""), ...(toolCalls.length === 0 ? {} : { toolCalls }) }]
-  }
-  const parts = content.flatMap((block): ReadonlyArray<unknown> => {
-    if (block.type === "text") return [{ type: "text", text: block.text }]
-    return block.type === "image" ? [{ type: "image", url: imageUrl(block) }] : []
-  })
-  return [
-    ...content.flatMap((block) => (block.type === "tool_result" ? [toolResult(block)] : [])),
-    ...(parts.length === 0 ? [] : [{ role, content: parts }])
-  ]
+const text = (reading: Reading, block: Json, field: string): AITask.TextPart | undefined => {
+  const text = reading.text(block["text"], `${field}.text`)
+  return text === undefined ? undefined : { type: "text", text, ...cacheOf(block) }
 }
 
-const toolChoice = (choice: typeof ToolChoice.Type): unknown => {
-  switch (choice.type) {
-    case "any":
-      return "required"
-    case "tool":
-      return { name: choice.name }
+const urlOf = (source: unknown): string | undefined => {
+  if (!Predicate.isRecord(source)) return undefined
+  const { data, media_type: mediaType, type, url } = source
+  if (type === "url" && typeof url === "string") return url
+  if (type === "text" && typeof data === "string") return dataUrl.ofText(data)
+  return type === "base64" && typeof data === "string" && typeof mediaType === "string"
+    ? `data:${mediaType};base64,${data}`
+    : undefined
+}
+
+const image = (
+  reading: Reading,
+  block: Json,
+  field: string
+): AITask.ImagePart | AITask.NativePart | undefined => {
+  const url = urlOf(block["source"])
+  if (url === undefined) return native(block)
+  const checked = reading.imageUrl(url, `${field}.source`)
+  return checked === undefined ? undefined : { type: "image", url: checked, ...cacheOf(block) }
+}
+
+const document = (block: Json): AITask.DocumentPart | AITask.NativePart => {
+  const url = urlOf(block["source"])
+  const { title } = block
+  return url === undefined
+    ? native(block)
+    : {
+        type: "document",
+        url,
+        ...(typeof title === "string" && title !== "" ? { name: title } : {}),
+        ...cacheOf(block)
+      }
+}
+
+type Shown = AITask.TextPart | AITask.ImagePart | AITask.DocumentPart | AITask.NativePart
+
+/** A block that a user or a tool shows. */
+const shown = (reading: Reading, block: Json, field: string): Shown | undefined => {
+  switch (block["type"]) {
+    case "text":
+      return text(reading, block, field)
+    case "image":
+      return image(reading, block, field)
+    case "document":
+      return document(block)
     default:
-      return choice.type
+      return native(block)
   }
 }
 
-/** What of the body is the task's; the task's own decoder checks it. */
-const taskOf = (body: Body, messages: ReadonlyArray<unknown>): ChatRequest["task"] => {
-  const { metadata, output_config, stop_sequences, system, temperature, tool_choice, tools, top_p } = body
+/** The blocks of a content, each with its type. */
+const blocks = <A>(
+  reading: Reading,
+  content: unknown,
+  field: string,
+  read: (block: Json, field: string) => A | undefined
+): ReadonlyArray<A> =>
+  reading.each(content, field, "parts", (value, at) => {
+    const block = reading.record(value, at)
+    return block === undefined || reading.name(block["type"], `${at}.type`) === undefined
+      ? undefined
+      : read(block, at)
+  }) ?? []
+
+const toolResult = (reading: Reading, block: Json, field: string): AITask.Message | undefined => {
+  const id = reading.name(block["tool_use_id"], `${field}.tool_use_id`)
+  const { content } = block
+  if (id === undefined) return undefined
   return {
-    messages,
-    maxTokens: body.max_tokens,
-    ...(system === undefined || system.length === 0
-      ? {}
-      : {
-          systemPrompt: typeof system === "string" ? system : system.map(({ text }) => text).join("\n\n")
-        }),
-    ...(temperature === undefined ? {} : { temperature }),
-    ...(top_p === undefined ? {} : { topP: top_p }),
-    ...(stop_sequences === undefined || stop_sequences.length === 0 ? {} : { stop: stop_sequences }),
-    ...(tools === undefined || tools.length === 0
-      ? {}
-      : {
-          tools: tools.map(({ description, input_schema, name }) => ({
-            name,
-            ...(description === undefined ? {} : { description }),
-            parameters: input_schema
-          }))
-        }),
-    ...(tool_choice === undefined ? {} : { toolChoice: toolChoice(tool_choice) }),
-    ...(output_config === undefined
-      ? {}
-      : {
-          responseFormat: { type: "json_schema", name: "answer", schema: output_config.format.schema }
-        }),
-    ...(metadata?.user_id == null ? {} : { userId: metadata.user_id })
+    role: "tool",
+    toolCallId: id,
+    content: Predicate.isNullable(content)
+      ? ""
+      : typeof content === "string"
+        ? content
+        : contentOf(blocks(reading, content, `${field}.content`, (part, at) => shown(reading, part, at))),
+    ...(block["is_error"] === true ? { isError: true } : {}),
+    ...cacheOf(block)
   }
 }
 
-const names = {
-  systemPrompt: "system",
-  maxTokens: "max_tokens",
-  topP: "top_p",
-  stop: "stop_sequences",
-  toolChoice: "tool_choice",
-  responseFormat: "output_config",
-  userId: "metadata.user_id"
+const toolCall = (reading: Reading, block: Json, field: string): AITask.ToolCall | undefined => {
+  const id = reading.name(block["id"], `${field}.id`)
+  const name = reading.name(block["name"], `${field}.name`)
+  if (id === undefined || name === undefined) return undefined
+  const args = toolArguments.text(toolArguments.piece(block["input"]))
+  return { id, name, arguments: reading.arguments(args, `${field}.input`) }
 }
 
-const begun = (index: number): RejectedRequest =>
-  new RejectedRequest({
-    reason: "unsupported",
-    param: `messages[${index}].role`,
-    description: `messages[${index}].role: the last message has to be the user's. The beginning of an answer isn't supported`
+/** A thought without its signature can't go back to its maker. */
+const thought = (block: Json): AITask.ReasoningPart => {
+  const { signature, thinking, type } = block
+  const isSigned = type === "redacted_thinking" || (typeof signature === "string" && signature !== "")
+  return {
+    type: "reasoning",
+    text: typeof thinking === "string" ? thinking : "",
+    ...(isSigned ? { state: { wire: "messages", value: block } } : {})
+  }
+}
+
+type AssistantPart = AITask.TextPart | AITask.ReasoningPart | AITask.NativePart
+
+const assistant = (reading: Reading, content: unknown, field: string): AITask.Message => {
+  if (typeof content === "string") return { role: "assistant", content }
+  const toolCalls: Array<AITask.ToolCall> = []
+  const parts = blocks(reading, content, field, (block, at): AssistantPart | undefined => {
+    switch (block["type"]) {
+      case "text":
+        return text(reading, block, at)
+      case "thinking":
+      case "redacted_thinking":
+        return thought(block)
+      case "tool_use": {
+        const call = toolCall(reading, block, at)
+        if (call !== undefined) toolCalls.push(call)
+        return undefined
+      }
+      default:
+        return native(block)
+    }
   })
+  return {
+    role: "assistant",
+    content: contentOf(parts),
+    ...(toolCalls.length === 0 ? {} : { toolCalls })
+  }
+}
+
+/** The task's messages of a user's: the results of tools are messages of their own, before the rest. */
+const user = (reading: Reading, content: unknown, field: string): ReadonlyArray<AITask.Message> => {
+  if (typeof content === "string") {
+    if (content.trim() === "") reading.expected(field, "a text that isn't empty or a list", content)
+    return [{ role: "user", content }]
+  }
+  const results: Array<AITask.Message> = []
+  const [first, ...others] = blocks(reading, content, field, (block, at): Shown | undefined => {
+    if (block["type"] !== "tool_result") return shown(reading, block, at)
+    const result = toolResult(reading, block, at)
+    if (result !== undefined) results.push(result)
+    return undefined
+  })
+  if (Array.isArray(content) && content.length === 0) reading.expected(`${field}[0]`, "a block", undefined)
+  return first === undefined ? results : [...results, { role: "user", content: [first, ...others] }]
+}
+
+const systemText = (reading: Reading, content: unknown, field: string): string =>
+  typeof content === "string"
+    ? content
+    : blocks(reading, content, field, (block, at) => text(reading, block, at))
+        .map((part) => part.text)
+        .join("\n\n")
+
+const messagesOf = (reading: Reading, value: unknown, field: string): ReadonlyArray<AITask.Message> => {
+  const message = reading.record(value, field)
+  if (message === undefined) return []
+  const { content, role } = message
+  const at = `${field}.content`
+  switch (role) {
+    case "user":
+      return user(reading, content, at)
+    case "assistant":
+      return [assistant(reading, content, at)]
+    case "system": {
+      const said = systemText(reading, content, at)
+      return said.trim() === "" ? [] : [{ role, content: said }]
+    }
+    default:
+      reading.expected(`${field}.role`, '"user", "assistant" or "system"', role)
+      return []
+  }
+}
+
+const toolsOf = (
+  reading: Reading,
+  given: unknown
+): { readonly tools?: unknown; readonly nativeTools?: unknown } => {
+  if (Predicate.isNullable(given)) return {}
+  const tools: Array<AITask.Tool> = []
+  const nativeTools: Array<AITask.NativeTool> = []
+  reading.each(given, "tools", "tools", (value, field) => {
+    const tool = reading.record(value, field)
+    if (tool === undefined) return
+    const { description, input_schema: schema, strict, type } = tool
+    if (!Predicate.isNullable(type) && type !== "custom") {
+      nativeTools.push({ wire: "messages", value: tool })
+      return
+    }
+    const name = reading.toolName(tool["name"], `${field}.name`)
+    const parameters = reading.record(schema, `${field}.input_schema`)
+    if (name === undefined || parameters === undefined) return
+    tools.push({
+      name,
+      ...(typeof description === "string" ? { description } : {}),
+      parameters,
+      ...(typeof strict === "boolean" ? { strict } : {}),
+      ...cacheOf(tool)
+    })
+  })
+  return {
+    ...(tools.length === 0 ? {} : { tools }),
+    ...(nativeTools.length === 0 ? {} : { nativeTools })
+  }
+}
+
+const choices = new Map<unknown, string>([
+  ["auto", "auto"],
+  ["any", "required"],
+  ["none", "none"]
+])
+
+const choiceOf = (
+  reading: Reading,
+  given: unknown
+): { readonly toolChoice?: unknown; readonly parallelToolCalls?: boolean } => {
+  if (Predicate.isNullable(given)) return {}
+  const choice = reading.record(given, "tool_choice")
+  if (choice === undefined) return {}
+  const { disable_parallel_tool_use: isSerial, name, type } = choice
+  const toolChoice = type === "tool" ? { name } : choices.get(type)
+  if (toolChoice === undefined) {
+    reading.expected("tool_choice.type", '"auto", "any", "none" or "tool"', type)
+    return {}
+  }
+  return { toolChoice, ...(isSerial === true ? { parallelToolCalls: false } : {}) }
+}
+
+const efforts: ReadonlySet<unknown> = new Set(["low", "medium", "high", "xhigh", "max"])
+
+const reasoningOf = (body: Json): unknown => {
+  const thinking = Predicate.isRecord(body["thinking"]) ? body["thinking"] : {}
+  const config = Predicate.isRecord(body["output_config"]) ? body["output_config"] : {}
+  const { budget_tokens: budget, display, type } = thinking
+  const { effort } = config
+  const asked = {
+    ...(type === "disabled" ? { effort: "none" } : efforts.has(effort) ? { effort } : {}),
+    ...(type === "enabled" && typeof budget === "number" ? { budgetTokens: budget } : {}),
+    ...(type === "adaptive" || type === "enabled" ? { show: display !== "omitted" } : {})
+  }
+  return Object.keys(asked).length === 0 ? undefined : asked
+}
+
+const formatOf = (reading: Reading, body: Json): unknown => {
+  const config = Predicate.isRecord(body["output_config"]) ? body["output_config"] : {}
+  const [given, field] = Predicate.isNullable(config["format"])
+    ? [body["output_format"], "output_format"]
+    : [config["format"], "output_config.format"]
+  if (Predicate.isNullable(given)) return undefined
+  const format = reading.record(given, field)
+  if (format === undefined) return undefined
+  if (format["type"] !== "json_schema") {
+    return reading.expected(`${field}.type`, '"json_schema"', format["type"])
+  }
+  const schema = reading.record(format["schema"], `${field}.schema`)
+  return schema && { type: "json_schema", name: "answer", schema, strict: true }
+}
+
+/** On whose behalf: Claude Code says it as JSON, with the conversation that the call belongs to. */
+const metadataOf = (given: unknown): { readonly userId?: unknown; readonly session?: string } => {
+  if (!Predicate.isRecord(given) || Predicate.isNullable(given["user_id"])) return {}
+  const { user_id: userId } = given
+  const json =
+    typeof userId === "string" && userId.startsWith("{") ? Option.getOrUndefined(parse(userId)) : undefined
+  if (!Predicate.isRecord(json) || typeof json["session_id"] !== "string") return { userId }
+  const { account_uuid: account, device_id: device, session_id: session } = json
+  const who = [account, device].find((id) => typeof id === "string" && id !== "")
+  return { ...(who === undefined ? {} : { userId: who }), session }
+}
+
+/** What of the body is the task's beside its messages; the task's own decoder checks it. */
+const fieldsOf = (reading: Reading, body: Json): ChatRequest["fields"] => {
+  const { stop_sequences: stop, system } = body
+  const instructions = Predicate.isNullable(system) ? "" : systemText(reading, system, "system")
+  return {
+    ...setting("maxTokens", body["max_tokens"]),
+    ...setting("systemPrompt", system === "" || instructions !== "" ? instructions || undefined : undefined),
+    ...setting("temperature", body["temperature"]),
+    ...setting("topP", body["top_p"]),
+    ...setting("topK", body["top_k"]),
+    ...setting("stop", Array.isArray(stop) && stop.length === 0 ? undefined : stop),
+    ...toolsOf(reading, body["tools"]),
+    ...choiceOf(reading, body["tool_choice"]),
+    ...setting("responseFormat", formatOf(reading, body)),
+    ...setting("reasoning", reasoningOf(body)),
+    ...setting("serviceTier", body["service_tier"] === "auto" ? undefined : body["service_tier"]),
+    ...metadataOf(body["metadata"])
+  }
+}
 
 /** What a body of Messages asks for. */
-export const question = (json: unknown): Either.Either<ChatRequest, InvalidArgumentError | RejectedRequest> =>
-  Either.gen(function* () {
-    const body = yield* Either.flatMap(parameters.honoured(json, known, inert), decode)
-    const last = body.messages.length - 1
-    if (body.messages[last]?.role === "assistant") return yield* Either.left(begun(last))
-    const messages = body.messages.map(messagesOf)
+export const question = (json: unknown): Either.Either<ChatRequest, Question> =>
+  questionOf("messages", json, (reading, body) => {
+    if (Predicate.isNullable(body["max_tokens"])) reading.expected("max_tokens", "a number", undefined)
+    const messages = reading.each(body["messages"], "messages", "messages", (message, field) =>
+      messagesOf(reading, message, field)
+    )
     return {
-      model: body.model,
-      task: taskOf(body, messages.flat()),
-      stream: body.stream ?? false,
-      includeUsage: true,
-      fieldOf: parameters.origin(
-        names,
-        messages.flatMap((made, index) => made.map(() => index))
-      )
+      messages: (messages ?? []).flat(),
+      fields: fieldsOf(reading, body),
+      includeUsage: true
     }
   })

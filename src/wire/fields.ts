@@ -1,0 +1,88 @@
+import * as Predicate from "effect/Predicate"
+import type { Wire } from "../Wire.js"
+import { chatCompletions } from "./fields/chatCompletions.js"
+import { messages } from "./fields/messages.js"
+import { responses } from "./fields/responses.js"
+
+/**
+ * What becomes of a field on another wire than its own:
+ *
+ * - `carried`: the task has it, and each wire says of it what it can;
+ * - `edge`: it is about the transport of this one call;
+ * - `hint`: it may be left out, and nobody has to know;
+ * - `preference`: it is left out, which is told;
+ * - `requirement`: without it the answer isn't what was asked for: only a provider of its wire can be asked;
+ * - `state`: it names what one provider keeps: only that one can be asked, and no other after it.
+ */
+export type Class = "carried" | "edge" | "hint" | "preference" | "requirement" | "state"
+
+/** A field of a wire's request. */
+export interface Field {
+  readonly class: Class
+  /** What of the task it is. */
+  readonly task?: string | undefined
+  /** The values with which it says nothing. */
+  readonly inert?: ReadonlyArray<unknown> | undefined
+  /** Of an object: its own fields. */
+  readonly fields?: Fields | undefined
+}
+
+/** The fields of an object, by their names. */
+export interface Fields {
+  readonly [name: string]: Field
+}
+
+/** Every field of every wire's request. A field that isn't here is a preference. */
+export const table: Readonly<Record<Wire, Fields>> = { chatCompletions, messages, responses }
+
+/** What of a call over a wire can't be carried to another. */
+export interface Uncarried {
+  readonly preferences: ReadonlyArray<string>
+  readonly requirements: ReadonlyArray<string>
+  readonly states: ReadonlyArray<string>
+}
+
+const preference: Field = { class: "preference" }
+
+const isInert = ({ inert = [] }: Field, value: unknown): boolean =>
+  Predicate.isNullable(value) || inert.some((each) => JSON.stringify(each) === JSON.stringify(value))
+
+/** What of a body can't be carried to another wire, by the names of its fields. */
+export const uncarried = (wire: Wire, body: Readonly<Record<string, unknown>>): Uncarried => {
+  const found: Record<"preference" | "requirement" | "state", Array<string>> = {
+    preference: [],
+    requirement: [],
+    state: []
+  }
+  const look = (fields: Fields, value: Readonly<Record<string, unknown>>, path: string): void => {
+    for (const name of Object.keys(value)) {
+      const field = Object.hasOwn(fields, name) ? (fields[name] ?? preference) : preference
+      const given = value[name]
+      if (isInert(field, given)) continue
+      const at = `${path}${name.slice(0, 64)}`
+      if (field.fields !== undefined && Predicate.isRecord(given)) look(field.fields, given, `${at}.`)
+      else if (field.class === "preference" || field.class === "requirement" || field.class === "state") {
+        found[field.class].push(at)
+      }
+    }
+  }
+  look(table[wire], body, "")
+  return { preferences: found.preference, requirements: found.requirement, states: found.state }
+}
+
+/** By which name a body has a field of the task: that of the task where it has none. */
+export const nameOf = (wire: Wire, task: string, body: Readonly<Record<string, unknown>>): string => {
+  const find = (fields: Fields, object: unknown, path: string): ReadonlyArray<string> =>
+    Object.entries(fields).flatMap(([name, field]) => {
+      const value = Predicate.isRecord(object) ? object[name] : undefined
+      const within = field.fields === undefined ? [] : find(field.fields, value, `${path}${name}.`)
+      return field.task === task && value !== undefined ? [path + name, ...within] : within
+    })
+  return find(table[wire], body, "")[0] ?? namesOf(table[wire], task, "")[0] ?? task
+}
+
+const namesOf = (fields: Fields, task: string, path: string): ReadonlyArray<string> =>
+  Object.entries(fields).flatMap(([name, field]) => [
+    ...(field.task === task ? [path + name] : []),
+    ...(field.fields === undefined ? [] : namesOf(field.fields, task, `${path}${name}.`))
+  ])
