@@ -39,7 +39,7 @@ const again = {
 const common = {
   /** The provider that failed. */
   provider: AIProvider.AIProvider,
-  /** What it said, or what was seen of it; at most some hundred characters. */
+  /** The message of the provider, or how the failure was seen; at most some hundred characters. */
   description: Schema.String,
   /** The HTTP status, where there was an answer. */
   status: Schema.optional(Schema.Int),
@@ -72,7 +72,7 @@ const tell = (error: Common, what: string, advice: string): string => {
 }
 
 /**
- * The provider doesn't accept the credentials, or they don't allow what was asked.
+ * The provider doesn't accept the credentials, or they don't allow the request.
  *
  * @since 0.1.0
  * @category permanent

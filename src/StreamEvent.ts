@@ -55,7 +55,7 @@ export interface Completed {
 export type StreamEvent = Started | TextDelta | ReasoningDelta | ToolCallEvent | NativeEvent | Completed
 
 /**
- * A stream ended before its answer was whole, and couldn't be continued. What was delivered is in
+ * A stream ended before its answer was whole, and couldn't be continued. The delivered text is in
  * `partialText`; it isn't the answer.
  *
  * @since 0.1.0

@@ -1,8 +1,8 @@
 import * as Schema from "effect/Schema"
 
 /**
- * A value that the caller gave is out of range, malformed or contradictory. The message names what was
- * given (`subject`), the field, and why it can't be used; it never holds the text of a prompt.
+ * A value that the caller gave is out of range, malformed or contradictory. The message names the
+ * argument (`subject`), the field, and why it can't be used; it never holds the text of a prompt.
  *
  * @since 0.1.0
  * @category errors

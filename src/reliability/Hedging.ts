@@ -2,8 +2,8 @@
  * Asks a second provider when the first is late, and takes whichever begins to answer first.
  *
  * Late is what few answers are: when the first content hasn't come by the time at which a given share of
- * the provider's first contents were there, the next provider of the chain is asked as well. Whoever has
- * content first is delivered, the other is interrupted. Extra calls stay within a share of all calls.
+ * the provider's first contents were there, the next provider of the chain is asked as well. The one
+ * with content first is delivered, the other is interrupted. Extra calls stay within a share of all calls.
  *
  * Off unless its Layer is there. Until a provider has been measured enough, nothing is hedged.
  *

@@ -329,16 +329,15 @@ export const make = (
           )
         })
 
-    const alone = (
+    const routeOf = (
       task: AITask.AITask,
       options: RoutingPolicy.RouteOptions
-    ): delivery.Route<SoleRouteError> =>
-      routing(task, options, (current, plan, error) =>
-        failedPermanently(current, plan.primary.provider, error)
-      )
-
-    const chained = (task: AITask.AITask, options: RoutingPolicy.RouteOptions): delivery.Route<RouteError> =>
-      routing(task, options, failOver)
+    ): delivery.Route<RouteError | SoleRouteError> =>
+      options.useFallback === false
+        ? routing(task, options, (current, plan, error) =>
+            failedPermanently(current, plan.primary.provider, error)
+          )
+        : routing(task, options, failOver)
 
     const begin = (task: AITask.AITask, { defaultTimeoutMs }: RoutingPolicy.RouteOptions) =>
       call.begin(task, policy, around, policyOptions.limits?.timeoutMs ?? defaultTimeoutMs)
@@ -353,13 +352,9 @@ export const make = (
       task: AITask.AITask,
       options: RoutingPolicy.RouteOptions = {}
     ): Effect.Effect<AIResult.AIResult, RouteError | SoleRouteError> {
-      return options.useFallback === false
-        ? traced.complete(around.tracing, task, (known) =>
-            delivery.complete(begin(known, options), alone(known, options))
-          )
-        : traced.complete(around.tracing, task, (known) =>
-            delivery.complete(begin(known, options), chained(known, options))
-          )
+      return traced.complete(around.tracing, task, (known) =>
+        delivery.complete(begin(known, options), routeOf(known, options))
+      )
     }
 
     const continuation = resume.continuation(policy)
@@ -380,13 +375,9 @@ export const make = (
       task: AITask.AITask,
       options: RoutingPolicy.RouteOptions = {}
     ): Stream.Stream<StreamEvent, RouteError | SoleRouteError | StreamInterruptedError> {
-      return options.useFallback === false
-        ? traced.stream(around.tracing, task, (known) =>
-            delivery.stream(begin(known, options), alone(known, options), continuation)
-          )
-        : traced.stream(around.tracing, task, (known) =>
-            delivery.stream(begin(known, options), chained(known, options), continuation)
-          )
+      return traced.stream(around.tracing, task, (known) =>
+        delivery.stream(begin(known, options), routeOf(known, options), continuation)
+      )
     }
 
     return { complete, stream }

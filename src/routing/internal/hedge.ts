@@ -82,7 +82,7 @@ const clear = (
 }
 
 /**
- * Asks an engine, and another one too when the first content of the first is late. Whoever has content
+ * Asks an engine, and another one too when the first content of the first is late. The one with content
  * first is asked on, the other is ended. Fails with the error of the first when both fail.
  */
 export const hedged = (
