@@ -266,7 +266,7 @@ export const words: ReadonlyArray<Row> = [
     of: "One API, New API",
     source:
       "https://github.com/songquanpeng/one-api/issues/1494, https://github.com/songquanpeng/one-api/issues/2340",
-    words: /对于模型.*无可用渠道|\bno available channels? for model\b/is,
+    words: /对于模型.{0,100}无可用渠道|\bno available channels? for model\b/is,
     statuses: [...absent, 503]
   },
   {
