@@ -36,7 +36,8 @@ type Steps = ReadonlyArray<RawServer.Step>
 const delta = `data: {"choices":[{"delta":{"content":"Light scatters"}}]}\n\n`
 const begun = [send(eventStream)]
 const some = [send(eventStream + chunk(delta))]
-const allButTheEnd = [send(eventStream + chunk(delta + stop))]
+/** With a finish reason it would count as whole a while later. */
+const allButTheEnd = [send(eventStream + chunk(delta + stop.slice(0, 20)))]
 const whole = [send(eventStream + chunk(delta + stop + usage + done) + lastChunk)]
 
 /**
@@ -111,10 +112,10 @@ const stages: ReadonlyArray<Stage> = [
   { name: "before the head of the answer", said: call(true), steps: [] },
   { name: "before the first token", said: call(true), steps: begun },
   { name: "in the middle of the stream", said: call(true), steps: some, heard: "Light" },
-  { name: "before the last event of the stream", said: call(true), steps: allButTheEnd, heard: "Light" },
+  { name: "in the last event of the stream", said: call(true), steps: allButTheEnd, heard: "Light" },
   { name: "before the head of an answer in one piece", said: call(false), steps: [] },
   { name: "in the middle of an answer in one piece", said: call(false), steps: some },
-  { name: "before the end of an answer in one piece", said: call(false), steps: allButTheEnd }
+  { name: "in the last event of an answer in one piece", said: call(false), steps: allButTheEnd }
 ]
 
 describe("a client that goes away", () => {
