@@ -461,6 +461,11 @@ export const Options = Schema.Struct({
   serviceTier: Schema.optional(Schema.NonEmptyString),
   /** What calls have in common whose beginnings are the same, for providers that keep these by a key. */
   cacheKey: Schema.optional(Schema.NonEmptyString.pipe(sizes.bounded("user"))),
+  /**
+   * What becomes of settings that the provider that is asked doesn't have: they are left out and told of in the
+   * result's `dropped` (`drop`, when absent), or the provider isn't asked.
+   */
+  unsupported: Schema.optional(Schema.Literal("drop", "refuse")),
   /** The conversation that the call belongs to, at most 256 characters. */
   session: Schema.optional(Schema.NonEmptyString.pipe(sizes.bounded("user"))),
   /** What one wire alone knows. */

@@ -500,7 +500,8 @@ export const lacks = (engine: ReasoningEngine, task: AITask.AITask): ReadonlyArr
   if (task.logProbabilities !== undefined) need(can.logProbabilities, "log probabilities")
   const { original } = task
   if (original !== undefined && !wires.includes(original.wire)) {
-    for (const field of original.requires ?? []) need(false, field)
+    const refused = task.unsupported === "refuse" ? (original.prefers ?? []) : []
+    for (const field of [...(original.requires ?? []), ...refused]) need(false, field)
     if (task.messages.at(-1)?.role === "assistant") need(can.prefill, "a beginning of the answer")
   }
   for (const { value, wire } of task.nativeTools ?? []) {

@@ -233,6 +233,9 @@ const referencesOf = (config: ConfigFile): ReadonlyArray<Reference.Reference> =>
     ...Object.keys(gateway?.deliveries ?? {})
       .filter((model) => !model.startsWith("saga/"))
       .map((id) => provider(`gateway.deliveries.${id}`, id)),
+    ...Object.entries(gateway?.models ?? {})
+      .filter(([, model]) => !model.startsWith("saga/"))
+      .map(([name, id]) => provider(`gateway.models.${name}`, id)),
     ...budgets.flatMap(({ scope, subject }, index) =>
       // Without keys in the file they, and the users, are known elsewhere: to the tasks themselves.
       subject === undefined || subjects[scope].length === 0

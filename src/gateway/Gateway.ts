@@ -46,6 +46,18 @@ export const Settings = Schema.Struct({
   delivery: Schema.optional(Delivery),
   /** The same by what `model` is, a provider or `saga/` and the name of a strategy. */
   deliveries: Schema.optional(Schema.Record({ key: Schema.String, value: Delivery })),
+  /**
+   * Other names for models: each is a name or a pattern (`*` is any text), and what is meant by it a provider,
+   * or `saga/` and the name of a strategy. A provider's own model name works without.
+   */
+  models: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
+  /**
+   * What becomes of a call with settings that the provider that is asked doesn't have, where nothing else is
+   * asked for: they are left out, which `x-saga-dropped` tells (`drop`, when absent), or the call is refused.
+   */
+  unsupported: Schema.optional(Schema.Literal("drop", "refuse")),
+  /** Milliseconds of silence before an answer, after which a stream begins with signs of life; 15,000 when absent. */
+  keepAliveMs: Schema.optional(numbers.count("milliseconds")),
   /** The most bytes of a body; 20 MiB when absent. */
   maxBodyBytes: Schema.optional(numbers.count("a number of bytes")),
   /** Milliseconds that a body may take to come; 30,000 when absent. */
@@ -122,6 +134,7 @@ export const layer = ({ strategies = [], ...given }: Options = {}): Layer.Layer<
       }
       const named = models.strategiesOf(strategies)
       yield* models.checkStrategies("deliveries", Object.keys(settings.deliveries ?? {}), named)
+      yield* models.checkStrategies("models", Object.values(settings.models ?? {}), named)
       const stopping = yield* shutdown.make(settings.drainMs ?? 30_000)
       const served = yield* app.make({
         services: {
@@ -133,6 +146,9 @@ export const layer = ({ strategies = [], ...given }: Options = {}): Layer.Layer<
         keys,
         keyLimits: keyLimits.make(),
         strategies: named,
+        aliases: settings.models ?? {},
+        unsupported: settings.unsupported ?? "drop",
+        keepAliveMs: settings.keepAliveMs ?? 15_000,
         delivery: { gateway: settings.delivery ?? "streamed", models: settings.deliveries ?? {} },
         limits: {
           maxBodyBytes: settings.maxBodyBytes ?? 20 * 1024 * 1024,

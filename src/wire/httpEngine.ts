@@ -141,6 +141,10 @@ export const attempt = (
     const original = task.original?.wire === wire.name ? task.original : undefined
     const stream = streams(request, original)
     const asItCame = original && wire.original(original.body, request, stream)
+    const dropped = asItCame === undefined ? [...wire.dropped(task), ...notice.foreign(task)] : []
+    if (task.unsupported === "refuse" && dropped.length > 0) {
+      return yield* unfit(dropped.map(({ message }) => message).join("; "))
+    }
     const made = asItCame === undefined ? wire.body(request, stream) : Either.right(asItCame.body)
     const body = yield* Either.flatMap(Either.mapLeft(made, unfit), encode)
     const redact = httpError.redactor(secrets, () => wordsOf(request))
@@ -159,7 +163,7 @@ export const attempt = (
     return yield* exchange.pull(
       ok,
       wire.answer(request),
-      asItCame === undefined ? notice.warnings([...wire.dropped(task), ...notice.foreign(task)]) : [],
+      notice.warnings(dropped),
       asItCame !== undefined && isAsked ? { stream, isWanted: asItCame.isWanted } : undefined
     )
   })

@@ -30,6 +30,11 @@ export interface Setup {
   readonly keys: Keys
   readonly keyLimits: KeyLimits
   readonly strategies: ReadonlyMap<string, Strategy>
+  readonly aliases: models.Aliases
+  /** What becomes of what a provider doesn't have, where the request doesn't say. */
+  readonly unsupported: "drop" | "refuse"
+  /** Milliseconds of silence before an answer, after which a stream begins with signs of life. */
+  readonly keepAliveMs: number
   /** How streams are delivered that don't say. */
   readonly delivery: delivering.Defaults
   readonly limits: body.Limits
@@ -97,7 +102,7 @@ const namesOf = (
   const withStrategy = ({ name }: Strategy) => [model, models.prefix + name]
   if (strategy !== undefined) return Effect.succeed(withStrategy(strategy))
   return target._tag === "Provider"
-    ? Effect.succeed([model])
+    ? Effect.succeed([model, target.provider])
     : Effect.map(orchestrator.strategy, withStrategy)
 }
 
@@ -135,7 +140,7 @@ export const answer = (
     yield* turn
     const question = yield* dialect.question(json)
     const engines = yield* services.registry.list
-    const target = yield* models.resolve(question.model, engines, setup.strategies)
+    const target = yield* models.resolve(question.model, engines, setup.strategies, setup.aliases)
     const { preferences, requirements, states } = question.uncarried
     // What one provider keeps can't be had of another.
     const bound = states.length === 0 ? said : { ...said, useFallback: false }
@@ -147,6 +152,7 @@ export const answer = (
     const task = yield* taskOf(
       {
         ...question.fields,
+        unsupported: said.unsupported ?? setup.unsupported,
         ...callHeaders.sessionOf(request.headers),
         id,
         mode: delivery === "streamed" ? "streaming" : "complete",
@@ -173,6 +179,8 @@ export const answer = (
     })
     // What has ended otherwise stays as it is.
     yield* onClose(() => services.activity.end(id, { _tag: "ClientDisconnected" }))
-    const asked = { dialect, identity: { id, createdAt }, question, task, options, delivery } as const
+    const { keepAliveMs } = setup
+    const identity = { id, createdAt }
+    const asked = { dialect, identity, question, task, options, delivery, keepAliveMs } as const
     return yield* delivery === "streamed" ? live(services, asked) : whole(services, asked)
   })

@@ -13,6 +13,7 @@ export interface CallHeaders {
   readonly useFallback?: boolean | undefined
   readonly user?: string | undefined
   readonly delivery?: delivery.Delivery | undefined
+  readonly unsupported?: "drop" | "refuse" | undefined
 }
 
 /** What a header says; a program and its proxy may both have set it, and the same value twice says the same. */
@@ -42,7 +43,7 @@ const sessionHeaders = [
 ] as const
 
 /** The conversation that a request belongs to, where its headers name one. */
-export const sessionOf = (headers: Headers.Headers): { readonly session?: string } => {
+export const sessionOf = (headers: Headers.Headers): { readonly session?: string | undefined } => {
   const session = sessionHeaders.map((name) => headers[name]).find((id) => id !== undefined && id !== "")
   return session === undefined || session.length > 256 ? {} : { session }
 }
@@ -61,6 +62,10 @@ const readers: Readonly<Record<string, Read>> = {
     value === "on" || value === "off"
       ? Either.right({ useFallback: value === "on" })
       : Either.left('"on" or "off"'),
+  "x-saga-unsupported": (value) =>
+    value === "drop" || value === "refuse"
+      ? Either.right({ unsupported: value })
+      : Either.left('"drop" or "refuse"'),
   // Read with those of the agents.
   "x-saga-session": (session) =>
     session.length > 0 && session.length <= 256

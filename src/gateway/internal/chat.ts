@@ -10,5 +10,6 @@ export const dialect: Dialect = {
   writer,
   error,
   errorEvent,
+  keepAlive: ": waiting\n\n",
   idHeader: "x-request-id"
 }

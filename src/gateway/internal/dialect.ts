@@ -124,6 +124,8 @@ export interface Dialect {
   readonly error: (problem: Problem, id: string) => unknown
   /** The last event of a stream that broke off. */
   readonly errorEvent: (problem: Problem, id: string) => string
+  /** What keeps a client waiting that hears nothing yet. */
+  readonly keepAlive: string
   /** The header that names the request. */
   readonly idHeader: string
 }

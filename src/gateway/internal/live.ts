@@ -2,12 +2,16 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Started, StreamEvent } from "../../StreamEvent.js"
+import { onClose } from "../../internal/onClose.js"
 import * as pulls from "../../internal/pulls.js"
+import * as timer from "../../internal/timer.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
 import { droppedHeader } from "./summary.js"
@@ -42,8 +46,8 @@ const headersOf = (
 
 /**
  * Delivers the answer as it is written, each chunk as it comes. What fails before the first content fails as
- * any call does; from there on the failure is the last event of the stream, and nothing says that the answer
- * is whole.
+ * any call does; from there on, or from where a client that waits for long has been sent a sign of life, the
+ * failure is the last event of the stream, and nothing says that the answer is whole.
  */
 export const live = (
   services: Services,
@@ -51,7 +55,7 @@ export const live = (
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, problem.Failure, Scope.Scope> =>
   Effect.gen(function* () {
     const { activity, orchestrator, shutdown } = services
-    const { dialect, identity, options, question, task } = asked
+    const { dialect, identity, keepAliveMs, options, question, task } = asked
     const { id } = identity
     const writer = dialect.writer(identity, question)
     let started: Started | undefined
@@ -60,9 +64,22 @@ export const live = (
     let over = false
 
     const pull = yield* pulls.open(orchestrator.stream(task, options))
+    const runtime = yield* Effect.runtime<Scope.Scope>()
+    // In a fiber of its own, which a client that is told to wait doesn't end.
+    const asking = Runtime.runFork(runtime, Effect.interruptible(pull))
+    yield* onClose(() =>
+      Effect.suspend(() => (asking.unsafePoll() === null ? Fiber.interrupt(asking) : Effect.void))
+    )
+    let answered = false
+    /** The first events; none where they take so long that the client has to hear something. */
+    const awaited = Effect.map(timer.awaitFor(asking, runtime, keepAliveMs), (events) => {
+      answered = Option.isSome(events)
+      return Option.getOrElse(events, () => Chunk.empty<StreamEvent>())
+    })
+    const source = Effect.suspend(() => (answered ? pull : awaited))
 
     const write = (events: Chunk.Chunk<StreamEvent>): Effect.Effect<Chunk.Chunk<Uint8Array>> => {
-      let text = ""
+      let text = answered ? "" : dialect.keepAlive
       let ending: Effect.Effect<void> = Effect.void
       for (const event of events) {
         switch (event._tag) {
@@ -96,8 +113,8 @@ export const live = (
     // Only a shutdown that has begun is raced: a race for every chunk would cost more than the chunk.
     const pulled = Effect.suspend(() =>
       shutdown.begun()
-        ? Effect.raceFirst(pull, Effect.zipRight(shutdown.over, Effect.fail(Option.some(shuttingDown))))
-        : pull
+        ? Effect.raceFirst(source, Effect.zipRight(shutdown.over, Effect.fail(Option.some(shuttingDown))))
+        : source
     )
 
     const unexpected = (cause: Cause.Cause<never>) => Effect.flatMap(defect(cause, id), lastWord)
@@ -118,7 +135,7 @@ export const live = (
     )
 
     const first = yield* Effect.catchAll(
-      pull,
+      awaited,
       Option.match({ onNone: () => Effect.failCause(withoutResult), onSome: Effect.fail })
     )
     const beginning = yield* write(first)

@@ -10,5 +10,6 @@ export const dialect: Dialect = {
   writer,
   error,
   errorEvent,
+  keepAlive: 'event: ping\ndata: {"type":"ping"}\n\n',
   idHeader: "request-id"
 }

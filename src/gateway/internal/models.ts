@@ -26,15 +26,44 @@ type Strategies = ReadonlyMap<string, Strategy.Strategy>
 export const strategiesOf = (given: ReadonlyArray<Strategy.Strategy>): Strategies =>
   new Map([...Object.values(Strategy.named), ...given].map((strategy) => [strategy.name, strategy]))
 
-/** The names that `model` may have. */
+/** Other names for models, or patterns of names with `*` for any text, and what is meant by them. */
+export type Aliases = Readonly<Record<string, string>>
+
+/** The names that `model` may have; patterns aren't names. */
 export const names = (
   engines: ReadonlyArray<ReasoningEngine>,
-  strategies: Strategies
+  strategies: Strategies,
+  aliases: Aliases = {}
 ): ReadonlyArray<string> => [
   ...engines.map(({ provider }): string => provider),
   auto,
-  ...Array.from(strategies.keys(), (name) => prefix + name)
+  ...Array.from(strategies.keys(), (name) => prefix + name),
+  ...Object.keys(aliases).filter((name) => !name.includes("*"))
 ]
+
+/** Whether a name is of a pattern: its pieces come one after the other, from the beginning to the end. */
+const matches = (pattern: string, name: string): boolean => {
+  const [first = "", ...rest] = pattern.split("*")
+  const last = rest.pop()
+  if (last === undefined) return name === pattern
+  if (!name.startsWith(first) || !name.endsWith(last)) return false
+  let at = first.length
+  for (const piece of rest) {
+    const found = name.indexOf(piece, at)
+    if (found === -1) return false
+    at = found + piece.length
+  }
+  return at <= name.length - last.length
+}
+
+/** What a name is mapped to: by itself, or by the longest pattern that it is of. */
+const meant = (model: string, aliases: Aliases): string | undefined => {
+  if (Object.hasOwn(aliases, model)) return aliases[model]
+  const [pattern] = Object.keys(aliases)
+    .filter((pattern) => matches(pattern, model))
+    .sort((one, other) => other.length - one.length)
+  return pattern === undefined ? undefined : aliases[pattern]
+}
 
 const unknown = (model: string, known: ReadonlyArray<string>): RejectedRequest =>
   new RejectedRequest({
@@ -43,19 +72,35 @@ const unknown = (model: string, known: ReadonlyArray<string>): RejectedRequest =
     description: `There is no model ${quoted(model)}. There are ${known.join(", ")}`
   })
 
-/** The target of a model's name. */
+const targetOf = (
+  name: string,
+  engines: ReadonlyArray<ReasoningEngine>,
+  strategies: Strategies
+): Target | undefined => {
+  const engine = engines.find(({ provider }) => provider === name)
+  if (engine !== undefined) return { _tag: "Provider", provider: engine.provider }
+  if (name === auto) return { _tag: "Strategy" }
+  const strategy = name.startsWith(prefix) ? strategies.get(name.slice(prefix.length)) : undefined
+  return strategy && { _tag: "Strategy", strategy }
+}
+
+/**
+ * The target of a model's name: a provider or a strategy by its own name, what the name is mapped to, or the
+ * first provider whose model has the name.
+ */
 export const resolve = (
   model: string,
   engines: ReadonlyArray<ReasoningEngine>,
-  strategies: Strategies
+  strategies: Strategies,
+  aliases: Aliases = {}
 ): Either.Either<Target, RejectedRequest> => {
-  const engine = engines.find(({ provider }) => provider === model)
-  if (engine !== undefined) return Either.right({ _tag: "Provider", provider: engine.provider })
-  if (model === auto) return Either.right({ _tag: "Strategy" })
-  const strategy = model.startsWith(prefix) ? strategies.get(model.slice(prefix.length)) : undefined
-  return strategy === undefined
-    ? Either.left(unknown(model, names(engines, strategies)))
-    : Either.right({ _tag: "Strategy", strategy })
+  const alias = meant(model, aliases)
+  const named = engines.find((engine) => engine.model === model)
+  const target =
+    targetOf(model, engines, strategies) ??
+    (alias === undefined ? undefined : targetOf(alias, engines, strategies)) ??
+    (named && targetOf(named.provider, engines, strategies))
+  return Either.fromNullable(target, () => unknown(model, names(engines, strategies, aliases)))
 }
 
 /** The strategy that a header names. */

@@ -50,7 +50,9 @@ export const make = (setup: call.Setup, responses: metrics.Responses): Effect.Ef
   Effect.map(Clock.currentTimeMillis, (startedAt) => {
     const { keys, services } = setup
     const { activity, registry, shutdown } = services
-    const names = Effect.map(registry.list, (engines) => models.names(engines, setup.strategies))
+    const names = Effect.map(registry.list, (engines) =>
+      models.names(engines, setup.strategies, setup.aliases)
+    )
 
     const calls =
       (dialect: Dialect): Respond =>

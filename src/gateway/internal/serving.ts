@@ -28,6 +28,7 @@ export interface PreparedCall {
   readonly task: AITask.AITask
   readonly options: Orchestrator.ServeOptions
   readonly delivery: Activity.CallStart["delivery"]
+  readonly keepAliveMs: number
 }
 
 /** What a call fails with before anything of its answer has been delivered. */

@@ -11,7 +11,7 @@ import { contentOf, type Json, type Reading } from "../reading.js"
 /** What only this wire knows; a provider of another one isn't asked. */
 const native = (value: Json): AITask.NativePart => ({ type: "native", wire: "messages", value })
 
-const cacheOf = ({ cache_control: given }: Json): { readonly cache?: AITask.CacheHint } => {
+const cacheOf = ({ cache_control: given }: Json): { readonly cache?: AITask.CacheHint | undefined } => {
   if (!Predicate.isRecord(given)) return {}
   const { ttl } = given
   return { cache: ttl === "5m" || ttl === "1h" ? { ttl } : {} }
@@ -235,7 +235,7 @@ const choices = new Map<unknown, string>([
 const choiceOf = (
   reading: Reading,
   given: unknown
-): { readonly toolChoice?: unknown; readonly parallelToolCalls?: boolean } => {
+): { readonly toolChoice?: unknown; readonly parallelToolCalls?: boolean | undefined } => {
   if (Predicate.isNullable(given)) return {}
   const choice = reading.record(given, "tool_choice")
   if (choice === undefined) return {}
@@ -279,7 +279,7 @@ const formatOf = (reading: Reading, body: Json): unknown => {
 }
 
 /** On whose behalf: Claude Code says it as JSON, with the conversation that the call belongs to. */
-const metadataOf = (given: unknown): { readonly userId?: unknown; readonly session?: string } => {
+const metadataOf = (given: unknown): { readonly userId?: unknown; readonly session?: string | undefined } => {
   if (!Predicate.isRecord(given) || Predicate.isNullable(given["user_id"])) return {}
   const { user_id: userId } = given
   const json =
