@@ -1,36 +1,9 @@
 import * as Predicate from "effect/Predicate"
 import type { Wire } from "../Wire.js"
 import { chatCompletions } from "./fields/chatCompletions.js"
+import type { Field, Fields } from "./fields/field.js"
 import { messages } from "./fields/messages.js"
 import { responses } from "./fields/responses.js"
-
-/**
- * What becomes of a field on another wire than its own:
- *
- * - `carried`: the task has it, and each wire says of it what it can;
- * - `edge`: it is about the transport of this one call;
- * - `hint`: it may be left out, and nobody has to know;
- * - `preference`: it is left out, which is told;
- * - `requirement`: without it the answer isn't what was asked for: only a provider of its wire can be asked;
- * - `state`: it names what one provider keeps: only that one can be asked, and no other after it.
- */
-export type Class = "carried" | "edge" | "hint" | "preference" | "requirement" | "state"
-
-/** A field of a wire's request. */
-export interface Field {
-  readonly class: Class
-  /** What of the task it is. */
-  readonly task?: string | undefined
-  /** The values with which it says nothing. */
-  readonly inert?: ReadonlyArray<unknown> | undefined
-  /** Of an object: its own fields. */
-  readonly fields?: Fields | undefined
-}
-
-/** The fields of an object, by their names. */
-export interface Fields {
-  readonly [name: string]: Field
-}
 
 /** Every field of every wire's request. A field that isn't here is a preference. */
 export const table: Readonly<Record<Wire, Fields>> = { chatCompletions, messages, responses }

@@ -1,4 +1,4 @@
-import type { Fields } from "../fields.js"
+import type { Fields } from "./field.js"
 
 /**
  * POST /v1/messages, as the types of the package @anthropic-ai/sdk 1.14 have it, those of its betas included.

@@ -1,4 +1,4 @@
-import type { Fields } from "../fields.js"
+import type { Fields } from "./field.js"
 
 /** POST /v1/responses, as the types of the package openai 6.49 have it. */
 export const responses: Fields = {
