@@ -21,6 +21,8 @@ export interface Decoding {
   readonly ended: boolean
   /** Whether the server has said why the model stopped, but not yet that this was all. */
   readonly awaitsEnd: boolean
+  /** Whether it came in a form that isn't its wire's, of which that wire's clients would read nothing. */
+  readonly foreign?: boolean | undefined
   /** Whether something came that isn't delivered, or not yet: the provider is at work. */
   working: boolean
   /** Takes one event. */

@@ -38,6 +38,7 @@ export const taped = <A extends decoding.Decoding>(
   let text = ""
   let held: Array<ReasoningEngine.EngineEvent> = []
   let isAsked: boolean | undefined = undefined
+  let told = false
 
   const pieceOf = (piece: string): string =>
     isWanted === undefined || !stream
@@ -55,10 +56,13 @@ export const taped = <A extends decoding.Decoding>(
     }
     if (answer.awaitsEnd && !isOver) return []
     const upTo = isOver || answer.finished ? text.length : stream ? endOfEvents(text) : 0
+    // What clients couldn't read is told as it is decoded, if that can be from the beginning on.
+    if (answer.foreign === true && !told) isAsked = false
     const piece = isAsked === true ? pieceOf(text.slice(0, upTo)) : ""
     text = text.slice(upTo)
     const events = held
     held = []
+    told ||= piece !== ""
     return piece === "" ? events : [ReasoningEngine.native(piece), ...events]
   }
 
@@ -69,7 +73,7 @@ export const taped = <A extends decoding.Decoding>(
       for (const piece of pieces) text += decoder.decode(piece, { stream: true })
       if (isAsked === undefined) {
         const first = text.trimStart()[0]
-        if (first !== undefined) isAsked = stream !== (first === "{" || first === "[" || first === "<")
+        if (first !== undefined) isAsked = stream ? !"{[<".includes(first) : first === "{"
       }
       held.push(...feed(pieces))
       return settle(false)

@@ -332,3 +332,36 @@ describe("an Ollama that was merely found", () => {
       }
     }))
 })
+
+describe("an answer in a form that clients of its wire can't read", () => {
+  const legacy = (text: string, finish_reason: string | null = null) => ({
+    object: "text_completion",
+    model: "m",
+    choices: [{ index: 0, text, finish_reason }]
+  })
+  const json = (body: unknown) => (response: Http.ServerResponse) =>
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body))
+
+  test("reaches the gateway's clients in theirs", () =>
+    Effect.gen(function* () {
+      const forms: ReadonlyArray<(response: Http.ServerResponse) => unknown> = [
+        json([delta("Hi,"), delta(" you"), stop]),
+        json(legacy("Hi, you", "stop")),
+        (response) => stream(response).end(events([legacy("Hi,"), legacy(" you", "stop")]))
+      ]
+      let form = forms[0]
+      const { url } = yield* server((response) => form?.(response))
+      const { serve } = yield* withProviders([provider("odd", url)])
+      const call = yield* serve
+      for (form of forms) {
+        const whole = yield* call("odd")
+        assert.strictEqual(JSON.parse(whole.text).choices[0].message.content, "Hi, you", whole.text)
+        const streamed = yield* call("odd", { stream: true })
+        const chunks = dataOf(streamed.text)
+          .filter((data) => data !== "[DONE]")
+          .map((data) => JSON.parse(data))
+        const texts = chunks.map(({ choices }) => choices[0].delta.content ?? "")
+        assert.strictEqual(texts.join(""), "Hi, you", streamed.text)
+      }
+    }))
+})

@@ -37,6 +37,7 @@ export class Answer implements decoding.Decoding {
   finished = false
   /** Whether some of it has come. */
   begun = false
+  foreign = false
   working = false
 
   private events: Array<ReasoningEngine.EngineEvent> = []
@@ -141,6 +142,7 @@ export class Answer implements decoding.Decoding {
   private choice(choice: wire.Choice, before: string): void {
     const { error, finish_reason: reason, message } = choice
     const delta = wire.deltaOf(choice)
+    this.foreign ||= delta !== choice.delta
     const repeated =
       message && (!delta || wire.isEmpty(delta) || (reason && wire.repeats(delta, message, before)))
     if (repeated) this.message(message, before)
