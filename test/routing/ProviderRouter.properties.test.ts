@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { AIResult, ProviderRouter, StreamEvent } from "arc-saga"
-import { Arbitraries, type ScriptedEngine } from "arc-saga/testing"
+import { Arbitraries, Behaviour, type ScriptedEngine } from "arc-saga/testing"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,6 +13,17 @@ import { expected, limits, middle } from "../utils/model.js"
 import { runs } from "../utils/property.js"
 
 const fleets = Arbitraries.fleet()
+
+/** One or two providers that all pause in their answer for longer than the idle limit: only the last may. */
+const pausing = Arbitraries.fleet({
+  maxProviders: 2,
+  behaviour: FastCheck.record({
+    text: FastCheck.constant("Light scatters"),
+    chunkSize: FastCheck.constant(7),
+    firstTokenMs: FastCheck.nat(9000),
+    msPerChunk: FastCheck.integer({ min: 8001, max: 12_000 })
+  }).map(Behaviour.answer)
+})
 
 const routed = (fleet: Arbitraries.Fleet) =>
   Effect.gen(function* () {
@@ -110,7 +121,7 @@ describe.concurrent("ProviderRouter, for every fleet", () => {
 
   it.effect.prop(
     "the call succeeds exactly when an allowed candidate would have succeeded before the deadline",
-    [fleets],
+    [FastCheck.oneof({ weight: 9, arbitrary: fleets }, { weight: 1, arbitrary: pausing })],
     ([fleet]) =>
       Effect.gen(function* () {
         // The limits have fractions of a millisecond, which only TestClock keeps.
