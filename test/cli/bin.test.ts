@@ -64,7 +64,7 @@ const lines = (name: string): ReadonlyArray<string> =>
   fs.existsSync(inDirectory(name)) ? fs.readFileSync(inDirectory(name), "utf8").split("\n").slice(0, -1) : []
 
 const waitFor = async (condition: () => boolean): Promise<void> => {
-  const limit = performance.now() + 20_000
+  const limit = performance.now() + 50_000
   while (!condition()) {
     if (performance.now() > limit) throw new Error("what was waited for didn't come")
     await new Promise((resolve) => setTimeout(resolve, 20))

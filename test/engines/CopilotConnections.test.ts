@@ -2,9 +2,7 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Scope from "effect/Scope"
 import * as ReasoningEngine from "../../src/ReasoningEngine.js"
 import * as attempts from "../utils/attempts.js"
 import { clients, streaming, task } from "../utils/chatCompletions.js"
@@ -17,30 +15,8 @@ const { conversation, pretty, snapshots } = GraphServer
 const first = snapshots(prompt, "Hel")
 const rest = pretty(conversation(prompt, "Hello"))
 const open = GraphServer.stream(RawServer.send(first))
-const helloEvents = [ReasoningEngine.textDelta("Hello"), ...ending("Hello")]
 
 describe.concurrent.each(clients)("Copilot over %s", (_, client) => {
-  it.scopedLive("gives the text in both deliveries", () =>
-    Effect.gen(function* () {
-      const server = yield* GraphServer.make()
-      const made = yield* engine(server.url)
-      assert.deepStrictEqual(yield* attempts.events(made, yield* streaming), helloEvents)
-      assert.deepStrictEqual(yield* attempts.events(made, yield* task()), helloEvents)
-    }).pipe(Effect.provide(client))
-  )
-
-  it.scopedLive("closes the connection at once when the scope closes in the middle of an answer", () =>
-    Effect.gen(function* () {
-      const server = yield* GraphServer.make({ chats: [open] })
-      const made = yield* engine(server.url)
-      const scope = yield* Scope.make()
-      const pull = yield* Scope.extend(made.attempt({ task: yield* streaming, mode: "streaming" }), scope)
-      assert.deepStrictEqual(yield* pull, [ReasoningEngine.textDelta("Hel")])
-      yield* Scope.close(scope, Exit.void)
-      assert.isTrue(yield* RawServer.seenSoon(server.closed(1)))
-    }).pipe(Effect.provide(client))
-  )
-
   it.scopedLive("closes the connection at once when it is interrupted, whichever request is under way", () =>
     Effect.gen(function* () {
       const silent: GraphServer.Reply = { status: 200, headers: {}, steps: [] }
@@ -151,37 +127,6 @@ describe.concurrent("Copilot connections", () => {
         [ReasoningEngine.textDelta("lo")],
         ending("Hello")
       ])
-    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
-  )
-
-  it.scopedLive("bring an answer whose bytes all come apart", () =>
-    Effect.gen(function* () {
-      const bytes = new TextEncoder().encode(snapshots(prompt, "Grüße", "Grüße, 世界", "Grüße, 世界 🚀!"))
-      const server = yield* GraphServer.make({
-        chats: [
-          GraphServer.stream(
-            // No character of two bytes or more stays in one piece.
-            ...Array.from(bytes, (byte) => RawServer.send(Uint8Array.of(byte))),
-            RawServer.end
-          )
-        ]
-      })
-      const seen = yield* attempts.events(yield* engine(server.url), yield* streaming)
-      assert.strictEqual(attempts.text(seen), "Grüße, 世界 🚀!")
-      assert.deepStrictEqual(seen.slice(-2), ending("Grüße, 世界 🚀!"))
-    }).pipe(Effect.provide(NodeHttpClient.layerUndici))
-  )
-
-  it.scopedLive("bring a megabyte whole, in tens of snapshots", () =>
-    Effect.gen(function* () {
-      const text = "Grüße 🚀 <Person>Ann</Person> [1]\n".repeat(30_000)
-      const parts = Array.from({ length: 20 }, (_, index) => text.slice(0, (text.length * (index + 1)) / 20))
-      const server = yield* GraphServer.make({ chats: [GraphServer.sse(snapshots(prompt, ...parts))] })
-      const made = yield* engine(server.url)
-      for (const asked of [streaming, task()]) {
-        const seen = yield* attempts.events(made, yield* asked)
-        assert.strictEqual(attempts.text(seen), "Grüße 🚀 Ann [1]\n".repeat(30_000))
-      }
     }).pipe(Effect.provide(NodeHttpClient.layerUndici))
   )
 

@@ -128,24 +128,16 @@ describe.concurrent("OpenAICompatible errors within an answer", () => {
     }).pipe(Effect.provide(NodeHttpClient.layerUndici))
   )
 
-  it.live("are malformed where what came isn't an answer at all", () =>
+  it.live("are malformed where what came has no choice", () =>
     Effect.gen(function* () {
       const malformed = { _tag: "TransientError", reason: "malformed" }
-      const page = "<!doctype html><html><body>Welcome</body></html>"
       for (const steps of [
-        RawServer.answer(200, "text/html; charset=utf-8", page),
-        RawServer.answer(200, "text/plain", "Hello"),
-        RawServer.answer(200, "text/plain", ""),
-        RawServer.answer(200, "text/event-stream", "data: {nonsense}\n\n"),
-        RawServer.answer(200, "application/json", '{"choices":['),
         RawServer.answer(200, "application/json", '{"choices":[]}'),
         RawServer.answer(
           200,
           "application/json",
           '{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":0}}'
-        ),
-        RawServer.answer(200, "application/json", "17"),
-        RawServer.answer(200, "application/json", "")
+        )
       ]) {
         assert.deepInclude(attempts.fields(yield* failure(steps)), malformed)
         assert.deepInclude(

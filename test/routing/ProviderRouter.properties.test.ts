@@ -221,14 +221,19 @@ describe.concurrent("ProviderRouter, for every fleet", () => {
       // In a pause a stream is under way whose beginning was delivered.
       FastCheck.oneof(fleets, pausing),
       FastCheck.oneof(FastCheck.nat(35_000), FastCheck.nat(12_000)),
-      FastCheck.boolean()
+      FastCheck.constantFrom("complete" as const, "streaming" as const, "left" as const)
     ],
-    ([fleet, afterMs, streaming]) =>
+    ([fleet, afterMs, how]) =>
       Effect.gen(function* () {
         const { asked, calls, observed, open, router } = yield* routed(fleet)
-        const fiber = yield* Effect.fork(
-          streaming ? Stream.runDrain(router.stream(asked)) : Effect.asVoid(router.complete(asked))
-        )
+        const stream = router.stream(asked)
+        const calling = {
+          complete: Effect.asVoid(router.complete(asked)),
+          streaming: Stream.runDrain(stream),
+          // Its caller goes away with the first text.
+          left: Stream.runDrain(Stream.take(stream, 2))
+        }
+        const fiber = yield* Effect.fork(calling[how])
         yield* TestClock.adjust(afterMs)
         yield* Fiber.interrupt(fiber)
         assert.strictEqual(yield* open, 0)
