@@ -619,6 +619,7 @@ const rows: ReadonlyArray<Row> = [
     "engines/OpenAI.Options",
     (options) => withHttp(OpenAI.make({ ...options, apiKey, model: "m" })),
     {
+      wire: undefined,
       provider: undefined,
       baseUrl: undefined,
       price: undefined,
@@ -632,6 +633,7 @@ const rows: ReadonlyArray<Row> = [
     "engines/OpenAICompatible.Options",
     (options) => withHttp(OpenAICompatible.make({ ...options, provider, baseUrl, model: "m" })),
     {
+      wires: undefined,
       apiKey: undefined,
       headers: undefined,
       maxTokensField: undefined,

@@ -1,6 +1,6 @@
 /**
- * OpenAI itself: the engine for Chat Completions, {@link OpenAICompatible}, set up as OpenAI wants it. The
- * limit of tokens is sent as `max_completion_tokens`, the stream is asked for its usage, and images can be
+ * OpenAI itself: the engine for Chat Completions and Responses, {@link OpenAICompatible}, set up as OpenAI wants
+ * it. The limit of tokens is sent as `max_completion_tokens`, the stream is asked for its usage, and images can be
  * part of a message.
  *
  * @since 0.1.0
@@ -32,7 +32,12 @@ export interface Options {
   /** The model to ask for, by OpenAI's name for it. */
   readonly model: string
   readonly apiKey: Redacted.Redacted
-  /** The address above `/chat/completions`; {@link defaultBaseUrl} when absent. A query is kept. */
+  /**
+   * The wire of tasks that came over neither of OpenAI's, as far as it has a place for all of them:
+   * `chatCompletions` (the default), or `responses`. The others are sent over theirs.
+   */
+  readonly wire?: OpenAICompatible.OpenAIWire | undefined
+  /** The address above `/chat/completions` and `/responses`; {@link defaultBaseUrl} when absent. A query is kept. */
   readonly baseUrl?: string | undefined
   /** What it charges; absent: what the PriceCatalog knows, where there is one. */
   readonly price?: Price.Price | undefined
@@ -75,11 +80,13 @@ export const defaultCapabilities: ReasoningEngine.Capabilities = {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (
-  options: Options
-): Effect.Effect<ReasoningEngine.ReasoningEngine, InvalidArgumentError, HttpClient.HttpClient> =>
+export const make = ({
+  wire,
+  ...options
+}: Options): Effect.Effect<ReasoningEngine.ReasoningEngine, InvalidArgumentError, HttpClient.HttpClient> =>
   OpenAICompatible.make({
     ...options,
+    wires: wire === "responses" ? ["responses", "chatCompletions"] : ["chatCompletions", "responses"],
     provider: options.provider ?? AIProvider.Gpt4,
     baseUrl: options.baseUrl ?? defaultBaseUrl,
     capabilities: { ...defaultCapabilities, ...given(options.capabilities) },

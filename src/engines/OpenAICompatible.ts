@@ -1,5 +1,9 @@
 /**
- * Any server that speaks OpenAI's Chat Completions: OpenAI, Azure, Groq, vLLM, llama.cpp, Ollama.
+ * Any server that speaks OpenAI's Chat Completions, its Responses, or both: OpenAI, Azure, Groq, vLLM, llama.cpp,
+ * Ollama.
+ *
+ * A task that came over one of its wires is sent over that one as it came. Any other goes over the first of them
+ * that has a place for all of it.
  *
  * An attempt is one request. By default it is answered as a stream of events for both deliveries, whole
  * and streamed: so both decode alike, and the limits for the first token and between tokens mean
@@ -17,12 +21,14 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
-import { Answer } from "../wire/chatCompletions/answer.js"
+import * as chat from "../wire/chatCompletions/answer.js"
 import { kindOf } from "../wire/failure/kindOf.js"
 import * as chatRequest from "../wire/chatCompletions/request.js"
 import * as engineOptions from "../wire/engineOptions.js"
 import * as httpEngine from "../wire/httpEngine.js"
 import * as rateLimitHeaders from "../wire/rateLimitHeaders.js"
+import * as responses from "../wire/responses/answer.js"
+import * as responsesRequest from "../wire/responses/request.js"
 import { thinks } from "../wire/thinks.js"
 import * as toolCallIds from "../wire/toolCallIds.js"
 import { type Configured, given } from "../internal/options.js"
@@ -31,6 +37,7 @@ import * as PriceCatalog from "../spend/PriceCatalog.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as fromConfig from "./internal/config.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
+import type * as Wire from "../Wire.js"
 
 /**
  * What a server takes for the ids of tool calls.
@@ -41,6 +48,14 @@ import * as Registry from "../ReasoningEngineRegistry.js"
 export type ToolCallIds = "any" | "forty-characters" | "nine-alphanumerics"
 
 /**
+ * A wire of OpenAI's: Chat Completions, or Responses.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OpenAIWire = Exclude<Wire.Wire, "messages">
+
+/**
  * How a server is reached and what it can.
  *
  * @since 0.1.0
@@ -48,7 +63,12 @@ export type ToolCallIds = "any" | "forty-characters" | "nine-alphanumerics"
  */
 export interface Options extends Omit<ReasoningEngine.Options, "wires"> {
   /**
-   * The address above `/chat/completions`: `https://api.openai.com/v1`, `http://127.0.0.1:11434/v1`. A
+   * The wires that the server has, that of tasks which came over none of them first; Chat Completions alone when
+   * absent.
+   */
+  readonly wires?: readonly [OpenAIWire, ...ReadonlyArray<OpenAIWire>] | undefined
+  /**
+   * The address above `/chat/completions` and `/responses`: `https://api.openai.com/v1`, `http://127.0.0.1:11434/v1`. A
    * query (Azure's `?api-version=…`) is kept.
    */
   readonly baseUrl: string
@@ -58,14 +78,18 @@ export interface Options extends Omit<ReasoningEngine.Options, "wires"> {
   readonly apiKey?: Redacted.Redacted | undefined
   /** More headers (Azure's `api-key`); their values are kept out of errors and spans as the key is. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** What the server calls the limit: `max_tokens` (the default), or OpenAI's `max_completion_tokens`. */
+  /**
+   * What the server calls the limit in Chat Completions: `max_tokens` (the default), or OpenAI's
+   * `max_completion_tokens`.
+   */
   readonly maxTokensField?: "max_tokens" | "max_completion_tokens" | undefined
   /** Whether to ask a stream for its usage (`stream_options`), true by default; some old servers reject it. */
   readonly includeUsage?: boolean | undefined
   /** Whether the server takes verbosity, service tier and cache key, as OpenAI does: false when absent. */
   readonly extraFields?: boolean | undefined
   /**
-   * What the server takes for the ids of tool calls: `any` string, `forty-characters` at most (OpenAI), or
+   * What the server takes for the ids of tool calls: `any` string, `forty-characters` at most (OpenAI; in
+   * Responses sixty-four), or
    * `nine-alphanumerics` (Mistral; the default for its models by their names). An id of another provider's
    * that doesn't fit is sent as one that does, the same in call and result.
    */
@@ -81,69 +105,115 @@ export interface Options extends Omit<ReasoningEngine.Options, "wires"> {
 
 const invalid = engineOptions.invalidOf("OpenAICompatible")
 
-const toolCallIdRules: Readonly<Record<ToolCallIds, toolCallIds.Rule | undefined>> = {
-  any: undefined,
-  "forty-characters": toolCallIds.fortyCharacters,
-  "nine-alphanumerics": toolCallIds.nineAlphanumerics
+const toolCallIdRules: Readonly<
+  Record<ToolCallIds, Partial<Readonly<Record<OpenAIWire, toolCallIds.Rule>>>>
+> = {
+  any: {},
+  "forty-characters": {
+    chatCompletions: toolCallIds.fortyCharacters,
+    responses: toolCallIds.sixtyFourCharacters
+  },
+  "nine-alphanumerics": {
+    chatCompletions: toolCallIds.nineAlphanumerics,
+    responses: toolCallIds.nineAlphanumerics
+  }
 }
 
 /** Mistral's models, also where another server has them: their prompt templates take no other ids. */
 const mistral = /(?:mis|minis|mix|pix|codes|devs|magis|vox)tral/i
 
-const engineOf = (
+/** Where each wire is, and how a task is asked over it. */
+const speak = (
   options: Options,
-  server: engineOptions.Server,
-  client: HttpClient.HttpClient
-): ReasoningEngine.ReasoningEngine => {
-  const { model, provider } = options
+  name: OpenAIWire
+): Pick<httpEngine.Wire, "name" | "body" | "original" | "lacks" | "dropped" | "answer"> => {
+  const { model } = options
   const capabilities = { ...ReasoningEngine.defaultCapabilities, ...given(options.capabilities) }
-  const settings: chatRequest.Settings = {
+  const settings = {
     model,
-    maxTokensField: options.maxTokensField ?? "max_tokens",
-    includeUsage: options.includeUsage ?? true,
     sampling: capabilities.sampling,
     reasoning: capabilities.reasoning ?? thinks(model),
     extraFields: options.extraFields ?? false,
-    toolCallIds: toolCallIdRules[options.toolCallIds ?? (mistral.test(model) ? "nine-alphanumerics" : "any")]
+    toolCallIds:
+      toolCallIdRules[options.toolCallIds ?? (mistral.test(model) ? "nine-alphanumerics" : "any")][name]
   }
-  const wire: httpEngine.Wire = {
-    ...server,
-    name: "chatCompletions",
-    provider,
-    headers: {},
-    streaming: capabilities.streaming,
-    completeOverJson: options.completeOver === "json",
-    body: ({ prefill, task }, stream) => chatRequest.body(settings, { task, prefill, stream }),
+  const answering = ({ prefill, task }: ReasoningEngine.Request) => ({
+    model,
+    continues: prefill !== undefined,
+    distinct: toolCallIds.distinct(task)
+  })
+  if (name === "responses") {
+    return {
+      name,
+      lacks: ["audio"],
+      body: ({ prefill, task }, stream) => responsesRequest.body(settings, { task, prefill, stream }),
+      original: (body, { prefill, task }, stream) =>
+        responsesRequest.original(settings, body, { task, prefill, stream }),
+      dropped: (task) => responsesRequest.dropped(settings, task),
+      answer: (request) => new responses.Answer(answering(request))
+    }
+  }
+  const ofChat: chatRequest.Settings = {
+    ...settings,
+    maxTokensField: options.maxTokensField ?? "max_tokens",
+    includeUsage: options.includeUsage ?? true
+  }
+  return {
+    name,
+    body: ({ prefill, task }, stream) => chatRequest.body(ofChat, { task, prefill, stream }),
     original: (body, { prefill, task }, stream) =>
-      chatRequest.original(settings, body, { task, prefill, stream }),
-    dropped: (task) => chatRequest.dropped(settings, task),
-    answer: ({ prefill, task }) =>
-      new Answer({
-        model,
-        continues: prefill !== undefined,
-        distinct: toolCallIds.distinct(task),
-        stop: task.stop ?? [],
-        tools: task.tools?.map(({ name }) => name)
-      }),
-    kindOf,
-    quotas: rateLimitHeaders.openAI
+      chatRequest.original(ofChat, body, { task, prefill, stream }),
+    dropped: (task) => chatRequest.dropped(ofChat, task),
+    answer: (request) =>
+      new chat.Answer({
+        ...answering(request),
+        stop: request.task.stop ?? [],
+        tools: request.task.tools?.map(({ name }) => name)
+      })
   }
-  return ReasoningEngine.make({ ...options, wires: [wire.name], attempt: httpEngine.attempt(wire, client) })
 }
+
+const paths: Readonly<Record<OpenAIWire, string>> = {
+  chatCompletions: "/chat/completions",
+  responses: "/responses"
+}
+
+const wireOf = (options: Options, name: OpenAIWire): Either.Either<httpEngine.Wire, InvalidArgumentError> =>
+  Either.map(
+    engineOptions.serverOf(
+      invalid,
+      options,
+      (base) => base + paths[name],
+      (key) => ({ authorization: `Bearer ${key}` })
+    ),
+    (server) => ({
+      ...server,
+      ...speak(options, name),
+      provider: options.provider,
+      headers: {},
+      streaming: options.capabilities?.streaming ?? ReasoningEngine.defaultCapabilities.streaming,
+      completeOverJson: options.completeOver === "json",
+      kindOf,
+      quotas: rateLimitHeaders.openAI
+    })
+  )
 
 const build = (
   options: Options,
   client: HttpClient.HttpClient
 ): Either.Either<ReasoningEngine.ReasoningEngine, InvalidArgumentError> =>
-  Either.map(
-    engineOptions.serverOf(
-      invalid,
-      options,
-      (base) => `${base}/chat/completions`,
-      (key) => ({ authorization: `Bearer ${key}` })
-    ),
-    (server) => engineOf(options, server, client)
-  )
+  Either.gen(function* () {
+    const [first, ...others] = options.wires ?? (["chatCompletions"] as const)
+    const wires = [
+      yield* wireOf(options, first),
+      ...(yield* Either.all(others.map((name) => wireOf(options, name))))
+    ] as const
+    return ReasoningEngine.make({
+      ...options,
+      wires: wires.map(({ name }) => name),
+      attempt: httpEngine.attemptOver(wires, client)
+    })
+  })
 
 /**
  * Makes an engine for a server, or fails with an InvalidArgumentError that names the option. The server

@@ -67,6 +67,8 @@ export interface Wire extends Server {
   readonly body: (request: ReasoningEngine.Request, stream: boolean) => Either.Either<unknown, string>
   /** The body of a request of a call that came over this wire; undefined where the server can't take it. */
   readonly original: (body: Json, request: ReasoningEngine.Request, stream: boolean) => AsItCame | undefined
+  /** The parts of messages that it has no place for; none where absent. */
+  readonly lacks?: ReadonlyArray<AITask.Part["type"]> | undefined
   /** What of a task the request leaves out. */
   readonly dropped: (task: AITask.AITask) => ReadonlyArray<notice.Notice>
   /** A new answer to decode. */
@@ -167,4 +169,38 @@ export const attempt = (
       asItCame !== undefined && isAsked ? { stream, isWanted: asItCame.isWanted } : undefined
     )
   })
+}
+
+/** Whether a wire has a place for all parts and tools of a task. */
+const carries = ({ lacks = [], name }: Wire, { messages, nativeTools = [] }: AITask.AITask): boolean =>
+  nativeTools.every(({ wire }) => wire === name) &&
+  messages.every(
+    ({ content }) =>
+      typeof content === "string" ||
+      content.every((part) => (part.type === "native" ? part.wire === name : !lacks.includes(part.type)))
+  )
+
+/**
+ * Attempts over one of the wires that a server has: that of a call's original; else the first one that has a place
+ * for all of the task.
+ */
+export const attemptOver = (
+  [first, ...others]: readonly [Wire, ...ReadonlyArray<Wire>],
+  httpClient: HttpClient.HttpClient
+): ReasoningEngine.ReasoningEngine["attempt"] => {
+  if (others.length === 0) return attempt(first, httpClient)
+  const all = [first, ...others].map((wire) => ({ wire, ask: attempt(wire, httpClient) }))
+  return (request) => {
+    const { task } = request
+    const native = all.find(({ wire }) => wire.name === task.original?.wire)
+    const chosen = native ?? all.find(({ wire }) => carries(wire, task))
+    return chosen === undefined
+      ? Effect.fail(
+          new EngineError.InputValidationError({
+            provider: first.provider,
+            description: "it has parts or tools of several wires, and a request is of one"
+          })
+        )
+      : chosen.ask(request)
+  }
 }

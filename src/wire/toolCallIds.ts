@@ -49,10 +49,16 @@ export const nineAlphanumerics: Rule = {
     )
 }
 
-/** Forty characters at most: OpenAI's. */
+/** Forty characters at most: OpenAI's for Chat Completions. */
 export const fortyCharacters: Rule = {
   fits: /^.{1,40}$/s,
   make: (id, attempt) => numbered(id, attempt, 40)
+}
+
+/** Sixty-four characters at most: OpenAI's for Responses. */
+export const sixtyFourCharacters: Rule = {
+  fits: /^.{1,64}$/s,
+  make: (id, attempt) => numbered(id, attempt, 64)
 }
 
 /** Word characters and hyphens: Anthropic's. */

@@ -11,6 +11,7 @@ import { compatible, compatibleInOnePiece, openai } from "../utils/chatCompletio
 import { copilot } from "../utils/graphContract.js"
 import { claude, claudeInOnePiece } from "../utils/messagesContract.js"
 import { isFull, some } from "../utils/property.js"
+import { openaiResponding, responding, respondingInOnePiece } from "../utils/responsesContract.js"
 
 const prove = (
   subject: EngineContract.Subject<InvalidArgumentError>,
@@ -32,17 +33,19 @@ const long = [
 ]
 
 /** One engine of each wire. */
-const wires = [claude, compatible, copilot]
+const wires = [claude, compatible, responding, copilot]
 
 describe.each(wires)("$name", (subject) => prove(subject, FetchHttpClient.layer))
 
 const unless = isFull ? [] : long
 
 // Their errors are those of the wire, of which the first engine has shown all.
-const others = [claudeInOnePiece, openai, compatibleInOnePiece].map((subject) => ({
-  ...subject,
-  errors: some(subject.errors, 12)
-}))
+const others = [claudeInOnePiece, openai, compatibleInOnePiece, openaiResponding, respondingInOnePiece].map(
+  (subject) => ({
+    ...subject,
+    errors: some(subject.errors, 12)
+  })
+)
 
 describe.each(others)("$name", (subject) => prove(subject, FetchHttpClient.layer, unless))
 

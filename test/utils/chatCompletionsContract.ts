@@ -158,7 +158,8 @@ const byCode = (error: Behaviour.ErrorData, ...rows: ReadonlyArray<readonly [num
 const byStatus = (error: Behaviour.ErrorData, ...statuses: ReadonlyArray<number>) =>
   statuses.map((number) => status("without a code", number, coded(null), error))
 
-const statuses: ReadonlyArray<EngineContract.ErrorRow> = [
+/** How servers of OpenAI's wires fail by a status. */
+export const statuses: ReadonlyArray<EngineContract.ErrorRow> = [
   ...byCode(unknown, [401, "invalid_api_key"]),
   ...byStatus(unknown, 403),
   ...byStatus(invalid, 400, 405, 413),

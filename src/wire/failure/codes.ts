@@ -236,6 +236,19 @@ export const codes: ReadonlyArray<Row> = [
   },
   {
     kind: "policy",
+    of: "OpenAI's Responses",
+    source: "https://platform.openai.com/docs/api-reference/responses/object",
+    codes: ["bio_policy", "cyber_policy", "image_content_policy_violation"]
+  },
+  {
+    kind: "input",
+    of: "OpenAI's Responses, of images within an answer",
+    source: "https://platform.openai.com/docs/api-reference/responses/object",
+    codes:
+      /^(?:invalid_(?:base64_)?image(?:_\w+)?|image_(?:too|parse|file)_\w+|empty_image_file|unsupported_image_media_type|failed_to_download_image|data_residency_mismatch)$/
+  },
+  {
+    kind: "policy",
     of: "DashScope",
     source: "https://github.com/camel-ai/owl/issues/432",
     codes: ["data_inspection_failed", "datainspectionfailed"]

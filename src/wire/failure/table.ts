@@ -20,6 +20,7 @@ export const types: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["api_error", "server"],
   // https://platform.openai.com/docs/guides/error-codes
   ["server_error", "server"],
+  ["invalid_prompt", "input"],
   // https://github.com/cline/cline/issues/9085 (Mistral)
   ["rate_limited", "rate"],
   // https://cloud.google.com/apis/design/errors
