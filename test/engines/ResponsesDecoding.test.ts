@@ -425,6 +425,15 @@ describe("Responses tool calls", () => {
     }
   })
 
+  it("are told apart at one place and without ids", () => {
+    const a = { ...f, id: undefined }
+    const b = { ...g, id: undefined }
+    gives(
+      [done(a), done(b), completed({ output: [f, g] })],
+      [call("call_a", "f", '{"a":1}'), call("call_b", "g", "{}"), counted(3, 1), finish("tool_calls")]
+    )
+  })
+
   it("of custom tools have their text as the input of arguments, and say what they are", () => {
     const patch = customCall("call_c", "apply_patch", "*** Begin\n")
     const expected = [
