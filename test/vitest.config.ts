@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
-import { defineConfig } from "vitest/config"
+import { configDefaults, defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 import { Summary } from "./utils/Summary.js"
 
@@ -58,7 +58,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts", "docs/examples/*.test.ts"],
-          exclude: processes
+          exclude: [...configDefaults.exclude, ...processes]
         }
       }
     ],
