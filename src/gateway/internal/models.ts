@@ -61,7 +61,7 @@ const meant = (model: string, aliases: Aliases): string | undefined => {
   if (Object.hasOwn(aliases, model)) return aliases[model]
   const [pattern] = Object.keys(aliases)
     .filter((pattern) => matches(pattern, model))
-    .sort((one, other) => other.length - one.length)
+    .toSorted((one, other) => other.length - one.length)
   return pattern === undefined ? undefined : aliases[pattern]
 }
 
