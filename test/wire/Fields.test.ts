@@ -1,0 +1,255 @@
+/** The table of fields, against the types of the vendors' own packages, what is done by it, and docs/wires.md. */
+import { assert, describe, expect, it } from "@effect/vitest"
+import * as Either from "effect/Either"
+import * as NodeFs from "node:fs"
+import * as chat from "../../src/gateway/internal/chat/request.js"
+import * as messagesDialect from "../../src/gateway/internal/messages/request.js"
+import type { Wire } from "../../src/Wire.js"
+import * as fields from "../../src/wire/fields.js"
+
+/** A file of declarations of an installed package, without its comments. */
+const declarations = (file: string): string =>
+  NodeFs.readFileSync(new URL(`../../node_modules/${file}`, import.meta.url), "utf8").replaceAll(
+    /\/\*[\s\S]*?\*\//g,
+    ""
+  )
+
+/** What stands between the braces of an interface: the names of its members are those at depth 0. */
+const interfaceOf = (source: string, name: string): string => {
+  const start = source.search(new RegExp(`\\binterface ${name}\\b`))
+  if (start === -1) return ""
+  const open = source.indexOf("{", start)
+  let depth = 0
+  for (let at = open; at < source.length; at++) {
+    if (source[at] === "{") depth++
+    else if (source[at] === "}" && --depth === 0) return source.slice(open + 1, at)
+  }
+  return ""
+}
+
+const members = (source: string, name: string): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  let depth = 0
+  for (const line of interfaceOf(source, name).split("\n")) {
+    const member = /^\s*(\w+)\??:/.exec(line)?.[1]
+    if (depth === 0 && member !== undefined) found.push(member)
+    depth += line.split("{").length - line.split("}").length
+  }
+  assert.isAbove(found.length, 10, name)
+  return found
+}
+
+/** The kinds that a union has, by the literals of their `type`. */
+const kinds = (source: string, union: string): ReadonlyArray<string> => {
+  const types = new RegExp(`export type ${union} = ([^;]+);`).exec(source)?.[1]?.split("|") ?? []
+  assert.isAbove(types.length, 2, union)
+  return types.flatMap((type) => {
+    const name = type.trim().split(".").at(-1) ?? ""
+    return /\btype: '([^']+)'/.exec(interfaceOf(source, name))?.[1] ?? []
+  })
+}
+
+const openAi = declarations("openai/resources/chat/completions/completions.d.ts")
+const responses = declarations("openai/resources/responses/responses.d.ts")
+const anthropic = declarations("@anthropic-ai/sdk/resources/messages/messages.d.ts")
+const beta = declarations("@anthropic-ai/sdk/resources/beta/messages/messages.d.ts")
+
+const vendors: Readonly<Record<Wire, ReadonlyArray<string>>> = {
+  chatCompletions: members(openAi, "ChatCompletionCreateParamsBase"),
+  messages: [
+    ...members(anthropic, "MessageCreateParamsBase"),
+    ...members(beta, "MessageCreateParamsBase"),
+    // Of Messages as other servers and older models have it.
+    "temperature",
+    "top_p",
+    "top_k"
+  ],
+  responses: [...members(responses, "ResponseCreateParamsBase"), "client_metadata"]
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/** Parts of a message, as their wires have them: those that a task has, and those that it hasn't. */
+const parts: Readonly<
+  Record<Exclude<Wire, "responses">, Readonly<Record<"carried" | "requirement", ReadonlyArray<Json>>>>
+> = {
+  chatCompletions: {
+    carried: [
+      { type: "text", text: "a" },
+      { type: "image_url", image_url: { url: "https://example.org/a.png" } },
+      { type: "input_audio", input_audio: { data: "AA", format: "wav" } },
+      { type: "file", file: { file_data: "data:text/plain;base64,AAAA" } }
+    ],
+    requirement: [{ type: "file", file: { file_id: "file_1" } }]
+  },
+  messages: {
+    carried: [
+      { type: "text", text: "a" },
+      { type: "image", source: { type: "url", url: "https://example.org/a.png" } },
+      { type: "document", source: { type: "text", media_type: "text/plain", data: "a" } },
+      { type: "tool_result", tool_use_id: "t", content: "a" },
+      { type: "thinking", thinking: "a", signature: "s" },
+      { type: "redacted_thinking", data: "a" },
+      { type: "tool_use", id: "t", name: "f", input: {} }
+    ],
+    requirement: [
+      { type: "image", source: { type: "file", file_id: "file_1" } },
+      { type: "search_result", source: "a", title: "b", content: [] },
+      { type: "server_tool_use", id: "s", name: "web_search", input: {} },
+      { type: "web_search_tool_result", tool_use_id: "s", content: [] },
+      { type: "web_fetch_tool_result", tool_use_id: "s", content: {} },
+      { type: "code_execution_tool_result", tool_use_id: "s", content: {} },
+      { type: "bash_code_execution_tool_result", tool_use_id: "s", content: {} },
+      { type: "text_editor_code_execution_tool_result", tool_use_id: "s", content: {} },
+      { type: "tool_search_tool_result", tool_use_id: "s", content: {} },
+      { type: "container_upload", file_id: "file_1" }
+    ]
+  }
+}
+
+const assistants = new Set(["thinking", "redacted_thinking", "tool_use"])
+
+/** The parts of a task whose message has one part of a wire. */
+const native = (wire: keyof typeof parts, part: Json): boolean => {
+  const role = assistants.has(String(part["type"])) ? "assistant" : "user"
+  const body = { model: "m", max_tokens: 9, messages: [{ role, content: [part] }] }
+  const question = wire === "messages" ? messagesDialect.question : chat.question
+  const { messages } = Either.getOrThrow(question(body))
+  return messages.some(
+    ({ content }) => typeof content !== "string" && content.some(({ type }) => type === "native")
+  )
+}
+
+const meanings = {
+  carried: "translated",
+  edge: "of this call alone",
+  hint: "left out",
+  preference: "left out, and told in `x-saga-dropped`",
+  requirement: "only a provider of this wire is asked",
+  state: "only a provider of this wire is asked, and no other after it"
+} as const
+
+const titles: Readonly<Record<Wire, string>> = {
+  chatCompletions: "Chat Completions",
+  messages: "Messages",
+  responses: "Responses"
+}
+
+const rows = (table: fields.Fields, path = ""): ReadonlyArray<string> =>
+  Object.entries(table).flatMap(([name, field]) => [
+    `| \`${path}${name}\` | ${meanings[field.class]} |`,
+    ...(field.fields === undefined ? [] : rows(field.fields, `${path}${name}.`))
+  ])
+
+const list = (of: ReadonlyArray<Json>): string =>
+  Array.from(new Set(of.map(({ type }) => `\`${String(type)}\``))).join(", ")
+
+const isCarried = (wire: keyof typeof parts, type: unknown): boolean =>
+  parts[wire].carried.some((part) => part["type"] === type)
+
+const page = (): string =>
+  [
+    "# Wires",
+    "",
+    "A call that comes over a wire, and whose provider speaks that wire, reaches the provider as it was sent, and its answer comes back as it was written: only the model's name, the stream flags, the bound on tokens and the credentials change. Fields that nobody knows yet go through.",
+    "",
+    "Where the provider speaks another wire, the call is translated. This page says of each field what becomes of it then. A field that isn't here is left out, which `x-saga-dropped` tells; a kind of content that isn't here makes providers of other wires unfit for the call. With the header `x-saga-unsupported: refuse`, or the gateway's setting `unsupported`, a call of which something would be left out is refused.",
+    "",
+    "What a model wants back of its thoughts (signatures, encrypted content) goes back to the wire that it came from only.",
+    ...(["chatCompletions", "messages", "responses"] as const).flatMap((wire) => [
+      "",
+      `## ${titles[wire]}`,
+      "",
+      "| field | on another wire |",
+      "| --- | --- |",
+      ...rows(fields.table[wire]),
+      ...(wire === "responses"
+        ? []
+        : [
+            "",
+            `Content that is translated: ${list(parts[wire].carried)}. Content that only this wire has: ${[
+              list(parts[wire].requirement.filter(({ type }) => !isCarried(wire, type))),
+              "files by their id"
+            ]
+              .filter((text) => text !== "")
+              .join(", ")}.`
+          ])
+    ]),
+    ""
+  ].join("\n")
+
+describe("the table of fields", () => {
+  for (const wire of ["chatCompletions", "messages", "responses"] as const) {
+    it(`has every field of ${titles[wire]} that its vendor's package has, and no other`, () => {
+      const known = new Set(Object.keys(fields.table[wire]))
+      const theirs = new Set(vendors[wire])
+      assert.deepStrictEqual(
+        [...theirs].filter((name) => !known.has(name)),
+        [],
+        "say what becomes of these"
+      )
+      assert.deepStrictEqual(
+        [...known].filter((name) => !theirs.has(name)),
+        []
+      )
+    })
+  }
+
+  it("says what a body has that another wire hasn't", () => {
+    assert.deepStrictEqual(
+      fields.uncarried("messages", {
+        model: "m",
+        system: "s",
+        top_k: 5,
+        output_config: { effort: "low", task_budget: { total: 1 }, new: 1 },
+        speed: "standard",
+        inference_geo: "eu",
+        container: null,
+        thread: { id: "t" },
+        mcp_servers: [],
+        next_year: {}
+      }),
+      {
+        preferences: ["output_config.task_budget", "output_config.new", "inference_geo", "next_year"],
+        requirements: [],
+        states: ["thread"]
+      }
+    )
+    assert.deepStrictEqual(fields.uncarried("chatCompletions", { n: 2, store: true, logit_bias: {} }), {
+      preferences: ["store"],
+      requirements: ["n"],
+      states: []
+    })
+  })
+
+  it("knows what wires call the fields of a task", () => {
+    assert.strictEqual(fields.nameOf("messages", "responseFormat", {}), "output_config.format")
+    assert.strictEqual(fields.nameOf("messages", "responseFormat", { output_format: {} }), "output_format")
+    assert.strictEqual(fields.nameOf("chatCompletions", "maxTokens", { max_tokens: 1 }), "max_tokens")
+    assert.strictEqual(fields.nameOf("responses", "topK", {}), "topK")
+  })
+
+  it("is in docs/wires.md", async () => {
+    await expect(page()).toMatchFileSnapshot("../../docs/wires.md")
+  })
+})
+
+describe("the parts of a message", () => {
+  for (const wire of ["chatCompletions", "messages"] as const) {
+    const source = wire === "messages" ? anthropic : openAi
+    const union = wire === "messages" ? "ContentBlockParam" : "ChatCompletionContentPart"
+    const { carried, requirement } = parts[wire]
+
+    it(`are all that ${titles[wire]} has`, () => {
+      const known = new Set([...carried, ...requirement].map(({ type }) => type))
+      const missing = kinds(source, union).filter((kind) => !known.has(kind))
+      assert.deepStrictEqual(missing, [], "say what becomes of these")
+    })
+
+    it(`are a task's, or only for ${titles[wire]}`, () => {
+      for (const part of carried) assert.isFalse(native(wire, part), JSON.stringify(part))
+      for (const part of requirement) assert.isTrue(native(wire, part), JSON.stringify(part))
+      assert.isTrue(native(wire, { type: "kind_of_next_year" }))
+    })
+  }
+})
