@@ -5,6 +5,7 @@ import * as NodeFs from "node:fs"
 import * as chat from "../../src/gateway/internal/chat/request.js"
 import * as messagesDialect from "../../src/gateway/internal/messages/request.js"
 import type { Wire } from "../../src/Wire.js"
+import type { Fields } from "../../src/wire/fields/field.js"
 import * as fields from "../../src/wire/fields.js"
 
 /** A file of declarations of an installed package, without its comments. */
@@ -135,7 +136,7 @@ const titles: Readonly<Record<Wire, string>> = {
   responses: "Responses"
 }
 
-const rows = (table: fields.Fields, path = ""): ReadonlyArray<string> =>
+const rows = (table: Fields, path = ""): ReadonlyArray<string> =>
   Object.entries(table).flatMap(([name, field]) => [
     `| \`${path}${name}\` | ${meanings[field.class]} |`,
     ...(field.fields === undefined ? [] : rows(field.fields, `${path}${name}.`))
