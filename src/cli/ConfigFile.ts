@@ -59,6 +59,22 @@ const known = {
   quality: Schema.optionalWith(numbers.upTo("a score", 10), exact)
 }
 
+const can = Schema.optionalWith(Schema.Boolean, exact)
+
+/** What a model can, as far as it isn't what models at such servers usually can. */
+const Capabilities = Schema.Struct({
+  tools: can,
+  systemPrompt: can,
+  sampling: can,
+  prefill: can,
+  jsonSchema: can,
+  images: can,
+  documents: can,
+  audio: can,
+  logProbabilities: can,
+  streaming: can
+})
+
 /** What only servers of Chat Completions can be told. */
 const ofChatCompletions = ["maxTokensField", "completeOver", "toolCallIds"] as const
 
@@ -84,6 +100,8 @@ export const Provider = Schema.Struct({
   ...known,
   /** Tokens that the model can hold. */
   contextWindow: Schema.optionalWith(numbers.tokens, exact),
+  /** What the model can, where it isn't the usual. */
+  capabilities: Schema.optionalWith(Capabilities, exact),
   /** How the server calls the limit of tokens; `max_tokens` when absent. */
   maxTokensField: Schema.optionalWith(Schema.Literal("max_tokens", "max_completion_tokens"), exact),
   /** Whether the model thinks before it writes, so that its first token may take minutes; its name tells when absent. */

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Claude from "../engines/Claude.js"
+import * as OpenAI from "../engines/OpenAI.js"
 import * as OpenAICompatible from "../engines/OpenAICompatible.js"
 import type { Given } from "../internal/options.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
@@ -125,13 +126,13 @@ const reach = (
 export const server = (
   described: ServerDescribed,
   origin: string,
-  blame: (error: InvalidArgumentError) => Status,
-  defaults: Given<ReasoningEngine.Capabilities> = {}
+  blame: (error: InvalidArgumentError) => Status
 ): Effect.Effect<Provider, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const { contextWindow, price, reasoning } = described
     const capabilities = {
-      ...defaults,
+      ...(described.baseUrl === OpenAI.defaultBaseUrl ? OpenAI.defaultCapabilities : {}),
+      ...described.capabilities,
       contextWindow: contextWindow === undefined ? undefined : Option.some(contextWindow),
       reasoning
     }

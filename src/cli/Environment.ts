@@ -55,12 +55,7 @@ export const openAI = (modelOf: ModelOf): Effect.Effect<Configured.Provider, nev
     }
     const server = { ...described, apiKey, baseUrl: baseUrl ?? OpenAI.defaultBaseUrl }
     return yield* baseUrl === undefined
-      ? Configured.server(
-          { ...server, maxTokensField: "max_completion_tokens" },
-          origin,
-          blame("OPENAI"),
-          OpenAI.defaultCapabilities
-        )
+      ? Configured.server({ ...server, maxTokensField: "max_completion_tokens" }, origin, blame("OPENAI"))
       : // Servers that stand in for OpenAI mostly know the older name alone.
         Configured.server({ ...server, maxTokensField: "max_tokens" }, origin, blame("OPENAI"))
   })

@@ -113,3 +113,42 @@ describe("every engine on the command line", () => {
     }).pipe(Effect.scoped, Effect.provide(harness.platform))
   )
 })
+
+describe("a server of the configuration file", () => {
+  it.effect("is asked for what its capabilities say that it can, and for nothing else", () =>
+    Effect.gen(function* () {
+      const image = { type: "image", url: "https://images.test/cat.png" }
+      const messages = [{ role: "user", content: [{ type: "text", text: "What is it?" }, image] }]
+      const ran = (capabilities: object) =>
+        Effect.gen(function* () {
+          const path = yield* harness.directory({
+            "tasks.jsonl": JSON.stringify({ messages, provider: "x", pinned: true }),
+            "config.json": JSON.stringify({
+              ollama: false,
+              providers: [{ id: "x", baseUrl: "http://127.0.0.1:1234/v1", model: "m", ...capabilities }]
+            })
+          })
+          const respond: harness.Respond = (url) =>
+            url.pathname.endsWith("/models") ? harness.json({ data: [] }) : harness.sse("A cat")
+          const args = [
+            "run",
+            path("tasks.jsonl"),
+            "--out",
+            path("out.jsonl"),
+            "--config",
+            path("config.json")
+          ]
+          const { code, err } = yield* harness.run(args, { respond })
+          return { code, told: code === 2 ? err : yield* harness.readFile(path("out.jsonl")) }
+        })
+      assert.include((yield* ran({})).told, "can't carry images")
+      const able = yield* ran({ capabilities: { images: true } })
+      assert.strictEqual(able.code, 0, able.told)
+      assert.include(able.told, "A cat")
+      assert.include(
+        (yield* ran({ capabilities: { pictures: true } })).told,
+        "providers[0].capabilities.pictures"
+      )
+    }).pipe(Effect.scoped, Effect.provide(harness.platform))
+  )
+})
