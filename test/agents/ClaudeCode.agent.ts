@@ -7,10 +7,7 @@ import * as path from "node:path"
 import * as gateway from "./gateway.js"
 import type { Script } from "./upstream.js"
 
-interface Providers {
-  readonly claude: Script
-  readonly gpt4?: Script
-}
+type Providers = Readonly<Record<string, gateway.Provider>>
 
 /** A picture of one red point. */
 const png = Buffer.from(
@@ -24,11 +21,7 @@ const asked = (prompt: string, providersIn: (folder: string) => Providers) =>
     const folder = yield* gateway.temporary
     fs.writeFileSync(path.join(folder, "note.txt"), "Buy bread\n")
     fs.writeFileSync(path.join(folder, "dot.png"), png)
-    const { claude, gpt4 } = providersIn(folder)
-    const served = yield* gateway.over({
-      claude: { api: "anthropic", script: claude },
-      ...(gpt4 === undefined ? {} : { gpt4: { api: "openai", script: gpt4 } })
-    })
+    const served = yield* gateway.over(providersIn(folder))
     const args = ["--model", "claude", "--output-format", "json", "--allowedTools", "Read,Bash", "-p", prompt]
     const ended = yield* gateway.run(gateway.clientBin("claude"), args, {
       cwd: folder,
@@ -43,11 +36,28 @@ const asked = (prompt: string, providersIn: (folder: string) => Providers) =>
     return { served, said: JSON.parse(ended.out) }
   })
 
+const multiplying = { name: "Bash", input: { command: "echo $((6 * 7))", description: "Multiply" } }
+
+/** Reads the note, multiplies, looks at the picture, and tells of the first two. */
+const looking = (folder: string): Script => {
+  const read = (file: string) => ({ name: "Read", input: { file_path: path.join(folder, file) } })
+  return ({ results }) =>
+    [
+      { thinking: "First.", calls: [read("note.txt")] },
+      { calls: [multiplying] },
+      { calls: [read("dot.png")] }
+    ][results.length] ?? { text: `Seen: ${results.slice(0, 2).join(", ").trim()}` }
+}
+
+const seen = /^Seen: .*Buy bread[^]*, 42$/
+
 describe("Claude Code", () => {
   it.scoped("answers: its thinking, its marks for the cache and its own fields reach the model", () =>
     Effect.gen(function* () {
       const script: Script = () => ({ thinking: "Light scatters.", text: "Because of Rayleigh." })
-      const { said, served } = yield* asked("Why is the sky blue?", () => ({ claude: script }))
+      const { said, served } = yield* asked("Why is the sky blue?", () => ({
+        claude: { api: "anthropic", script }
+      }))
       assert.strictEqual(said.result, "Because of Rayleigh.")
       assert.deepInclude(said.usage, {
         input_tokens: 30,
@@ -66,27 +76,11 @@ describe("Claude Code", () => {
 
   it.scoped("reads a file, runs a command and looks at a picture", () =>
     Effect.gen(function* () {
-      const scriptIn =
-        (folder: string): Script =>
-        ({ results }) =>
-          [
-            {
-              thinking: "First.",
-              calls: [{ name: "Read", input: { file_path: path.join(folder, "note.txt") } }]
-            },
-            { calls: [{ name: "Bash", input: { command: "echo $((6 * 7))", description: "Multiply" } }] },
-            { calls: [{ name: "Read", input: { file_path: path.join(folder, "dot.png") } }] }
-          ][results.length] ?? {
-            text: `Seen: ${results
-              .slice(0, 2)
-              .map((result) => result.trim())
-              .join(", ")}`
-          }
-      let script: Script = () => ({})
+      let script: Script = looking("")
       const { said, served } = yield* asked("Look around", (folder) => ({
-        claude: (script = scriptIn(folder))
+        claude: { api: "anthropic", script: (script = looking(folder)) }
       }))
-      assert.match(said.result, /^Seen: .*Buy bread[^]*, 42$/)
+      assert.match(said.result, seen)
       yield* gateway.assertCarried(served, "claude", script)
       const calls = yield* served.arrived("claude")
       assert.strictEqual(calls.length, 4)
@@ -95,23 +89,39 @@ describe("Claude Code", () => {
     }).pipe(Effect.provide(NodeWireServer.layer))
   )
 
+  it.scoped("does so over a model of another wire", () =>
+    Effect.gen(function* () {
+      const { said, served } = yield* asked("Look around", (folder) => ({
+        claude: { api: "openai", script: looking(folder) }
+      }))
+      assert.match(said.result, seen)
+      const calls = yield* served.arrived("claude")
+      assert.strictEqual(calls.length, 4)
+      assert.match(calls.at(-1)?.body ?? "", /"image_url":\{"url":"data:image\/png;base64,/)
+      // What Anthropic's model thought is for that one alone.
+      assert.notInclude(calls.at(-1)?.body, "c2lnbmVk")
+    }).pipe(Effect.provide(NodeWireServer.layer))
+  )
+
   it.scoped("goes on with a provider of another wire when its own dies in the middle of its work", () =>
     Effect.gen(function* () {
       const { said, served } = yield* asked("Look around", (folder) => ({
-        claude: ({ results }) =>
-          [
-            { calls: [{ name: "Read", input: { file_path: path.join(folder, "note.txt") } }] },
-            { text: "The note says", breaks: true }
-          ][results.length] ?? { breaks: true },
-        gpt4: ({ results }) =>
-          results.length === 1
-            ? {
-                text: "The note says bread.",
-                calls: [{ name: "Bash", input: { command: "echo $((6 * 7))" } }]
-              }
-            : { text: `Seen: ${results.join(", ")}` }
+        claude: {
+          api: "anthropic",
+          script: (call) =>
+            [looking(folder)(call), { text: "The note says", breaks: true }][call.results.length] ?? {
+              breaks: true
+            }
+        },
+        gpt4: {
+          api: "openai",
+          script: ({ results }) =>
+            results.length === 1
+              ? { text: "The note says bread.", calls: [multiplying] }
+              : { text: `Seen: ${results.join(", ")}` }
+        }
       }))
-      assert.match(said.result, /^Seen: .*Buy bread[^]*, 42$/)
+      assert.match(said.result, seen)
       const calls = yield* served.arrived("gpt4")
       assert.strictEqual(calls.length, 2)
       assert.include(calls[1]?.body, "The note says bread.")

@@ -118,7 +118,9 @@ export const over = (
         baseUrl: `${running.get(id)?.url}${api === "openai" ? "/v1" : ""}`,
         model: `${id}-upstream`,
         apiKey: "test-key-of-the-gateway",
-        ...(api === "openai" ? { maxTokensField: "max_completion_tokens" } : {})
+        ...(api === "openai"
+          ? { maxTokensField: "max_completion_tokens", capabilities: { images: true } }
+          : {})
       })),
       ollama: false,
       ...configuration

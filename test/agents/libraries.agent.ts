@@ -43,29 +43,38 @@ const traveller = (call: Call): Answer => {
 const both = "Found: Oslo: 9 degrees, Rome: 9 degrees"
 
 const providerOf = (wire: Wire) => (wire === "messages" ? "claude" : "gpt4")
+const apiOf = (wire: Wire) => (wire === "messages" ? "anthropic" : "openai")
 
-/** Runs a program over a wire; what it prints, and that its provider was told what it said. */
-const printed = (program: string, wire: Wire, basePath: string) =>
+/** Runs a program over a wire, with these providers; what it prints. */
+const ran = (program: string, wire: Wire, providers: Readonly<Record<string, gateway.Provider>>) =>
   Effect.gen(function* () {
-    const id = providerOf(wire)
-    const api = wire === "messages" ? "anthropic" : "openai"
-    const served = yield* gateway.over({ [id]: { api, script: traveller } })
+    const served = yield* gateway.over(providers)
     const vendor = wire === "messages" ? "ANTHROPIC" : "OPENAI"
+    // Anthropic's own base URL has no version in it; the AI SDK's has.
+    const base = wire === "messages" && program !== "ai-sdk" ? "" : "/v1"
     const { code, err, out } = yield* gateway.run(
       process.execPath,
       [`${gateway.folder}programs/${program}.mjs`, wire],
       {
         cwd: gateway.folder,
         env: {
-          [`${vendor}_BASE_URL`]: served.url + basePath,
+          [`${vendor}_BASE_URL`]: served.url + base,
           [`${vendor}_API_KEY`]: "test-key-of-the-client"
         }
       }
     )
     assert.strictEqual(code, 0, err)
-    yield* gateway.assertCarried(served, id, traveller)
     // Some say other things before.
     const said: Json = JSON.parse(out.split("\n").at(-1) ?? "")
+    return { served, said }
+  })
+
+/** The same with a provider of the program's wire, which was told what the program said. */
+const printed = (program: string, wire: Wire) =>
+  Effect.gen(function* () {
+    const id = providerOf(wire)
+    const { said, served } = yield* ran(program, wire, { [id]: { api: apiOf(wire), script: traveller } })
+    yield* gateway.assertCarried(served, id, traveller)
     return said
   })
 
@@ -74,7 +83,7 @@ describe("the AI SDK", () => {
     "uses tools, makes objects and thinks: %s",
     (wire) =>
       Effect.gen(function* () {
-        const { object, streamed, thought, whole } = yield* printed("ai-sdk", wire, "/v1")
+        const { object, streamed, thought, whole } = yield* printed("ai-sdk", wire)
         assert.deepInclude(whole, { text: both, steps: 3 })
         assert.strictEqual(at(streamed, "steps"), 3)
         assert.deepStrictEqual(object, report)
@@ -87,7 +96,7 @@ describe("the AI SDK", () => {
 describe("LangChain", () => {
   it.scoped.each(["messages", "chatCompletions"] as const)("has an agent use tools: %s", (wire) =>
     Effect.gen(function* () {
-      const said = yield* printed("langchain", wire, wire === "messages" ? "" : "/v1")
+      const said = yield* printed("langchain", wire)
       assert.deepInclude(said, { text: both, messages: 6 })
       assert.include(said["streamed"], both)
     }).pipe(Effect.provide(NodeWireServer.layer))
@@ -97,7 +106,7 @@ describe("LangChain", () => {
 describe("OpenAI's Agents SDK", () => {
   it.scoped.each(["chatCompletions"] as const)("has an agent use tools, and gives objects: %s", (wire) =>
     Effect.gen(function* () {
-      const said = yield* printed("openai-agents", wire, "/v1")
+      const said = yield* printed("openai-agents", wire)
       assert.deepInclude(said, { text: both, object: report })
       assert.include(said["streamed"], both)
     }).pipe(Effect.provide(NodeWireServer.layer))
@@ -107,8 +116,46 @@ describe("OpenAI's Agents SDK", () => {
 describe("Effect AI", () => {
   it.scoped.each(["messages"] as const)("uses a toolkit, streams, and makes objects: %s", (wire) =>
     Effect.gen(function* () {
-      const said = yield* printed("effect-ai", wire, wire === "messages" ? "" : "/v1")
+      const said = yield* printed("effect-ai", wire)
       assert.deepInclude(said, { text: both, streamed: "Hello there", object: report })
     }).pipe(Effect.provide(NodeWireServer.layer))
+  )
+})
+
+const programs = [
+  ["ai-sdk", "messages"],
+  ["ai-sdk", "chatCompletions"],
+  ["langchain", "messages"],
+  ["langchain", "chatCompletions"],
+  ["openai-agents", "chatCompletions"],
+  ["effect-ai", "messages"]
+] as const
+
+const textOf = (said: Json): unknown => said["text"] ?? at(said, "whole", "text")
+
+describe("a program", () => {
+  it.scoped.each(programs)("is served by a provider of another wire: %s, %s", ([program, wire]) =>
+    Effect.gen(function* () {
+      const api = wire === "messages" ? "openai" : "anthropic"
+      const { said } = yield* ran(program, wire, { [providerOf(wire)]: { api, script: traveller } })
+      assert.strictEqual(textOf(said), both)
+      if (program !== "langchain") assert.deepStrictEqual(said["object"], report)
+    }).pipe(Effect.provide(NodeWireServer.layer))
+  )
+
+  it.scoped.each(programs)(
+    "goes on when its provider dies after a tool's result: %s, %s",
+    ([program, wire]) =>
+      Effect.gen(function* () {
+        const dying = (call: Call): Answer =>
+          call.results.length === 0 ? traveller(call) : { ...traveller(call), breaks: true }
+        const [own, other] = [wire, wire === "messages" ? "chatCompletions" : "messages"] as const
+        const { said, served } = yield* ran(program, wire, {
+          [providerOf(own)]: { api: apiOf(own), script: dying },
+          [providerOf(other)]: { api: apiOf(other), script: traveller }
+        })
+        assert.strictEqual(textOf(said), both)
+        assert.isNotEmpty(yield* served.arrived(providerOf(other)))
+      }).pipe(Effect.provide(NodeWireServer.layer))
   )
 })
