@@ -353,7 +353,17 @@ export interface ReasoningEngine {
    * Finish has to fail, a TransientError (`network`) when the answer was cut.
    */
   readonly attempt: (request: Request) => Effect.Effect<Pull, EngineError.EngineError, Scope.Scope>
+  /** Has the provider count the tokens that it would read of a task; absent where it can't. */
+  readonly countTokens?: CountTokens | undefined
 }
+
+/**
+ * Has a provider count the tokens that it would read of a task.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CountTokens = (task: AITask.AITask) => Effect.Effect<number, EngineError.EngineError>
 
 /**
  * What every constructor of an engine takes.
@@ -379,14 +389,18 @@ export interface Options {
  * @category constructors
  */
 export const make = (
-  options: Options & { readonly attempt: ReasoningEngine["attempt"] }
+  options: Options & {
+    readonly attempt: ReasoningEngine["attempt"]
+    readonly countTokens?: CountTokens | undefined
+  }
 ): ReasoningEngine => ({
   provider: options.provider,
   model: options.model ?? options.provider,
   capabilities: { ...defaultCapabilities, ...given(options.capabilities) },
   wires: options.wires ?? [],
   price: Option.fromNullable(options.price),
-  attempt: options.attempt
+  attempt: options.attempt,
+  ...given({ countTokens: options.countTokens })
 })
 
 /**

@@ -27,6 +27,7 @@ import * as AIProvider from "../AIProvider.js"
 import * as engineOptions from "../wire/engineOptions.js"
 import * as httpEngine from "../wire/httpEngine.js"
 import { Answer } from "../wire/messages/answer.js"
+import * as countTokens from "../wire/messages/countTokens.js"
 import { kindOf } from "../wire/failure/kindOf.js"
 import * as messagesRequest from "../wire/messages/request.js"
 import * as thinking from "../wire/messages/thinking.js"
@@ -168,6 +169,7 @@ const build = (
       provider,
       capabilities,
       wires: [wire.name],
+      countTokens: countTokens.make(wire, settings, client),
       attempt: httpEngine.attempt(wire, client)
     })
   })

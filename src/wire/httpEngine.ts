@@ -83,7 +83,7 @@ export interface Wire extends Server {
 const isAdding = (name: string): boolean => name.endsWith("-beta")
 
 /** The headers of a call as it came. What is configured goes before what the caller says. */
-const forwarded = (
+export const forwarded = (
   { secretHeaders }: Wire,
   headers: Readonly<Record<string, string>> = {}
 ): Readonly<Record<string, string>> =>

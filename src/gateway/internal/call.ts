@@ -78,7 +78,7 @@ const userOf = (
 const unread = { prompt: "-" }
 
 /** The task's own decoder has the last word; what it says is told by the fields of the body. */
-const taskOf = (
+export const taskOf = (
   fields: Readonly<Record<string, unknown>>,
   { fieldOf, messages }: ChatRequest,
   original: Wire.Original

@@ -7,6 +7,7 @@ import type * as Scope from "effect/Scope"
 import * as access from "./access.js"
 import * as call from "./call.js"
 import * as chat from "./chat.js"
+import * as countTokens from "./countTokens.js"
 import type { Dialect } from "./dialect.js"
 import * as messages from "./messages.js"
 import * as metrics from "./metrics.js"
@@ -112,6 +113,11 @@ export const make = (setup: call.Setup, responses: metrics.Responses): Effect.Ef
     const routes = [
       post(chatPath, calls(chat.dialect)),
       post(messagesPath, calls(messages.dialect)),
+      post(`${messagesPath}/count_tokens`, (request, id) =>
+        Effect.flatMap(access.admit(keys, request.headers, "call"), (key) =>
+          countTokens.answer(setup, { request, id, key })
+        )
+      ),
       get(modelsPath, admitted("call", list), false),
       get("/healthz", health),
       get("/readyz", readiness),

@@ -1,0 +1,67 @@
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import type * as Scope from "effect/Scope"
+import * as AITask from "../../AITask.js"
+import type { ReasoningEngine } from "../../ReasoningEngine.js"
+import * as TokenUsage from "../../TokenUsage.js"
+import * as body from "./body.js"
+import { type Admitted, type Setup, taskOf } from "./call.js"
+import * as callHeaders from "./callHeaders.js"
+import { dialect } from "./messages.js"
+import * as models from "./models.js"
+import type * as problem from "./problem.js"
+
+/** Without a provider that counts: by the text, its tools and parts as the JSON that they are. */
+const estimate = (task: AITask.AITask): number =>
+  TokenUsage.estimateTokens(
+    AITask.inputCharacters(task) +
+      [...(task.tools ?? []), ...(task.nativeTools ?? [])].reduce(
+        (sum, tool) => sum + JSON.stringify(tool).length,
+        0
+      )
+  )
+
+/** Who counts for a target: the provider itself, or the first that can. */
+const counting = (
+  target: models.Target,
+  engines: ReadonlyArray<ReasoningEngine>
+): ReasoningEngine | undefined =>
+  engines.find(
+    ({ countTokens, provider }) =>
+      countTokens !== undefined && (target._tag === "Strategy" || target.provider === provider)
+  )
+
+/**
+ * POST /v1/messages/count_tokens: how many tokens a call would read. Where no provider counts, or it fails to,
+ * the answer is an estimate, and says so.
+ */
+export const answer = (
+  setup: Setup,
+  { id, request }: Admitted
+): Effect.Effect<HttpServerResponse.HttpServerResponse, problem.Failure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { json } = yield* body.json(request, setup.limits)
+    const given = Predicate.isRecord(json) ? json : {}
+    const question = yield* dialect.question({ ...given, max_tokens: 1 })
+    const engines = yield* setup.services.registry.list
+    const target = yield* models.resolve(question.model, engines, setup.strategies, setup.aliases)
+    const task = yield* taskOf({ ...question.fields, id }, question, {
+      wire: dialect.wire,
+      body: given,
+      headers: callHeaders.forwarded(dialect.wire, request.headers)
+    })
+    const counted = yield* Effect.option(
+      counting(target, engines)?.countTokens?.(task) ?? Effect.fail(undefined)
+    )
+    const headers = { [dialect.idHeader]: id }
+    return Option.match(counted, {
+      onNone: () =>
+        HttpServerResponse.unsafeJson(
+          { input_tokens: estimate(task), estimated: true },
+          { headers: { ...headers, "x-saga-estimated": "true" } }
+        ),
+      onSome: (tokens) => HttpServerResponse.unsafeJson({ input_tokens: tokens }, { headers })
+    })
+  })

@@ -1,0 +1,105 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { assert, describe, it } from "@effect/vitest"
+import { AIProvider, AITask } from "arc-saga"
+import { Claude } from "arc-saga/engines"
+import { Behaviour } from "arc-saga/testing"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as RawServer from "../utils/RawServer.js"
+import { post, start } from "./harness.js"
+
+const body = {
+  system: [{ type: "text", text: "Be brief", cache_control: { type: "ephemeral" } }],
+  messages: [{ role: "user", content: [{ type: "block_of_next_year", a: 1 }] }],
+  thinking: { type: "adaptive" },
+  next_year: [1]
+}
+
+const claude = (baseUrl: string) =>
+  Effect.provide(
+    Effect.orDie(
+      Claude.make({ baseUrl: `${baseUrl}/v1?key=1`, model: "claude-m", apiKey: Redacted.make("sk-ant-test") })
+    ),
+    FetchHttpClient.layer
+  )
+
+/** What a gateway over a provider that answers so says of how many tokens a call has. */
+const counted = (status: number, answer: unknown, asked: object) =>
+  Effect.gen(function* () {
+    const upstream = yield* RawServer.make(
+      RawServer.answer(status, "application/json", JSON.stringify(answer))
+    )
+    const { url } = yield* start({ engines: [], registered: [yield* claude(upstream.url)] })
+    const reply = yield* post(`${url}/v1/messages/count_tokens?beta=true`, asked, {
+      "anthropic-beta": "token-counting-2024-11-01"
+    })
+    const json: unknown = JSON.parse(reply.text)
+    return { reply, json, request: upstream.requests[0] }
+  })
+
+describe("POST /v1/messages/count_tokens", () => {
+  it.scopedLive("has the provider count what was sent, as it was sent", () =>
+    Effect.gen(function* () {
+      for (const model of ["claude", "claude-m", "saga/auto"]) {
+        const { json, reply, request } = yield* counted(200, { input_tokens: 17 }, { ...body, model })
+        assert.deepStrictEqual(json, { input_tokens: 17 })
+        assert.isNull(reply.headers.get("x-saga-estimated"))
+        assert.strictEqual(request?.path, "/v1/messages/count_tokens?key=1")
+        assert.deepStrictEqual(JSON.parse(request?.body ?? ""), { ...body, model: "claude-m" })
+        assert.propertyVal(request?.headers, "anthropic-beta", "token-counting-2024-11-01")
+      }
+    })
+  )
+
+  it.scopedLive("estimates where the provider doesn't count, and says so", () =>
+    Effect.gen(function* () {
+      const text = "x".repeat(400)
+      const asked = { model: "claude", messages: [{ role: "user", content: text }] }
+      for (const [status, answer] of [
+        [404, { type: "error", error: { type: "not_found_error", message: "no" } }],
+        [200, { input_tokens: -1 }],
+        [200, "<html>"]
+      ] as const) {
+        const { json, reply } = yield* counted(status, answer, asked)
+        assert.deepStrictEqual(json, { input_tokens: 100, estimated: true })
+        assert.strictEqual(reply.headers.get("x-saga-estimated"), "true")
+      }
+    })
+  )
+
+  it.scopedLive("estimates for a provider that can't count, tools included", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start({
+        engines: [{ provider: AIProvider.Claude, script: [Behaviour.answer({ text: "Hi" })] }]
+      })
+      const ask = (more: object) =>
+        Effect.map(
+          post(`${url}/v1/messages/count_tokens`, {
+            model: "claude",
+            messages: [{ role: "user", content: "Hi" }],
+            ...more
+          }),
+          ({ text }) => JSON.parse(text)
+        )
+      const plain = yield* ask({})
+      const tool = { name: "f", description: "y".repeat(400), input_schema: { type: "object" } }
+      const withTool = yield* ask({ tools: [tool] })
+      assert.isAbove(withTool.input_tokens, plain.input_tokens + 99)
+      assert.deepInclude((yield* ask({ model: "nobody" })).error, { type: "not_found_error" })
+      assert.deepInclude((yield* ask({ messages: 1 })).error, { type: "invalid_request_error" })
+    })
+  )
+
+  it.scopedLive("counts a task that came over no wire, too, without what bounds its answer", () =>
+    Effect.gen(function* () {
+      const upstream = yield* RawServer.make(RawServer.answer(200, "application/json", '{"input_tokens":3}'))
+      const engine = yield* claude(upstream.url)
+      const task = yield* AITask.make({ prompt: "Hi", maxTokens: 9, temperature: 0.5, stop: ["x"] })
+      assert.strictEqual(yield* engine.countTokens?.(task) ?? Effect.succeed(0), 3)
+      assert.deepStrictEqual(JSON.parse(upstream.requests[0]?.body ?? ""), {
+        model: "claude-m",
+        messages: [{ role: "user", content: [{ type: "text", text: "Hi" }] }]
+      })
+    })
+  )
+})
