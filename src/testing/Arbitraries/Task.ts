@@ -7,6 +7,7 @@ import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as AIProvider from "../../AIProvider.js"
 import * as AITask from "../../AITask.js"
+import type * as Wire from "../../Wire.js"
 import { anyText, nonEmpty, optional, ownFields, word } from "../internal/arbitrary.js"
 
 /**
@@ -102,6 +103,52 @@ const responseFormat = FastCheck.oneof(
   )
 )
 
+const wire = FastCheck.constantFrom<Wire.Wire>("chatCompletions", "messages", "responses")
+
+const fields = FastCheck.dictionary(word, FastCheck.jsonValue({ maxDepth: 1 }), { ...ownFields, maxKeys: 2 })
+
+const penalty = FastCheck.double({ min: -2, max: 2, noNaN: true })
+
+/** What an engine of text alone has, or leaves out. */
+const parameters = {
+  parallelToolCalls: FastCheck.boolean(),
+  reasoning: FastCheck.record(
+    {
+      effort: FastCheck.constantFrom<AITask.Effort>(
+        "none",
+        "minimal",
+        "low",
+        "medium",
+        "high",
+        "xhigh",
+        "max"
+      ),
+      budgetTokens: FastCheck.integer({ min: 1, max: 64_000 }),
+      show: FastCheck.boolean()
+    },
+    { ...ownFields, requiredKeys: [] }
+  ),
+  topK: FastCheck.integer({ min: 1, max: 500 }),
+  seed: FastCheck.maxSafeInteger(),
+  frequencyPenalty: penalty,
+  presencePenalty: penalty,
+  verbosity: FastCheck.constantFrom<"low" | "medium" | "high">("low", "medium", "high"),
+  serviceTier: word,
+  cacheKey: word,
+  session: word,
+  unsupported: FastCheck.constantFrom<"drop" | "refuse">("drop", "refuse"),
+  options: FastCheck.record(
+    { chatCompletions: fields, messages: fields, responses: fields },
+    { ...ownFields, requiredKeys: [] }
+  )
+}
+
+const richParameters = {
+  logProbabilities: FastCheck.integer({ min: 0, max: 20 }),
+  nativeTools: FastCheck.array(FastCheck.record({ wire, value: fields }, ownFields), { maxLength: 2 }),
+  original: FastCheck.record({ wire, body: fields }, ownFields)
+}
+
 /**
  * What tasks are generated.
  *
@@ -148,7 +195,7 @@ export const taskOptions = (constraints: TaskConstraints = {}): FastCheck.Arbitr
     { nil: {} }
   )
   const tooled = rich ? FastCheck.option(toolset, { nil: {} }) : FastCheck.constant({})
-  const formed = rich ? optional({ responseFormat }) : FastCheck.constant({})
+  const formed = rich ? optional({ responseFormat, ...richParameters }) : FastCheck.constant({})
   const others = optional({
     id: word,
     systemPrompt: anyText,
@@ -159,7 +206,8 @@ export const taskOptions = (constraints: TaskConstraints = {}): FastCheck.Arbitr
     userId: word,
     keyId: word,
     timeoutMs: FastCheck.integer({ min: 1, max: 120_000 }),
-    metadata: FastCheck.dictionary(word, anyText, { ...ownFields, maxKeys: 3 })
+    metadata: FastCheck.dictionary(word, anyText, { ...ownFields, maxKeys: 3 }),
+    ...parameters
   })
   return FastCheck.tuple(asked, delivered, targeted, tooled, formed, others).map(
     ([what, mode, target, tools, format, rest]) => ({
