@@ -66,7 +66,7 @@ const misplaced: ReadonlyArray<(text: string) => unknown> = [
   (text) => ({ messages: text }),
   (text) => ({ messages: [text] }),
   (text) => ({ messages: [{ role: text, content: text }] }),
-  (text) => ({ messages: [{ role: "system", content: text }] }),
+  (text) => ({ messages: [{ role: "critic", content: text }] }),
   (text) => ({ messages: [{ role: "user", content: { text } }] }),
   (text) => ({ messages: [{ role: "user", content: [text] }] }),
   (text) => ({ messages: [{ role: "user", content: [{ type: text, text }] }] }),

@@ -293,8 +293,9 @@ describe("an emoji whose halves come in two deltas", () => {
             .map((data) => JSON.parse(data))
             .map(({ choices, delta }) => choices?.[0]?.delta.content ?? delta?.text ?? "")
           assert.strictEqual(texts.join(""), whole)
-          // Each piece can be shown by itself.
-          for (const text of texts) assert.isTrue(text.isWellFormed())
+          // Each piece can be shown by itself, but where it goes on as its provider wrote it.
+          const isNative = path.startsWith(id)
+          for (const text of texts) assert.isTrue(isNative || text.isWellFormed())
         }
       }
     }))
@@ -327,7 +328,8 @@ describe("an Ollama that was merely found", () => {
       down = true
       for (const model of ["house", "saga/cheapest"]) {
         const { status, text } = yield* call(model)
-        assert.strictEqual(status, 429, text)
+        // The provider's own status.
+        assert.strictEqual(status, 402, text)
         assert.notInclude(text, "ollama")
       }
     }))
