@@ -1,4 +1,4 @@
-/** Claude Code without a terminal, unchanged but for base URL, key and the model's name. */
+/** Claude Code without a terminal, unchanged but for base URL and key. */
 import { assert, describe, it } from "@effect/vitest"
 import * as NodeWireServer from "arc-saga/testing/WireServer/Node"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ const asked = (prompt: string, providersIn: (folder: string) => Providers) =>
     fs.writeFileSync(path.join(folder, "note.txt"), "Buy bread\n")
     fs.writeFileSync(path.join(folder, "dot.png"), png)
     const served = yield* gateway.over(providersIn(folder))
-    const args = ["--model", "claude", "--output-format", "json", "--allowedTools", "Read,Bash", "-p", prompt]
+    const args = ["--output-format", "json", "--allowedTools", "Read,Bash", "-p", prompt]
     const ended = yield* gateway.run(gateway.clientBin("claude"), args, {
       cwd: folder,
       env: {

@@ -99,10 +99,9 @@ export interface Gateway {
   readonly arrived: (provider: string) => Effect.Effect<ReadonlyArray<WireServer.Request>>
 }
 
-/** Starts the gateway over providers, each at a server of its own. */
+/** Starts the gateway over providers, each at a server of its own. Clients name the models of vendors. */
 export const over = (
-  providers: Readonly<Record<string, Provider>>,
-  configuration: object = {}
+  providers: Readonly<Record<string, Provider>>
 ): Effect.Effect<Gateway, never, Scope.Scope | WireServer.WireServer> =>
   Effect.gen(function* () {
     const servers = yield* WireServer.WireServer
@@ -123,7 +122,11 @@ export const over = (
           : {})
       })),
       ollama: false,
-      ...configuration
+      gateway: {
+        models: Object.fromEntries(
+          Object.keys(providers).map((id) => [id === "claude" ? "claude-*" : "gpt-*", id])
+        )
+      }
     }
     const file = path.join(directory, "config.json")
     fs.writeFileSync(file, JSON.stringify(config), { mode: 0o600 })

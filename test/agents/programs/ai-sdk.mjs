@@ -6,9 +6,9 @@ import { z } from "zod"
 
 const [wire] = process.argv.slice(2)
 const models = {
-  messages: () => createAnthropic()("claude"),
-  chatCompletions: () => createOpenAI().chat("gpt4"),
-  responses: () => createOpenAI()("gpt4")
+  messages: () => createAnthropic()("claude-sonnet-4-5"),
+  chatCompletions: () => createOpenAI().chat("gpt-5.1"),
+  responses: () => createOpenAI()("gpt-5.1")
 }
 const model = models[wire]()
 
@@ -49,7 +49,7 @@ const thought = await generateText({
   maxRetries: 0,
   providerOptions: {
     anthropic: { thinking: { type: "enabled", budgetTokens: 2048 } },
-    openai: { reasoningEffort: "high", forceReasoning: true }
+    openai: { reasoningEffort: "high" }
   }
 })
 process.stdout.write(

@@ -9,7 +9,7 @@ const [wire] = process.argv.slice(2)
 const models = {
   messages: () =>
     Layer.provide(
-      AnthropicLanguageModel.layer({ model: "claude", config: { max_tokens: 4096 } }),
+      AnthropicLanguageModel.layer({ model: "claude-sonnet-4-5", config: { max_tokens: 4096 } }),
       AnthropicClient.layerConfig({
         apiKey: Config.redacted("ANTHROPIC_API_KEY"),
         apiUrl: Config.string("ANTHROPIC_BASE_URL")
@@ -17,7 +17,7 @@ const models = {
     ),
   responses: () =>
     Layer.provide(
-      OpenAiLanguageModel.layer({ model: "gpt4" }),
+      OpenAiLanguageModel.layer({ model: "gpt-5.1" }),
       OpenAiClient.layerConfig({
         apiKey: Config.redacted("OPENAI_API_KEY"),
         apiUrl: Config.string("OPENAI_BASE_URL")

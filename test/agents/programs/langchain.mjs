@@ -6,9 +6,9 @@ import { z } from "zod"
 
 const [wire] = process.argv.slice(2)
 const models = {
-  messages: () => new ChatAnthropic({ model: "claude", maxRetries: 0 }),
-  chatCompletions: () => new ChatOpenAI({ model: "gpt4", maxRetries: 0 }),
-  responses: () => new ChatOpenAI({ model: "gpt4", maxRetries: 0, useResponsesApi: true })
+  messages: () => new ChatAnthropic({ model: "claude-sonnet-4-5", maxRetries: 0 }),
+  chatCompletions: () => new ChatOpenAI({ model: "gpt-5.1", maxRetries: 0 }),
+  responses: () => new ChatOpenAI({ model: "gpt-5.1", maxRetries: 0, useResponsesApi: true })
 }
 const weather = tool(({ city }) => `${city}: 9 degrees`, {
   name: "weather",

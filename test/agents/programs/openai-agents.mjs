@@ -12,7 +12,7 @@ const weather = tool({
   parameters: z.object({ city: z.string() }),
   execute: ({ city }) => `${city}: 9 degrees`
 })
-const agent = new Agent({ name: "Traveller", instructions: "Be brief", model: "gpt4", tools: [weather] })
+const agent = new Agent({ name: "Traveller", instructions: "Be brief", model: "gpt-5.1", tools: [weather] })
 
 const whole = await run(agent, "Compare Oslo and Rome")
 const streaming = await run(agent, "Compare Oslo and Rome", { stream: true })
@@ -22,7 +22,7 @@ await streaming.completed
 const typed = await run(
   new Agent({
     name: "Clerk",
-    model: "gpt4",
+    model: "gpt-5.1",
     outputType: z.object({ city: z.string(), degrees: z.number() })
   }),
   "The weather of Rome"
