@@ -92,6 +92,8 @@ export const broken = (file: string, field: string, reason: string): Status => (
   error: new ConfigFile.ConfigurationError({ file, field, reason })
 })
 
+const isOpenAI = (baseUrl: string): boolean => baseUrl === OpenAI.defaultBaseUrl
+
 const probeLimit = "2 seconds"
 
 /** The engine of a server of each kind, and how it is asked whether it is there. */
@@ -117,7 +119,14 @@ const reach = (
   }
   const probe = Server.models({ baseUrl, apiKey, limit: probeLimit })
   return Effect.map(
-    OpenAICompatible.make({ ...options, apiKey, maxTokensField, completeOver, toolCallIds }),
+    OpenAICompatible.make({
+      ...options,
+      apiKey,
+      maxTokensField,
+      completeOver,
+      toolCallIds,
+      extraFields: isOpenAI(baseUrl)
+    }),
     (engine) => ({ engine, probe })
   )
 }
@@ -131,7 +140,7 @@ export const server = (
   Effect.gen(function* () {
     const { contextWindow, price, reasoning } = described
     const capabilities = {
-      ...(described.baseUrl === OpenAI.defaultBaseUrl ? OpenAI.defaultCapabilities : {}),
+      ...(isOpenAI(described.baseUrl) ? OpenAI.defaultCapabilities : {}),
       ...described.capabilities,
       contextWindow: contextWindow === undefined ? undefined : Option.some(contextWindow),
       reasoning
