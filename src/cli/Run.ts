@@ -186,6 +186,8 @@ export const command = Command.make("run", options, (given) =>
     yield* streams.write(
       `${Tally.table(tally)}\n\n${Format.count(answered, "task")} answered, ${failed} failed, ${Format.count(bad, "bad line")}\n`
     )
+    const dropped = Tally.dropped(tally)
+    if (dropped !== undefined) yield* streams.writeError(`Note: ${Format.plain(dropped)}\n`)
     if (failed + bad > 0) return yield* new UnansweredError({ failed, bad, out: given.out })
   })
 ).pipe(Command.withDescription("Answer a file of tasks, one result a line as the answers come"))

@@ -27,10 +27,12 @@ export interface Tally {
   /** Lines without a task. */
   bad: number
   readonly rows: Map<string, Row>
+  /** The fields that were left out, with the number of tasks that had them. */
+  readonly dropped: Map<string, number>
 }
 
 /** A tally of nothing. */
-export const make = (): Tally => ({ answered: 0, failed: 0, bad: 0, rows: new Map() })
+export const make = (): Tally => ({ answered: 0, failed: 0, bad: 0, rows: new Map(), dropped: new Map() })
 
 const emptyRow = (): Row => ({
   answered: 0,
@@ -66,6 +68,7 @@ export const record = (tally: Tally, line: ResultLine): void => {
     recordAttempts(tally, result.attempts)
     const row = rowOf(tally, result.provider)
     row.answered += 1
+    for (const field of result.dropped ?? []) tally.dropped.set(field, (tally.dropped.get(field) ?? 0) + 1)
     if (result.attempts[0]?.provider !== result.provider) row.fallbacks += 1
     return
   }
@@ -79,6 +82,12 @@ export const record = (tally: Tally, line: ResultLine): void => {
   // An error that doesn't list its attempts had one.
   if (error.attempts.length === 0 && error.provider !== undefined) rowOf(tally, error.provider).failures += 1
 }
+
+/** What was left out, in words; undefined where nothing was. */
+export const dropped = (tally: Tally): string | undefined =>
+  tally.dropped.size === 0
+    ? undefined
+    : `Not sent: ${Array.from(tally.dropped, ([field, n]) => `${field} of ${Format.count(n, "task")}`).join(", ")}. The warnings of their results say why`
 
 const columns = (rows: ReadonlyArray<Row>): ReadonlyArray<Format.Column> => [
   { title: "provider", align: "left" },
