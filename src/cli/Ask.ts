@@ -5,6 +5,7 @@ import * as Options from "@effect/cli/Options"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
@@ -16,8 +17,11 @@ import * as Chosen from "./Chosen.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
+import * as Inputs from "./Inputs.js"
 import { UsageError } from "./Report.js"
 import { type FileError, StandardStreams } from "./StandardStreams.js"
+
+const efforts = AITask.Effort.literals
 
 const options = {
   prompt: Args.text({ name: "PROMPT" }).pipe(
@@ -44,6 +48,41 @@ const options = {
       "timeout",
       "How long the answer may take, retries and fallbacks included (10m); of a stream, until its first token"
     )
+  ),
+  image: Options.text("image").pipe(
+    Options.withPseudoName("PATH"),
+    Options.withDescription("An image to look at, a file or a URL; as often as there are images"),
+    Options.repeated
+  ),
+  file: Options.text("file").pipe(
+    Options.withPseudoName("PATH"),
+    Options.withDescription("A document or a text to read, a file or a URL; as often as there are files"),
+    Options.repeated
+  ),
+  reasoning: Flags.parsed(
+    "reasoning",
+    "EFFORT",
+    `How much to think first: ${efforts.join(", ")}. What is thought goes to standard error`,
+    (text) =>
+      Either.fromNullable(
+        efforts.find((effort) => effort === text),
+        () => `one of ${efforts.join(", ")}`
+      )
+  ).pipe(Options.optional),
+  tools: Options.text("tools").pipe(
+    Options.withPseudoName("FILE"),
+    Options.withDescription("Tools that may be called, as a JSON array; calls are printed, one a line"),
+    Options.optional
+  ),
+  toolChoice: Options.text("tool-choice").pipe(
+    Options.withPseudoName("CHOICE"),
+    Options.withDescription("auto, none, required, or the name of the tool that has to be called"),
+    Options.optional
+  ),
+  schema: Options.text("schema").pipe(
+    Options.withPseudoName("FILE"),
+    Options.withDescription("The JSON Schema that the answer is bound to"),
+    Options.optional
   ),
   json: Options.boolean("json").pipe(Options.withDescription("Print the whole result as one JSON document")),
   noFallback: Options.boolean("no-fallback").pipe(
@@ -100,29 +139,48 @@ export const promptOf = (
       : piped
   })
 
-/** Writes the answer as it arrives, and gives the result when it is whole. */
+/** A call of a tool, as a line of JSON. */
+const callLine = ({ arguments: args, id, name }: AITask.ToolCall): string =>
+  `${JSON.stringify({ id, name, arguments: args })}\n`
+
+/** What ends the line that a text ends in. */
+const newLine = (text: string): string => (text.endsWith("\n") ? "" : "\n")
+
+/** Writes the answer as it arrives, and gives the result when it is whole. What is thought goes elsewhere. */
 const streamed = (task: AITask.AITask, useFallback: boolean) =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams
     const orchestrator = yield* MultiLLMOrchestrator
     const written = yield* Ref.make("\n")
+    const thought = yield* Ref.make("\n")
     const result = yield* Ref.make(Option.none<AIResult.AIResult>())
     // The shell's prompt belongs on a line of its own, also after half an answer.
     const endLine = Effect.flatMap(Ref.get(written), (text) =>
       text.endsWith("\n") ? Effect.void : streams.write("\n")
+    )
+    const endThought = Effect.flatMap(Ref.getAndSet(thought, "\n"), (text) =>
+      text.endsWith("\n") ? Effect.void : streams.writeError("\n")
     )
     yield* Stream.runForEachChunk(orchestrator.stream(task, { useFallback }), (events) =>
       Effect.gen(function* () {
         let text = ""
         for (const event of Chunk.toReadonlyArray(events)) {
           if (event._tag === "TextDelta") text += event.text
+          if (event._tag === "ToolCall")
+            text += newLine(text === "" ? yield* Ref.get(written) : text) + callLine(event.call)
+          if (event._tag === "ReasoningDelta" && event.text !== "") {
+            yield* streams.writeError(event.text)
+            yield* Ref.set(thought, event.text)
+          }
           if (event._tag === "Completed") yield* Ref.set(result, Option.some(event.result))
         }
         if (text === "") return
+        yield* endThought
         yield* streams.write(text)
         yield* Ref.set(written, text)
       })
     ).pipe(
+      Effect.ensuring(endThought),
       Effect.tapError((error) => (error._tag === "OutputClosedError" ? Effect.void : endLine)),
       Effect.onInterrupt(() => Effect.ignore(endLine))
     )
@@ -136,13 +194,16 @@ const whole = (task: AITask.AITask, useFallback: boolean, json: boolean) =>
     const streams = yield* StandardStreams
     const orchestrator = yield* MultiLLMOrchestrator
     const result = yield* orchestrator.complete(task, { useFallback })
-    yield* streams.write(
-      json
-        ? `${JSON.stringify(AIResult.toJson(result))}\n`
-        : result.text.endsWith("\n")
-          ? result.text
-          : `${result.text}\n`
-    )
+    if (json) {
+      yield* streams.write(`${JSON.stringify(AIResult.toJson(result))}\n`)
+      return result
+    }
+    const { reasoning = [], text, toolCalls } = result
+    for (const thought of reasoning) {
+      if (thought.text !== "") yield* streams.writeError(`${thought.text}${newLine(thought.text)}`)
+    }
+    const calls = toolCalls.map(callLine).join("")
+    yield* streams.write(text === "" && calls !== "" ? calls : `${text}${newLine(text)}${calls}`)
     return result
   })
 
@@ -178,18 +239,35 @@ export const summary = (result: AIResult.AIResult): string => {
 const optional = <A>(key: string, value: Option.Option<A>): Readonly<Record<string, A>> =>
   Option.match(value, { onNone: () => ({}), onSome: (given) => ({ [key]: given }) })
 
+const toolChoiceOf = (choice: string): typeof AITask.ToolChoice.Type =>
+  choice === "auto" || choice === "none" || choice === "required" ? choice : { name: choice }
+
 /** The command. */
 export const command = Command.make("ask", options, (given) =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams
     const prompt = yield* promptOf(given.prompt)
+    const parts = [
+      ...(yield* Effect.forEach(given.image, Inputs.image)),
+      ...(yield* Effect.forEach(given.file, Inputs.file))
+    ]
     const task = yield* AITask.decodeUnknown({
-      prompt,
+      // Models read what is asked best behind what it is about.
+      ...(parts.length === 0 || prompt.trim() === ""
+        ? { prompt }
+        : { messages: [{ role: "user", content: [...parts, { type: "text", text: prompt }] }] }),
       mode: given.complete || given.json ? "complete" : "streaming",
       ...optional("systemPrompt", given.system),
       ...optional("maxTokens", given.maxTokens),
       ...optional("temperature", given.temperature),
       ...optional("timeoutMs", given.timeout),
+      ...optional(
+        "reasoning",
+        Option.map(given.reasoning, (effort) => ({ effort, ...(effort === "none" ? {} : { show: true }) }))
+      ),
+      ...optional("tools", yield* Effect.transposeMapOption(given.tools, Inputs.tools)),
+      ...optional("toolChoice", Option.map(given.toolChoice, toolChoiceOf)),
+      ...optional("responseFormat", yield* Effect.transposeMapOption(given.schema, Inputs.responseFormat)),
       ...(Option.isSome(given.provider) ? { provider: given.provider.value, pinned: true } : {})
     })
     const configuration = yield* Chosen.load(given)
