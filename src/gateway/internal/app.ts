@@ -16,7 +16,7 @@ import { defect, failed, refusal } from "./serving.js"
 const noRoute = new RejectedRequest({
   reason: "no-route",
   description:
-    "There is nothing at this path. There are /v1/chat/completions, /v1/messages, /v1/models, /healthz, /readyz, /metrics and /"
+    "There is nothing at this path. There are /v1/chat/completions, /v1/messages, /v1/responses, /v1/models, /healthz, /readyz, /metrics and /"
 })
 
 const noMethod = ({ methods }: routes.Route): RejectedRequest => {
@@ -27,6 +27,12 @@ const noMethod = ({ methods }: routes.Route): RejectedRequest => {
     allow
   })
 }
+
+/** Codex asks so first, and at once over HTTP where it is told this. */
+const noWebSocket = new RejectedRequest({
+  reason: "no-websocket",
+  description: "There are no websockets here. Ask by HTTP"
+})
 
 const draining = new RejectedRequest({
   reason: "draining",
@@ -52,7 +58,10 @@ export const make = (setup: call.Setup): Effect.Effect<HttpApp.Default<never, Sc
     ): Effect.Effect<routes.Response, problem.Failure, Scope.Scope> => {
       if (route === undefined) return Effect.fail(noRoute)
       const method = Object.hasOwn(route.methods, request.method) ? route.methods[request.method] : undefined
-      if (method === undefined) return Effect.fail(noMethod(route))
+      if (method === undefined) {
+        const isUpgrade = request.headers["upgrade"]?.toLowerCase() === "websocket"
+        return Effect.fail(isUpgrade ? noWebSocket : noMethod(route))
+      }
       return shutdown.begun() && !route.always ? Effect.fail(draining) : method(request, id)
     }
 

@@ -1,4 +1,4 @@
-import { answer, error, errorEvent, writer } from "./chat/answer.js"
+import { answer, error, writer } from "./chat/answer.js"
 import { question } from "./chat/request.js"
 import type { Dialect } from "./dialect.js"
 
@@ -9,7 +9,6 @@ export const dialect: Dialect = {
   answer,
   writer,
   error,
-  errorEvent,
   keepAlive: ": waiting\n\n",
   idHeader: "x-request-id"
 }

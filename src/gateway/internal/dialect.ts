@@ -37,6 +37,8 @@ export const setting = (field: string, value: unknown): Readonly<Record<string, 
 /** What a wire's body says beside what all of them have. */
 export interface Said extends Pick<ChatRequest, "fields" | "includeUsage"> {
   readonly messages: ReadonlyArray<AITask.Message>
+  /** What within its fields is left out, and told of, where another wire is asked. */
+  readonly preferences?: ReadonlyArray<string> | undefined
 }
 
 /** Reads a body of a wire, once. */
@@ -69,13 +71,14 @@ export const questionOf = (
       })
     )
   }
+  const uncarried = fields.uncarried(wire, json)
   return Either.right({
     model,
     messages: [first, ...others],
     fields: { ...instructions(said), ...said.fields },
     stream: stream === true,
     includeUsage: said.includeUsage,
-    uncarried: fields.uncarried(wire, json),
+    uncarried: { ...uncarried, preferences: [...uncarried.preferences, ...(said.preferences ?? [])] },
     body: json,
     fieldOf: (field) => {
       const end = field.search(/[[.]|$/)
@@ -113,17 +116,17 @@ export interface Writer {
   readonly native: (text: string) => string
   /** What says that the answer is whole. */
   readonly end: (result: AIResult.AIResult) => string
+  /** The last event of a stream that broke off. */
+  readonly error: (problem: Problem) => string
 }
 
 /** How a vendor's clients ask, and what they want to be told. */
 export interface Dialect {
   readonly wire: Wire
   readonly question: (body: unknown) => Either.Either<ChatRequest, Question>
-  readonly answer: (identity: Identity, result: AIResult.AIResult) => unknown
+  readonly answer: (identity: Identity, result: AIResult.AIResult, question: ChatRequest) => unknown
   readonly writer: (identity: Identity, question: ChatRequest) => Writer
   readonly error: (problem: Problem, id: string) => unknown
-  /** The last event of a stream that broke off. */
-  readonly errorEvent: (problem: Problem, id: string) => string
   /** What keeps a client waiting that hears nothing yet. */
   readonly keepAlive: string
   /** The header that names the request. */

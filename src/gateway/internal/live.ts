@@ -105,9 +105,7 @@ export const live = (
 
     const lastWord = (failure: problem.Failure): Effect.Effect<Chunk.Chunk<Uint8Array>> => {
       over = true
-      return Effect.map(failed(services, id, failure), (told) =>
-        Chunk.of(encoder.encode(dialect.errorEvent(told, id)))
-      )
+      return Effect.map(failed(services, id, failure), (told) => Chunk.of(encoder.encode(writer.error(told))))
     }
 
     // Only a shutdown that has begun is raced: a race for every chunk would cost more than the chunk.

@@ -1,5 +1,5 @@
 import type { Dialect } from "./dialect.js"
-import { answer, error, errorEvent, writer } from "./messages/answer.js"
+import { answer, error, writer } from "./messages/answer.js"
 import { question } from "./messages/request.js"
 
 /** Anthropic's Messages. */
@@ -9,7 +9,6 @@ export const dialect: Dialect = {
   answer,
   writer,
   error,
-  errorEvent,
   keepAlive: 'event: ping\ndata: {"type":"ping"}\n\n',
   idHeader: "request-id"
 }

@@ -26,6 +26,7 @@ const kinds = {
   slow: { status: 408, openai: "invalid_request_error", anthropic: "invalid_request_error" },
   large: { status: 413, openai: "invalid_request_error", anthropic: "request_too_large" },
   media: { status: 415, openai: "invalid_request_error", anthropic: "invalid_request_error" },
+  upgrade: { status: 426, openai: "invalid_request_error", anthropic: "invalid_request_error" },
   limited: { status: 429, openai: "rate_limit_error", anthropic: "rate_limit_error" },
   quota: { status: 429, openai: "insufficient_quota", anthropic: "rate_limit_error" },
   internal: { status: 500, openai: "server_error", anthropic: "api_error" },
@@ -74,6 +75,7 @@ const rejections: { readonly [R in Reason]: { readonly kind: Kind; readonly code
   "too-slow": { kind: kinds.slow, code: "body_too_slow" },
   "no-route": { kind: kinds.missing, code: "unknown_route" },
   "no-method": { kind: kinds.method, code: "method_not_allowed" },
+  "no-websocket": { kind: kinds.upgrade, code: "upgrade_required" },
   "no-model": { kind: kinds.missing, code: "model_not_found" },
   limited: { kind: kinds.limited, code: "key_limit_exceeded" },
   draining: { kind: kinds.unavailable, code: "shutting_down" },
@@ -193,6 +195,7 @@ export const headersOf = ({
   allow,
   attempts,
   challenge,
+  kind,
   retryAfterMs
 }: Problem): Readonly<Record<string, string>> => ({
   "x-should-retry": String(retryAfterMs !== undefined && retryAfterMs <= longestWait),
@@ -205,5 +208,6 @@ export const headersOf = ({
   // At "Basic" a browser asks for a name and a password: the password is the key.
   ...(challenge === undefined ? {} : { "www-authenticate": `${challenge} realm="arc-saga gateway"` }),
   ...(allow === undefined ? {} : { allow }),
+  ...(kind === kinds.upgrade ? { upgrade: "HTTP/1.1" } : {}),
   ...(attempts === undefined ? {} : { "x-saga-attempts": String(attempts) })
 })

@@ -17,6 +17,7 @@ export type Reason =
   | "too-many"
   | "no-route"
   | "no-method"
+  | "no-websocket"
   | "no-model"
   /** The key has reached one of its limits. */
   | "limited"

@@ -14,6 +14,7 @@ import * as metrics from "./metrics.js"
 import * as models from "./models.js"
 import * as page from "./page.js"
 import type * as problem from "./problem.js"
+import * as responses from "./responses.js"
 import * as status from "./status.js"
 
 export type Request = HttpServerRequest.HttpServerRequest
@@ -34,6 +35,7 @@ export type RouteOf = (path: string) => Route | undefined
 
 const chatPath = "/v1/chat/completions"
 const messagesPath = "/v1/messages"
+const responsesPath = "/v1/responses"
 const modelsPath = "/v1/models"
 
 /** The path of a request, whose target may be a whole address, without its query. */
@@ -41,13 +43,16 @@ export const pathOf = ({ url }: Request): string =>
   url.replace(/^https?:\/\/[^/?]*/i, "").replace(/\?.*$/s, "")
 
 /** Whose client asks, which is how it wants to be told of errors. */
-export const dialectOf = (request: Request): Dialect =>
-  pathOf(request).startsWith(messagesPath) || request.headers["anthropic-version"] !== undefined
+export const dialectOf = (request: Request): Dialect => {
+  const path = pathOf(request)
+  if (path.startsWith(responsesPath)) return responses.dialect
+  return path.startsWith(messagesPath) || request.headers["anthropic-version"] !== undefined
     ? messages.dialect
     : chat.dialect
+}
 
 /** The routes of a gateway. */
-export const make = (setup: call.Setup, responses: metrics.Responses): Effect.Effect<RouteOf> =>
+export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effect<RouteOf> =>
   Effect.map(Clock.currentTimeMillis, (startedAt) => {
     const { keys, services } = setup
     const { activity, registry, shutdown } = services
@@ -91,7 +96,7 @@ export const make = (setup: call.Setup, responses: metrics.Responses): Effect.Ef
 
     const scraped = () =>
       Effect.map(activity.snapshot, (snapshot) =>
-        HttpServerResponse.text(metrics.text(snapshot, responses), {
+        HttpServerResponse.text(metrics.text(snapshot, counts), {
           contentType: "text/plain; version=0.0.4; charset=utf-8"
         })
       )
@@ -118,6 +123,7 @@ export const make = (setup: call.Setup, responses: metrics.Responses): Effect.Ef
           countTokens.answer(setup, { request, id, key })
         )
       ),
+      post(responsesPath, calls(responses.dialect)),
       get(modelsPath, admitted("call", list), false),
       get("/healthz", health),
       get("/readyz", readiness),

@@ -27,7 +27,7 @@ export const whole = (
       activity.end(identity.id, { _tag: "Answered", answer: result }),
       delivery === "whole"
         ? native === undefined
-          ? HttpServerResponse.unsafeJson(dialect.answer(identity, result), { headers })
+          ? HttpServerResponse.unsafeJson(dialect.answer(identity, result, question), { headers })
           : HttpServerResponse.text(native, { headers, contentType: "application/json" })
         : HttpServerResponse.text(native ?? eventsOf(dialect.writer(identity, question), result), {
             headers: { ...headers, ...eventStream, "x-saga-delivery": delivery },

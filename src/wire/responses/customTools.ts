@@ -12,6 +12,10 @@ const type = "custom_tool_call"
 /** Whether a call is one of a custom tool. */
 export const isCall = ({ options }: AITask.ToolCall): boolean => options?.responses?.["type"] === type
 
+/** A custom tool as the wire has it, where a tool is one. */
+export const toolOf = ({ options }: AITask.Tool): Readonly<Record<string, unknown>> | undefined =>
+  options?.responses?.["type"] === "custom" ? options.responses : undefined
+
 /** The arguments of a call with a text. */
 export const argumentsOf = (input: string): string => JSON.stringify({ input })
 

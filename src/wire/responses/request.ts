@@ -203,14 +203,14 @@ const nativeTools = (task: AITask.AITask): ReadonlyArray<Json> =>
   (task.nativeTools ?? []).flatMap(({ value, wire }) => (wire === "responses" ? [value] : []))
 
 const tools = (task: AITask.AITask): ReadonlyArray<Json> | undefined => {
-  const made = [...(task.tools ?? []).map(tool), ...nativeTools(task)]
+  const made = [...(task.tools ?? []).map((each) => custom.toolOf(each) ?? tool(each)), ...nativeTools(task)]
   return made.length === 0 ? undefined : made
 }
 
 const toolChoice = (task: AITask.AITask): unknown => {
   const { toolChoice: choice } = task
   if (choice === undefined || typeof choice === "string") return choice
-  const isCustom = nativeTools(task).some(({ name, type }) => type === "custom" && name === choice.name)
+  const isCustom = tools(task)?.some(({ name, type }) => type === "custom" && name === choice.name) === true
   return { type: isCustom ? "custom" : "function", name: choice.name }
 }
 

@@ -101,7 +101,9 @@ export const writer = (identity: Identity, { includeUsage }: ChatRequest): Write
       return includeUsage
         ? `${last}data: ${common}${JSON.stringify(result.model)},"choices":[],"usage":${counted}}\n\n${done}`
         : last + done
-    }
+    },
+    // Nothing says that it is done.
+    error: (problem) => `data: ${JSON.stringify(error(problem))}\n\n`
   }
 }
 
@@ -109,6 +111,3 @@ export const writer = (identity: Identity, { includeUsage }: ChatRequest): Write
 export const error = ({ code, kind, message, param }: Problem): Json => ({
   error: { message, type: kind.openai, param: param ?? null, code }
 })
-
-/** The last event of a stream that broke off: nothing says that it is done. */
-export const errorEvent = (problem: Problem): string => `data: ${JSON.stringify(error(problem))}\n\n`

@@ -177,7 +177,9 @@ export const writer = (identity: Identity): Writer => {
           saga: summary(result)
         }),
         named("message_stop", {})
-      ].join("")
+      ].join(""),
+    // No message_stop comes after it.
+    error: (problem) => `event: error\ndata: ${JSON.stringify(error(problem, identity.id))}\n\n`
   }
 }
 
@@ -187,7 +189,3 @@ export const error = ({ kind, message }: Problem, id: string): Json => ({
   error: { type: kind.anthropic, message },
   request_id: id
 })
-
-/** The last event of a stream that broke off: no message_stop comes after it. */
-export const errorEvent = (problem: Problem, id: string): string =>
-  `event: error\ndata: ${JSON.stringify(error(problem, id))}\n\n`
