@@ -1,5 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { AIProvider, CircuitBreaker, Hedging, ReasoningEngine, RoutingPolicy } from "arc-saga"
+import {
+  AIProvider,
+  type AITask,
+  CircuitBreaker,
+  Hedging,
+  ReasoningEngine,
+  RoutingPolicy,
+  type Wire
+} from "arc-saga"
 import { Behaviour } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -23,8 +31,10 @@ const givenUpAfter = (
     readonly script: readonly [Behaviour.Behaviour]
     readonly model?: string
     readonly reasoning?: boolean
+    readonly wires?: ReadonlyArray<Wire.Wire>
   },
-  policy: RoutingPolicy.Options = {}
+  policy: RoutingPolicy.Options = {},
+  asked: Partial<AITask.Options> = {}
 ) =>
   Effect.gen(function* () {
     const { calls, router } = yield* fleet(
@@ -32,6 +42,7 @@ const givenUpAfter = (
         {
           provider: Claude,
           script: first.script,
+          ...(first.wires === undefined ? {} : { wires: first.wires }),
           ...(first.model === undefined ? {} : { model: first.model }),
           ...(first.reasoning === undefined ? {} : { capabilities: { reasoning: first.reasoning } })
         },
@@ -39,7 +50,7 @@ const givenUpAfter = (
       ],
       { chains: { claude: ["gpt4"] }, ...policy }
     )
-    yield* answered(router.complete(yield* task({ provider: "claude", timeoutMs: 3_600_000 })))
+    yield* answered(router.complete(yield* task({ provider: "claude", timeoutMs: 3_600_000, ...asked })))
     const [primaryCall, fallbackCall] = yield* calls
     return Option.map(
       Option.all([Option.fromNullable(primaryCall), Option.fromNullable(fallbackCall)]),
@@ -69,6 +80,31 @@ describe("The limits of an attempt", () => {
       })
     )
   }
+
+  it.effect("have minutes for a model that is asked to think", () =>
+    Effect.gen(function* () {
+      const first = { script: [never()] } as const
+      for (const [reasoning, ms] of [
+        [{ effort: "high" }, 300_000],
+        [{ budgetTokens: 2048 }, 300_000],
+        [{ effort: "none" }, 10_000],
+        [{ show: true }, 10_000]
+      ] as const) {
+        assert.deepStrictEqual(yield* givenUpAfter(first, {}, { reasoning }), Option.some(ms))
+      }
+    })
+  )
+
+  it.effect("have minutes for an answer in one piece, as its caller asked for it", () =>
+    Effect.gen(function* () {
+      const first = { script: [never()], wires: ["messages"] } as const
+      const over = (wire: Wire.Wire, body: object) =>
+        givenUpAfter(first, {}, { original: { wire, body: { ...body } } })
+      assert.deepStrictEqual(yield* over("messages", {}), Option.some(300_000))
+      assert.deepStrictEqual(yield* over("messages", { stream: true }), Option.some(10_000))
+      assert.deepStrictEqual(yield* over("chatCompletions", {}), Option.some(10_000))
+    })
+  )
 
   it.effect("end an answer that flows too long", () =>
     Effect.gen(function* () {

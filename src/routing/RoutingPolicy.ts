@@ -169,8 +169,9 @@ export const defaultLimits: Limits = {
 }
 
 /**
- * The least that a model which thinks before it writes is given, whatever the policy's limits for all are:
- * 5 minutes for the first token, a minute between two. A provider's own limits go before it.
+ * The least that a model which thinks before it writes is given, whatever the policy's limits for all are: 5
+ * minutes for the first token, a minute between two. So is an answer that comes over its wire in one piece, as
+ * its caller asked for it. A provider's own limits go before it.
  *
  * @since 0.1.0
  * @category defaults

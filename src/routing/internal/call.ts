@@ -103,12 +103,20 @@ export const settle = (
   return admission.ended(call.guards, attempt.lease, record, call.task)
 }
 
+/** Whether a task asks the model to think. */
+const asksToThink = ({ reasoning: { budgetTokens, effort } = {} }: AITask.AITask): boolean =>
+  budgetTokens !== undefined || (effort !== undefined && effort !== "none")
+
+/** Whether the answer comes in one piece, so that nothing is heard of it before: as its caller asked for it. */
+const isInOnePiece = ({ original }: AITask.AITask, { wires }: ReasoningEngine): boolean =>
+  original !== undefined && wires.includes(original.wire) && original.body["stream"] !== true
+
 /** The limits of attempts at an engine. */
-export const limitsOf = (
-  { policy }: Call,
-  { capabilities, model, provider }: ReasoningEngine
-): RoutingPolicy.AttemptLimits =>
-  RoutingPolicy.limitsOf(policy, { provider, reasoning: capabilities.reasoning ?? thinks(model) })
+export const limitsOf = ({ policy, task }: Call, engine: ReasoningEngine): RoutingPolicy.AttemptLimits => {
+  const { capabilities, model, provider } = engine
+  const reasoning = capabilities.reasoning ?? (thinks(model) || asksToThink(task))
+  return RoutingPolicy.limitsOf(policy, { provider, reasoning: reasoning || isInOnePiece(task, engine) })
+}
 
 /**
  * The limits of one attempt. Nothing but the deadline bounds it while no other engine could follow: which

@@ -248,6 +248,7 @@ const choiceOf = (
   return { toolChoice, ...(isSerial === true ? { parallelToolCalls: false } : {}) }
 }
 
+/** An effort of next year is for its own wire. */
 const efforts: ReadonlySet<unknown> = new Set(["low", "medium", "high", "xhigh", "max"])
 
 const reasoningOf = (body: Json): unknown => {
@@ -257,6 +258,8 @@ const reasoningOf = (body: Json): unknown => {
   const { effort } = config
   const asked = {
     ...(type === "disabled" ? { effort: "none" } : efforts.has(effort) ? { effort } : {}),
+    // As the API has it where nothing is said.
+    ...(type === "adaptive" && effort === undefined ? { effort: "high" } : {}),
     ...(type === "enabled" && typeof budget === "number" ? { budgetTokens: budget } : {}),
     ...(type === "adaptive" || type === "enabled" ? { show: display !== "omitted" } : {})
   }
