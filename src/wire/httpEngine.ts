@@ -144,6 +144,7 @@ export const attempt = (
     const stream = streams(request, original)
     const asItCame = original && wire.original(original.body, request, stream)
     const dropped = asItCame === undefined ? [...wire.dropped(task), ...notice.foreign(task)] : []
+    const notices = asItCame === undefined ? dropped : notice.bounded(task)
     if (task.unsupported === "refuse" && dropped.length > 0) {
       return yield* unfit(dropped.map(({ message }) => message).join("; "))
     }
@@ -165,7 +166,7 @@ export const attempt = (
     return yield* exchange.pull(
       ok,
       wire.answer(request),
-      notice.warnings(dropped),
+      notice.warnings(notices),
       asItCame !== undefined && isAsked ? { stream, isWanted: asItCame.isWanted } : undefined
     )
   })

@@ -29,6 +29,16 @@ export const foreign = ({ original }: AITask.AITask): ReadonlyArray<Notice> => {
     : [{ fields: prefers, message: `not sent, because only ${wire} has them: ${prefers.join(", ")}` }]
 }
 
+const bounds = ["max_tokens", "max_completion_tokens", "max_output_tokens"] as const
+
+/** What is told of a call as it came whose answer is bounded by less than it asks for: by a budget, say. */
+export const bounded = ({ maxTokens, original }: AITask.AITask): ReadonlyArray<Notice> => {
+  const asked = bounds.map((field) => original?.body[field]).find((bound) => typeof bound === "number")
+  return maxTokens === undefined || (asked !== undefined && asked <= maxTokens)
+    ? []
+    : [{ fields: [], message: `the answer may have at most ${maxTokens} tokens` }]
+}
+
 /** The events that tell of what is left out. */
 export const warnings = (notices: ReadonlyArray<Notice>): ReadonlyArray<ReasoningEngine.WarningEvent> =>
   notices.map(({ fields, message }) => ReasoningEngine.warning(message, fields))

@@ -1,12 +1,13 @@
 /** Calls of a wire to a provider of the same wire: what is sent, and what comes back, is as it was. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { AIProvider, type ReasoningEngine } from "arc-saga"
+import { AIProvider, AITask, type ReasoningEngine } from "arc-saga"
 import { Claude, OpenAICompatible } from "arc-saga/engines"
 import { Behaviour, type ScriptedEngine } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Redacted from "effect/Redacted"
+import * as attempts from "../utils/attempts.js"
 import * as messages from "../utils/messages.js"
 import { runs } from "../utils/property.js"
 import * as RawServer from "../utils/RawServer.js"
@@ -265,6 +266,35 @@ describe("a call over a wire, to a provider of the same wire", () => {
       const [call] = (yield* activity.snapshot).calls
       if (call?.ending?._tag !== "Answered") return assert.fail("it isn't answered")
       assert.deepInclude(call.ending.answer.usage, { inputTokens: 3, outputTokens: 1, estimated: false })
+    })
+  )
+
+  it.scopedLive("is bounded where a budget allows less, which is told", () =>
+    Effect.gen(function* () {
+      const upstream = yield* RawServer.make(
+        RawServer.answer(200, "application/json", JSON.stringify(wholeMessage))
+      )
+      const engine = yield* claude(upstream.url)
+      const task = yield* AITask.make({
+        prompt: "Hi",
+        maxTokens: 1500,
+        original: {
+          wire: "messages",
+          body: { max_tokens: 4096, thinking: { type: "enabled", budget_tokens: 2048 }, messages: [] }
+        }
+      })
+      const seen = yield* attempts.events(engine, task)
+      assert.deepStrictEqual(JSON.parse(upstream.requests[0]?.body ?? ""), {
+        model: "claude-upstream",
+        max_tokens: 1500,
+        thinking: { type: "enabled", budget_tokens: 1499 },
+        messages: []
+      })
+      assert.deepInclude(seen, {
+        _tag: "Warning",
+        message: "the answer may have at most 1500 tokens",
+        fields: []
+      })
     })
   )
 

@@ -96,7 +96,16 @@ export const cost = (price: Price.Price, inputTokens: number, outputTokens: numb
   )
 }
 
-/** What an attempt at a task may use and cost at most when it writes no more than `outputTokens`. */
+/** How many answers a call over a wire asks for: each may be as long as any. */
+const answersOf = ({ original }: AITask.AITask): number =>
+  Math.max(
+    1,
+    ...[original?.body["n"], original?.body["best_of"]].filter(
+      (count): count is number => typeof count === "number" && Number.isSafeInteger(count)
+    )
+  )
+
+/** What an attempt at a task may use and cost at most when an answer has no more than `outputTokens`. */
 export const worstCase = (
   task: AITask.AITask,
   prefill: string | undefined,
@@ -104,9 +113,10 @@ export const worstCase = (
   price: Option.Option<Price.Price>
 ): WorstCase => {
   const read = inputTokens(task, prefill)
+  const written = answersOf(task) * outputTokens
   return {
     inputTokens: read,
-    outputTokens,
-    cost: Option.map(price, (price) => cost(price, read, outputTokens))
+    outputTokens: written,
+    cost: Option.map(price, (price) => cost(price, read, written))
   }
 }

@@ -108,4 +108,25 @@ describe("the worst case of an attempt", () => {
       assert.strictEqual(worst.outputTokens, 10)
     })
   )
+
+  it.effect("is as much for each of the answers that a call asks for", () =>
+    Effect.gen(function* () {
+      const price = Option.some(yield* Price.make({ input: 0, output: 1 }))
+      const of = (body: Readonly<Record<string, unknown>>) =>
+        Effect.map(task({ original: { wire: "chatCompletions", body } }), (asked) =>
+          worstCase(asked, undefined, 10, price)
+        )
+      const one = yield* of({})
+      assert.strictEqual(one.outputTokens, 10)
+      for (const body of [{ n: 3 }, { best_of: 3, n: 2 }]) {
+        const { cost, outputTokens } = yield* of(body)
+        assert.strictEqual(outputTokens, 30)
+        assert.deepStrictEqual(
+          Option.map(cost, ({ pico }) => pico),
+          Option.map(one.cost, ({ pico }) => 3n * pico)
+        )
+      }
+      for (const n of [0, -1, 1.5, "3", null]) assert.strictEqual((yield* of({ n })).outputTokens, 10)
+    })
+  )
 })
