@@ -23,6 +23,9 @@ export const kindOf = (model: string, reasons: boolean | undefined): Kind => {
 /** Models that always think. */
 const always = /claude-(?:fable|mythos)-/
 
+/** Models that think where nothing is said. */
+const unasked = /claude-(?:fable|mythos|opus-5|sonnet-5)/
+
 /** Models that know the effort between high and max. */
 const withExtraHigh = /claude-(?:fable|mythos|opus-5|opus-4-[78]|sonnet-5)/
 
@@ -47,6 +50,8 @@ const adaptive = (model: string, { show, ...asked }: AITask.Reasoning, maxTokens
       ? { maxTokens, untaken: "always thinks" }
       : { maxTokens, thinking: { type: "disabled" } }
   }
+  // To have it shown isn't to ask for it.
+  if (said === undefined && !unasked.test(model)) return { maxTokens }
   const level = said === "minimal" ? "low" : said === "xhigh" && !withExtraHigh.test(model) ? "high" : said
   return { maxTokens, thinking: { type: "adaptive", ...display }, effort: level }
 }
