@@ -441,6 +441,13 @@ export const Options = Schema.Struct({
   /** Whether several tools may be called at once; the provider's default, mostly true, when absent. */
   parallelToolCalls: Schema.optional(Schema.Boolean),
   responseFormat: Schema.optional(ResponseFormat),
+  /**
+   * How often a whole answer is asked for again, once or twice, where it isn't JSON or doesn't fit the schema of
+   * `responseFormat`, or calls one of `tools` with arguments that aren't JSON; never when absent. The model is told
+   * what is wrong. Streams aren't asked for again, and neither are tasks with an `original`: a misfit is in the
+   * result's warnings.
+   */
+  repair: Schema.optional(Schema.Literal(1, 2)),
   /** How much it is thought, and whether that is shown. */
   reasoning: Schema.optional(Reasoning),
   /** The likeliest words that are drawn from, a whole number above 0. */

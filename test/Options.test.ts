@@ -152,6 +152,7 @@ const calls: Omit<Absent<AITask.Options>, "messages" | "mode" | "prompt" | "resp
   nativeTools: undefined,
   parallelToolCalls: undefined,
   reasoning: undefined,
+  repair: undefined,
   topK: undefined,
   seed: undefined,
   frequencyPenalty: undefined,

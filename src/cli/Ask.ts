@@ -84,6 +84,9 @@ const options = {
     Options.withDescription("The JSON Schema that the answer is bound to"),
     Options.optional
   ),
+  repair: Options.optional(
+    Flags.number("repair", "Ask again, once or twice, where the answer isn't JSON that fits; prints it whole")
+  ),
   json: Options.boolean("json").pipe(Options.withDescription("Print the whole result as one JSON document")),
   noFallback: Options.boolean("no-fallback").pipe(
     Options.withDescription("Ask no other provider when the first one fails")
@@ -256,7 +259,7 @@ export const command = Command.make("ask", options, (given) =>
       ...(parts.length === 0 || prompt.trim() === ""
         ? { prompt }
         : { messages: [{ role: "user", content: [...parts, { type: "text", text: prompt }] }] }),
-      mode: given.complete || given.json ? "complete" : "streaming",
+      mode: given.complete || given.json || Option.isSome(given.repair) ? "complete" : "streaming",
       ...optional("systemPrompt", given.system),
       ...optional("maxTokens", given.maxTokens),
       ...optional("temperature", given.temperature),
@@ -266,6 +269,7 @@ export const command = Command.make("ask", options, (given) =>
         Option.map(given.reasoning, (effort) => ({ effort, ...(effort === "none" ? {} : { show: true }) }))
       ),
       ...optional("tools", yield* Effect.transposeMapOption(given.tools, Inputs.tools)),
+      ...optional("repair", given.repair),
       ...optional("toolChoice", Option.map(given.toolChoice, toolChoiceOf)),
       ...optional("responseFormat", yield* Effect.transposeMapOption(given.schema, Inputs.responseFormat)),
       ...(Option.isSome(given.provider) ? { provider: given.provider.value, pinned: true } : {})

@@ -29,6 +29,10 @@ export const taking = <A extends object>(receiver: A): A => {
   return taker
 }
 
+/** Whether a receiver takes what a value carries. */
+export const isTaken = (receiver: object, value: object): boolean =>
+  TakesAttachments in receiver && isCarrying(value)
+
 /** What of a value a receiver would leave out. */
 export const left = (receiver: object, value: object): ReadonlyArray<string> =>
   TakesAttachments in receiver ? [] : (of(value)?.beyond ?? [])

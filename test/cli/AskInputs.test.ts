@@ -269,6 +269,21 @@ describe("ask, with a schema or tools", () => {
     }).pipe(Effect.provide(harness.platform))
   )
 
+  it.scoped("asks again where the answer doesn't fit, and prints the last one alone", () =>
+    Effect.gen(function* () {
+      const file = yield* harness.directory({ "s.json": JSON.stringify(schema) })
+      const texts = ["Ulm", '{"city":"Ulm"}']
+      const { bodies, http } = server(() => chat({ content: texts.shift() }, "stop"))
+      const args = ["ask", "Where?", "--schema", file("s.json"), "--repair", "1"]
+      const { err, out } = yield* harness.run(args, { env: openAi, http })
+      assert.strictEqual(out, '{"city":"Ulm"}\n')
+      assert.match(err, /^gpt4 \(gpt-5-mini\) · 2 attempts · /)
+      assert.strictEqual(bodies.length, 2)
+      const wrong = yield* harness.run(["ask", "Where?", "--repair", "3"])
+      assert.match(wrong.err, /AITask\.repair: Expected 1 or 2, actual 3/)
+    }).pipe(Effect.provide(harness.platform))
+  )
+
   const noSchemas = [
     ["{", /Expected JSON, actual text that isn't JSON/],
     ["[]", /Expected a JSON Schema \(an object\), actual another value/],

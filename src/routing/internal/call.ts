@@ -16,6 +16,7 @@ import * as totals from "../../spend/totals.js"
 import * as admission from "./admission.js"
 import type { Guards } from "./guards.js"
 import * as providerHealth from "./providerHealth.js"
+import * as repair from "./repair.js"
 import * as ids from "../../internal/ids.js"
 import { given } from "../../internal/options.js"
 import type { Bounds } from "./watchdog.js"
@@ -221,7 +222,9 @@ export const ask = (call: Call, engine: ReasoningEngine, wanted: Wanted): Effect
 
 /** The result of a call whose given attempt has finished. */
 export const resultOf = (call: Call, attempt: Attempt, text: string): AIResult.AIResult => {
-  const answering = call.attempts.filter(used)
+  // An answer that was asked for again isn't part of this one.
+  const last = call.attempts.findLast(({ outcome }) => outcome === "succeeded")
+  const answering = call.attempts.filter((each) => each.outcome === "cut" || each === last)
   const { citations, logProbabilities, model, rawReason, reason, serviceTier, stopSequence } = attempt.finish
   const { native, reasoning } = attempt
   const { original } = call.task
@@ -248,7 +251,7 @@ export const resultOf = (call: Call, attempt: Attempt, text: string): AIResult.A
     ),
     streamAvailable: attempt.engine.capabilities.streaming,
     attempts: call.attempts,
-    warnings: call.warnings,
+    warnings: [...call.warnings, ...repair.warnings(call.task, { text, toolCalls: attempt.toolCalls })],
     ...(attempt.dropped.length === 0 ? {} : { dropped: Array.from(new Set(attempt.dropped)) })
   }
 }

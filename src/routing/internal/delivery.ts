@@ -7,7 +7,20 @@ import type * as AITask from "../../AITask.js"
 import type { EngineError } from "../../EngineError.js"
 import { type Started, type StreamEvent, StreamInterruptedError } from "../../StreamEvent.js"
 import type { Attempt } from "./attempt.js"
-import { advance, type Call, firstContent, type Goal, limitsOf, resultOf, settle, whole } from "./call.js"
+import {
+  advance,
+  ask,
+  boundsOf,
+  type Call,
+  firstContent,
+  type Goal,
+  isOver,
+  limitsOf,
+  resultOf,
+  settle,
+  whole
+} from "./call.js"
+import * as repair from "./repair.js"
 import * as pulls from "../../internal/pulls.js"
 import { trusted } from "../../internal/validation.js"
 
@@ -27,13 +40,35 @@ const started = (call: Call, { dropped, engine, isNative, settled }: Attempt): S
   ...(dropped.length === 0 ? {} : { dropped: Array.from(new Set(dropped)) })
 })
 
+/**
+ * The answer, asked for again at the same engine while it has faults, as often as the task wants and the time
+ * allows. Where that fails the answer stays what it is.
+ */
+const repaired = (call: Call, attempt: Attempt, times: number): Effect.Effect<AIResult.AIResult> => {
+  const task = times === 0 || isOver(call) ? undefined : repair.again(call.task, attempt)
+  if (task === undefined) return Effect.succeed(resultOf(call, attempt, attempt.text))
+  const { engine } = attempt
+  const warnings = call.warnings.filter((warning) => !attempt.warnings.includes(warning))
+  const next: Call = { ...call, task, warnings, winner: undefined }
+  const wanted = { mode: "complete", goal: whole, bounds: boundsOf(next, engine, () => true) } as const
+  return Effect.matchEffect(ask(next, engine, wanted), {
+    onSuccess: (better) => repaired(next, better, times - 1),
+    onFailure: ({ message }) => {
+      call.warnings.push(`The answer couldn't be asked for again: ${message}`)
+      return Effect.succeed(resultOf(call, attempt, attempt.text))
+    }
+  })
+}
+
 /** Collects the answer. */
 export const complete = <E>(
   start: Effect.Effect<Call>,
   route: Route<E>
 ): Effect.Effect<AIResult.AIResult, E> =>
   Effect.flatMap(start, (call) =>
-    Effect.map(route(call, "complete", whole), (attempt) => resultOf(call, attempt, attempt.text))
+    Effect.flatMap(route(call, "complete", whole), (attempt) =>
+      repaired(call, attempt, call.task.repair ?? 0)
+    )
   )
 
 /**
