@@ -65,6 +65,11 @@ export interface ReasoningDelta {
 export interface NativeEvent {
   readonly _tag: "Native"
   readonly text: string
+  /**
+   * Whether the body up to here has more than text: thoughts, a part of a tool call, a second answer. What
+   * breaks off after that can't be continued.
+   */
+  readonly beyondText?: boolean | undefined
 }
 
 /**
@@ -188,7 +193,11 @@ export const reasoningDelta = (text: string, state?: Wire.State): ReasoningDelta
  * @since 0.1.0
  * @category events
  */
-export const native = (text: string): NativeEvent => ({ _tag: "Native", text })
+export const native = (text: string, beyondText?: boolean): NativeEvent => ({
+  _tag: "Native",
+  text,
+  ...(beyondText === true ? { beyondText } : {})
+})
 
 /**
  * @since 0.1.0

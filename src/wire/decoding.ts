@@ -23,6 +23,12 @@ export interface Decoding {
   readonly awaitsEnd: boolean
   /** Whether it came in a form that isn't its wire's, of which that wire's clients would read nothing. */
   readonly foreign?: boolean | undefined
+  /** Whether events of it lack the names by which its wire's clients read a stream. */
+  readonly unnamed?: boolean | undefined
+  /** Whether it has said why the model stopped: from there on its wire's text is told with its end only. */
+  readonly closing?: boolean | undefined
+  /** Whether more than text has come: what breaks off after that can't be continued where it is known as it came. */
+  readonly beyondText?: boolean | undefined
   /** Whether something came that isn't delivered, or not yet: the provider is at work. */
   working: boolean
   /** Takes one event. */

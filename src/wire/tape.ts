@@ -7,6 +7,10 @@ const isAside = ({ _tag }: ReasoningEngine.EngineEvent): boolean =>
 
 const ends: ReadonlyArray<string> = ["\n\n", "\r\n\r\n", "\r\r"]
 
+/** The last event with the blank line that some servers leave out: clients pass over an event without it. */
+const ended = (text: string): string =>
+  text === "" || ends.some((end) => text.endsWith(end)) ? text : `${text.replace(/[\r\n]+$/, "")}\n\n`
+
 /** Where the last event of a text ends: behind its blank line. */
 const endOfEvents = (text: string): number =>
   Math.max(
@@ -54,16 +58,18 @@ export const taped = <A extends decoding.Decoding>(
       held = []
       return heard
     }
-    if (answer.awaitsEnd && !isOver) return []
+    if ((answer.awaitsEnd || answer.closing === true) && !isOver) return []
     const upTo = isOver || answer.finished ? text.length : stream ? endOfEvents(text) : 0
     // What clients couldn't read is told as it is decoded, if that can be from the beginning on.
-    if (answer.foreign === true && !told) isAsked = false
-    const piece = isAsked === true ? pieceOf(text.slice(0, upTo)) : ""
+    const isForeign = answer.foreign === true || (stream && answer.unnamed === true)
+    if (isForeign && !told) isAsked = false
+    const whole = text.slice(0, upTo)
+    const piece = isAsked === true ? pieceOf(isOver && stream ? ended(whole) : whole) : ""
     text = text.slice(upTo)
     const events = held
     held = []
     told ||= piece !== ""
-    return piece === "" ? events : [ReasoningEngine.native(piece), ...events]
+    return piece === "" ? events : [ReasoningEngine.native(piece, answer.beyondText), ...events]
   }
 
   return {

@@ -59,6 +59,8 @@ export class Attempt {
   private ready = false
   /** The answer as it came over the wire, where that is wanted. */
   private readonly body: Array<string> = []
+  /** Whether more than text has come so. */
+  beyondText = false
   private readonly thoughts: Array<AITask.ReasoningPart> = []
   private thought = ""
   private firstContentAt: number | undefined = undefined
@@ -242,6 +244,7 @@ export class Attempt {
           break
         case "Native":
           this.body.push(event.text)
+          this.beyondText ||= event.beyondText === true
           this.pending.push(event)
           break
         case "Usage":

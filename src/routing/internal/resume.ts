@@ -30,9 +30,9 @@ const beyond = (delivered: string): Goal => ({
 export const continuation =
   (policy: RoutingPolicy): Resume =>
   (call, cut, delivered) => {
-    // The state of a thought that was cut isn't there: neither its maker nor another could take it back.
-    const thought = cut.isNative && cut.reasoning.length > 0
-    if (policy.resume === "off" || cut.toolCalls.length > 0 || thought) return Effect.succeedNone
+    // Half a call isn't known to others, and the state of a thought that was cut could be taken back by none.
+    const more = cut.toolCalls.length > 0 || (cut.isNative && (cut.beyondText || cut.reasoning.length > 0))
+    if (policy.resume === "off" || more) return Effect.succeedNone
     const deadline = call.clock.unsafeCurrentTimeMillis() + (call.deadline - call.startedAt)
 
     const from = (engines: ReadonlyArray<ReasoningEngine>): Effect.Effect<Option.Option<Attempt>> => {

@@ -49,6 +49,8 @@ export class Answer implements decoding.Decoding {
   private stopSequence: string | undefined = undefined
   private refusal = ""
   private reasoned = false
+  /** Whether there are answers beside the first one, which is the one that is heard. */
+  private others = false
   /** What the server wants back of its thoughts, by the field that it says them in. */
   private readonly thoughts = new Map<string, string | Array<unknown>>()
   private readonly citations: Array<unknown> = []
@@ -67,6 +69,10 @@ export class Answer implements decoding.Decoding {
   /** Content, calls and usage can follow the finish reason: the answer is over when the server says so. */
   get awaitsEnd(): boolean {
     return this.finishReason !== "" && !this.ended
+  }
+
+  get beyondText(): boolean {
+    return !this.calls.isEmpty || this.reasoned || this.refusal !== "" || this.others
   }
 
   /** Whether there is nothing more to expect. */
@@ -134,8 +140,10 @@ export class Answer implements decoding.Decoding {
     if (typeof chunk.service_tier === "string") this.serviceTier = chunk.service_tier
     // What choices of this event say is compared with what came before it.
     const before = this.text
-    // Only one was asked for.
-    for (const choice of chunk.choices ?? []) if (!Number(choice.index ?? 0)) this.choice(choice, before)
+    for (const choice of chunk.choices ?? []) {
+      if (Number(choice.index ?? 0)) this.others = true
+      else this.choice(choice, before)
+    }
     this.usage.read(chunk)
   }
 

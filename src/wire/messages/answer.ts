@@ -63,6 +63,7 @@ export class Answer implements decoding.Decoding {
   working = false
   /** The last word is `message_stop`, and a whole message. */
   readonly awaitsEnd = false
+  unnamed = false
 
   private events: Array<ReasoningEngine.EngineEvent> = []
   private said = ""
@@ -92,6 +93,14 @@ export class Answer implements decoding.Decoding {
     return this.finished || this.failure !== undefined
   }
 
+  get closing(): boolean {
+    return this.stopReason !== "" && !this.ended
+  }
+
+  get beyondText(): boolean {
+    return Array.from(this.blocks.values()).some((type) => type !== "text")
+  }
+
   take(): ReadonlyArray<ReasoningEngine.EngineEvent> {
     const taken = this.events
     this.events = []
@@ -110,6 +119,7 @@ export class Answer implements decoding.Decoding {
     if (type === "ping") return this.ping()
     if (!known.has(type) && type !== "") return
     const event = Option.flatMap(json, (value) => decodeEvent(value, type))
+    this.unnamed ||= name !== type
     if (Option.isSome(event)) this.known(event.value)
     else this.failure = decoding.unreadable
   }
