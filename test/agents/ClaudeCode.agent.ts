@@ -27,8 +27,7 @@ const asked = (prompt: string, providersIn: (folder: string) => Providers) =>
       cwd: folder,
       env: {
         HOME: folder,
-        ANTHROPIC_BASE_URL: served.url,
-        ANTHROPIC_AUTH_TOKEN: "test-key-of-the-client",
+        ...gateway.documented(served, "Claude Code").env,
         CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1"
       }
     })

@@ -1,12 +1,15 @@
 /** The gateway as it is installed, between a client and servers whose models follow scripts. */
 import { assert } from "@effect/vitest"
 import { WireServer } from "arc-saga/testing"
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Order from "effect/Order"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import * as docs from "../utils/docs.js"
 import { install } from "../utils/program.js"
 import type { Wire } from "../../src/Wire.js"
 import { folder } from "./installed.js"
@@ -143,6 +146,28 @@ export const over = (
     }
   })
 
+const lines = (block: docs.Block): ReadonlyArray<readonly [string, string]> =>
+  Array.from(block.code.matchAll(/^export (\w+)=(.*)$/gm), ([, name = "", value = ""]) => [name, value])
+
+/** What docs/agents.md has below a heading: its lines for a shell, and its files, for this gateway. */
+export const documented = ({ url }: Gateway, heading: string) => {
+  const document = "docs/agents.md"
+  const begins = docs.read(document).split("\n").indexOf(`## ${heading}`) + 1
+  assert.isAbove(begins, 0, heading)
+  const ends = docs
+    .read(document)
+    .split("\n")
+    .findIndex((line, at) => at >= begins && line.startsWith("## "))
+  const here = (text: string): string => text.replaceAll("http://127.0.0.1:4000", url)
+  const blocks = docs.blocks.filter(
+    (block) => block.document === document && block.line > begins && block.line <= ends
+  )
+  return {
+    env: Object.fromEntries(blocks.flatMap(lines).map(([name, value]) => [name, here(value)])),
+    files: new Map(blocks.flatMap(({ code, name }) => (name === undefined ? [] : [[name, here(code)]])))
+  }
+}
+
 /** The calls of models among what a client said. */
 export const callsOf = ({ exchanges }: Gateway): ReadonlyArray<Recording.Exchange> =>
   exchanges.filter(({ method, path }) => method === "POST" && upstream.wireOf(path) !== undefined)
@@ -155,9 +180,15 @@ const kept = (headers: Readonly<Record<string, string | ReadonlyArray<string> | 
 
 type Json = Readonly<Record<string, unknown>>
 
+const bodyOf = (text: string): Json => JSON.parse(text)
+
 /** What a chat's stream is asked for beside what the client asks for. */
 const counted = (body: Json, wire: Wire | undefined): Json =>
   body["stream"] === true && wire === "chatCompletions" ? { stream_options: { include_usage: true } } : {}
+
+const byMessages = Order.mapInput(Order.string, ({ body }: { readonly body: Json }) =>
+  JSON.stringify(body["messages"] ?? body["input"])
+)
 
 /**
  * Asserts that all that the client said reached the server of a provider of the same wire as it was said, the
@@ -165,17 +196,22 @@ const counted = (body: Json, wire: Wire | undefined): Json =>
  */
 export const assertCarried = (gateway: Gateway, provider: string, script: upstream.Script) =>
   Effect.gen(function* () {
+    const model = `${provider}-upstream`
     const calls = callsOf(gateway)
-    const arrived = yield* gateway.arrived(provider)
-    const tell = ({ path }: { readonly path: string }) => upstream.wireOf(path)
     assert.isNotEmpty(calls)
-    assert.deepStrictEqual(arrived.map(tell), calls.map(tell))
-    for (const [index, call] of calls.entries()) {
-      const reached = arrived[index]
-      const said: Json = JSON.parse(call.body)
-      const expected = { ...said, ...counted(said, tell(call)), model: `${provider}-upstream` }
-      assert.deepStrictEqual(JSON.parse(reached?.body ?? ""), expected)
-      assert.deepStrictEqual(kept(reached?.headers ?? {}), kept(call.headers))
+    const expected = calls.map(({ body, headers, path }) => {
+      const said = bodyOf(body)
+      const wire = upstream.wireOf(path)
+      return { wire, headers: kept(headers), body: { ...said, ...counted(said, wire), model } }
+    })
+    const arrived = (yield* gateway.arrived(provider)).map(({ body, headers, path }) => ({
+      wire: upstream.wireOf(path),
+      headers: kept(headers),
+      body: bodyOf(body)
+    }))
+    // Some ask two things at the same time.
+    assert.deepStrictEqual(Arr.sort(arrived, byMessages), Arr.sort(expected, byMessages))
+    for (const call of calls) {
       const answer = upstream.following(script)(call)
       assert.strictEqual(call.answer.status, answer.status, call.answer.body)
       assert.strictEqual(call.answer.body, answer.body.join(""))

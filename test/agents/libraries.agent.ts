@@ -45,23 +45,23 @@ const both = "Found: Oslo: 9 degrees, Rome: 9 degrees"
 const providerOf = (wire: Wire) => (wire === "messages" ? "claude" : "gpt4")
 const apiOf = (wire: Wire) => (wire === "messages" ? "anthropic" : "openai")
 
+const headings = {
+  "ai-sdk": "AI SDK",
+  langchain: "LangChain",
+  "openai-agents": "OpenAI Agents",
+  "effect-ai": "Effect AI"
+}
+
+type Program = keyof typeof headings
+
 /** Runs a program over a wire, with these providers; what it prints. */
-const ran = (program: string, wire: Wire, providers: Readonly<Record<string, gateway.Provider>>) =>
+const ran = (program: Program, wire: Wire, providers: Readonly<Record<string, gateway.Provider>>) =>
   Effect.gen(function* () {
     const served = yield* gateway.over(providers)
-    const vendor = wire === "messages" ? "ANTHROPIC" : "OPENAI"
-    // Anthropic's own base URL has no version in it; the AI SDK's has.
-    const base = wire === "messages" && program !== "ai-sdk" ? "" : "/v1"
     const { code, err, out } = yield* gateway.run(
       process.execPath,
       [`${gateway.folder}programs/${program}.mjs`, wire],
-      {
-        cwd: gateway.folder,
-        env: {
-          [`${vendor}_BASE_URL`]: served.url + base,
-          [`${vendor}_API_KEY`]: "test-key-of-the-client"
-        }
-      }
+      { cwd: gateway.folder, env: gateway.documented(served, headings[program]).env }
     )
     assert.strictEqual(code, 0, err)
     // Some say other things before.
@@ -70,7 +70,7 @@ const ran = (program: string, wire: Wire, providers: Readonly<Record<string, gat
   })
 
 /** The same with a provider of the program's wire, which was told what the program said. */
-const printed = (program: string, wire: Wire) =>
+const printed = (program: Program, wire: Wire) =>
   Effect.gen(function* () {
     const id = providerOf(wire)
     const { said, served } = yield* ran(program, wire, { [id]: { api: apiOf(wire), script: traveller } })
