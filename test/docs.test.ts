@@ -158,6 +158,16 @@ describe("the documentation of the gateway", () => {
   })
 })
 
+describe("the documentation of agents", () => {
+  it("shows a configuration that can be used", () => {
+    const [shown] = docs.blocks.filter(
+      ({ document, language, name }) =>
+        document === "docs/agents.md" && language === "json" && name === undefined
+    )
+    assert.isTrue(Either.isRight(ConfigFile.parse("agents.md", shown?.code ?? "")))
+  })
+})
+
 describe("the documentation of the command line", () => {
   const flagsOf = (text: string): ReadonlyArray<string> =>
     Array.from(new Set(Array.from(text.matchAll(/--[a-z][a-z-]+/g), ([flag]) => flag))).toSorted()

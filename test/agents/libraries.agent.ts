@@ -128,7 +128,11 @@ const programs = [
   ["langchain", "messages"],
   ["langchain", "chatCompletions"],
   ["openai-agents", "chatCompletions"],
-  ["effect-ai", "messages"]
+  ["effect-ai", "messages"],
+  ["ai-sdk", "responses"],
+  ["langchain", "responses"],
+  ["openai-agents", "responses"],
+  ["effect-ai", "responses"]
 ] as const
 
 const textOf = (said: Json): unknown => said["text"] ?? at(said, "whole", "text")

@@ -1,0 +1,48 @@
+/** Codex without a terminal, over the provider that its configuration names. */
+import { assert, describe, it } from "@effect/vitest"
+import * as NodeWireServer from "arc-saga/testing/WireServer/Node"
+import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import * as gateway from "./gateway.js"
+import type { Script } from "./upstream.js"
+
+/** Asks Codex, with these lines at the top of its configuration, over one provider. */
+const asked = (provider: gateway.Provider, top = "") =>
+  Effect.gen(function* () {
+    const served = yield* gateway.over({ gpt4: provider })
+    const folder = yield* gateway.temporary
+    const { env, files } = gateway.documented(served, "Codex")
+    for (const [name, text] of files) fs.writeFileSync(path.join(folder, name), top + text)
+    const flags = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
+    const ended = yield* gateway.run(gateway.clientBin("codex"), ["exec", ...flags, "Six by seven?"], {
+      cwd: folder,
+      env: { HOME: folder, CODEX_HOME: folder, ...env }
+    })
+    return { served, ended }
+  })
+
+const script: Script = ({ results }) =>
+  results.length === 0
+    ? { thinking: "First.", calls: [{ name: "exec_command", input: { cmd: "echo $((6 * 7))" } }] }
+    : { text: `Seen: ${results.join(", ")}` }
+
+describe("Codex", () => {
+  it.scoped("runs a command and tells what it gave, over a model of another wire", () =>
+    Effect.gen(function* () {
+      const { ended, served } = yield* asked({ api: "anthropic", script }, 'web_search = "disabled"\n')
+      assert.strictEqual(ended.code, 0, ended.err)
+      assert.match(ended.out, /Seen: [^]*42/)
+      assert.strictEqual((yield* served.arrived("gpt4")).length, 2)
+    }).pipe(Effect.provide(NodeWireServer.layer))
+  )
+
+  it.scoped("is told that no other wire has OpenAI's search of the web", () =>
+    Effect.gen(function* () {
+      const { ended, served } = yield* asked({ api: "anthropic", script })
+      assert.notStrictEqual(ended.code, 0)
+      assert.include(ended.err, "web_search")
+      assert.isEmpty(yield* served.arrived("gpt4"))
+    }).pipe(Effect.provide(NodeWireServer.layer))
+  )
+})
