@@ -75,15 +75,17 @@ const Capabilities = Schema.Struct({
   streaming: can
 })
 
-/** What only servers of Chat Completions can be told. */
-const ofChatCompletions = ["maxTokensField", "completeOver", "toolCallIds"] as const
+/** What only servers of OpenAI's wires can be told. */
+const ofOpenAI = ["wires", "maxTokensField", "completeOver", "toolCallIds"] as const
 
-/** A server that speaks Chat Completions, or Anthropic's Messages. */
+/** A server that speaks OpenAI's wires, or Anthropic's Messages. */
 export const Provider = Schema.Struct({
   id: AIProvider.AIProvider,
-  /** What the server speaks: `openai` (Chat Completions) when absent, or `anthropic` (Messages). */
+  /** What the server speaks: `openai` (`wires`) when absent, or `anthropic` (Messages). */
   api: Schema.optionalWith(Schema.Literal("openai", "anthropic"), exact),
-  /** The address below which `/chat/completions` is, or `/v1/messages`. */
+  /** OpenAI's wires that it has, the preferred one first; when absent both at OpenAI, elsewhere Chat Completions. */
+  wires: Schema.optionalWith(Schema.NonEmptyArray(Schema.Literal("chatCompletions", "responses")), exact),
+  /** The address below which `/chat/completions` and `/responses` are, or `/v1/messages`. */
   baseUrl: Schema.String.pipe(Schema.filter(isUrl, { description: "an http or https URL" })),
   model: Schema.NonEmptyString,
   /** The name of the environment variable that holds the key. */
@@ -120,16 +122,14 @@ export const Provider = Schema.Struct({
       return { path: ["apiKey"], message: "Expected either apiKey or apiKeyEnv, actual both" }
     }
     const foreign =
-      provider.api === "anthropic"
-        ? ofChatCompletions.find((field) => provider[field] !== undefined)
-        : undefined
+      provider.api === "anthropic" ? ofOpenAI.find((field) => provider[field] !== undefined) : undefined
     if (foreign === undefined) return undefined
     const actual = JSON.stringify(provider[foreign])
     return { path: [foreign], message: `Expected none beside api "anthropic", actual ${actual}` }
   })
 )
 
-/** A server that speaks Chat Completions, or Anthropic's Messages. */
+/** A server that speaks OpenAI's wires, or Anthropic's Messages. */
 export type Provider = typeof Provider.Type
 
 /** A provider that answers by itself, for trying out what a configuration does. */

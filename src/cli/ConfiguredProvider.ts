@@ -102,8 +102,18 @@ const reach = (
   capabilities: Given<ReasoningEngine.Capabilities>,
   price: Price.Price | undefined
 ) => {
-  const { api, apiKey, baseUrl, completeOver, id, maxAnswerCharacters, maxTokensField, model, toolCallIds } =
-    server
+  const {
+    api,
+    apiKey,
+    baseUrl,
+    completeOver,
+    id,
+    maxAnswerCharacters,
+    maxTokensField,
+    model,
+    toolCallIds,
+    wires
+  } = server
   const options = { provider: id, baseUrl, model, capabilities, maxAnswerCharacters, price }
   if (api === "anthropic") {
     if (apiKey === undefined) {
@@ -125,6 +135,7 @@ const reach = (
       maxTokensField,
       completeOver,
       toolCallIds,
+      wires: wires ?? (isOpenAI(baseUrl) ? ["chatCompletions", "responses"] : undefined),
       extraFields: isOpenAI(baseUrl)
     }),
     (engine) => ({ engine, probe })

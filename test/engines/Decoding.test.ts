@@ -7,6 +7,7 @@ import * as ReasoningEngine from "../../src/ReasoningEngine.js"
 import { Answer as ChatCompletions } from "../../src/wire/chatCompletions/answer.js"
 import * as decoding from "../../src/wire/decoding.js"
 import { Answer as Messages } from "../../src/wire/messages/answer.js"
+import { Answer as Responses } from "../../src/wire/responses/answer.js"
 import * as attempts from "../utils/attempts.js"
 import * as chat from "../utils/chatCompletions.js"
 import { decode, disturbed, lengths } from "../utils/decoding.js"
@@ -14,6 +15,7 @@ import { ending, prompt } from "../utils/graph.js"
 import * as graph from "../utils/GraphServer.js"
 import * as messages from "../utils/messages.js"
 import { runs } from "../utils/property.js"
+import * as responses from "../utils/responses.js"
 
 type Events = ReadonlyArray<ReasoningEngine.EngineEvent>
 
@@ -123,6 +125,72 @@ const messagesWire: Wire = {
   ).map((events) => messages.wire(...events.map(([type, fields]) => ({ ...fields, type }))))
 }
 
+const item = responses.functionCall("a", "f", '{"ü":"🚀"}')
+const output = [responses.message(said.join("")), item]
+
+const responsesWire: Wire = {
+  name: "Responses",
+  answer: () => new Responses({ model: "gpt-4o", continues: false, distinct }),
+  whole: responses.wire(
+    responses.created,
+    responses.added({ ...responses.message(""), content: [] }),
+    responses.partAdded(),
+    ...said.map((text) => responses.text(text)),
+    responses.textDone(said.join("")),
+    responses.partDone(said.join("")),
+    responses.done(output[0] ?? {}),
+    responses.added({ ...item, arguments: "" }, 1),
+    responses.args("fc_a", '{"ü":', 1),
+    responses.args("fc_a", '"🚀"}', 1),
+    responses.argsDone("fc_a", item.arguments, 1),
+    responses.done(item, 1),
+    responses.completed({ output })
+  ),
+  last: "event: response.completed",
+  expected: [
+    ...said.map(ReasoningEngine.textDelta),
+    call,
+    responses.counted(3, 1),
+    responses.finish("tool_calls")
+  ],
+  same: (events) => events,
+  words: ["event: response.output_text.delta", '"type":"response.completed"', '"delta":"'],
+  event: (piece) => responses.wire(responses.text(piece)),
+  terminal: `\n\n${responses.wire(responses.completed({ output: [] })).trimEnd()}`,
+  nonsense: FastCheck.array(
+    FastCheck.tuple(
+      FastCheck.constantFrom(
+        "response.created",
+        "response.output_item.added",
+        "response.output_item.done",
+        "response.content_part.done",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.function_call_arguments.delta",
+        "response.reasoning_summary_text.delta",
+        "response.completed",
+        "response.incomplete",
+        "response.failed",
+        "error",
+        "other"
+      ),
+      FastCheck.dictionary(
+        FastCheck.constantFrom(
+          "response",
+          "item",
+          "part",
+          "delta",
+          "text",
+          "output_index",
+          "item_id",
+          "error"
+        ),
+        json
+      )
+    )
+  ).map((events) => responses.wire(...events.map(([type, fields]) => ({ ...fields, type }))))
+}
+
 const answered = (text: string): string => graph.pretty(graph.conversation(prompt, text))
 
 const graphWire: Wire = {
@@ -152,7 +220,7 @@ const encoder = new TextEncoder()
 
 const modes = FastCheck.constantFrom("streaming" as const, "complete" as const)
 
-describe.each([chatCompletions, messagesWire, graphWire])("The decoder of $name", (wire) => {
+describe.each([chatCompletions, messagesWire, responsesWire, graphWire])("The decoder of $name", (wire) => {
   const { terminal } = wire
   const of = (bytes: Uint8Array, lengths: ReadonlyArray<number> = [], mode: AITask.Mode = "streaming") =>
     decode(decoding.streamDecoder(wire.answer(mode), true), bytes, lengths)

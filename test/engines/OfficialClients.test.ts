@@ -13,6 +13,7 @@ import * as NodeWireServer from "../../src/testing/WireServer/Node.js"
 import { mock } from "../utils/chatCompletions.js"
 import * as chat from "../utils/chatCompletionsContract.js"
 import * as messages from "../utils/messagesContract.js"
+import * as responses from "../utils/responsesContract.js"
 
 const anthropic = (baseURL: string): Anthropic =>
   new Anthropic({ baseURL, apiKey: messages.key, authToken: null, maxRetries: 0 })
@@ -226,5 +227,43 @@ describe("The client of OpenAI", () => {
         assert.instanceOf(limited, openaiSdk.RateLimitError)
       }
     })
+  )
+})
+
+describe("The client of OpenAI over Responses", () => {
+  const body = { model: "m", input: "weather?" }
+
+  const deliveries: ReadonlyArray<
+    (client: OpenAI) => Promise<Pick<OpenAI.Responses.Response, "output" | "output_text" | "usage">>
+  > = [(client) => client.responses.create(body), (client) => client.responses.stream(body).finalResponse()]
+
+  it.scopedLive("reads the contract's answers, plain and streamed", () =>
+    Effect.gen(function* () {
+      const client = openai(yield* serve((request) => responses.answer(request, given)))
+      for (const ask of deliveries) {
+        const { output, output_text, usage } = yield* Effect.promise(() => ask(client))
+        assert.strictEqual(output_text, text)
+        assert.deepStrictEqual(
+          output.flatMap((item) =>
+            item.type === "function_call"
+              ? [{ id: item.call_id, name: item.name, arguments: item.arguments }]
+              : []
+          ),
+          calls
+        )
+        assert.deepInclude(usage, { input_tokens: 17, output_tokens: 5 })
+      }
+    }).pipe(Effect.provide(NodeWireServer.layer))
+  )
+
+  it.scopedLive("reads the contract's errors by their status", () =>
+    Effect.gen(function* () {
+      for (const { row, status } of statuses(responses.errors)) {
+        const client = openai(yield* serve((request) => row.reply(request, "no")))
+        const error = yield* thrown(() => client.responses.create(body))
+        if (!(error instanceof openaiSdk.APIError)) assert.fail(String(error))
+        assert.strictEqual(error.status, status, row.name)
+      }
+    }).pipe(Effect.provide(NodeWireServer.layer))
   )
 })

@@ -6,7 +6,6 @@ import * as decoding from "../../src/wire/decoding.js"
 import { Answer } from "../../src/wire/responses/answer.js"
 import * as attempts from "../utils/attempts.js"
 import * as bodies from "../utils/decoding.js"
-import { lengths } from "../utils/decoding.js"
 import { runs } from "../utils/property.js"
 import {
   added,
@@ -22,7 +21,6 @@ import {
   functionCall,
   hi,
   incomplete,
-  inProgress,
   message,
   partAdded,
   partDone,
@@ -41,9 +39,8 @@ const encoder = new TextEncoder()
 const decoderOf = (isStream = true, continues = false) =>
   decoding.streamDecoder(new Answer({ model: "gpt-4o", continues, distinct: (id) => id || "made" }), isStream)
 
-/** Decodes a body that comes in pieces of the given lengths. */
-const decode = (body: string | Uint8Array, lengths: ReadonlyArray<number> = []) =>
-  bodies.decode(decoderOf(), typeof body === "string" ? encoder.encode(body) : body, lengths)
+/** Decodes a body that comes at once. */
+const decode = (body: string) => bodies.decode(decoderOf(), encoder.encode(body), [])
 
 type Events = ReadonlyArray<{ readonly type: string }>
 
@@ -627,62 +624,7 @@ describe("Responses in one piece", () => {
   })
 })
 
-/** Usage comes with every network chunk that has some: only the last counts. */
 describe("Responses decoding", () => {
-  const f = functionCall("call_a", "f", '{"ü":"🚀"}')
-  const whole = encoder.encode(
-    wire(
-      created,
-      inProgress,
-      added({ ...message(""), content: [] }),
-      partAdded(),
-      text("Grüße, 世界 🚀\u2028!"),
-      text("e\u0301"),
-      textDone("Grüße, 世界 🚀\u2028!e\u0301"),
-      done(message("Grüße, 世界 🚀\u2028!e\u0301")),
-      added({ ...f, arguments: "" }, 1),
-      args("fc_call_a", '{"ü":', 1),
-      args("fc_call_a", '"🚀"}', 1),
-      done(f, 1),
-      completed({ output: [message("Grüße, 世界 🚀\u2028!e\u0301"), f] })
-    ).replaceAll("\n", "\r\n")
-  )
-
-  const expected = [
-    ReasoningEngine.textDelta("Grüße, 世界 🚀\u2028!"),
-    ReasoningEngine.textDelta("e\u0301"),
-    call("call_a", "f", '{"ü":"🚀"}'),
-    counted(3, 1),
-    finish("tool_calls")
-  ]
-
-  const same = (lengths: ReadonlyArray<number>): void =>
-    assert.deepStrictEqual(decode(whole, lengths).events, expected)
-
-  it("gives the same events wherever the bytes are split", () => {
-    same([])
-    same(Array.from(whole, () => 1))
-    FastCheck.assert(FastCheck.property(lengths, same), runs(500).fastCheck)
-  })
-
-  it("never throws, always ends, and is whole only with every good event, whatever bytes are between", () => {
-    const body = bodies.disturbed(
-      ["event: response.output_text.delta", '"type":"response.completed"', '"delta":"'],
-      (piece) => wire(text(piece))
-    )
-    FastCheck.assert(
-      FastCheck.property(body, lengths, FastCheck.boolean(), ({ bytes, text }, lengths, ends) => {
-        const output = [message(text)]
-        const last = ends ? encoder.encode(`\n\n${wire(completed({ output })).trimEnd()}`) : []
-        const { answer, events } = decode(Uint8Array.from([...bytes, ...last]), lengths)
-        assert.isTrue(text.startsWith(attempts.text(events)))
-        assert.isTrue(answer.ended)
-        if (answer.finished) assert.deepStrictEqual([attempts.text(events), ends], [text, true])
-      }),
-      runs(1000).fastCheck
-    )
-  })
-
   it("gives each text once and no other, whichever of the events that tell it come", () => {
     const pieces = FastCheck.array(FastCheck.string({ minLength: 1, maxLength: 5, unit: "grapheme" }), {
       minLength: 1,
@@ -711,42 +653,6 @@ describe("Responses decoding", () => {
         }
       ),
       runs(500).fastCheck
-    )
-  })
-
-  it("never throws and always ends for events that are none", () => {
-    const type = FastCheck.constantFrom(
-      "response.created",
-      "response.output_item.added",
-      "response.output_item.done",
-      "response.content_part.done",
-      "response.output_text.delta",
-      "response.output_text.done",
-      "response.function_call_arguments.delta",
-      "response.reasoning_summary_text.delta",
-      "response.completed",
-      "response.incomplete",
-      "response.failed",
-      "error",
-      "other"
-    )
-    const field = FastCheck.constantFrom(
-      "response",
-      "item",
-      "part",
-      "delta",
-      "text",
-      "output_index",
-      "item_id",
-      "error"
-    )
-    const event = FastCheck.tuple(type, FastCheck.dictionary(field, FastCheck.jsonValue({ maxDepth: 3 })))
-    FastCheck.assert(
-      FastCheck.property(FastCheck.array(event), lengths, (events, lengths) => {
-        const bytes = encoder.encode(wire(...events.map(([type, fields]) => ({ ...fields, type }))))
-        assert.isTrue(decode(bytes, lengths).answer.ended)
-      }),
-      runs(1000).fastCheck
     )
   })
 })

@@ -1,0 +1,79 @@
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { assert, describe, it } from "@effect/vitest"
+import { AIProvider } from "arc-saga"
+import * as Effect from "effect/Effect"
+import * as ConfigFile from "../../src/cli/ConfigFile.js"
+import * as Configured from "../../src/cli/ConfiguredProvider.js"
+import * as responses from "../utils/responses.js"
+import * as harness from "./harness.js"
+
+const house = { id: "house", baseUrl: "http://127.0.0.1:1234/v1", model: "m" }
+
+/** A server that has Responses alone. */
+const server =
+  (asked: Array<string>): harness.Respond =>
+  (url) => {
+    asked.push(url.pathname)
+    if (url.pathname.endsWith("/models")) return harness.json({ data: [{ id: "m" }] })
+    return url.pathname.endsWith("/responses")
+      ? new Response(responses.wire(...responses.hi, ...responses.rest), {
+          headers: { "content-type": "text/event-stream" }
+        })
+      : new Response("{}", { status: 404 })
+  }
+
+describe("The wires of a configured provider", () => {
+  it.scoped("are those that the file says", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const file = yield* harness.directory({
+        "c.json": JSON.stringify({ ollama: false, providers: [{ ...house, wires: ["responses"] }] })
+      })
+      const { err, out } = yield* harness.run(["ask", "Hi", "--config", file("c.json")], {
+        respond: server(asked)
+      })
+      assert.strictEqual(out, "Hi\n", err)
+      assert.include(asked, "/v1/responses")
+    }).pipe(Effect.provide(harness.platform))
+  )
+
+  it.effect("are both at OpenAI itself, and Chat Completions elsewhere, where it doesn't say", () =>
+    Effect.gen(function* () {
+      const wires = (baseUrl: string, wires?: ConfigFile.Provider["wires"]) =>
+        Effect.map(
+          Configured.server(
+            {
+              ...house,
+              id: AIProvider.unsafeMake("house"),
+              baseUrl,
+              ...(wires === undefined ? {} : { wires })
+            },
+            "c.json",
+            ({ reason }) => Configured.away(reason)
+          ),
+          ({ status }) => (status._tag === "Ready" ? status.engine.wires : undefined)
+        )
+      assert.deepStrictEqual(yield* wires("https://api.openai.com/v1"), ["chatCompletions", "responses"])
+      assert.deepStrictEqual(yield* wires("https://api.openai.com/v1", ["responses"]), ["responses"])
+      assert.deepStrictEqual(yield* wires(house.baseUrl), ["chatCompletions"])
+      assert.deepStrictEqual(yield* wires(house.baseUrl, ["responses", "chatCompletions"]), [
+        "responses",
+        "chatCompletions"
+      ])
+    }).pipe(Effect.provide(FetchHttpClient.layer))
+  )
+
+  it("are OpenAI's, and one at least", () => {
+    const message = (entry: object): string => {
+      const parsed = ConfigFile.parse("c.json", JSON.stringify({ providers: [{ ...house, ...entry }] }))
+      return parsed._tag === "Left" ? parsed.left.message : "fine"
+    }
+    assert.strictEqual(message({ wires: ["responses"] }), "fine")
+    assert.match(message({ wires: [] }), /providers\[0\]\.wires/)
+    assert.match(message({ wires: ["messages"] }), /providers\[0\]\.wires\[0\]: .*actual "messages"/)
+    assert.match(
+      message({ api: "anthropic", apiKey: "test-key", wires: ["responses"] }),
+      /providers\[0\]\.wires: Expected none beside api "anthropic"/
+    )
+  })
+})
