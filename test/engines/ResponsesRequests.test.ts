@@ -436,7 +436,15 @@ describe("Responses that came over the wire", () => {
         )
         assert.deepStrictEqual(body, expected)
         assert.deepInclude(headers, { "x-client": "a", authorization: "Bearer sk-test" })
-        assert.deepStrictEqual(seen, wholeEvents)
+        const told = seen.flatMap((event) => (event._tag === "Warning" ? [event.message] : []))
+        assert.deepStrictEqual(
+          told,
+          options.maxTokens === 10 ? ["the answer may have at most 10 tokens"] : []
+        )
+        assert.deepStrictEqual(
+          seen.filter(({ _tag }) => _tag !== "Warning"),
+          wholeEvents
+        )
       }
     })
   )
