@@ -63,15 +63,17 @@ export interface Options extends Omit<ReasoningEngine.Options, "wires"> {
 }
 
 /**
- * What a `LanguageModel` can: all but continue a message, window unknown. Whether the model behind it can
- * see images or call tools is the model's.
+ * What a `LanguageModel` can: all but continue a message and tell log probabilities, window unknown. Whether the
+ * model behind it can see images, read documents, hear or call tools is the model's.
  *
  * @since 0.1.0
  * @category capabilities
  */
 export const defaultCapabilities: ReasoningEngine.Capabilities = {
   ...ReasoningEngine.defaultCapabilities,
-  images: true
+  images: true,
+  documents: true,
+  audio: true
 }
 
 /**

@@ -4,7 +4,7 @@
  * metrics and accounting by one Layer in place of another.
  *
  * A call reaches providers that are themselves language models (`LanguageModelEngine`) as it was made. To
- * the package's own engines it is translated; one that has what they can't carry (a file that is no image,
+ * the package's own engines it is translated; one that has what they can't carry (a video,
  * a tool that only its provider knows) never goes to them.
  *
  * It fails with AiErrors whose cause is the orchestrator's error. An answer is whole before the first tool
@@ -87,12 +87,12 @@ const prepare = (
   request: LanguageModel.ProviderOptions,
   mode: AITask.Mode
 ): Effect.Effect<Prepared, InvalidArgumentError> =>
-  Effect.flatMap(CallOptions, ({ strategy, useFallback, ...own }) => {
+  Effect.flatMap(CallOptions, ({ defaultTimeoutMs, strategy, useFallback, ...own }) => {
     const { beyond, fields } = translate(request)
     const call = new ModelCall(request, beyond)
     return Effect.map(AITask.make({ ...own, ...given(fields), mode }), (task) => ({
       task: attachment.attach(task, call),
-      serve: { strategy, useFallback },
+      serve: { defaultTimeoutMs, strategy, useFallback },
       call
     }))
   })

@@ -553,6 +553,8 @@ describe("LanguageModelEngine.make", () => {
       assert.deepStrictEqual(engine.capabilities, {
         ...ReasoningEngine.defaultCapabilities,
         images: true,
+        documents: true,
+        audio: true,
         tools: false
       })
       assert.deepStrictEqual(engine.price, Option.none())

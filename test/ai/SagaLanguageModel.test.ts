@@ -476,7 +476,11 @@ describe("a call over the package's own engines", () => {
         },
         {
           role: "assistant",
-          content: "Let me look",
+          content: [
+            { type: "reasoning", text: "Hm" },
+            { type: "text", text: "Let me " },
+            { type: "text", text: "look" }
+          ],
           toolCalls: [toolCall]
         },
         { role: "tool", toolCallId: "call_1", content: '{"c":20}' },
@@ -537,17 +541,19 @@ describe("a call over the package's own engines", () => {
 
   it.effect("never goes to one that would leave something out", () =>
     Effect.gen(function* () {
-      const file = { type: "file", mediaType: "application/pdf", data: new Uint8Array([1]) } as const
+      const file = { type: "file", mediaType: "video/mp4", data: new Uint8Array([1]) } as const
       const provided = { id: "c", name: "search", providerExecuted: true } as const
       for (const [prompt, what] of [
-        [[{ role: "user", content: [file] }], "a file of the type application/pdf"],
+        [[{ role: "user", content: [file] }], "a file of the type video/mp4"],
         [[], "a prompt without a message of a user"],
         [
           [
-            { role: "user", content: "Hi" },
-            { role: "system", content: "Be brief" }
+            {
+              role: "user",
+              content: [{ ...file, mediaType: "audio/wav", data: "https://example.org/a.wav" }]
+            }
           ],
-          "a system message within the conversation"
+          "a file of the type audio/wav"
         ],
         [
           [

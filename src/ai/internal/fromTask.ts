@@ -12,23 +12,33 @@ import type { ModelRequest } from "./modelCall.js"
 const base64 = /^data:([^;,]+);base64,(.*)$/s
 
 /** Some packages take the content of an image and no `data:` URL, others the other way round. */
-const imagePart = (url: string): Prompt.FilePart => {
-  const [, mediaType = "image/*", data = ""] = base64.exec(url) ?? []
+const filePart = (url: string, unknownType: string, fileName?: string): Prompt.FilePart => {
+  const [, mediaType = unknownType, data = ""] = base64.exec(url) ?? []
   return Prompt.filePart({
     mediaType,
+    fileName,
     data: data === "" ? new URL(url) : Either.getOrElse(Encoding.decodeBase64(data), () => new URL(url))
   })
 }
 
-/** Of its parts a LanguageModel that isn't asked by one takes texts and images. */
+/** What a part of a task is for a LanguageModel that isn't asked by one. */
 const userMessage = (message: Extract<AITask.Message, { role: "user" }>): Prompt.UserMessage =>
   Prompt.userMessage({
     content: AITask.parts(message).flatMap((part): ReadonlyArray<Prompt.TextPart | Prompt.FilePart> =>
       part.type === "text"
         ? [Prompt.textPart({ text: part.text })]
         : part.type === "image"
-          ? [imagePart(part.url)]
-          : []
+          ? [filePart(part.url, "image/*")]
+          : part.type === "document"
+            ? [filePart(part.url, /^data:([^;,]+)/.exec(part.url)?.[1] ?? "application/pdf", part.name)]
+            : part.type === "audio"
+              ? [
+                  filePart(
+                    `data:audio/${part.format === "mp3" ? "mpeg" : part.format};base64,${part.data}`,
+                    "audio/*"
+                  )
+                ]
+              : []
     )
   })
 
@@ -102,14 +112,17 @@ const responseFormatOf = (format: AITask.AITask["responseFormat"]): ModelRequest
     : { type: "text" }
 
 const isUnreadable = (message: AITask.Message): boolean =>
-  AITask.parts(message).some((part) => part.type === "image" && !URL.canParse(part.url))
+  AITask.parts(message).some(
+    (part) => (part.type === "image" || part.type === "document") && !URL.canParse(part.url)
+  )
 
 /** What a language model is asked for a task; or why it can't be asked. */
 export const modelRequest = (task: AITask.AITask): Either.Either<ModelRequest, string> => {
   if (task.responseFormat?.type === "json") {
     return Either.left("a LanguageModel gives JSON of a schema only, and the task has none")
   }
-  if (task.messages.some(isUnreadable)) return Either.left("the address of an image can't be read")
+  if (task.messages.some(isUnreadable))
+    return Either.left("the address of an image or a document can't be read")
   return Either.right({
     prompt: promptOf(task),
     tools: (task.tools ?? []).map(toolOf),

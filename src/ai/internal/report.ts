@@ -81,11 +81,28 @@ export const ending = (result: AIResult.AIResult, call: ModelCall): ReadonlyArra
   return given.map((part) => (part.type === "finish" ? reported(result, part) : part))
 }
 
+/** A thought; what Anthropic wants back of it is where its package keeps it. */
+const reasoningPart = ({ state, text }: AITask.ReasoningPart): Response.ReasoningPartEncoded => {
+  const { data, signature } = state?.wire === "messages" ? state.value : {}
+  const anthropic =
+    typeof signature === "string"
+      ? { type: "thinking" as const, signature }
+      : typeof data === "string"
+        ? { type: "redacted_thinking" as const, redactedData: data }
+        : undefined
+  return { type: "reasoning", text, ...(anthropic === undefined ? {} : { metadata: { anthropic } }) }
+}
+
 /** A whole answer: as its provider gave it, where it did, and what happened to the call. */
 export const whole = (result: AIResult.AIResult, call: ModelCall): Array<Response.PartEncoded> => {
   const parts = fold(ending(result, call))
   if (call.endings.has(result.provider)) return parts
   const text: ReadonlyArray<Response.PartEncoded> =
     result.text === "" ? [] : [{ type: "text", text: result.text }]
-  return [...text, ...result.toolCalls.map(toolCallPart), ...parts]
+  return [
+    ...(result.reasoning ?? []).map(reasoningPart),
+    ...text,
+    ...result.toolCalls.map(toolCallPart),
+    ...parts
+  ]
 }

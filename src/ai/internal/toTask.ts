@@ -1,6 +1,7 @@
 import type * as Prompt from "@effect/ai/Prompt"
 import * as Tool from "@effect/ai/Tool"
 import * as Encoding from "effect/Encoding"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as AITask from "../../AITask.js"
 import type { ModelRequest } from "./modelCall.js"
@@ -18,18 +19,36 @@ type Note = (beyond: string) => void
 
 type UserPart = Exclude<Extract<AITask.Message, { role: "user" }>["content"], string>[number]
 
-const imageUrl = ({ data, mediaType }: Prompt.FilePart): string => {
+const contentUrl = /^(https?|data):/
+
+const urlOf = ({ data, mediaType }: Prompt.FilePart): string => {
   if (data instanceof URL) return data.href
-  if (typeof data === "string" && /^(https?|data):/.test(data)) return data
+  if (typeof data === "string" && contentUrl.test(data)) return data
   const type = mediaType === "image/*" ? "image/jpeg" : mediaType
   return `data:${type};base64,${typeof data === "string" ? data : Encoding.encodeBase64(data)}`
+}
+
+/** As providers name what media types call otherwise. */
+const soundFormats: Readonly<Record<string, string>> = { mpeg: "mp3", wave: "wav", "x-wav": "wav" }
+
+/** A sound whose content is there; no wire takes the address of one. */
+const audioPart = (part: Prompt.FilePart): AITask.AudioPart | undefined => {
+  const [, data = ""] = /^data:[^,]*;base64,(.+)$/s.exec(urlOf(part)) ?? []
+  const [, subtype = ""] = part.mediaType.split("/")
+  return data === "" ? undefined : { type: "audio", data, format: soundFormats[subtype] ?? subtype }
 }
 
 const userPart =
   (note: Note) =>
   (part: Prompt.UserMessagePart): UserPart => {
     if (part.type === "text") return { type: "text", text: part.text }
-    if (part.mediaType.startsWith("image/")) return { type: "image", url: imageUrl(part) }
+    const [kind] = part.mediaType.split("/")
+    if (kind === "image") return { type: "image", url: urlOf(part) }
+    if (kind === "text" || kind === "application") {
+      return { type: "document", url: urlOf(part), ...(part.fileName ? { name: part.fileName } : {}) }
+    }
+    const sound = kind === "audio" ? audioPart(part) : undefined
+    if (sound !== undefined) return sound
     note(`a file of the type ${part.mediaType}`)
     return { type: "text", text: part.fileName ?? part.mediaType }
   }
@@ -45,13 +64,28 @@ const userMessage = (message: Prompt.UserMessage, note: Note): ReadonlyArray<AIT
 /** A text as it is, any other value as JSON, and nothing for none. */
 const textOf = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""))
 
-/** Earlier reasoning belongs to the model that wrote it: it is left out, as between any two models. */
+/** What Anthropic wants back of a thought, as its package keeps it. */
+const thinkingState = ({ options, text }: Prompt.ReasoningPart): Pick<AITask.ReasoningPart, "state"> => {
+  const kept: unknown = options["anthropic"]
+  const { redactedData, signature, type } = Predicate.isRecord(kept) ? kept : {}
+  const value =
+    type === "thinking" && Predicate.isString(signature)
+      ? { type, thinking: text, signature }
+      : type === "redacted_thinking" && Predicate.isString(redactedData)
+        ? { type, data: redactedData }
+        : undefined
+  return value === undefined ? {} : { state: { wire: "messages", value } }
+}
+
+/** A text is a message's whole content where nothing was thought: some servers take nothing else. */
 const assistantMessage = (message: Prompt.AssistantMessage, note: Note): AITask.Message => {
-  let content = ""
+  const parts: Array<AITask.TextPart | AITask.ReasoningPart> = []
   const toolCalls: Array<AITask.ToolCall> = []
   for (const part of message.content) {
-    if (part.type === "text") content += part.text
-    else if (part.type === "file") note("a file that a model made")
+    if (part.type === "text") parts.push({ type: "text", text: part.text })
+    else if (part.type === "reasoning") {
+      parts.push({ type: "reasoning", text: part.text, ...thinkingState(part) })
+    } else if (part.type === "file") note("a file that a model made")
     else if (part.type === "tool-result") note(`what the tool ${part.name} of a provider returned`)
     else if (part.type === "tool-call" && part.providerExecuted)
       note(`a call of the tool ${part.name} of a provider`)
@@ -59,14 +93,19 @@ const assistantMessage = (message: Prompt.AssistantMessage, note: Note): AITask.
       toolCalls.push({ id: part.id, name: part.name, arguments: textOf(part.params) })
     }
   }
-  return { role: "assistant", content, ...(toolCalls.length === 0 ? {} : { toolCalls }) }
+  return {
+    role: "assistant",
+    content: parts.some(({ type }) => type === "reasoning") ? parts : parts.map(({ text }) => text).join(""),
+    ...(toolCalls.length === 0 ? {} : { toolCalls })
+  }
 }
 
 const toolMessages = (message: Prompt.ToolMessage): ReadonlyArray<AITask.Message> =>
   message.content.map((part) => ({
     role: "tool",
     toolCallId: part.id,
-    content: textOf(part.result)
+    content: textOf(part.result),
+    ...(part.isFailure ? { isError: true } : {})
   }))
 
 const messagesOf = (prompt: Prompt.Prompt, note: Note) => {
@@ -75,8 +114,8 @@ const messagesOf = (prompt: Prompt.Prompt, note: Note) => {
   for (const message of prompt.content) {
     switch (message.role) {
       case "system":
-        if (messages.length > 0) note("a system message within the conversation")
-        system.push(message.content)
+        if (messages.length === 0) system.push(message.content)
+        else if (message.content.trim() !== "") messages.push({ role: "system", content: message.content })
         break
       case "user":
         messages.push(...userMessage(message, note))
