@@ -1,7 +1,7 @@
 /** Callers of Responses: of providers of every wire, and of one of their own. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { AIProvider, ReasoningEngine, TokenUsage } from "arc-saga"
+import { AIProvider, type AITask, ReasoningEngine, TokenUsage } from "arc-saga"
 import { Claude, OpenAICompatible } from "arc-saga/engines"
 import { Behaviour, type ScriptedEngine } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
@@ -409,6 +409,98 @@ describe("POST /v1/responses", () => {
     })
   )
 
+  it.scopedLive("reads what is said in other ways", () =>
+    Effect.gen(function* () {
+      const own = (value: Json) => ({ type: "native", wire: "responses", value }) as const
+      const image = { type: "input_image", image_url: "https://example.org/a.png" }
+      const sound = { type: "input_audio", input_audio: { data: "AAAA", format: "wav" } }
+      const item = {
+        type: "reasoning",
+        id: "rs_1",
+        summary: [],
+        content: [{ type: "reasoning_text", text: "Hm" }]
+      }
+      const body = {
+        input: [
+          { role: "developer", content: [{ type: "input_text", text: "Be brief" }] },
+          {
+            role: "user",
+            content: [
+              image,
+              { type: "input_image", file_id: "file_1" },
+              { type: "input_file", file_data: "AAAA" },
+              { type: "input_file", file_url: "https://example.org/b.pdf", filename: "b.pdf" },
+              sound
+            ]
+          },
+          item,
+          { role: "assistant", content: [image, { type: "text", text: "A" }] },
+          { role: "assistant", content: "" },
+          { type: "function_call", call_id: "a", name: "f", arguments: { x: 1 } },
+          { type: "function_call_output", call_id: "a", output: [] },
+          { type: "mcp_approval_response", approve: true }
+        ],
+        tools: [
+          { type: "function", name: "f" },
+          { type: "custom", name: "c" },
+          { type: "namespace", name: "n", tools: [{ type: "custom", name: "c", description: "Says" }] }
+        ],
+        reasoning: { generate_summary: "auto", effort: "utmost" },
+        text: { verbosity: "endless" },
+        top_logprobs: 2,
+        user: "ann"
+      }
+      const engine = giving(ReasoningEngine.textDelta("Hi"), ReasoningEngine.finish("stop", "m"))
+      let task: AITask.AITask | undefined = undefined
+      const { url } = yield* start({
+        engines: [],
+        registered: [
+          {
+            ...engine,
+            wires: ["responses"],
+            capabilities: { ...engine.capabilities, logProbabilities: true },
+            attempt: (request) => {
+              task = request.task
+              return engine.attempt(request)
+            }
+          }
+        ]
+      })
+      const { status, text } = yield* post(`${url}${path}`, { ...body, model: "claude" })
+      assert.strictEqual(status, 200, text)
+      assert.deepInclude(task ?? {}, {
+        systemPrompt: "Be brief",
+        messages: [
+          {
+            role: "user",
+            content: [
+              { type: "image", url: image.image_url },
+              own({ type: "input_image", file_id: "file_1" }),
+              own({ type: "input_file", file_data: "AAAA" }),
+              { type: "document", url: "https://example.org/b.pdf", name: "b.pdf" },
+              own(sound)
+            ]
+          },
+          {
+            role: "assistant",
+            content: [
+              { type: "reasoning", text: "Hm", state: { wire: "responses", value: item } },
+              own(image),
+              { type: "text", text: "A" }
+            ],
+            toolCalls: [{ id: "a", name: "f", arguments: '{"x":1}' }]
+          },
+          { role: "tool", toolCallId: "a", content: "" },
+          { role: "user", content: [own({ type: "mcp_approval_response", approve: true })] }
+        ],
+        reasoning: { show: true },
+        logProbabilities: 2,
+        userId: "ann"
+      })
+      assert.notProperty(task ?? {}, "verbosity")
+    })
+  )
+
   it.scopedLive("tells what it can't use, all of it by its fields", () =>
     Effect.gen(function* () {
       const rows: ReadonlyArray<readonly [Json, string]> = [
@@ -440,7 +532,9 @@ describe("POST /v1/responses", () => {
         [{ tools: [{ type: "namespace", tools: [{ type: "custom" }] }] }, "tools[0].name"],
         [{ tool_choice: "required" }, "tool_choice"],
         [{ tool_choice: 17 }, "tool_choice"],
+        [{ text: { format: 17 } }, "text.format"],
         [{ text: { format: { type: "xml" } } }, "text.format.type"],
+        [{ input: [{ role: "assistant", content: [17] }] }, "input[0].content[0]"],
         [{ text: { format: { type: "json_schema" } } }, "text.format.name"],
         [{ stream: "yes" }, "stream"],
         [{ model: "" }, "model"]

@@ -29,8 +29,7 @@ export const isSealed = (item: unknown): boolean =>
 /** What the maker of a thought wants back; undefined where it has nothing to be given back. */
 export const of = (item: Json): Wire.State | undefined => {
   const { encrypted_content: content } = item
-  if (typeof content !== "string" || content === "") return { wire: "responses", value: item }
-  if (!content.startsWith(prefix)) return { wire: "responses", value: item }
+  if (typeof content !== "string" || !content.startsWith(prefix)) return { wire: "responses", value: item }
   const json = Either.getOrElse(Encoding.decodeBase64UrlString(content.slice(prefix.length)), () => "")
   return Option.getOrUndefined(Option.flatMap(parse(json), decode))
 }
