@@ -28,7 +28,19 @@ const script: Script = ({ results }) =>
     : { text: `Seen: ${results.join(", ")}` }
 
 describe("Codex", () => {
-  it.scoped("runs a command and tells what it gave, over a model of another wire", () =>
+  it.scoped("runs a command and tells what it gave", () =>
+    Effect.gen(function* () {
+      const { ended, served } = yield* asked({ api: "openai", script })
+      assert.strictEqual(ended.code, 0, ended.err)
+      assert.match(ended.out, /Seen: [^]*42/)
+      yield* gateway.assertCarried(served, "gpt4", script)
+      const calls = yield* served.arrived("gpt4")
+      assert.strictEqual(calls.length, 2)
+      assert.include(calls[1]?.body, "ZW5jcnlwdGVk")
+    }).pipe(Effect.provide(NodeWireServer.layer))
+  )
+
+  it.scoped("does so over a model of another wire", () =>
     Effect.gen(function* () {
       const { ended, served } = yield* asked({ api: "anthropic", script }, 'web_search = "disabled"\n')
       assert.strictEqual(ended.code, 0, ended.err)

@@ -121,7 +121,11 @@ export const over = (
         model: `${id}-upstream`,
         apiKey: "test-key-of-the-gateway",
         ...(api === "openai"
-          ? { maxTokensField: "max_completion_tokens", capabilities: { images: true } }
+          ? {
+              wires: ["chatCompletions", "responses"],
+              maxTokensField: "max_completion_tokens",
+              capabilities: { images: true }
+            }
           : {})
       })),
       ollama: false,

@@ -79,7 +79,7 @@ const printed = (program: Program, wire: Wire) =>
   })
 
 describe("the AI SDK", () => {
-  it.scoped.each(["messages", "chatCompletions"] as const)(
+  it.scoped.each(["messages", "chatCompletions", "responses"] as const)(
     "uses tools, makes objects and thinks: %s",
     (wire) =>
       Effect.gen(function* () {
@@ -94,57 +94,68 @@ describe("the AI SDK", () => {
 })
 
 describe("LangChain", () => {
-  it.scoped.each(["messages", "chatCompletions"] as const)("has an agent use tools: %s", (wire) =>
-    Effect.gen(function* () {
-      const said = yield* printed("langchain", wire)
-      assert.deepInclude(said, { text: both, messages: 6 })
-      assert.include(said["streamed"], both)
-    }).pipe(Effect.provide(NodeWireServer.layer))
+  it.scoped.each(["messages", "chatCompletions", "responses"] as const)(
+    "has an agent use tools: %s",
+    (wire) =>
+      Effect.gen(function* () {
+        const said = yield* printed("langchain", wire)
+        assert.deepInclude(said, { text: both, messages: 6 })
+        assert.include(said["streamed"], both)
+      }).pipe(Effect.provide(NodeWireServer.layer))
   )
 })
 
 describe("OpenAI's Agents SDK", () => {
-  it.scoped.each(["chatCompletions"] as const)("has an agent use tools, and gives objects: %s", (wire) =>
-    Effect.gen(function* () {
-      const said = yield* printed("openai-agents", wire)
-      assert.deepInclude(said, { text: both, object: report })
-      assert.include(said["streamed"], both)
-    }).pipe(Effect.provide(NodeWireServer.layer))
+  it.scoped.each(["chatCompletions", "responses"] as const)(
+    "has an agent use tools, and gives objects: %s",
+    (wire) =>
+      Effect.gen(function* () {
+        const said = yield* printed("openai-agents", wire)
+        assert.deepInclude(said, { text: both, object: report })
+        assert.include(said["streamed"], both)
+      }).pipe(Effect.provide(NodeWireServer.layer))
   )
 })
 
 describe("Effect AI", () => {
-  it.scoped.each(["messages"] as const)("uses a toolkit, streams, and makes objects: %s", (wire) =>
-    Effect.gen(function* () {
-      const said = yield* printed("effect-ai", wire)
-      assert.deepInclude(said, { text: both, streamed: "Hello there", object: report })
-    }).pipe(Effect.provide(NodeWireServer.layer))
+  it.scoped.each(["messages", "responses"] as const)(
+    "uses a toolkit, streams, and makes objects: %s",
+    (wire) =>
+      Effect.gen(function* () {
+        const said = yield* printed("effect-ai", wire)
+        assert.deepInclude(said, { text: both, streamed: "Hello there", object: report })
+      }).pipe(Effect.provide(NodeWireServer.layer))
   )
 })
 
 const programs = [
   ["ai-sdk", "messages"],
-  ["ai-sdk", "chatCompletions"],
-  ["langchain", "messages"],
   ["langchain", "chatCompletions"],
-  ["openai-agents", "chatCompletions"],
-  ["effect-ai", "messages"],
-  ["ai-sdk", "responses"],
-  ["langchain", "responses"],
   ["openai-agents", "responses"],
+  ["effect-ai", "messages"]
+] as const
+
+const others = [
+  ["ai-sdk", "chatCompletions"],
+  ["ai-sdk", "responses"],
+  ["langchain", "messages"],
+  ["langchain", "responses"],
+  ["openai-agents", "chatCompletions"],
   ["effect-ai", "responses"]
 ] as const
 
 const textOf = (said: Json): unknown => said["text"] ?? at(said, "whole", "text")
 
 describe("a program", () => {
-  it.scoped.each(programs)("is served by a provider of another wire: %s, %s", ([program, wire]) =>
-    Effect.gen(function* () {
-      const api = wire === "messages" ? "openai" : "anthropic"
-      const { said } = yield* ran(program, wire, { [providerOf(wire)]: { api, script: traveller } })
-      assert.strictEqual(textOf(said), both)
-      if (program !== "langchain") assert.deepStrictEqual(said["object"], report)
-    }).pipe(Effect.provide(NodeWireServer.layer))
+  it.scoped.each([...programs, ...others])(
+    "is served by a provider of another wire: %s, %s",
+    ([program, wire]) =>
+      Effect.gen(function* () {
+        const api = wire === "messages" ? "openai" : "anthropic"
+        const { said } = yield* ran(program, wire, { [providerOf(wire)]: { api, script: traveller } })
+        assert.strictEqual(textOf(said), both)
+        if (program !== "langchain") assert.deepStrictEqual(said["object"], report)
+      }).pipe(Effect.provide(NodeWireServer.layer))
   )
 
   it.scoped.each(programs)(
