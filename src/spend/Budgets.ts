@@ -196,6 +196,10 @@ const applyingTo = (rules: ReadonlyArray<Rule>, of: Subject, now: number): Reado
       : [{ rule, subject, account: rule.accountOf(subject, now) }]
   })
 
+/** What an engine is sent of a task: a call as it came only where it came over a wire of the engine's. */
+const askedOf = (task: AITask.AITask, { wires }: AttemptGuard.AdmissionRequest["engine"]): AITask.AITask =>
+  task.original === undefined || wires.includes(task.original.wire) ? task : { ...task, original: undefined }
+
 /** Where no budget applies there is nothing to do. */
 const free: AttemptGuard.Lease = { settle: () => Effect.void, cancel: Effect.void }
 
@@ -259,7 +263,7 @@ export const make = (
           const applying = applyingTo(rules, task, now)
           if (applying.length === 0) return Effect.succeed(free)
           const maxTokens = task.maxTokens ?? maxOutputTokens
-          const worst = worstCase(task, prefill, maxTokens, engine.price)
+          const worst = worstCase(askedOf(task, engine), prefill, maxTokens, engine.price)
           const holds: Array<Hold> = []
           for (const each of applying) {
             const needed = needOf(each.rule, worst)

@@ -367,4 +367,25 @@ describe("a call over a wire, to a provider of the same wire", () => {
       assert.strictEqual(data.at(-1)?.type, "message_stop")
     })
   )
+
+  it.scopedLive("is bound by no other name of its bound above it", () =>
+    Effect.gen(function* () {
+      const { upstream, url } = yield* over(
+        house,
+        RawServer.answer(200, "application/json", JSON.stringify(wholeChat))
+      )
+      const others = { max_output_tokens: 999, max_new_tokens: "999", min_tokens: 999, num_predict: -1 }
+      const body = { model: "house", max_tokens: 100, ...others, messages: [{ role: "user", content: "Hi" }] }
+      assert.strictEqual((yield* post(`${url}/v1/chat/completions`, body)).status, 200)
+      const { messages: _, ...sent } = JSON.parse(upstream.requests[0]?.body ?? "{}")
+      assert.deepStrictEqual(sent, {
+        model: "house-upstream",
+        max_completion_tokens: 100,
+        max_output_tokens: 100,
+        max_new_tokens: 100,
+        min_tokens: 100,
+        num_predict: 100
+      })
+    })
+  )
 })

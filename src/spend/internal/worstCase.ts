@@ -2,6 +2,7 @@ import * as Option from "effect/Option"
 import * as AITask from "../../AITask.js"
 import type * as Price from "../../Price.js"
 import * as Usd from "../../Usd.js"
+import * as asItCame from "./asItCame.js"
 
 /** What an attempt may use and cost at most. */
 export interface WorstCase {
@@ -63,8 +64,16 @@ const messageTokens = (message: AITask.Message): number => {
   return perMessage + bytes(AITask.messageText(message)) + others + called + answered
 }
 
-/** The most tokens that can be read of a task. */
+/** The most tokens that can be read of a task: of what it says, or of the call as it came, where that has more. */
 export const inputTokens = (task: AITask.AITask, prefill: string | undefined): number => {
+  const begun = prefill === undefined ? 0 : perMessage + bytes(prefill)
+  const features = [task.tools, task.nativeTools, task.responseFormat].filter((each) => each !== undefined)
+  const overhead = perRequest + perFeature * features.length + perMessage * task.messages.length + begun
+  const whole = asItCame.inputTokens({ bytes, image: perImage, address: perAddress }, task)
+  return Math.max(seen(task, prefill), whole === 0 ? 0 : overhead + whole)
+}
+
+const seen = (task: AITask.AITask, prefill: string | undefined): number => {
   const { messages, nativeTools, responseFormat, systemPrompt, tools } = task
   return (
     perRequest +
@@ -96,15 +105,6 @@ export const cost = (price: Price.Price, inputTokens: number, outputTokens: numb
   )
 }
 
-/** How many answers a call over a wire asks for: each may be as long as any. */
-const answersOf = ({ original }: AITask.AITask): number =>
-  Math.max(
-    1,
-    ...[original?.body["n"], original?.body["best_of"]].filter(
-      (count): count is number => typeof count === "number" && Number.isSafeInteger(count)
-    )
-  )
-
 /** What an attempt at a task may use and cost at most when an answer has no more than `outputTokens`. */
 export const worstCase = (
   task: AITask.AITask,
@@ -113,10 +113,12 @@ export const worstCase = (
   price: Option.Option<Price.Price>
 ): WorstCase => {
   const read = inputTokens(task, prefill)
-  const written = answersOf(task) * outputTokens
+  const written = outputTokens * asItCame.answers(task)
   return {
     inputTokens: read,
     outputTokens: written,
-    cost: Option.map(price, (price) => cost(price, read, written))
+    cost: asItCame.hasOtherPrice(task)
+      ? Option.none()
+      : Option.map(price, (price) => cost(price, read, written))
   }
 }

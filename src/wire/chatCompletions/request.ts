@@ -239,6 +239,28 @@ export const body = (settings: Settings, { prefill, stream, task }: Ask): Made<J
 /** The tokens that a body bounds its answer by. */
 const boundOf = (body: Json): unknown => body["max_completion_tokens"] ?? body["max_tokens"]
 
+/** By which other names servers know bounds of an answer. */
+const bounds = [
+  "max_output_tokens",
+  "max_new_tokens",
+  "max_tokens_to_sample",
+  "num_predict",
+  "min_tokens",
+  "min_new_tokens"
+]
+
+/** The other bounds of a body, none of them above the one that is sent. */
+const otherBounds = (body: Json, least: number | undefined): Json =>
+  Object.fromEntries(
+    bounds.flatMap((name) =>
+      least !== undefined &&
+      body[name] !== undefined &&
+      !(Number(body[name]) >= 0 && Number(body[name]) <= least)
+        ? [[name, least]]
+        : []
+    )
+  )
+
 /** Whether an event has more than the counts of what was used. */
 const isAnswer = (event: string): boolean =>
   !/"choices"\s*:\s*\[\s*\]/.test(event) || !/"usage"\s*:\s*\{/.test(event)
@@ -262,6 +284,7 @@ export const original = (
   return {
     body: {
       ...rest,
+      ...otherBounds(body, least),
       model,
       ...(prefill === undefined || !Array.isArray(said)
         ? {}

@@ -126,7 +126,7 @@ describe("the worst case of an attempt", () => {
           Option.map(one.cost, ({ pico }) => 3n * pico)
         )
       }
-      for (const n of [0, -1, 1.5, "3", null]) assert.strictEqual((yield* of({ n })).outputTokens, 10)
+      for (const n of [0, -1, "many", null]) assert.strictEqual((yield* of({ n })).outputTokens, 10)
     })
   )
 })
