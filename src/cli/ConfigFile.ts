@@ -76,7 +76,7 @@ const Capabilities = Schema.Struct({
 })
 
 /** What only servers of OpenAI's wires can be told. */
-const ofOpenAI = ["wires", "maxTokensField", "completeOver", "toolCallIds"] as const
+const ofOpenAI = ["wires", "maxTokensField", "completeOver", "toolCallIds", "includeUsage"] as const
 
 /** A server that speaks OpenAI's wires, or Anthropic's Messages. */
 export const Provider = Schema.Struct({
@@ -112,6 +112,13 @@ export const Provider = Schema.Struct({
   completeOver: Schema.optionalWith(Schema.Literal("sse", "json"), exact),
   /** What it takes for the ids of tool calls; by the model's name when absent. */
   toolCallIds: Schema.optionalWith(Schema.Literal("any", "forty-characters", "nine-alphanumerics"), exact),
+  /** More headers for it; a value may be a secret, and is treated as one. */
+  headers: Schema.optionalWith(
+    Schema.Record({ key: Schema.String, value: Schema.Redacted(Schema.NonEmptyString) }),
+    exact
+  ),
+  /** Whether it is asked to say what a stream used; true when absent. */
+  includeUsage: Schema.optionalWith(Schema.Boolean, exact),
   /** Characters that an answer in one piece may have, or one event of a stream; 16,777,216 when absent. */
   maxAnswerCharacters: Schema.optionalWith(numbers.count("characters"), exact),
   /** Whether it takes part; true when absent. */
@@ -334,7 +341,7 @@ const othersMode = 0o077
 
 /** Whether there is a secret in it, and not only the name of where one is. */
 const holdsSecret = ({ ledger, providers = [] }: ConfigFile): boolean =>
-  providers.some(({ apiKey }) => apiKey !== undefined) ||
+  providers.some(({ apiKey, headers }) => apiKey !== undefined || headers !== undefined) ||
   (ledger !== undefined && Redacted.value(ledger).includes("@"))
 
 /** Warns of a file with a secret that others than its owner can read. Windows has no modes. */

@@ -3,6 +3,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Record from "effect/Record"
 import * as Claude from "../engines/Claude.js"
 import * as OpenAI from "../engines/OpenAI.js"
 import * as OpenAICompatible from "../engines/OpenAICompatible.js"
@@ -107,14 +108,24 @@ const reach = (
     apiKey,
     baseUrl,
     completeOver,
+    headers,
     id,
+    includeUsage,
     maxAnswerCharacters,
     maxTokensField,
     model,
     toolCallIds,
     wires
   } = server
-  const options = { provider: id, baseUrl, model, capabilities, maxAnswerCharacters, price }
+  const options = {
+    provider: id,
+    baseUrl,
+    model,
+    capabilities,
+    headers: headers && Record.map(headers, Redacted.value),
+    maxAnswerCharacters,
+    price
+  }
   if (api === "anthropic") {
     if (apiKey === undefined) {
       const reason = "Expected a key, actual none"
@@ -135,6 +146,7 @@ const reach = (
       maxTokensField,
       completeOver,
       toolCallIds,
+      includeUsage,
       wires: wires ?? (isOpenAI(baseUrl) ? ["chatCompletions", "responses"] : undefined),
       extraFields: isOpenAI(baseUrl)
     }),

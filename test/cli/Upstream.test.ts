@@ -255,6 +255,26 @@ describe("limits of single providers in the file", () => {
     }))
 })
 
+describe("headers and counts of a provider", () => {
+  test("are read from the file", () =>
+    Effect.gen(function* () {
+      const { received, url } = yield* server((response) =>
+        stream(response).end(events([delta("Noon."), stop]))
+      )
+      const { run } = yield* withProviders([
+        provider("plain", url),
+        provider("set", url, { headers: { "x-team": "blue" }, includeUsage: false })
+      ])
+      yield* run("plain")
+      assert.deepInclude(JSON.parse(received.at(-1)?.body ?? ""), {
+        stream_options: { include_usage: true }
+      })
+      yield* run("set")
+      assert.notProperty(JSON.parse(received.at(-1)?.body ?? ""), "stream_options")
+      assert.propertyVal(received.at(-1)?.headers, "x-team", "blue")
+    }))
+})
+
 describe("an emoji whose halves come in two deltas", () => {
   test("is whole in ask, in run and in serve, over either wire", () =>
     Effect.gen(function* () {
