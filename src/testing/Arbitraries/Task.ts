@@ -137,6 +137,7 @@ const parameters = {
   cacheKey: word,
   session: word,
   unsupported: FastCheck.constantFrom<"drop" | "refuse">("drop", "refuse"),
+  repair: FastCheck.constantFrom<1 | 2>(1, 2),
   options: FastCheck.record(
     { chatCompletions: fields, messages: fields, responses: fields },
     { ...ownFields, requiredKeys: [] }
