@@ -157,6 +157,40 @@ describe("a call of Chat Completions, to a provider of Messages", () => {
     })
   )
 
+  it.scopedLive("offers the tools that it allows, and no other", () =>
+    Effect.gen(function* () {
+      const named = (name: string) => ({ type: "function", function: { name } })
+      const { asked } = yield* sent(
+        claude("claude-opus-4-8"),
+        path,
+        {
+          messages: [{ role: "user", content: "Hi" }],
+          tools: [
+            { type: "function", function: { name: "read", parameters: { type: "object" } } },
+            { type: "function", function: { name: "delete", parameters: { type: "object" } } }
+          ],
+          tool_choice: { type: "allowed_tools", allowed_tools: { mode: "required", tools: [named("read")] } }
+        },
+        claudeAnswer
+      )
+      assert.deepInclude(asked, {
+        tools: [{ name: "read", input_schema: { type: "object" } }],
+        tool_choice: { type: "any" }
+      })
+      const none = yield* sent(
+        claude("claude-opus-4-8"),
+        path,
+        {
+          messages: [{ role: "user", content: "Hi" }],
+          tools: [{ type: "function", function: { name: "delete", parameters: {} } }],
+          tool_choice: { type: "allowed_tools", allowed_tools: { mode: "auto", tools: [] } }
+        },
+        claudeAnswer
+      )
+      assert.notProperty(none.asked, "tools")
+    })
+  )
+
   it.scopedLive("tells what it left out, by the caller's names", () =>
     Effect.gen(function* () {
       const ask = (more: Json, headers: Readonly<Record<string, string>> = {}) =>

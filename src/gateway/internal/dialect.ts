@@ -75,7 +75,7 @@ export const questionOf = (
   return Either.right({
     model,
     messages: [first, ...others],
-    fields: { ...instructions(said), ...said.fields },
+    fields: { ...instructions(said), ...allowed(json, said.fields) },
     stream: stream === true,
     includeUsage: said.includeUsage,
     uncarried: { ...uncarried, preferences: [...uncarried.preferences, ...(said.preferences ?? [])] },
@@ -85,6 +85,35 @@ export const questionOf = (
       return fields.nameOf(wire, field.slice(0, end), json) + field.slice(end)
     }
   })
+}
+
+/** Of the tools, those that `tool_choice` allows where it lists some: no other may be offered elsewhere. */
+const allowed = (body: Json, given: Said["fields"]): Said["fields"] => {
+  const choice = body["tool_choice"]
+  if (!Predicate.isRecord(choice) || choice["type"] !== "allowed_tools") return given
+  const within = Predicate.isRecord(choice["allowed_tools"]) ? choice["allowed_tools"] : choice
+  const { mode, tools } = within
+  const listed = (Array.isArray(tools) ? tools : []).filter(Predicate.isRecord)
+  const names = new Set(
+    listed.map((tool) => (Predicate.isRecord(tool["function"]) ? tool["function"]["name"] : tool["name"]))
+  )
+  const types = new Set(listed.map(({ type }) => type))
+  const { nativeTools, toolChoice: _, tools: offered, ...rest } = given
+  const isOffered = (tool: unknown): boolean => Predicate.isRecord(tool) && names.has(tool["name"])
+  const isNative = (tool: unknown): boolean =>
+    Predicate.isRecord(tool) && Predicate.isRecord(tool["value"]) && types.has(tool["value"]["type"])
+  const left = {
+    tools: Array.isArray(offered) ? offered.filter(isOffered) : [],
+    nativeTools: Array.isArray(nativeTools) ? nativeTools.filter(isNative) : []
+  }
+  return {
+    ...rest,
+    ...(left.tools.length === 0 ? {} : { tools: left.tools }),
+    ...(left.nativeTools.length === 0 ? {} : { nativeTools: left.nativeTools }),
+    ...(left.tools.length + left.nativeTools.length === 0
+      ? {}
+      : { toolChoice: mode === "required" ? mode : "auto" })
+  }
 }
 
 /** How many messages are instructions before all others: they are the task's system prompt. */
