@@ -13,7 +13,6 @@ import * as Schema from "effect/Schema"
 import * as numbers from "../internal/numbers.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as access from "./internal/access.js"
-import * as app from "./internal/app.js"
 import { Delivery } from "./internal/delivery.js"
 import * as keyLimits from "./internal/keyLimits.js"
 import * as models from "./internal/models.js"
@@ -136,6 +135,8 @@ export const layer = ({ strategies = [], ...given }: Options = {}): Layer.Layer<
       yield* models.checkStrategies("deliveries", Object.keys(settings.deliveries ?? {}), named)
       yield* models.checkStrategies("models", Object.values(settings.models ?? {}), named)
       const stopping = yield* shutdown.make(settings.drainMs ?? 30_000)
+      // What only a server needs is read when one starts.
+      const app = yield* Effect.promise(() => import("./internal/app.js"))
       const served = yield* app.make({
         services: {
           orchestrator: yield* MultiLLMOrchestrator,

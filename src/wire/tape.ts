@@ -7,9 +7,15 @@ const isAside = ({ _tag }: ReasoningEngine.EngineEvent): boolean =>
 
 const ends: ReadonlyArray<string> = ["\n\n", "\r\n\r\n", "\r\r"]
 
+const withoutLineEnds = (text: string): string => {
+  let end = text.length
+  while (end > 0 && "\r\n".includes(text.charAt(end - 1))) end--
+  return text.slice(0, end)
+}
+
 /** The last event with the blank line that some servers leave out: clients pass over an event without it. */
 const ended = (text: string): string =>
-  text === "" || ends.some((end) => text.endsWith(end)) ? text : `${text.replace(/[\r\n]+$/, "")}\n\n`
+  text === "" || ends.some((end) => text.endsWith(end)) ? text : `${withoutLineEnds(text)}\n\n`
 
 /** Where the last event of a text ends: behind its blank line. */
 const endOfEvents = (text: string): number =>
