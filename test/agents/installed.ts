@@ -16,7 +16,8 @@ export const setup = (): void => {
   if (fs.existsSync(stamp) && fs.readFileSync(stamp, "utf8") === lock) return
   // Claude Code asks for Node 22, and is a program of its own that needs none.
   const flags = ["--no-audit", "--no-fund", "--loglevel=error", "--engine-strict=false"]
-  const { status } = spawnSync("npm", ["ci", ...flags], {
+  // Not `npm ci`, which fails where the lock lacks the programs of other platforms.
+  const { status } = spawnSync("npm", ["install", "--no-save", ...flags], {
     cwd: folder,
     stdio: ["ignore", "ignore", "inherit"],
     shell: process.platform === "win32"
