@@ -391,6 +391,8 @@ describe("POST /v1/chat/completions", () => {
         "x-saga-timeout": "soon",
         "x-saga-user": " ",
         "x-saga-delivery": "tomorrow",
+        "x-saga-unsupported": "maybe",
+        "x-saga-session": "s".repeat(257),
         "x-saga-strategie": "fastest"
       }
       for (const [name, value] of Object.entries(wrong)) {

@@ -1,0 +1,327 @@
+/** What tasks are in the bodies of both wires: every part, tool and setting, and what is left out. */
+import { assert, describe, it } from "@effect/vitest"
+import { AITask, Price } from "arc-saga"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import { worstCase } from "../../src/spend/internal/worstCase.js"
+import * as chat from "../../src/wire/chatCompletions/request.js"
+import * as messages from "../../src/wire/messages/request.js"
+import * as toolCallIds from "../../src/wire/toolCallIds.js"
+
+const chatSettings: chat.Settings = {
+  model: "m",
+  maxTokensField: "max_tokens",
+  includeUsage: false,
+  sampling: true,
+  reasoning: false,
+  extraFields: false
+}
+
+const messagesSettings: messages.Settings = { model: "m", maxTokens: 100, sampling: true, thinking: "none" }
+
+const task = (options: Partial<AITask.Options>): AITask.AITask =>
+  Either.getOrThrow(
+    AITask.decodeUnknown({ ...(options.messages === undefined ? { prompt: "Hi" } : {}), ...options })
+  )
+
+const ask = (options: Partial<AITask.Options>) => ({ task: task(options), prefill: undefined, stream: false })
+
+const chatBody = (options: Partial<AITask.Options>, settings: Partial<chat.Settings> = {}) =>
+  Either.getOrThrow(chat.body({ ...chatSettings, ...settings }, ask(options)))
+
+const messagesBody = (options: Partial<AITask.Options>, settings: Partial<messages.Settings> = {}) =>
+  Either.getOrThrow(messages.body({ ...messagesSettings, ...settings }, ask(options)))
+
+const text = (text: string): AITask.TextPart => ({ type: "text", text })
+
+const all: Partial<AITask.Options> = {
+  systemPrompt: "Be brief",
+  messages: [
+    {
+      role: "user",
+      content: [
+        { ...text("a"), cache: { ttl: "1h" }, options: { chatCompletions: { x: 1 }, messages: { y: 1 } } },
+        { type: "image", url: "https://example.org/a.png", detail: "low", cache: {} },
+        { type: "document", url: "data:text/plain,b" },
+        { type: "document", url: "data:application/pdf;base64,AA", name: "c.pdf" },
+        { type: "native", wire: "responses", value: { type: "z" } }
+      ]
+    },
+    {
+      role: "assistant",
+      content: [
+        { type: "reasoning", text: "hm", state: { wire: "messages", value: { type: "thinking" } } },
+        { type: "reasoning", text: "so", state: { wire: "chatCompletions", value: { reasoning: "so" } } },
+        { type: "reasoning", text: "no" },
+        text("d"),
+        text("e")
+      ],
+      toolCalls: [{ id: "c1", name: "f", arguments: "[1]", options: { messages: { caller: 1 } } }]
+    },
+    { role: "tool", toolCallId: "c1", content: [text("g"), text("h")], isError: true, cache: {} },
+    { role: "tool", toolCallId: "c2", content: [{ type: "image", url: "https://example.org/i.png" }] },
+    { role: "tool", toolCallId: "c3", content: "" },
+    { role: "system", content: [{ ...text("j"), cache: {} }] },
+    { role: "assistant", content: "k" },
+    { role: "user", content: "l" }
+  ],
+  tools: [
+    {
+      name: "f",
+      parameters: {},
+      description: "F",
+      strict: true,
+      cache: {},
+      options: { messages: { defer: 1 } }
+    }
+  ],
+  nativeTools: [
+    { wire: "chatCompletions", value: { type: "n1" } },
+    { wire: "messages", value: { type: "n2" } }
+  ]
+}
+
+describe("a task over Chat Completions", () => {
+  it("has all its parts", () => {
+    const body = chatBody(all)
+    assert.deepStrictEqual(body["messages"], [
+      { role: "system", content: "Be brief" },
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "a", x: 1 },
+          { type: "image_url", image_url: { url: "https://example.org/a.png", detail: "low" } },
+          { type: "text", text: "b" },
+          { type: "file", file: { filename: "c.pdf", file_data: "data:application/pdf;base64,AA" } }
+        ]
+      },
+      {
+        role: "assistant",
+        content: [text("d"), text("e")],
+        tool_calls: [{ id: "c1", type: "function", function: { name: "f", arguments: "[1]" } }],
+        reasoning: "so"
+      },
+      { role: "tool", tool_call_id: "c1", content: [text("Error:"), text("g"), text("h")] },
+      { role: "tool", tool_call_id: "c2", content: "" },
+      { role: "tool", tool_call_id: "c3", content: "" },
+      {
+        role: "user",
+        content: [{ type: "image_url", image_url: { url: "https://example.org/i.png" } }]
+      },
+      { role: "system", content: "j" },
+      { role: "assistant", content: "k" },
+      { role: "user", content: "l" }
+    ])
+    assert.deepStrictEqual(body["tools"], [
+      { type: "function", function: { name: "f", description: "F", parameters: {}, strict: true } },
+      { type: "n1" }
+    ])
+  })
+
+  it("has its settings, where the server takes them", () => {
+    const settings: Partial<AITask.Options> = {
+      temperature: 0.5,
+      topP: 0.5,
+      topK: 5,
+      frequencyPenalty: 1,
+      presencePenalty: 1,
+      verbosity: "low",
+      serviceTier: "flex",
+      cacheKey: "k",
+      logProbabilities: 0,
+      reasoning: { effort: "low" },
+      responseFormat: { type: "text" },
+      options: { chatCompletions: { own: 1 } }
+    }
+    assert.deepInclude(chatBody(settings, { extraFields: true, reasoning: true }), {
+      temperature: 0.5,
+      frequency_penalty: 1,
+      verbosity: "low",
+      service_tier: "flex",
+      prompt_cache_key: "k",
+      logprobs: true,
+      top_logprobs: undefined,
+      reasoning_effort: "low",
+      response_format: undefined,
+      own: 1
+    })
+    const few = { ...chatSettings, sampling: false }
+    assert.deepStrictEqual(
+      chat.dropped(few, task(settings)).flatMap(({ fields }) => fields),
+      ["temperature", "topP", "topK", "frequencyPenalty", "presencePenalty", "verbosity", "reasoning"]
+    )
+    assert.deepStrictEqual(chat.dropped({ ...few, extraFields: true, reasoning: true }, task({})), [])
+  })
+
+  it("can't be where a document is only an address", () => {
+    const content = [{ type: "document", url: "https://example.org/a.pdf" }] as const
+    assert.isTrue(Either.isLeft(chat.body(chatSettings, ask({ messages: [{ role: "user", content }] }))))
+  })
+
+  it("is its original, unless its ids don't fit", () => {
+    const called = task({
+      messages: [
+        { role: "assistant", content: "", toolCalls: [{ id: "long.one", name: "f", arguments: "{}" }] },
+        { role: "user", content: "a" }
+      ],
+      maxTokens: 5
+    })
+    const asked = { task: called, prefill: undefined, stream: true }
+    const body = { messages: [], max_completion_tokens: 9, stream_options: { a: 1 } }
+    assert.isUndefined(
+      chat.original({ ...chatSettings, toolCallIds: toolCallIds.nineAlphanumerics }, body, asked)
+    )
+    assert.deepStrictEqual(chat.original(chatSettings, body, asked)?.body, {
+      messages: [],
+      model: "m",
+      max_tokens: 5,
+      stream: true,
+      stream_options: { a: 1 }
+    })
+    const continued = chat.original(chatSettings, { messages: [1] }, { ...asked, prefill: "Once" })
+    assert.deepStrictEqual(continued?.body["messages"], [1, { role: "assistant", content: "Once" }])
+  })
+})
+
+describe("a task over Messages", () => {
+  it("has all its parts", () => {
+    const body = messagesBody(all)
+    const ephemeral = { type: "ephemeral" }
+    assert.deepStrictEqual(body["system"], [
+      { type: "text", text: "Be brief" },
+      { type: "text", text: "j", cache_control: ephemeral }
+    ])
+    assert.deepStrictEqual(body["messages"], [
+      {
+        role: "user",
+        content: [
+          { type: "text", text: "a", cache_control: { type: "ephemeral", ttl: "1h" }, y: 1 },
+          {
+            type: "image",
+            source: { type: "url", url: "https://example.org/a.png" },
+            cache_control: ephemeral
+          },
+          { type: "document", source: { type: "text", media_type: "text/plain", data: "b" } },
+          {
+            type: "document",
+            source: { type: "base64", media_type: "application/pdf", data: "AA" },
+            title: "c.pdf"
+          }
+        ]
+      },
+      {
+        role: "assistant",
+        content: [
+          { type: "thinking" },
+          text("d"),
+          text("e"),
+          { type: "tool_use", id: "c1", name: "f", input: { INVALID_JSON: "[1]" }, caller: 1 }
+        ]
+      },
+      {
+        role: "user",
+        content: [
+          {
+            type: "tool_result",
+            tool_use_id: "c1",
+            content: [text("g"), text("h")],
+            is_error: true,
+            cache_control: ephemeral
+          },
+          {
+            type: "tool_result",
+            tool_use_id: "c2",
+            content: [{ type: "image", source: { type: "url", url: "https://example.org/i.png" } }]
+          },
+          { type: "tool_result", tool_use_id: "c3" }
+        ]
+      },
+      { role: "assistant", content: [text("k")] },
+      { role: "user", content: [text("l")] }
+    ])
+    assert.deepStrictEqual(body["tools"], [
+      {
+        name: "f",
+        description: "F",
+        input_schema: { type: "object" },
+        strict: true,
+        cache_control: ephemeral,
+        defer: 1
+      },
+      { type: "n2" }
+    ])
+  })
+
+  it("has its settings, and tells the others", () => {
+    const settings: Partial<AITask.Options> = {
+      topK: 5,
+      seed: 1,
+      serviceTier: "standard_only",
+      parallelToolCalls: false,
+      tools: [{ name: "f", parameters: {} }],
+      toolChoice: { name: "f" },
+      responseFormat: { type: "json_schema", name: "a", schema: {} },
+      reasoning: { effort: "high" }
+    }
+    assert.deepInclude(messagesBody(settings), {
+      top_k: 5,
+      service_tier: "standard_only",
+      tool_choice: { type: "tool", name: "f", disable_parallel_tool_use: true }
+    })
+    assert.deepInclude(messagesBody({ ...settings, toolChoice: "none", serviceTier: "flex" }), {
+      tool_choice: { type: "none" },
+      service_tier: undefined
+    })
+    assert.deepStrictEqual(
+      messages
+        .dropped({ ...messagesSettings, thinking: "adaptive", model: "claude-opus-4-8" }, task(settings))
+        .flatMap(({ fields }) => fields),
+      ["topK", "seed"]
+    )
+    assert.deepStrictEqual(
+      messages.dropped(messagesSettings, task(settings)).flatMap(({ fields }) => fields),
+      ["reasoning", "seed"]
+    )
+  })
+
+  it("can't be where it has sound, or an image that isn't base64", () => {
+    for (const part of [
+      { type: "audio", data: "AA", format: "wav" },
+      { type: "image", url: "data:image/png,AA" }
+    ] as const) {
+      const asked = ask({ messages: [{ role: "user", content: [part] }] })
+      assert.isTrue(Either.isLeft(messages.body(messagesSettings, asked)))
+    }
+  })
+
+  it("goes on from a beginning, but not from white space", () => {
+    for (const [prefill, count] of [
+      ["Once ", 2],
+      [" ", 1]
+    ] as const) {
+      const asked = { task: task({}), prefill, stream: true }
+      const made = Either.getOrThrow(messages.body(messagesSettings, asked))
+      assert.strictEqual(Array.isArray(made["messages"]) ? made["messages"].length : 0, count)
+      const native = messages.original(messagesSettings, { messages: [1], thinking: 1 }, asked)
+      assert.strictEqual(Array.isArray(native.body["messages"]) ? native.body["messages"].length : 0, count)
+      assert.strictEqual(native.body["max_tokens"], 100)
+    }
+  })
+})
+
+describe("the worst case of a task with all parts", () => {
+  it("counts each", () => {
+    const price = Option.some(Either.getOrThrow(Price.make({ input: 1, output: 1 })))
+    const of = (
+      ...content: ReadonlyArray<AITask.TextPart | AITask.ImagePart | AITask.DocumentPart | AITask.NativePart>
+    ) =>
+      worstCase({ ...task({}), messages: [{ role: "tool", toolCallId: "a", content }] }, undefined, 1, price)
+        .inputTokens
+    const none = of()
+    assert.isAbove(of({ type: "image", url: "https://a" }), none + 1000)
+    assert.isAbove(of({ type: "document", url: "https://a" }), none + 100_000)
+    assert.isAbove(of({ type: "document", url: "data:text/plain,a" }), none + 1000)
+    assert.isAbove(of({ type: "native", wire: "messages", value: { type: "a" } }), none + 5)
+    assert.isAbove(worstCase(task(all), "a", 1, price).inputTokens, 100_000)
+  })
+})
