@@ -16,11 +16,19 @@ const whole = "Light scatters from air."
 const apiKey = Redacted.make("sk-test-key")
 const said = [{ role: "user", content: "Hi" } as const]
 
+const wires = ["chatCompletions", "responses"] as const
+
 /** A gateway over one provider of each wire with this answer, and another that would say the whole text. */
 const over = (steps: ReadonlyArray<RawServer.Step>) =>
   Effect.gen(function* () {
     const upstream = yield* RawServer.make(steps)
-    const house = { provider: AIProvider.unsafeMake("house"), baseUrl: upstream.url, model: "m", apiKey }
+    const house = {
+      provider: AIProvider.unsafeMake("house"),
+      baseUrl: upstream.url,
+      model: "m",
+      apiKey,
+      wires
+    }
     const registered = yield* Effect.all([
       Claude.make({ baseUrl: upstream.url, model: "m", apiKey }),
       OpenAICompatible.make(house)
@@ -79,6 +87,41 @@ describe("an answer that is handed on as it comes", () => {
         const steps = cut(begun, messages.wire(blockStop(), messages.block(block, 1), half))
         const error = yield* Effect.flip(message(steps))
         assert.include(error, "broke off")
+      })
+    )
+  }
+
+  for (const type of ["function_call", "custom_tool_call", "web_search_call", "item_of_next_year"]) {
+    it.scopedLive(`and is cut in an item of another kind isn't continued: ${type}`, () =>
+      Effect.gen(function* () {
+        const events = (...all: ReadonlyArray<Readonly<Record<string, unknown>>>): string =>
+          all.map((event) => `event: ${String(event["type"])}\ndata: ${JSON.stringify(event)}\n\n`).join("")
+        const response = { id: "r", object: "response", status: "in_progress", output: [] }
+        const text = { type: "message", id: "m", role: "assistant", status: "in_progress", content: [] }
+        const at = { item_id: "m", output_index: 0, content_index: 0 }
+        const url = yield* over(
+          cut(
+            events(
+              { type: "response.created", response },
+              { type: "response.output_item.added", output_index: 0, item: text },
+              { type: "response.output_text.delta", ...at, delta: "Light " }
+            ),
+            events({
+              type: "response.output_item.added",
+              output_index: 1,
+              item: { type, id: "i", call_id: "t", name: "look", arguments: "" }
+            })
+          )
+        )
+        const answer = yield* Effect.promise(async () => {
+          const question = { model: "house", stream: true, input: "Hi" }
+          const headers = { "content-type": "application/json" }
+          const init = { method: "POST", headers, body: JSON.stringify(question) }
+          return (await fetch(`${url}/v1/responses`, init)).text()
+        })
+        assert.include(answer, "response.failed")
+        assert.notInclude(answer, "response.completed")
+        assert.notInclude(answer, "scatters")
       })
     )
   }

@@ -56,6 +56,10 @@ export class Answer implements decoding.Decoding {
     return this.finished || this.failure !== undefined
   }
 
+  get beyondText(): boolean {
+    return this.items.all.some(({ type }) => type !== "message" && type !== "")
+  }
+
   take(): ReadonlyArray<ReasoningEngine.EngineEvent> {
     const taken = this.events
     this.events = []
