@@ -57,7 +57,7 @@ export class Answer implements decoding.Decoding {
   }
 
   get beyondText(): boolean {
-    return this.items.all.some(({ type }) => type !== "message" && type !== "")
+    return this.items.all.some(({ isDone, type }) => !isDone && type !== "message" && type !== "")
   }
 
   take(): ReadonlyArray<ReasoningEngine.EngineEvent> {
