@@ -1,7 +1,7 @@
 import * as Predicate from "effect/Predicate"
 import type { Wire } from "../Wire.js"
 import { chatCompletions } from "./fields/chatCompletions.js"
-import type { Field, Fields } from "./fields/field.js"
+import type { Class, Field, Fields } from "./fields/field.js"
 import { messages } from "./fields/messages.js"
 import { responses } from "./fields/responses.js"
 
@@ -22,26 +22,38 @@ const isInert = ({ inert = [] }: Field, value: unknown): boolean =>
 
 /** What of a body can't be carried to another wire, by the names of its fields. */
 export const uncarried = (wire: Wire, body: Readonly<Record<string, unknown>>): Uncarried => {
-  const found: Record<"preference" | "requirement" | "state", Array<string>> = {
-    preference: [],
-    requirement: [],
-    state: []
+  const found = new Map<Class, Set<string>>()
+  const note = (of: Class, path: string): void => {
+    found.set(of, (found.get(of) ?? new Set()).add(path))
+  }
+  const lookInto = ({ each, fields, kinds }: Field, given: unknown, path: string): void => {
+    if (fields !== undefined && Predicate.isRecord(given)) look(fields, given, `${path}.`)
+    if (!Array.isArray(given) || (each ?? kinds) === undefined) return
+    for (const element of given) {
+      if (!Predicate.isRecord(element)) continue
+      const { type } = element
+      const known = each ?? (kinds && own(kinds, typeof type === "string" ? type : ""))
+      if (known !== undefined) look(known, element, `${path}[].`)
+    }
   }
   const look = (fields: Fields, value: Readonly<Record<string, unknown>>, path: string): void => {
     for (const name of Object.keys(value)) {
-      const field = Object.hasOwn(fields, name) ? (fields[name] ?? preference) : preference
+      const field = own(fields, name) ?? preference
       const given = value[name]
       if (isInert(field, given)) continue
       const at = `${path}${name.slice(0, 64)}`
-      if (field.fields !== undefined && Predicate.isRecord(given)) look(field.fields, given, `${at}.`)
-      else if (field.class === "preference" || field.class === "requirement" || field.class === "state") {
-        found[field.class].push(at)
-      }
+      const isWord = typeof given !== "string" || field.values === undefined || field.values.includes(given)
+      note(isWord ? field.class : "preference", at)
+      lookInto(field, given, at)
     }
   }
   look(table[wire], body, "")
-  return { preferences: found.preference, requirements: found.requirement, states: found.state }
+  const of = (each: Class) => Array.from(found.get(each) ?? [])
+  return { preferences: of("preference"), requirements: of("requirement"), states: of("state") }
 }
+
+const own = <A>(table: Readonly<Record<string, A>>, name: string): A | undefined =>
+  Object.hasOwn(table, name) ? table[name] : undefined
 
 /** By which name a body has a field of the task: that of the task where it has none. */
 export const nameOf = (wire: Wire, task: string, body: Readonly<Record<string, unknown>>): string => {

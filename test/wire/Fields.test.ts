@@ -139,7 +139,12 @@ const titles: Readonly<Record<Wire, string>> = {
 const rows = (table: Fields, path = ""): ReadonlyArray<string> =>
   Object.entries(table).flatMap(([name, field]) => [
     `| \`${path}${name}\` | ${meanings[field.class]} |`,
-    ...(field.fields === undefined ? [] : rows(field.fields, `${path}${name}.`))
+    ...(field.fields === undefined ? [] : rows(field.fields, `${path}${name}.`)),
+    ...(field.each === undefined ? [] : rows(field.each, `${path}${name}[].`)),
+    ...Object.entries(field.kinds ?? {}).flatMap(([kind, of]) =>
+      // A tool without a kind is one of the usual.
+      kind === "" ? [] : rows(of, `${path}${name}[${kind}].`)
+    )
   ])
 
 const list = (of: ReadonlyArray<Json>): string =>
@@ -221,6 +226,68 @@ describe("the table of fields", () => {
       requirements: ["n"],
       states: []
     })
+  })
+
+  it("looks into messages, their content and tools", () => {
+    assert.deepStrictEqual(
+      fields.uncarried("chatCompletions", {
+        messages: [
+          { role: "user", name: "Ann", content: [{ type: "text", text: "a", tone: 1 }] },
+          { role: "user", name: "Bob", content: [{ type: "kind_of_next_year", tone: 1 }, 1] },
+          { role: "assistant", content: "b", audio: { id: "a" }, reasoning_content: "hm", phase: 1 },
+          1
+        ],
+        tools: [
+          { type: "function", function: { name: "f", parameters: {}, speed: 1 } },
+          { type: "custom", custom: { speed: 1 } }
+        ],
+        response_format: { type: "json_schema", json_schema: { name: "a", description: "b" } },
+        reasoning_effort: "ultra",
+        verbosity: "low"
+      }),
+      {
+        preferences: [
+          "messages[].name",
+          "messages[].content[].tone",
+          "messages[].phase",
+          "tools[].function.speed",
+          "response_format.json_schema.description",
+          "reasoning_effort"
+        ],
+        requirements: ["messages[].audio"],
+        states: []
+      }
+    )
+    assert.deepStrictEqual(
+      fields.uncarried("messages", {
+        system: [{ type: "text", text: "a", cache_control: {} }],
+        messages: [
+          {
+            role: "user",
+            content: [
+              { type: "document", source: {}, context: "c", citations: { enabled: true } },
+              { type: "tool_result", tool_use_id: "t", content: [{ type: "text", text: "a", tone: 1 }] }
+            ]
+          }
+        ],
+        tools: [
+          { name: "f", input_schema: {}, defer_loading: true, input_examples: [] },
+          { type: "custom", name: "g", input_schema: {}, defer_loading: false },
+          { type: "bash_20250124", name: "bash", odd: 1 }
+        ],
+        thinking: { type: "between_tools" },
+        output_config: { effort: "ultra" }
+      }).preferences,
+      [
+        "messages[].content[].context",
+        "messages[].content[].citations",
+        "messages[].content[].content[].tone",
+        "tools[].defer_loading",
+        "tools[].input_examples",
+        "thinking.type",
+        "output_config.effort"
+      ]
+    )
   })
 
   it("knows what wires call the fields of a task", () => {

@@ -10,6 +10,9 @@ export const summary = ({ attempts, cost, provider }: AIResult.AIResult) => ({
   cost: Option.getOrNull(Option.map(cost, Usd.toDecimal))
 })
 
+/** A name as a header can hold it. */
+const headerText = (name: string): string => encodeURI(name).replaceAll("%5B", "[").replaceAll("%5D", "]")
+
 /** The header that names what of a call was left out; none where nothing was. */
 export const droppedHeader = (
   dropped: ReadonlyArray<string> = [],
@@ -17,7 +20,7 @@ export const droppedHeader = (
 ): Readonly<Record<string, string>> =>
   dropped.length === 0
     ? {}
-    : { "x-saga-dropped": Array.from(new Set(dropped.map(fieldOf)), encodeURI).join(", ") }
+    : { "x-saga-dropped": Array.from(new Set(dropped.map(fieldOf)), headerText).join(", ") }
 
 /** The same as headers; what isn't known has none. */
 export const headersOf = (

@@ -1,27 +1,87 @@
-import type { Fields } from "./field.js"
+import type { Field, Fields } from "./field.js"
+
+const carried: Field = { class: "carried" }
+const hint: Field = { class: "hint" }
+const preference: Field = { class: "preference" }
+
+const content: Field = {
+  class: "carried",
+  kinds: {
+    text: { type: carried, text: carried },
+    image_url: {
+      type: carried,
+      image_url: { class: "carried", fields: { url: carried, detail: hint } }
+    },
+    input_audio: { type: carried, input_audio: carried },
+    file: { type: carried, file: carried },
+    refusal: { type: carried, refusal: carried }
+  }
+}
+
+/** What models want back of their thoughts goes to their own wire only. */
+const thoughts = { reasoning_content: hint, reasoning: hint, reasoning_details: hint }
+
+const called: Field = { class: "carried", fields: { name: carried, arguments: carried } }
+
+const message: Fields = {
+  role: carried,
+  content,
+  tool_calls: {
+    class: "carried",
+    each: { id: carried, type: carried, index: hint, function: called, custom: carried }
+  },
+  tool_call_id: carried,
+  function_call: called,
+  refusal: carried,
+  annotations: hint,
+  ...thoughts,
+  name: preference,
+  // An answer in sound, that its provider keeps.
+  audio: { class: "requirement" }
+}
+
+const declared: Fields = { name: carried, description: carried, parameters: carried, strict: carried }
 
 /** POST /v1/chat/completions, as the types of the package openai 6.49 have it. */
 export const chatCompletions: Fields = {
   model: { class: "edge" },
   stream: { class: "edge" },
   stream_options: { class: "edge" },
-  messages: { class: "carried", task: "messages" },
+  messages: { class: "carried", task: "messages", each: message },
   max_completion_tokens: { class: "carried", task: "maxTokens" },
   max_tokens: { class: "carried", task: "maxTokens" },
   temperature: { class: "carried", task: "temperature" },
   top_p: { class: "carried", task: "topP" },
   stop: { class: "carried", task: "stop" },
-  tools: { class: "carried", task: "tools" },
+  tools: {
+    class: "carried",
+    task: "tools",
+    kinds: { function: { type: carried, function: { class: "carried", fields: declared } } }
+  },
   tool_choice: { class: "carried", task: "toolChoice" },
-  functions: { class: "carried" },
+  functions: { class: "carried", each: declared },
   function_call: { class: "carried" },
   parallel_tool_calls: { class: "carried", task: "parallelToolCalls" },
-  response_format: { class: "carried", task: "responseFormat" },
-  reasoning_effort: { class: "carried", task: "reasoning" },
+  response_format: {
+    class: "carried",
+    task: "responseFormat",
+    fields: {
+      type: carried,
+      json_schema: {
+        class: "carried",
+        fields: { name: carried, schema: carried, strict: carried, description: preference }
+      }
+    }
+  },
+  reasoning_effort: {
+    class: "carried",
+    task: "reasoning",
+    values: ["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+  },
   seed: { class: "carried", task: "seed" },
   frequency_penalty: { class: "carried", task: "frequencyPenalty" },
   presence_penalty: { class: "carried", task: "presencePenalty" },
-  verbosity: { class: "carried", task: "verbosity" },
+  verbosity: { class: "carried", task: "verbosity", values: ["low", "medium", "high"] },
   logprobs: { class: "carried", task: "logProbabilities" },
   top_logprobs: { class: "carried", task: "logProbabilities" },
   service_tier: { class: "carried", task: "serviceTier" },

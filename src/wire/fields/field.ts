@@ -17,8 +17,19 @@ export interface Field {
   readonly task?: string | undefined
   /** The values with which it says nothing. */
   readonly inert?: ReadonlyArray<unknown> | undefined
+  /** The texts that a task has a word for; any other is a preference. */
+  readonly values?: ReadonlyArray<string> | undefined
   /** Of an object: its own fields. */
   readonly fields?: Fields | undefined
+  /** Of a list of objects: the fields of each. */
+  readonly each?: Fields | undefined
+  /** Of a list of objects: the fields of each by its `type`, "" where it has none; others aren't looked into. */
+  readonly kinds?: Kinds | undefined
+}
+
+/** The fields of objects by their `type`. */
+export interface Kinds {
+  readonly [type: string]: Fields
 }
 
 /** The fields of an object, by their names. */

@@ -1,4 +1,66 @@
-import type { Fields } from "./field.js"
+import type { Field, Fields, Kinds } from "./field.js"
+
+const carried: Field = { class: "carried" }
+const hint: Field = { class: "hint" }
+const preference: Field = { class: "preference" }
+
+const text: Fields = {
+  type: carried,
+  text: carried,
+  cache_control: hint,
+  citations: { class: "preference", inert: [[]] }
+}
+
+const shown: Kinds = {
+  text,
+  image: { type: carried, source: carried, cache_control: hint },
+  document: {
+    type: carried,
+    source: carried,
+    title: carried,
+    cache_control: hint,
+    context: preference,
+    citations: { class: "preference", inert: [{ enabled: false }] }
+  }
+}
+
+const content: Field = {
+  class: "carried",
+  kinds: {
+    ...shown,
+    thinking: { type: carried, thinking: carried, signature: hint },
+    redacted_thinking: { type: carried, data: hint },
+    tool_use: {
+      type: carried,
+      id: carried,
+      name: carried,
+      input: carried,
+      cache_control: hint,
+      caller: hint
+    },
+    tool_result: {
+      type: carried,
+      tool_use_id: carried,
+      content: { class: "carried", kinds: shown },
+      is_error: carried,
+      cache_control: hint
+    }
+  }
+}
+
+const tool: Fields = {
+  type: carried,
+  name: carried,
+  description: carried,
+  input_schema: carried,
+  strict: carried,
+  cache_control: hint,
+  // How its arguments are streamed.
+  eager_input_streaming: hint,
+  defer_loading: { class: "preference", inert: [false] },
+  allowed_callers: preference,
+  input_examples: preference
+}
 
 /**
  * POST /v1/messages, as the types of the package @anthropic-ai/sdk 1.14 have it, those of its betas included.
@@ -8,21 +70,29 @@ export const messages: Fields = {
   model: { class: "edge" },
   stream: { class: "edge" },
   betas: { class: "edge" },
-  messages: { class: "carried", task: "messages" },
-  system: { class: "carried", task: "systemPrompt" },
+  messages: { class: "carried", task: "messages", each: { role: carried, content } },
+  system: { class: "carried", task: "systemPrompt", kinds: { text } },
   max_tokens: { class: "carried", task: "maxTokens" },
   temperature: { class: "carried", task: "temperature" },
   top_p: { class: "carried", task: "topP" },
   top_k: { class: "carried", task: "topK" },
   stop_sequences: { class: "carried", task: "stop" },
-  tools: { class: "carried", task: "tools" },
+  tools: { class: "carried", task: "tools", kinds: { custom: tool, "": tool } },
   tool_choice: { class: "carried", task: "toolChoice" },
-  thinking: { class: "carried", task: "reasoning" },
+  thinking: {
+    class: "carried",
+    task: "reasoning",
+    fields: {
+      type: { class: "carried", values: ["enabled", "adaptive", "disabled"] },
+      budget_tokens: carried,
+      display: carried
+    }
+  },
   output_config: {
     class: "carried",
     fields: {
       format: { class: "carried", task: "responseFormat" },
-      effort: { class: "carried" },
+      effort: { class: "carried", values: ["low", "medium", "high", "xhigh", "max"] },
       task_budget: { class: "preference" }
     }
   },
