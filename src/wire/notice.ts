@@ -21,6 +21,12 @@ export const given = (
 export const untaken = (model: string, fields: ReadonlyArray<Field>): ReadonlyArray<Notice> =>
   fields.map((field) => ({ fields: [field], message: `${model} takes no ${field}: not sent` }))
 
+/** What is told of parameters of how words are drawn; `where` the model takes none. */
+export const unsampled = (model: string, fields: ReadonlyArray<Field>, where = ""): ReadonlyArray<Notice> =>
+  fields.length === 0
+    ? []
+    : [{ fields, message: `${model} takes no sampling parameters${where}: ${fields.join(" and ")} not sent` }]
+
 /** What is told of the fields of a call that came over another wire and has what only that one knows. */
 export const foreign = ({ original }: AITask.AITask): ReadonlyArray<Notice> => {
   const { prefers = [], wire } = original ?? {}

@@ -2,6 +2,7 @@ import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as AITask from "../../AITask.js"
 import * as toolArguments from "../../internal/toolArguments.js"
+import type { Ask, IdOf, Json, Made } from "../body.js"
 import * as dataUrl from "../dataUrl.js"
 import * as effort from "../effort.js"
 import * as notice from "../notice.js"
@@ -21,17 +22,6 @@ export interface Settings {
   /** What the server takes for the ids of tool calls; any where absent. */
   readonly toolCallIds?: toolCallIds.Rule | undefined
 }
-
-/** How one attempt asks. */
-export interface Ask {
-  readonly task: AITask.AITask
-  readonly prefill: string | undefined
-  readonly stream: boolean
-}
-
-type Json = Readonly<Record<string, unknown>>
-type Made<A> = Either.Either<A, string>
-type IdOf = (id: string) => string
 
 const document = (part: AITask.DocumentPart): Made<Json> => {
   const text = dataUrl.textOf(part.url)
@@ -299,21 +289,11 @@ export const original = (
   }
 }
 
-const sampling = ["temperature", "topP"] as const
-
 /** What a task asks for and the request leaves out. */
 export const dropped = (settings: Settings, task: AITask.AITask): ReadonlyArray<notice.Notice> => {
   const { extraFields, model } = settings
-  const unsampled = settings.sampling ? [] : notice.given(task, sampling)
   return [
-    ...(unsampled.length === 0
-      ? []
-      : [
-          {
-            fields: unsampled,
-            message: `${model} takes no sampling parameters: ${unsampled.join(" and ")} not sent`
-          }
-        ]),
+    ...(settings.sampling ? [] : notice.unsampled(model, notice.given(task, ["temperature", "topP"]))),
     ...notice.untaken(
       model,
       notice.given(task, [

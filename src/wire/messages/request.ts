@@ -4,6 +4,7 @@ import * as Predicate from "effect/Predicate"
 import * as AITask from "../../AITask.js"
 import { parse } from "../decoding.js"
 import * as toolArguments from "../../internal/toolArguments.js"
+import type { Ask, IdOf, Json, Made } from "../body.js"
 import * as dataUrl from "../dataUrl.js"
 import * as notice from "../notice.js"
 import * as thinking from "./thinking.js"
@@ -19,19 +20,6 @@ export interface Settings {
   /** How the model thinks. */
   readonly thinking: thinking.Kind
 }
-
-/** How one attempt asks. */
-export interface Ask {
-  readonly task: AITask.AITask
-  readonly prefill: string | undefined
-  readonly stream: boolean
-}
-
-type Json = Readonly<Record<string, unknown>>
-type Made<A> = Either.Either<A, string>
-
-/** Makes the ids of a task's calls fit the API. */
-type IdOf = (id: string) => string
 
 /** The API takes no higher one. */
 const maxTemperature = 1
@@ -303,10 +291,7 @@ export const dropped = (settings: Settings, task: AITask.AITask): ReadonlyArray<
   const samplers = notice.given(task, ["temperature", "topP", "topK"])
   const notices: Array<notice.Notice> = []
   if (!samples(settings, thought)) {
-    const why = sampling ? "takes no sampling parameters where it thinks" : "takes no sampling parameters"
-    if (samplers.length > 0) {
-      notices.push({ fields: samplers, message: `${model} ${why}: ${samplers.join(" and ")} not sent` })
-    }
+    notices.push(...notice.unsampled(model, samplers, sampling ? " where it thinks" : ""))
   } else if (isTooHot(task)) {
     notices.push({
       fields: ["temperature"],
