@@ -176,6 +176,19 @@ describe("a body of Chat Completions", () => {
     )
   })
 
+  it("tells legacy calls of one function apart, and their results", () => {
+    const call = { role: "assistant", content: null, function_call: { name: "f", arguments: "{}" } }
+    const result = { role: "function", name: "f", content: "a" }
+    const ids = chatSaid(call, result, call, result, { ...result, name: "g" }).map((message) =>
+      message.role === "tool"
+        ? message.toolCallId
+        : message.role === "assistant"
+          ? message.toolCalls?.[0]?.id
+          : undefined
+    )
+    assert.deepStrictEqual(ids, ["f", "f", "f_2", "f_2", "g"])
+  })
+
   it("has parts of every kind", () => {
     const content = [
       { type: "text", text: "a" },

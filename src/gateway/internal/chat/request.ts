@@ -133,14 +133,30 @@ const reasoningOf = (message: Json): ReadonlyArray<AITask.ReasoningPart> => {
     : [{ type: "reasoning", text: said ?? "", state: { wire: "chatCompletions", value } }]
 }
 
-const assistant = (reading: Reading, message: Json, field: string): AITask.Message => {
+/** The ids of legacy calls, which have none: the latest by the function's name, which its result is told by. */
+type LegacyIds = Map<string, { readonly id: string; readonly count: number }>
+
+const nextId = (ids: LegacyIds, name: string): string => {
+  const count = (ids.get(name)?.count ?? 0) + 1
+  const id = count === 1 ? name : `${name}_${count}`
+  ids.set(name, { id, count })
+  return id
+}
+
+const assistant = (reading: Reading, message: Json, field: string, ids: LegacyIds): AITask.Message => {
   const said = texts(reading, message["content"] ?? message["refusal"], `${field}.content`)
   const thought = reasoningOf(message)
   const given = message["tool_calls"]
   const legacy = message["function_call"]
   const calls = Predicate.isNullable(given)
     ? Predicate.isRecord(legacy)
-      ? [toolCall(reading, { id: String(legacy["name"]), function: legacy }, `${field}.function_call`)]
+      ? [
+          toolCall(
+            reading,
+            { id: nextId(ids, String(legacy["name"])), function: legacy },
+            `${field}.function_call`
+          )
+        ]
       : []
     : (reading.each(given, `${field}.tool_calls`, "parts", (call, at) => toolCall(reading, call, at)) ?? [])
   const toolCalls = calls.filter((call) => call !== undefined)
@@ -170,7 +186,12 @@ const system = (
   return said.trim() === "" ? undefined : { role: "system", content: said }
 }
 
-const messageOf = (reading: Reading, value: unknown, field: string): AITask.Message | undefined => {
+const messageOf = (
+  reading: Reading,
+  value: unknown,
+  field: string,
+  ids: LegacyIds
+): AITask.Message | undefined => {
   const message = reading.record(value, field)
   if (message === undefined) return undefined
   switch (message["role"]) {
@@ -180,7 +201,7 @@ const messageOf = (reading: Reading, value: unknown, field: string): AITask.Mess
     case "user":
       return { role: "user", content: userContent(reading, message["content"], `${field}.content`) }
     case "assistant":
-      return assistant(reading, message, field)
+      return assistant(reading, message, field, ids)
     case "tool":
     case "function": {
       const isLegacy = message["role"] === "function"
@@ -189,7 +210,8 @@ const messageOf = (reading: Reading, value: unknown, field: string): AITask.Mess
         `${field}.${isLegacy ? "name" : "tool_call_id"}`
       )
       const content = texts(reading, message["content"], `${field}.content`)
-      return id === undefined ? undefined : { role: "tool", toolCallId: id, content }
+      if (id === undefined) return undefined
+      return { role: "tool", toolCallId: isLegacy ? (ids.get(id)?.id ?? id) : id, content }
     }
     default:
       return reading.expected(
@@ -319,8 +341,9 @@ const fieldsOf = (reading: Reading, body: Json): ChatRequest["fields"] => {
 /** What a body of Chat Completions asks for. */
 export const question = (json: unknown): Either.Either<ChatRequest, Question> =>
   questionOf("chatCompletions", json, (reading, body) => {
+    const ids: LegacyIds = new Map()
     const messages = reading.each(body["messages"], "messages", "messages", (message, field) =>
-      messageOf(reading, message, field)
+      messageOf(reading, message, field, ids)
     )
     const options = body["stream_options"]
     return {
