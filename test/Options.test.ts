@@ -34,7 +34,8 @@ import {
   SpendLedger,
   Strategy,
   Telemetry,
-  TokenUsage
+  TokenUsage,
+  type TaskService
 } from "arc-saga"
 import { CallOptions, LanguageModelEngine } from "arc-saga/ai"
 import { AccessTokens, EntraId, TokenStore } from "arc-saga/auth"
@@ -135,7 +136,7 @@ const pace: Absent<Behaviour.PaceOptions> = {
   metered: undefined,
   rateLimits: undefined
 }
-const serve: Absent<MultiLLMOrchestrator.ServeOptions> = {
+const serve: Absent<TaskService.ServeOptions> = {
   useFallback: undefined,
   strategy: undefined,
   defaultTimeoutMs: undefined
@@ -287,8 +288,8 @@ const rows: ReadonlyArray<Row> = [
       ),
     { providers: undefined, strategy: undefined, policy: undefined }
   ),
-  row<MultiLLMOrchestrator.ServeOptions>(
-    "MultiLLMOrchestrator.ServeOptions",
+  row<TaskService.ServeOptions>(
+    "TaskService.ServeOptions",
     (options) =>
       MultiLLMOrchestrator.MultiLLMOrchestrator.pipe(
         Effect.flatMap((made) => made.complete(task, options)),
@@ -676,7 +677,8 @@ const rows: ReadonlyArray<Row> = [
       maxBodyBytes: undefined,
       bodyTimeoutMs: undefined,
       drainMs: undefined,
-      strategies: undefined
+      strategies: undefined,
+      services: undefined
     }
   ),
   row<Behaviour.PaceOptions>(

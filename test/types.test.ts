@@ -13,7 +13,8 @@ import type {
   ProviderMetrics,
   RateLimits,
   RetryBudget,
-  StreamEvent
+  StreamEvent,
+  TaskService
 } from "arc-saga"
 import {
   AITask,
@@ -276,10 +277,14 @@ describe("types of layers", () => {
       Layer.Layer<ResponseMode.ResponseMode, Invalid>
     >()
     expectTypeOf<ReturnType<typeof MultiLLMOrchestrator.layer>>().toEqualTypeOf<
-      Layer.Layer<Orchestrator, never, CostOptimizer.CostOptimizer | ProviderRouter.ProviderRouter | Registry>
+      Layer.Layer<
+        Orchestrator | TaskService.TaskService,
+        never,
+        CostOptimizer.CostOptimizer | ProviderRouter.ProviderRouter | Registry
+      >
     >()
     expectTypeOf<ReturnType<typeof MultiLLMOrchestrator.layerFor>>().toEqualTypeOf<
-      Layer.Layer<Orchestrator, Invalid, Registry>
+      Layer.Layer<Orchestrator | TaskService.TaskService, Invalid, Registry>
     >()
   })
 
@@ -345,16 +350,15 @@ describe("types of a cascade", () => {
     | ProviderRouter.ProviderRouter
     | ReasoningEngineRegistry.ReasoningEngineRegistry
 
-  it("fails as an orchestrator with fallback does", () => {
-    type Served = ReturnType<Cascade.Service["complete"]>
-    type Delivered = ReturnType<Cascade.Service["stream"]>
-    expectTypeOf<Served>().toEqualTypeOf<Whole<Chained | NoProvider>>()
-    expectTypeOf<Delivered>().toEqualTypeOf<Streamed<Chained | NoProvider>>()
+  it("is asked and fails as an orchestrator", () => {
+    expectTypeOf<Cascade.Service["complete"]>().toEqualTypeOf<MultiLLMOrchestrator.Service["complete"]>()
+    expectTypeOf<Cascade.Service["stream"]>().toEqualTypeOf<MultiLLMOrchestrator.Service["stream"]>()
+    expectTypeOf<Cascade.Service["execute"]>().toEqualTypeOf<MultiLLMOrchestrator.Service["execute"]>()
   })
 
   it("is a Layer over router and optimizer", () => {
     expectTypeOf<ReturnType<typeof Cascade.layer>>().toEqualTypeOf<
-      Layer.Layer<Cascade.Cascade, Invalid, Needed>
+      Layer.Layer<Cascade.Cascade | TaskService.TaskService, Invalid, Needed>
     >()
   })
 })
@@ -387,7 +391,6 @@ describe("types of what stands around attempts", () => {
 })
 
 describe("types of the edges", () => {
-  type Orchestrator = MultiLLMOrchestrator.MultiLLMOrchestrator
   type Registry = ReasoningEngineRegistry.ReasoningEngineRegistry
 
   it("have a gateway fail before it serves, and never after", () => {
@@ -395,7 +398,7 @@ describe("types of the edges", () => {
       Layer.Layer<
         never,
         Gateway.UnprotectedGatewayError | Invalid,
-        Activity.Activity | HttpServer.HttpServer | Orchestrator | Registry
+        Activity.Activity | HttpServer.HttpServer | TaskService.TaskService | Registry
       >
     >()
     expectTypeOf<typeof Activity.layer>().toEqualTypeOf<
@@ -404,9 +407,9 @@ describe("types of the edges", () => {
     expectTypeOf<ReturnType<typeof ApiKeys.layer>>().toEqualTypeOf<Layer.Layer<ApiKeys.ApiKeys, Invalid>>()
   })
 
-  it("make a language model of Effect AI of nothing but an orchestrator", () => {
+  it("make a language model of Effect AI of nothing but what serves tasks", () => {
     expectTypeOf<typeof SagaLanguageModel.layer>().toEqualTypeOf<
-      Layer.Layer<LanguageModel.LanguageModel, never, Orchestrator>
+      Layer.Layer<LanguageModel.LanguageModel, never, TaskService.TaskService>
     >()
   })
 })

@@ -13,7 +13,7 @@ import * as Function from "effect/Function"
 import * as Stream from "effect/Stream"
 import type * as AITask from "../AITask.js"
 import { given } from "../internal/options.js"
-import type * as MultiLLMOrchestrator from "../routing/MultiLLMOrchestrator.js"
+import type * as TaskService from "../routing/TaskService.js"
 
 /**
  * What can be said of calls: the fields of a task that aren't part of a `LanguageModel`'s call, the
@@ -29,7 +29,7 @@ export interface Options
       AITask.Options,
       "messages" | "mode" | "prompt" | "responseFormat" | "systemPrompt" | "toolChoice" | "tools"
     >,
-    MultiLLMOrchestrator.ServeOptions {}
+    TaskService.ServeOptions {}
 
 /**
  * What holds for the calls of a fiber; nothing by default.

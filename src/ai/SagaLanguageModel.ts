@@ -31,7 +31,7 @@ import { translate } from "./internal/toTask.js"
 import { PartAssembler } from "./internal/partAssembler.js"
 import * as attachment from "../internal/attachment.js"
 import { given } from "../internal/options.js"
-import * as MultiLLMOrchestrator from "../routing/MultiLLMOrchestrator.js"
+import * as TaskService from "../routing/TaskService.js"
 import type { StreamInterruptedError } from "../StreamEvent.js"
 import { CallOptions } from "./CallOptions.js"
 
@@ -58,8 +58,8 @@ type Method = "generateText" | "streamText"
 
 type Failure =
   | InvalidArgumentError
-  | MultiLLMOrchestrator.OrchestratorError
-  | MultiLLMOrchestrator.SoleOrchestratorError
+  | TaskService.TaskError
+  | TaskService.SoleTaskError
   | StreamInterruptedError
 
 /** Errors that the call itself is to blame for. */
@@ -79,7 +79,7 @@ const toAiError =
 /** A task that stands for a call of a language model, and how it is served. */
 interface Prepared {
   readonly task: AITask.AITask
-  readonly serve: MultiLLMOrchestrator.ServeOptions
+  readonly serve: TaskService.ServeOptions
   readonly call: ModelCall
 }
 
@@ -103,13 +103,14 @@ const prepare = (
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<LanguageModel.Service, never, MultiLLMOrchestrator.MultiLLMOrchestrator> =
-  Effect.flatMap(MultiLLMOrchestrator.MultiLLMOrchestrator, (orchestrator) =>
+export const make: Effect.Effect<LanguageModel.Service, never, TaskService.TaskService> = Effect.flatMap(
+  TaskService.TaskService,
+  (tasks) =>
     LanguageModel.make({
       generateText: (request) =>
         prepare(request, "complete").pipe(
           Effect.flatMap(({ call, serve, task }) =>
-            Effect.map(orchestrator.complete(task, serve), (result) => report.whole(result, call))
+            Effect.map(tasks.complete(task, serve), (result) => report.whole(result, call))
           ),
           Effect.mapError(toAiError("generateText"))
         ),
@@ -118,13 +119,13 @@ export const make: Effect.Effect<LanguageModel.Service, never, MultiLLMOrchestra
           Effect.map(prepare(request, "streaming"), ({ call, serve, task }) => {
             const assembler = new PartAssembler(call)
             return Stream.mapChunks(
-              orchestrator.stream(task, serve),
+              tasks.stream(task, serve),
               Chunk.flatMap((event) => Chunk.unsafeFromArray(assembler.event(event)))
             )
           })
         ).pipe(Stream.mapError(toAiError("streamText")))
     })
-  )
+)
 
 /**
  * The orchestrator as the `LanguageModel` of a program.
@@ -143,11 +144,10 @@ export const make: Effect.Effect<LanguageModel.Service, never, MultiLLMOrchestra
  * export const routed = program.pipe(Effect.provide(SagaLanguageModel.layer))
  * ```
  */
-export const layer: Layer.Layer<
+export const layer: Layer.Layer<LanguageModel.LanguageModel, never, TaskService.TaskService> = Layer.effect(
   LanguageModel.LanguageModel,
-  never,
-  MultiLLMOrchestrator.MultiLLMOrchestrator
-> = Layer.effect(LanguageModel.LanguageModel, make)
+  make
+)
 
 /**
  * The same as a `Model`, for programs that take one in place of a Layer. Its provider's name is `arc-saga`.
@@ -155,8 +155,5 @@ export const layer: Layer.Layer<
  * @since 0.1.0
  * @category models
  */
-export const model: Model.Model<
-  "arc-saga",
-  LanguageModel.LanguageModel,
-  MultiLLMOrchestrator.MultiLLMOrchestrator
-> = Model.make("arc-saga", layer)
+export const model: Model.Model<"arc-saga", LanguageModel.LanguageModel, TaskService.TaskService> =
+  Model.make("arc-saga", layer)

@@ -12,7 +12,7 @@ import * as Ref from "effect/Ref"
 import * as Stream from "effect/Stream"
 import * as AIResult from "../AIResult.js"
 import * as AITask from "../AITask.js"
-import { MultiLLMOrchestrator } from "../routing/MultiLLMOrchestrator.js"
+import { TaskService } from "../routing/TaskService.js"
 import * as Chosen from "./Chosen.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
@@ -153,7 +153,7 @@ const newLine = (text: string): string => (text.endsWith("\n") ? "" : "\n")
 const streamed = (task: AITask.AITask, useFallback: boolean) =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams
-    const orchestrator = yield* MultiLLMOrchestrator
+    const tasks = yield* TaskService
     const written = yield* Ref.make("\n")
     const thought = yield* Ref.make("\n")
     const result = yield* Ref.make(Option.none<AIResult.AIResult>())
@@ -164,7 +164,7 @@ const streamed = (task: AITask.AITask, useFallback: boolean) =>
     const endThought = Effect.flatMap(Ref.getAndSet(thought, "\n"), (text) =>
       text.endsWith("\n") ? Effect.void : streams.writeError("\n")
     )
-    yield* Stream.runForEachChunk(orchestrator.stream(task, { useFallback }), (events) =>
+    yield* Stream.runForEachChunk(tasks.stream(task, { useFallback }), (events) =>
       Effect.gen(function* () {
         let text = ""
         for (const event of Chunk.toReadonlyArray(events)) {
@@ -195,8 +195,8 @@ const streamed = (task: AITask.AITask, useFallback: boolean) =>
 const whole = (task: AITask.AITask, useFallback: boolean, json: boolean) =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams
-    const orchestrator = yield* MultiLLMOrchestrator
-    const result = yield* orchestrator.complete(task, { useFallback })
+    const tasks = yield* TaskService
+    const result = yield* tasks.complete(task, { useFallback })
     if (json) {
       yield* streams.write(`${JSON.stringify(AIResult.toJson(result))}\n`)
       return result

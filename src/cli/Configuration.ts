@@ -27,6 +27,7 @@ import * as Layers from "../reliability/Reliability.js"
 import * as RetryBudget from "../reliability/RetryBudget.js"
 import * as RoutingPolicy from "../routing/RoutingPolicy.js"
 import * as Strategy from "../routing/Strategy.js"
+import type * as TaskService from "../routing/TaskService.js"
 import * as ConfigFile from "./ConfigFile.js"
 import { told } from "../internal/told.js"
 import * as Configured from "./ConfiguredProvider.js"
@@ -273,7 +274,7 @@ export const engines = ({
 export const orchestrator = (
   { policy, providers, strategy }: Configuration,
   chosen: Option.Option<Strategy.Strategy>
-): Layer.Layer<MultiLLMOrchestrator.MultiLLMOrchestrator, never, Registry.ReasoningEngineRegistry> =>
+): Layer.Layer<TaskService.TaskService, never, Registry.ReasoningEngineRegistry> =>
   MultiLLMOrchestrator.layerFor({
     providers: providers
       .filter(({ byNameOnly, status }) => status._tag === "Ready" && !byNameOnly)
@@ -309,7 +310,7 @@ const namedGuards = ({ circuitBreaker, hedging, retryBudget }: Reliability): Lay
 export const layer = (
   configuration: Configuration,
   strategy: Option.Option<Strategy.Strategy>
-): Layer.Layer<MultiLLMOrchestrator.MultiLLMOrchestrator, ConfigFile.ConfigurationError> =>
+): Layer.Layer<TaskService.TaskService, ConfigFile.ConfigurationError> =>
   orchestrator(configuration, strategy).pipe(
     Layer.provide(engines(configuration)),
     Layer.provide(

@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import type { AccessTokenError } from "../auth/AccessTokens.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
-import type { OrchestratorError, SoleOrchestratorError } from "../routing/MultiLLMOrchestrator.js"
+import type { SoleTaskError, TaskError } from "../routing/TaskService.js"
 import type { LedgerError } from "../spend/SpendLedger.js"
 import type { StreamInterruptedError } from "../StreamEvent.js"
 import type { UnprotectedGatewayError } from "../gateway/Gateway.js"
@@ -37,8 +37,8 @@ export class UnansweredError extends Schema.TaggedError<UnansweredError>("arc-sa
 
 /** Everything that a command fails with and that is told to the user. */
 export type CommandError =
-  | OrchestratorError
-  | SoleOrchestratorError
+  | TaskError
+  | SoleTaskError
   | StreamInterruptedError
   | InvalidArgumentError
   | AccessTokenError

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AIResult from "../AIResult.js"
-import type { MultiLLMOrchestrator } from "../routing/MultiLLMOrchestrator.js"
+import type { TaskService } from "../routing/TaskService.js"
 import * as Lines from "./Lines.js"
 import { FileError } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
@@ -57,9 +57,7 @@ export const ResultLine = Schema.Union(
 /** What came of one line of tasks. */
 export type ResultLine = typeof ResultLine.Type
 
-type ServeError = Effect.Effect.Error<
-  ReturnType<Effect.Effect.Success<typeof MultiLLMOrchestrator>["complete"]>
->
+type ServeError = Effect.Effect.Error<ReturnType<Effect.Effect.Success<typeof TaskService>["complete"]>>
 
 const providerOf = (error: ServeError): string | undefined =>
   error._tag === "AllProvidersFailedError"

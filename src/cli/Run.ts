@@ -10,7 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as AIProvider from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
-import { MultiLLMOrchestrator } from "../routing/MultiLLMOrchestrator.js"
+import { TaskService } from "../routing/TaskService.js"
 import * as Chosen from "./Chosen.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
@@ -60,12 +60,12 @@ const answer = (
   task: TaskFile.TaskLine,
   chosen: AIProvider.AIProvider | undefined,
   restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-): Effect.Effect<ResultFile.ResultLine, never, MultiLLMOrchestrator> =>
+): Effect.Effect<ResultFile.ResultLine, never, TaskService> =>
   Either.match(task.task, {
     onLeft: (error) => Effect.succeed(ResultFile.rejected(task, error)),
     onRight: (valid) =>
-      Effect.flatMap(MultiLLMOrchestrator, (orchestrator) =>
-        Effect.match(restore(orchestrator.complete(pinned(valid, chosen))), {
+      Effect.flatMap(TaskService, (tasks) =>
+        Effect.match(restore(tasks.complete(pinned(valid, chosen))), {
           onSuccess: (result) => ResultFile.answered(task, result),
           onFailure: (error) => ResultFile.failed(task, valid.id, error)
         })
@@ -104,7 +104,7 @@ const work = (given: {
 }): Effect.Effect<
   Tally.Tally,
   FileError | ResultFile.ResultsMismatchError,
-  FileSystem.FileSystem | MultiLLMOrchestrator | StandardStreams | Scope.Scope
+  FileSystem.FileSystem | TaskService | StandardStreams | Scope.Scope
 > =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams

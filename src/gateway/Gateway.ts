@@ -19,9 +19,9 @@ import * as models from "./internal/models.js"
 import * as shutdown from "./internal/shutdown.js"
 import * as tracing from "./internal/tracing.js"
 import * as validation from "../internal/validation.js"
-import { MultiLLMOrchestrator } from "../routing/MultiLLMOrchestrator.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type { Strategy } from "../routing/Strategy.js"
+import * as TaskService from "../routing/TaskService.js"
 import { Activity } from "./Activity.js"
 import * as ApiKeys from "./ApiKeys.js"
 
@@ -82,6 +82,11 @@ export interface Settings extends Schema.Schema.Type<typeof Settings> {}
 export interface Options extends Settings {
   /** Strategies that a call can name as `saga/<name>`, besides the usual ones. */
   readonly strategies?: ReadonlyArray<Strategy> | undefined
+  /**
+   * Services that a call can name as `saga/<name>`, in place of the one that answers the others: a cascade, say.
+   * The names of strategies are taken.
+   */
+  readonly services?: Readonly<Record<string, TaskService.Service>> | undefined
 }
 
 /**
@@ -114,10 +119,10 @@ const decode = validation.decoder("Gateway", Settings)
  * @since 0.1.0
  * @category layers
  */
-export const layer = ({ strategies = [], ...given }: Options = {}): Layer.Layer<
+export const layer = ({ services = {}, strategies = [], ...given }: Options = {}): Layer.Layer<
   never,
   InvalidArgumentError | UnprotectedGatewayError,
-  HttpServer.HttpServer | MultiLLMOrchestrator | ReasoningEngineRegistry | Activity
+  HttpServer.HttpServer | TaskService.TaskService | ReasoningEngineRegistry | Activity
 > =>
   Layer.scopedDiscard(
     Effect.gen(function* () {
@@ -131,22 +136,27 @@ export const layer = ({ strategies = [], ...given }: Options = {}): Layer.Layer<
       if (!keys.protect && address._tag === "TcpAddress" && !access.isLoopback(address.hostname)) {
         return yield* new UnprotectedGatewayError({ hostname: address.hostname })
       }
-      const named = models.strategiesOf(strategies)
-      yield* models.checkStrategies("deliveries", Object.keys(settings.deliveries ?? {}), named)
-      yield* models.checkStrategies("models", Object.values(settings.models ?? {}), named)
+      const tasks = yield* TaskService.TaskService
+      const own = yield* tasks.strategy ?? Effect.succeed(undefined)
+      const choices = models.choicesOf(strategies, [
+        ...Object.entries(services),
+        ...(own === undefined ? [] : [[own.name, tasks] as const])
+      ])
+      yield* models.checkNames("deliveries", Object.keys(settings.deliveries ?? {}), choices)
+      yield* models.checkNames("models", Object.values(settings.models ?? {}), choices)
       const stopping = yield* shutdown.make(settings.drainMs ?? 30_000)
       // What only a server needs is read when one starts.
       const app = yield* Effect.promise(() => import("./internal/app.js"))
       const served = yield* app.make({
         services: {
-          orchestrator: yield* MultiLLMOrchestrator,
+          tasks,
           registry: yield* ReasoningEngineRegistry,
           activity: yield* Activity,
           shutdown: stopping
         },
         keys,
         keyLimits: keyLimits.make(),
-        strategies: named,
+        choices,
         aliases: settings.models ?? {},
         unsupported: settings.unsupported ?? "drop",
         keepAliveMs: settings.keepAliveMs ?? 15_000,

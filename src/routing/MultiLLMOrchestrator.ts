@@ -10,7 +10,6 @@ import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
-import type * as Stream from "effect/Stream"
 import type * as AIProvider from "../AIProvider.js"
 import type { AIResult } from "../AIResult.js"
 import type * as AITask from "../AITask.js"
@@ -28,6 +27,7 @@ import { lacks, type ReasoningEngine } from "../ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type * as RoutingPolicy from "./RoutingPolicy.js"
 import * as Strategy from "./Strategy.js"
+import * as TaskService from "./TaskService.js"
 import type { StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
 
 /**
@@ -36,7 +36,7 @@ import type { StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
  * @since 0.1.0
  * @category errors
  */
-export type OrchestratorError = ProviderRouter.RouteError | CostOptimizer.NoAvailableProviderError
+export type OrchestratorError = TaskService.TaskError
 
 /**
  * What a task fails with when only the chosen provider may be asked.
@@ -44,7 +44,7 @@ export type OrchestratorError = ProviderRouter.RouteError | CostOptimizer.NoAvai
  * @since 0.1.0
  * @category errors
  */
-export type SoleOrchestratorError = ProviderRouter.SoleRouteError | CostOptimizer.NoAvailableProviderError
+export type SoleOrchestratorError = TaskService.SoleTaskError
 
 /**
  * How one task is served.
@@ -52,21 +52,7 @@ export type SoleOrchestratorError = ProviderRouter.SoleRouteError | CostOptimize
  * @since 0.1.0
  * @category models
  */
-export interface ServeOptions {
-  /** Whether other providers are asked when the chosen one fails; true when absent. */
-  readonly useFallback?: boolean | undefined
-  /** By what the provider of this task is chosen; the orchestrator's strategy when absent. */
-  readonly strategy?: Strategy.Strategy | undefined
-  /** Milliseconds for the call where neither the task nor the policy says, as RouteOptions have it. */
-  readonly defaultTimeoutMs?: number | undefined
-}
-
-type Sole = ServeOptions & { readonly useFallback: false }
-type Chained = ServeOptions & { readonly useFallback?: true | undefined }
-
-type Whole<E> = Effect.Effect<AIResult, E>
-type StreamError = OrchestratorError | SoleOrchestratorError | StreamInterruptedError
-type Streamed<E> = Stream.Stream<StreamEvent, E | StreamInterruptedError>
+export interface ServeOptions extends TaskService.ServeOptions {}
 
 /**
  * Serves tasks.
@@ -74,25 +60,7 @@ type Streamed<E> = Stream.Stream<StreamEvent, E | StreamInterruptedError>
  * @since 0.1.0
  * @category models
  */
-export interface Service {
-  /** The whole answer. */
-  readonly complete: {
-    (task: AITask.AITask, options: Sole): Whole<SoleOrchestratorError>
-    (task: AITask.AITask, options?: Chained): Whole<OrchestratorError>
-    (task: AITask.AITask, options?: ServeOptions): Whole<OrchestratorError | SoleOrchestratorError>
-  }
-  /** The answer as it is written, between `Started` and `Completed`. */
-  readonly stream: {
-    (task: AITask.AITask, options: Sole): Streamed<SoleOrchestratorError>
-    (task: AITask.AITask, options?: Chained): Streamed<OrchestratorError>
-    (task: AITask.AITask, options?: ServeOptions): Streamed<OrchestratorError | SoleOrchestratorError>
-  }
-  /** One or the other, as the task's mode says. */
-  readonly execute: {
-    (task: AITask.AITask<"complete">): Whole<OrchestratorError>
-    (task: AITask.AITask<"streaming">): Streamed<OrchestratorError>
-    (task: AITask.AITask): Whole<OrchestratorError> | Streamed<OrchestratorError>
-  }
+export interface Service extends TaskService.Executing {
   /** Changes the strategy from the next task on; tasks under way keep theirs. */
   readonly updateStrategy: (strategy: Strategy.Strategy) => Effect.Effect<void>
   /** The strategy of the next task. */
@@ -120,6 +88,8 @@ export interface Options {
   /** By what providers are chosen; `balanced` when absent. */
   readonly strategy?: Strategy.Strategy | undefined
 }
+
+type StreamError = OrchestratorError | SoleOrchestratorError | StreamInterruptedError
 
 /** What is decided for a task. It goes to the router beside the task, whose own fields stay the caller's. */
 interface Choice {
@@ -233,65 +203,37 @@ export const make = (
         )
       )
 
-    function complete(task: AITask.AITask, serve: Sole): Whole<SoleOrchestratorError>
-    function complete(task: AITask.AITask, serve?: Chained): Whole<OrchestratorError>
-    function complete(
-      task: AITask.AITask,
-      serve?: ServeOptions
-    ): Whole<OrchestratorError | SoleOrchestratorError>
-    function complete(
-      task: AITask.AITask,
-      serve: ServeOptions = {}
-    ): Whole<OrchestratorError | SoleOrchestratorError> {
-      return traced.complete(tracing, task, (known) =>
-        Effect.flatMap(choose(known, serve), (choice) =>
-          Effect.tapBoth(router.complete(choice.task, choice.options), {
-            onSuccess: (result) => Effect.zipRight(answered(known, result), completed(choice)),
-            onFailure: failed(choice)
-          })
-        )
-      )
-    }
-
-    function stream(task: AITask.AITask, serve: Sole): Streamed<SoleOrchestratorError>
-    function stream(task: AITask.AITask, serve?: Chained): Streamed<OrchestratorError>
-    function stream(
-      task: AITask.AITask,
-      serve?: ServeOptions
-    ): Streamed<OrchestratorError | SoleOrchestratorError>
-    function stream(
-      task: AITask.AITask,
-      serve: ServeOptions = {}
-    ): Streamed<OrchestratorError | SoleOrchestratorError> {
-      return traced.stream(tracing, task, (known) =>
-        pulls.stream<StreamEvent, StreamError>(
+    const served = TaskService.make({
+      complete: (task, serve) =>
+        traced.complete(tracing, task, (known) =>
           Effect.flatMap(choose(known, serve), (choice) =>
-            Effect.map(pulls.open(router.stream(choice.task, choice.options)), (events) =>
-              Effect.tapBoth(events, {
-                onFailure: Option.match({ onNone: () => completed(choice), onSome: failed(choice) }),
-                // The caller may act on the last event at once, with feedback for one.
-                onSuccess: (chunk) => {
-                  const last = Option.getOrUndefined(Chunk.last(chunk))
-                  return last?._tag === "Completed" ? answered(known, last.result) : Effect.void
-                }
-              })
+            Effect.tapBoth(router.complete(choice.task, choice.options), {
+              onSuccess: (result) => Effect.zipRight(answered(known, result), completed(choice)),
+              onFailure: failed(choice)
+            })
+          )
+        ),
+      stream: (task, serve) =>
+        traced.stream(tracing, task, (known) =>
+          pulls.stream<StreamEvent, StreamError>(
+            Effect.flatMap(choose(known, serve), (choice) =>
+              Effect.map(pulls.open(router.stream(choice.task, choice.options)), (events) =>
+                Effect.tapBoth(events, {
+                  onFailure: Option.match({ onNone: () => completed(choice), onSome: failed(choice) }),
+                  // The caller may act on the last event at once, with feedback for one.
+                  onSuccess: (chunk) => {
+                    const last = Option.getOrUndefined(Chunk.last(chunk))
+                    return last?._tag === "Completed" ? answered(known, last.result) : Effect.void
+                  }
+                })
+              )
             )
           )
         )
-      )
-    }
-
-    function execute(task: AITask.AITask<"complete">): Whole<OrchestratorError>
-    function execute(task: AITask.AITask<"streaming">): Streamed<OrchestratorError>
-    function execute(task: AITask.AITask): Whole<OrchestratorError> | Streamed<OrchestratorError>
-    function execute(task: AITask.AITask): Whole<OrchestratorError> | Streamed<OrchestratorError> {
-      return task.mode === "streaming" ? stream(task) : complete(task)
-    }
+    })
 
     return {
-      complete,
-      stream,
-      execute,
+      ...served,
       updateStrategy: (strategy) =>
         Effect.zipRight(
           Ref.set(current, strategy),
@@ -310,10 +252,15 @@ export const make = (
 export const layer = (
   options: Options = {}
 ): Layer.Layer<
-  MultiLLMOrchestrator,
+  MultiLLMOrchestrator | TaskService.TaskService,
   never,
   CostOptimizer.CostOptimizer | ProviderRouter.ProviderRouter | ReasoningEngineRegistry
-> => Layer.effect(MultiLLMOrchestrator, make(options))
+> =>
+  Layer.effectContext(
+    Effect.map(make(options), (made) =>
+      Context.make(MultiLLMOrchestrator, made).pipe(Context.add(TaskService.TaskService, made))
+    )
+  )
 
 /** What is known of the providers, at the prices of their engines where no cost is given. */
 const metricsOf = (
@@ -347,7 +294,11 @@ export const layerFor = (options: {
   readonly strategy?: Strategy.Strategy | undefined
   /** How tasks are routed; the default policy when absent. */
   readonly policy?: RoutingPolicy.Options | undefined
-}): Layer.Layer<MultiLLMOrchestrator, InvalidArgumentError, ReasoningEngineRegistry> => {
+}): Layer.Layer<
+  MultiLLMOrchestrator | TaskService.TaskService,
+  InvalidArgumentError,
+  ReasoningEngineRegistry
+> => {
   const optimizer = Layer.effect(
     CostOptimizer.CostOptimizer,
     Effect.gen(function* () {

@@ -35,7 +35,7 @@ import * as ReasoningEngine from "../ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import * as RoutingPolicy from "../routing/RoutingPolicy.js"
 import * as Strategy from "../routing/Strategy.js"
-import type { StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
+import * as TaskService from "../routing/TaskService.js"
 
 const Step = Schema.Union(AIProvider.AIProvider, Schema.NonEmptyArray(AIProvider.AIProvider)).annotations({
   description: "a provider, or several that are asked at once"
@@ -44,7 +44,7 @@ const Step = Schema.Union(AIProvider.AIProvider, Schema.NonEmptyArray(AIProvider
 const Plan = Schema.Struct({
   asks: Schema.NonEmptyArray(Step),
   last: AIProvider.AIProvider,
-  timeoutMs: numbers.timeoutMs
+  timeoutMs: Schema.optional(numbers.timeoutMs)
 }).pipe(
   Schema.filter(({ asks, last }) => {
     const all = [...asks.flat(), last]
@@ -70,39 +70,28 @@ export interface Options {
   /** Who answers when no answer was accepted, with all fallbacks of the routing policy. */
   readonly last: string
   readonly accept: Acceptance.Acceptance
-  /** Milliseconds for the whole of a task that says nothing, as in the routing policy; 30,000 when absent. */
+  /** Milliseconds for the whole of a task that says nothing, as in the routing policy; those of the call when absent. */
   readonly timeoutMs?: number | undefined
 }
 
 /**
- * The errors of a task: those of the router, or that no provider is available.
+ * What a task fails with when other providers may be asked.
  *
  * @since 0.1.0
  * @category errors
  */
-export type CascadeError = ProviderRouter.RouteError | CostOptimizer.NoAvailableProviderError
-
-type Whole = Effect.Effect<AIResult, CascadeError>
-type Streamed = Stream.Stream<StreamEvent, CascadeError | StreamInterruptedError>
+export type CascadeError = TaskService.TaskError
 
 /**
- * Serves tasks.
+ * Serves tasks: as a stream, an accepted answer comes in one piece, and the last provider's as it is written.
+ *
+ * Where no fallback is allowed, the error of any provider that is asked is the task's. A strategy ranks the
+ * last provider's fallbacks; by quality when absent.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Service {
-  /** The whole answer. */
-  readonly complete: (task: AITask.AITask) => Whole
-  /** An accepted answer in one piece, or the last provider's as it is written; between `Started` and `Completed`. */
-  readonly stream: (task: AITask.AITask) => Streamed
-  /** One or the other, as the task's mode says. */
-  readonly execute: {
-    (task: AITask.AITask<"complete">): Whole
-    (task: AITask.AITask<"streaming">): Streamed
-    (task: AITask.AITask): Whole | Streamed
-  }
-}
+export interface Service extends TaskService.Executing {}
 
 /**
  * Serves tasks.
@@ -117,7 +106,7 @@ const decode = validation.decoder("Cascade", Plan)
 type Step = ReadonlyArray<AIProvider.AIProvider>
 
 /** What is decided of the last call: which provider the router asks first, and which may follow it. */
-interface LastCall extends Pick<RoutingPolicy.RouteOptions, "order" | "unavailable"> {
+interface LastCall extends Pick<RoutingPolicy.RouteOptions, "order" | "unavailable" | "useFallback"> {
   readonly primary: AIProvider.AIProvider
 }
 
@@ -154,15 +143,18 @@ export const make = (
 > =>
   Effect.gen(function* () {
     const { accept: acceptance, ...own } = options
-    const plan = yield* decode({ timeoutMs: RoutingPolicy.defaultLimits.timeoutMs, ...given(own) })
+    const plan = yield* decode(given(own))
     const optimizer = yield* CostOptimizer.CostOptimizer
     const router = yield* ProviderRouter.ProviderRouter
     const registry = yield* ReasoningEngineRegistry
     const observer = yield* optional(AnswerObserver)
 
-    const routeOf = (task: AITask.AITask): Effect.Effect<Route, CostOptimizer.NoAvailableProviderError> =>
+    const routeOf = (
+      task: AITask.AITask,
+      { strategy = Strategy.quality }: TaskService.ServeOptions
+    ): Effect.Effect<Route, CostOptimizer.NoAvailableProviderError> =>
       Effect.gen(function* () {
-        const order = yield* optimizer.rank(task, Strategy.quality)
+        const order = yield* optimizer.rank(task, strategy)
         const unavailable = yield* optimizer.unavailable
         const engines = yield* registry.list
         const able = engines
@@ -189,31 +181,32 @@ export const make = (
     const askOne = (
       current: progress.Progress,
       task: AITask.AITask,
-      provider: AIProvider.AIProvider
-    ): Effect.Effect<progress.StepResult, ProviderRouter.RouteError> =>
+      provider: AIProvider.AIProvider,
+      { useFallback }: TaskService.ServeOptions
+    ): Effect.Effect<progress.StepResult, TaskService.TaskError | TaskService.SoleTaskError> =>
       Effect.gen(function* () {
         const engines = yield* registry.list
         const now = yield* Clock.currentTimeMillis
         const others = new Set(engines.map((engine) => engine.provider).filter((other) => other !== provider))
         const timeoutMs = Math.max(1, shareOfTime * (current.deadline - now))
-        return yield* router
-          .complete(
-            { ...task, mode: "complete", timeoutMs },
-            { primary: provider, order: [], unavailable: others }
-          )
-          .pipe(
-            Effect.map((result) => progress.answered(provider, result, now)),
-            Effect.catchTags({
-              AllProvidersFailedError: ({ attempts }) =>
-                Effect.succeed(progress.failed(provider, attempts, now)),
-              EngineNotRegisteredError: () => Effect.succeed(progress.failed(provider, [], now)),
-              // A longer window may be next. The provider has refused to begin: nothing was used.
-              ContextLengthError: (error) =>
-                Effect.map(Clock.currentTimeMillis, (endedAt) =>
-                  progress.failed(provider, [progress.refused(error, now, endedAt)], now)
-                )
-            })
-          )
+        const asked = { ...task, mode: "complete", timeoutMs } as const
+        const answered = (result: AIResult) => progress.answered(provider, result, now)
+        if (useFallback === false) {
+          return yield* Effect.map(router.complete(asked, { primary: provider, useFallback }), answered)
+        }
+        return yield* router.complete(asked, { primary: provider, order: [], unavailable: others }).pipe(
+          Effect.map(answered),
+          Effect.catchTags({
+            AllProvidersFailedError: ({ attempts }) =>
+              Effect.succeed(progress.failed(provider, attempts, now)),
+            EngineNotRegisteredError: () => Effect.succeed(progress.failed(provider, [], now)),
+            // A longer window may be next. The provider has refused to begin: nothing was used.
+            ContextLengthError: (error) =>
+              Effect.map(Clock.currentTimeMillis, (endedAt) =>
+                progress.failed(provider, [progress.refused(error, now, endedAt)], now)
+              )
+          })
+        )
       })
 
     /** The answer that is accepted of those so far; a check that takes too long accepts nothing. */
@@ -243,34 +236,40 @@ export const make = (
     const runSteps = (
       current: progress.Progress,
       task: AITask.AITask,
-      steps: Route["steps"]
+      steps: Route["steps"],
+      serve: TaskService.ServeOptions
     ): Effect.Effect<
       { readonly current: progress.Progress; readonly accepted: Option.Option<progress.StepAnswer> },
-      ProviderRouter.RouteError
+      TaskService.TaskError | TaskService.SoleTaskError
     > =>
       Effect.gen(function* () {
         const [step, ...rest] = steps
         if (step === undefined) return { current, accepted: Option.none() }
-        const latest = yield* Effect.forEach(step, (provider) => askOne(current, task, provider), {
+        const latest = yield* Effect.forEach(step, (provider) => askOne(current, task, provider, serve), {
           concurrency: "unbounded"
         })
         const after = { ...current, steps: [...current.steps, ...latest] }
         const accepted = yield* judge(after, task, latest)
-        if (Option.isNone(accepted)) return yield* runSteps(after, task, rest)
+        if (Option.isNone(accepted)) return yield* runSteps(after, task, rest, serve)
         return { current: after, accepted }
       })
 
     const answered = (task: AITask.AITask, result: AIResult): Effect.Effect<void> =>
       observer?.answered(task, result) ?? Effect.void
 
-    const tryCheapSteps = (task: AITask.AITask): Effect.Effect<CheapSteps, CascadeError> =>
+    const tryCheapSteps = (
+      task: AITask.AITask,
+      serve: TaskService.ServeOptions
+    ): Effect.Effect<CheapSteps, TaskService.TaskError | TaskService.SoleTaskError> =>
       Effect.gen(function* () {
         const id = yield* ids.ofTask(task)
         const startedAt = yield* Clock.currentTimeMillis
-        const begun = { startedAt, deadline: startedAt + (task.timeoutMs ?? plan.timeoutMs), steps: [] }
+        const timeoutMs =
+          task.timeoutMs ?? plan.timeoutMs ?? serve.defaultTimeoutMs ?? RoutingPolicy.defaultLimits.timeoutMs
+        const begun = { startedAt, deadline: startedAt + timeoutMs, steps: [] }
         const named = { ...task, id }
-        const { options, steps } = yield* routeOf(named)
-        const { accepted, current } = yield* runSteps(begun, named, steps)
+        const { options, steps } = yield* routeOf(named, serve)
+        const { accepted, current } = yield* runSteps(begun, named, steps, serve)
         const now = yield* Clock.currentTimeMillis
         const rest = { ...named, timeoutMs: Math.max(1, current.deadline - now) }
         return yield* log.eventAs(
@@ -289,60 +288,54 @@ export const make = (
             current,
             accepted: Option.map(accepted, (answer) => progress.accept(current, answer, now)),
             task: rest,
-            options
+            options: { ...options, useFallback: serve.useFallback ?? true }
           }
         )
       })
 
-    const complete: Service["complete"] = (task) =>
-      Effect.flatMap(tryCheapSteps(task), ({ accepted, options, current, task: rest }) =>
-        Option.match(accepted, {
-          onSome: Effect.succeed,
-          onNone: () =>
-            Effect.flatMap(Clock.currentTimeMillis, (askedAt) =>
-              router.complete(rest, options).pipe(
-                Effect.map((result) => progress.escalate(current, result, askedAt)),
-                Effect.catchTag("AllProvidersFailedError", (error) => progress.allFailed(current, error))
-              )
-            )
-        })
-      ).pipe(Effect.tap((result) => answered(task, result)))
-
-    const stream: Service["stream"] = (task) =>
-      Stream.unwrap(
-        Effect.map(tryCheapSteps(task), ({ accepted, options, current, task: rest }) => {
-          const events: Streamed = Option.match(accepted, {
-            onSome: (result) => Stream.fromIterable(progress.eventsOf(result)),
+    const served = TaskService.make({
+      complete: (task, serve) =>
+        Effect.flatMap(tryCheapSteps(task, serve), ({ accepted, current, options, task: rest }) =>
+          Option.match(accepted, {
+            onSome: Effect.succeed,
             onNone: () =>
-              Stream.unwrap(
-                Effect.map(Clock.currentTimeMillis, (askedAt) =>
-                  router.stream(rest, options).pipe(
-                    Stream.map((event) => progress.escalated(current, event, askedAt)),
-                    Stream.mapError((error) =>
-                      error._tag === "AllProvidersFailedError"
-                        ? progress.allFailed(current, error)
-                        : error._tag === "StreamInterruptedError"
-                          ? progress.interrupted(current, error)
-                          : error
-                    )
-                  )
+              Effect.flatMap(Clock.currentTimeMillis, (askedAt) =>
+                router.complete(rest, options).pipe(
+                  Effect.map((result) => progress.escalate(current, result, askedAt)),
+                  Effect.catchTag("AllProvidersFailedError", (error) => progress.allFailed(current, error))
                 )
               )
           })
-          return Stream.tap(events, (event) =>
-            event._tag === "Completed" ? answered(task, event.result) : Effect.void
-          )
-        })
-      )
-
-    function execute(task: AITask.AITask<"complete">): Whole
-    function execute(task: AITask.AITask<"streaming">): Streamed
-    function execute(task: AITask.AITask): Whole | Streamed
-    function execute(task: AITask.AITask): Whole | Streamed {
-      return task.mode === "streaming" ? stream(task) : complete(task)
-    }
-
-    return { complete, stream, execute }
+        ).pipe(Effect.tap((result) => answered(task, result))),
+      stream: (task, serve) =>
+        Stream.unwrap(
+          Effect.map(tryCheapSteps(task, serve), ({ accepted, current, options, task: rest }) => {
+            const events: TaskService.Streamed<TaskService.TaskError | TaskService.SoleTaskError> =
+              Option.match(accepted, {
+                onSome: (result) => Stream.fromIterable(progress.eventsOf(result)),
+                onNone: () =>
+                  Stream.unwrap(
+                    Effect.map(Clock.currentTimeMillis, (askedAt) =>
+                      router.stream(rest, options).pipe(
+                        Stream.map((event) => progress.escalated(current, event, askedAt)),
+                        Stream.mapError((error) =>
+                          error._tag === "AllProvidersFailedError"
+                            ? progress.allFailed(current, error)
+                            : error._tag === "StreamInterruptedError"
+                              ? progress.interrupted(current, error)
+                              : error
+                        )
+                      )
+                    )
+                  )
+              })
+            return Stream.tap(events, (event) =>
+              event._tag === "Completed" ? answered(task, event.result) : Effect.void
+            )
+          })
+        )
+    })
+    return { ...served, strategy: Effect.succeed({ name: "cascade" }) }
   })
 
 /**
@@ -354,7 +347,12 @@ export const make = (
 export const layer = (
   options: Options
 ): Layer.Layer<
-  Cascade,
+  Cascade | TaskService.TaskService,
   InvalidArgumentError,
   CostOptimizer.CostOptimizer | ProviderRouter.ProviderRouter | ReasoningEngineRegistry
-> => Layer.effect(Cascade, make(options))
+> =>
+  Layer.effectContext(
+    Effect.map(make(options), (made) =>
+      Context.make(Cascade, made).pipe(Context.add(TaskService.TaskService, made))
+    )
+  )

@@ -5,7 +5,8 @@ import {
   type ProviderMetrics,
   type ReasoningEngine,
   ReasoningEngineRegistry,
-  type RoutingPolicy
+  type RoutingPolicy,
+  TaskService
 } from "arc-saga"
 import { Activity, type ApiKeys, Gateway } from "arc-saga/gateway"
 import { ScriptedEngine } from "arc-saga/testing"
@@ -30,7 +31,7 @@ export interface Setup {
   readonly host?: string
   readonly keys?: Layer.Layer<ApiKeys.ApiKeys>
   /** In place of one over the engines. */
-  readonly orchestrator?: MultiLLMOrchestrator.Service
+  readonly orchestrator?: TaskService.Service
   /** What else there is: a tracer, say. */
   readonly around?: Layer.Layer<never>
 }
@@ -58,7 +59,7 @@ const layerOf = (setup: Setup, engines: ReadonlyArray<ScriptedEngine.ScriptedEng
             ...(setup.providers === undefined ? {} : { providers: setup.providers }),
             ...(setup.policy === undefined ? {} : { policy: setup.policy })
           })
-        : Layer.succeed(MultiLLMOrchestrator.MultiLLMOrchestrator, setup.orchestrator)
+        : Layer.succeed(TaskService.TaskService, setup.orchestrator)
     ),
     Layer.provideMerge(Activity.layer),
     Layer.provideMerge(

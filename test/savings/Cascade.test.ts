@@ -12,7 +12,9 @@ import {
   ProviderRouter,
   QualityModel,
   type RoutingPolicy,
+  Strategy,
   type StreamEvent,
+  type TaskService,
   TokenUsage,
   Usd
 } from "arc-saga"
@@ -31,6 +33,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Price from "../../src/Price.js"
+import * as progress from "../../src/savings/internal/progress.js"
 import { task } from "../utils/fleet.js"
 import { runs } from "../utils/property.js"
 
@@ -120,6 +123,100 @@ const costOf = ({ cost }: AIResult.AIResult): number => Usd.toNumber(Option.getO
 
 const textOf = (events: ReadonlyArray<StreamEvent.StreamEvent>): string =>
   events.map((event) => (event._tag === "TextDelta" ? event.text : "")).join("")
+
+describe("A cascade that is told how to serve", () => {
+  it.effect("fails with the error of a provider that it asks, where no other may take its place", () =>
+    Effect.gen(function* () {
+      const { asked, complete, stream } = yield* cascade({
+        mini: [fail({ _tag: "QuotaExhaustedError" })],
+        haiku: [says("42")],
+        large: [says("43")]
+      })
+      const alone = { useFallback: false } as const
+      const error = yield* Effect.flip(complete(yield* task(), alone))
+      assert.strictEqual(error._tag, "QuotaExhaustedError")
+      assert.deepStrictEqual(yield* asked, [mini])
+      const streamed = yield* Effect.flip(Stream.runDrain(stream(yield* task(), alone)))
+      assert.strictEqual(streamed._tag, "QuotaExhaustedError")
+    })
+  )
+
+  it.effect("still escalates from answers that aren't accepted, to a last provider without fallbacks", () =>
+    Effect.gen(function* () {
+      const { asked, complete } = yield* cascade({
+        mini: [says("1")],
+        haiku: [says("2")],
+        large: [fail({ _tag: "QuotaExhaustedError" })],
+        tiny: [says("3")]
+      })
+      const error = yield* Effect.flip(complete(yield* task(), { useFallback: false }))
+      assert.strictEqual(error._tag, "QuotaExhaustedError")
+      assert.deepStrictEqual(yield* asked, [mini, haiku, large])
+    })
+  )
+
+  it.effect("ranks the fallbacks of its last provider by the strategy of the call", () =>
+    Effect.gen(function* () {
+      const scripts: Scripts = {
+        mini: [says("1")],
+        haiku: [says("2")],
+        large: [fail({ _tag: "QuotaExhaustedError" })],
+        tiny: [says("3")]
+      }
+      const metrics = [
+        { provider: "mini", qualityScore: 5, costPerToken: 2 },
+        { provider: "haiku", qualityScore: 4, costPerToken: 2 },
+        { provider: "tiny", qualityScore: 3, costPerToken: 1 },
+        { provider: "large", qualityScore: 9, costPerToken: 9 }
+      ]
+      const answerOf = (serve: TaskService.ServeOptions) =>
+        Effect.gen(function* () {
+          const { complete } = yield* cascade(scripts, { asks: [["mini", "haiku"]] }, { metrics })
+          return (yield* complete(yield* task(), serve)).provider
+        })
+      assert.strictEqual(yield* answerOf({}), mini)
+      assert.strictEqual(yield* answerOf({ strategy: Strategy.cheapest }), "tiny")
+    })
+  )
+
+  it.effect("has the time of the call where neither the task nor the cascade says", () =>
+    Effect.gen(function* () {
+      const late: Scripts = { mini: [never()], haiku: [never()], large: [never()] }
+      const endOf = (options: Partial<Cascade.Options>, serve: TaskService.ServeOptions) =>
+        Effect.gen(function* () {
+          const { complete } = yield* cascade(late, options)
+          const begun = yield* Clock.currentTimeMillis
+          yield* Effect.flip(complete(yield* task(), serve))
+          return (yield* Clock.currentTimeMillis) - begun
+        })
+      assert.strictEqual(yield* endOf({}, { defaultTimeoutMs: 5000 }), 5000)
+      assert.strictEqual(yield* endOf({ timeoutMs: 3000 }, { defaultTimeoutMs: 5000 }), 3000)
+      assert.strictEqual(yield* endOf({}, {}), 30_000)
+    }).pipe(VirtualTime.simulate())
+  )
+
+  it.effect("delivers of an accepted answer what was thought and what was left out, too", () =>
+    Effect.gen(function* () {
+      const { complete } = yield* cascade({ mini: [says("42")], haiku: [says("42")], large: [says("43")] })
+      const result = {
+        ...(yield* complete(yield* task())),
+        reasoning: [{ type: "reasoning", text: "6 times 7" }],
+        dropped: ["seed"]
+      } as const
+      const [started, thought, text, completed] = progress.eventsOf(result)
+      assert.deepStrictEqual(started, {
+        _tag: "Started",
+        provider: mini,
+        model: result.model,
+        attempts: 2,
+        dropped: ["seed"]
+      })
+      assert.deepStrictEqual(thought, { _tag: "ReasoningDelta", text: "6 times 7" })
+      assert.deepStrictEqual(text, { _tag: "TextDelta", text: "42" })
+      assert.deepStrictEqual(completed, { _tag: "Completed", result })
+    })
+  )
+})
 
 describe("Cascade", () => {
   it.effect("takes the first answer when another provider gives the same, and asks nobody else", () =>

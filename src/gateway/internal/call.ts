@@ -7,10 +7,8 @@ import type * as Scope from "effect/Scope"
 import * as AITask from "../../AITask.js"
 import type { ApiKey, Service as Keys } from "../ApiKeys.js"
 import { InvalidArgumentError } from "../../InvalidArgument.js"
-import type { ServeOptions } from "../../routing/MultiLLMOrchestrator.js"
 import type * as Registry from "../../ReasoningEngineRegistry.js"
 import type * as Wire from "../../Wire.js"
-import type { Strategy } from "../../routing/Strategy.js"
 import { onClose } from "../../internal/onClose.js"
 import * as body from "./body.js"
 import type { Dialect, ChatRequest } from "./dialect.js"
@@ -29,7 +27,8 @@ export interface Setup {
   readonly services: Services & { readonly registry: Registry.Service }
   readonly keys: Keys
   readonly keyLimits: KeyLimits
-  readonly strategies: ReadonlyMap<string, Strategy>
+  /** What a call can name as `saga/<name>`. */
+  readonly choices: models.Choices
   readonly aliases: models.Aliases
   /** What becomes of what a provider doesn't have, where the request doesn't say. */
   readonly unsupported: "drop" | "refuse"
@@ -94,36 +93,26 @@ const defaultTimeoutMs = 600_000
 
 /** The names by which a delivery may be set for a call: its model's, and that of its strategy. */
 const namesOf = (
-  { orchestrator }: Services,
+  { tasks }: Services,
   model: string,
   target: models.Target,
-  { strategy }: ServeOptions
+  choice: models.Choice | undefined
 ): Effect.Effect<ReadonlyArray<string>> => {
-  const withStrategy = ({ name }: Strategy) => [model, models.prefix + name]
-  if (strategy !== undefined) return Effect.succeed(withStrategy(strategy))
-  return target._tag === "Provider"
-    ? Effect.succeed([model, target.provider])
-    : Effect.map(orchestrator.strategy, withStrategy)
+  const withStrategy = ({ name }: { readonly name: string }) => [model, models.prefix + name]
+  if (choice !== undefined) return Effect.succeed(withStrategy(choice))
+  if (target._tag === "Provider") return Effect.succeed([model, target.provider])
+  return tasks.strategy === undefined ? Effect.succeed([model]) : Effect.map(tasks.strategy, withStrategy)
 }
 
-const optionsOf = (
-  { strategies }: Setup,
+/** By what the provider of a call is chosen: what its header names goes before what its model is. */
+const choiceOf = (
+  { choices }: Setup,
   target: models.Target,
-  { strategy: named, useFallback }: callHeaders.CallHeaders
-): Either.Either<ServeOptions, RejectedRequest> =>
-  Either.gen(function* () {
-    const strategy =
-      named !== undefined
-        ? yield* models.strategyOf(named, strategies)
-        : target._tag === "Strategy"
-          ? target.strategy
-          : undefined
-    return {
-      defaultTimeoutMs,
-      ...(useFallback === undefined ? {} : { useFallback }),
-      ...(strategy === undefined ? {} : { strategy })
-    }
-  })
+  { strategy }: callHeaders.CallHeaders
+): Either.Either<models.Choice | undefined, RejectedRequest> => {
+  if (strategy !== undefined) return models.choiceOf(strategy, choices)
+  return Either.right(target._tag === "Choice" ? target.choice : undefined)
+}
 
 /** Answers a call, or says why there is no answer. */
 export const answer = (
@@ -140,12 +129,12 @@ export const answer = (
     yield* turn
     const question = yield* dialect.question(json)
     const engines = yield* services.registry.list
-    const target = yield* models.resolve(question.model, engines, setup.strategies, setup.aliases)
+    const target = yield* models.resolve(question.model, engines, setup.choices, setup.aliases)
     const { preferences, requirements, states } = question.uncarried
+    const choice = yield* choiceOf(setup, target, said)
     // What one provider keeps can't be had of another.
-    const bound = states.length === 0 ? said : { ...said, useFallback: false }
-    const options = yield* optionsOf(setup, target, bound)
-    const names = yield* namesOf(services, question.model, target, options)
+    const useFallback = states.length === 0 ? said.useFallback : false
+    const names = yield* namesOf(services, question.model, target, choice)
     const delivery = question.stream
       ? delivering.choose(setup.delivery, { said: said.delivery, key: key?.delivery, names })
       : "whole"
@@ -181,6 +170,15 @@ export const answer = (
     yield* onClose(() => services.activity.end(id, { _tag: "ClientDisconnected" }))
     const { keepAliveMs } = setup
     const identity = { id, createdAt }
-    const asked = { dialect, identity, question, task, options, delivery, keepAliveMs } as const
+    const asked = {
+      dialect,
+      identity,
+      question,
+      task,
+      tasks: choice?.service ?? services.tasks,
+      options: { defaultTimeoutMs, useFallback, strategy: choice?.strategy },
+      delivery,
+      keepAliveMs
+    } as const
     return yield* delivery === "streamed" ? live(services, asked) : whole(services, asked)
   })

@@ -30,7 +30,7 @@ const counting = (
 ): ReasoningEngine | undefined =>
   engines.find(
     ({ countTokens, provider }) =>
-      countTokens !== undefined && (target._tag === "Strategy" || target.provider === provider)
+      countTokens !== undefined && (target._tag === "Choice" || target.provider === provider)
   )
 
 /**
@@ -46,7 +46,7 @@ export const answer = (
     const given = Predicate.isRecord(json) ? json : {}
     const question = yield* dialect.question({ ...given, max_tokens: 1 })
     const engines = yield* setup.services.registry.list
-    const target = yield* models.resolve(question.model, engines, setup.strategies, setup.aliases)
+    const target = yield* models.resolve(question.model, engines, setup.choices, setup.aliases)
     const task = yield* taskOf({ ...question.fields, id }, question, {
       wire: dialect.wire,
       body: given,

@@ -54,8 +54,8 @@ export const live = (
   asked: PreparedCall
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, problem.Failure, Scope.Scope> =>
   Effect.gen(function* () {
-    const { activity, orchestrator, shutdown } = services
-    const { dialect, identity, keepAliveMs, options, question, task } = asked
+    const { activity, shutdown } = services
+    const { dialect, identity, keepAliveMs, options, question, task, tasks } = asked
     const { id } = identity
     const writer = dialect.writer(identity, question)
     let started: Started | undefined
@@ -63,7 +63,7 @@ export const live = (
     let whole = false
     let over = false
 
-    const pull = yield* pulls.open(orchestrator.stream(task, options))
+    const pull = yield* pulls.open(tasks.stream(task, options))
     const runtime = yield* Effect.runtime<Scope.Scope>()
     // In a fiber of its own, which a client that is told to wait doesn't end.
     const asking = Runtime.runFork(runtime, Effect.interruptible(pull))

@@ -5,6 +5,7 @@ import type { AIProvider } from "../../AIProvider.js"
 import { InvalidArgumentError } from "../../InvalidArgument.js"
 import type { ReasoningEngine } from "../../ReasoningEngine.js"
 import * as Strategy from "../../routing/Strategy.js"
+import type * as TaskService from "../../routing/TaskService.js"
 import { RejectedRequest } from "./rejection.js"
 
 /** What stands before the name of a strategy where a model is expected. */
@@ -15,16 +16,34 @@ const auto = "saga/auto"
 
 const quoted = (name: string): string => JSON.stringify(name.slice(0, 128))
 
-/** The target of a model's name: one provider, or the best by a strategy (the gateway's when absent). */
+/** What a call can name as `saga/<name>`: a strategy of the gateway's own service, or another service. */
+export interface Choice {
+  readonly name: string
+  readonly strategy?: Strategy.Strategy | undefined
+  readonly service?: TaskService.Service | undefined
+}
+
+/** The target of a model's name: one provider, or the one that is chosen (as the gateway's service does when absent). */
 export type Target =
   | { readonly _tag: "Provider"; readonly provider: AIProvider }
-  | { readonly _tag: "Strategy"; readonly strategy?: Strategy.Strategy | undefined }
+  | { readonly _tag: "Choice"; readonly choice?: Choice | undefined }
 
-type Strategies = ReadonlyMap<string, Strategy.Strategy>
+export type Choices = ReadonlyMap<string, Choice>
 
-/** The strategies that a call can name: the usual ones, and those that are given. */
-export const strategiesOf = (given: ReadonlyArray<Strategy.Strategy>): Strategies =>
-  new Map([...Object.values(Strategy.named), ...given].map((strategy) => [strategy.name, strategy]))
+/** What a call can name: the usual strategies and those that are given, and services. */
+export const choicesOf = (
+  strategies: ReadonlyArray<Strategy.Strategy>,
+  services: ReadonlyArray<readonly [string, TaskService.Service]> = []
+): Choices => {
+  const choices = new Map<string, Choice>()
+  for (const strategy of [...Object.values(Strategy.named), ...strategies]) {
+    choices.set(strategy.name, { name: strategy.name, strategy })
+  }
+  for (const [name, service] of services) {
+    if (!choices.has(name)) choices.set(name, { name, service })
+  }
+  return choices
+}
 
 /** Other names for models, or patterns of names with `*` for any text, and what is meant by them. */
 export type Aliases = Readonly<Record<string, string>>
@@ -32,12 +51,12 @@ export type Aliases = Readonly<Record<string, string>>
 /** The names that `model` may have; patterns aren't names. */
 export const names = (
   engines: ReadonlyArray<ReasoningEngine>,
-  strategies: Strategies,
+  choices: Choices,
   aliases: Aliases = {}
 ): ReadonlyArray<string> => [
   ...engines.map(({ provider }): string => provider),
   auto,
-  ...Array.from(strategies.keys(), (name) => prefix + name),
+  ...Array.from(choices.keys(), (name) => prefix + name),
   ...Object.keys(aliases).filter((name) => !name.includes("*"))
 ]
 
@@ -75,56 +94,53 @@ const unknown = (model: string, known: ReadonlyArray<string>): RejectedRequest =
 const targetOf = (
   name: string,
   engines: ReadonlyArray<ReasoningEngine>,
-  strategies: Strategies
+  choices: Choices
 ): Target | undefined => {
   const engine = engines.find(({ provider }) => provider === name)
   if (engine !== undefined) return { _tag: "Provider", provider: engine.provider }
-  if (name === auto) return { _tag: "Strategy" }
-  const strategy = name.startsWith(prefix) ? strategies.get(name.slice(prefix.length)) : undefined
-  return strategy && { _tag: "Strategy", strategy }
+  if (name === auto) return { _tag: "Choice" }
+  const choice = name.startsWith(prefix) ? choices.get(name.slice(prefix.length)) : undefined
+  return choice && { _tag: "Choice", choice }
 }
 
 /**
- * The target of a model's name: a provider or a strategy by its own name, what the name is mapped to, or the
+ * The target of a model's name: a provider or a choice by its own name, what the name is mapped to, or the
  * first provider whose model has the name.
  */
 export const resolve = (
   model: string,
   engines: ReadonlyArray<ReasoningEngine>,
-  strategies: Strategies,
+  choices: Choices,
   aliases: Aliases = {}
 ): Either.Either<Target, RejectedRequest> => {
   const alias = meant(model, aliases)
   const named = engines.find((engine) => engine.model === model)
   const target =
-    targetOf(model, engines, strategies) ??
-    (alias === undefined ? undefined : targetOf(alias, engines, strategies)) ??
-    (named && targetOf(named.provider, engines, strategies))
-  return Either.fromNullable(target, () => unknown(model, names(engines, strategies, aliases)))
+    targetOf(model, engines, choices) ??
+    (alias === undefined ? undefined : targetOf(alias, engines, choices)) ??
+    (named && targetOf(named.provider, engines, choices))
+  return Either.fromNullable(target, () => unknown(model, names(engines, choices, aliases)))
 }
 
-/** The strategy that a header names. */
-export const strategyOf = (
-  name: string,
-  strategies: Strategies
-): Either.Either<Strategy.Strategy, RejectedRequest> =>
+/** What the header of strategies names. */
+export const choiceOf = (name: string, choices: Choices): Either.Either<Choice, RejectedRequest> =>
   Either.fromNullable(
-    strategies.get(name),
+    choices.get(name),
     () =>
       new RejectedRequest({
         reason: "malformed",
         param: "x-saga-strategy",
-        description: `There is no strategy ${quoted(name)}. There are ${Array.from(strategies.keys()).join(", ")}`
+        description: `There is no strategy ${quoted(name)}. There are ${Array.from(choices.keys()).join(", ")}`
       })
   )
 
 /** Fails where a setting is for a strategy that there isn't. */
-export const checkStrategies = (
+export const checkNames = (
   field: string,
   given: ReadonlyArray<string>,
-  strategies: Strategies
+  choices: Choices
 ): Either.Either<void, InvalidArgumentError> => {
-  const known = names([], strategies)
+  const known = names([], choices)
   const missing = given.find((name) => name.startsWith(prefix) && !known.includes(name))
   return missing === undefined
     ? Either.void

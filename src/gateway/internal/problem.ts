@@ -2,15 +2,15 @@ import * as Option from "effect/Option"
 import type { BudgetExceededError } from "../../BudgetExceeded.js"
 import * as EngineError from "../../EngineError.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
-import type { OrchestratorError, SoleOrchestratorError } from "../../routing/MultiLLMOrchestrator.js"
+import type { SoleTaskError, TaskError } from "../../routing/TaskService.js"
 import type { AllProvidersFailedError } from "../../routing/ProviderRouter.js"
 import type { StreamInterruptedError } from "../../StreamEvent.js"
 import type { Reason, RejectedRequest } from "./rejection.js"
 
 /** Everything that a call fails with. */
 export type Failure =
-  | OrchestratorError
-  | SoleOrchestratorError
+  | TaskError
+  | SoleTaskError
   | StreamInterruptedError
   | BudgetExceededError
   | InvalidArgumentError

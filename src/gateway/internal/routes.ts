@@ -56,9 +56,7 @@ export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effec
   Effect.map(Clock.currentTimeMillis, (startedAt) => {
     const { keys, services } = setup
     const { activity, registry, shutdown } = services
-    const names = Effect.map(registry.list, (engines) =>
-      models.names(engines, setup.strategies, setup.aliases)
-    )
+    const names = Effect.map(registry.list, (engines) => models.names(engines, setup.choices, setup.aliases))
 
     const calls =
       (dialect: Dialect): Respond =>

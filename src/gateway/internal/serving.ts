@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
 import type * as AITask from "../../AITask.js"
 import type * as Activity from "../Activity.js"
-import type * as Orchestrator from "../../routing/MultiLLMOrchestrator.js"
+import type * as TaskService from "../../routing/TaskService.js"
 import * as nativeError from "../../wire/nativeError.js"
 import * as log from "../../internal/log.js"
 import type { Dialect, Identity, ChatRequest } from "./dialect.js"
@@ -15,7 +15,7 @@ import type { Shutdown } from "./shutdown.js"
 
 /** The services that answer calls and observe them. */
 export interface Services {
-  readonly orchestrator: Orchestrator.Service
+  readonly tasks: TaskService.Service
   readonly activity: Activity.Service
   readonly shutdown: Shutdown
 }
@@ -26,13 +26,15 @@ export interface PreparedCall {
   readonly identity: Identity
   readonly question: ChatRequest
   readonly task: AITask.AITask
-  readonly options: Orchestrator.ServeOptions
+  /** What answers it: that of the gateway, or one that it names. */
+  readonly tasks: TaskService.Service
+  readonly options: TaskService.ServeOptions
   readonly delivery: Activity.CallStart["delivery"]
   readonly keepAliveMs: number
 }
 
 /** What a call fails with before anything of its answer has been delivered. */
-export type Failure = Orchestrator.OrchestratorError | Orchestrator.SoleOrchestratorError
+export type Failure = TaskService.TaskError | TaskService.SoleTaskError
 
 /** The headers of a streamed answer. */
 export const eventStream = {

@@ -17,10 +17,10 @@ const eventsOf = (writer: Writer, result: AIResult.AIResult): string =>
 
 /** Gives the answer when it is whole: in one piece, or as all the events of a stream. */
 export const whole = (
-  { activity, orchestrator }: Services,
-  { delivery, dialect, identity, options, question, task }: PreparedCall
+  { activity }: Services,
+  { delivery, dialect, identity, options, question, task, tasks }: PreparedCall
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, Failure> =>
-  Effect.flatMap(orchestrator.complete(task, options), (result) => {
+  Effect.flatMap(tasks.complete(task, options), (result) => {
     const headers = { [dialect.idHeader]: identity.id, ...summary.headersOf(result, question) }
     const native = result.native?.wire === dialect.wire ? result.native.body : undefined
     return Effect.as(

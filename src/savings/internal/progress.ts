@@ -3,6 +3,7 @@ import * as Struct from "effect/Struct"
 import type { AIProvider } from "../../AIProvider.js"
 import type { AIResult, Attempt } from "../../AIResult.js"
 import type { ContextLengthError } from "../../EngineError.js"
+import { reasoningDelta } from "../../ReasoningEngine.js"
 import { AllProvidersFailedError } from "../../routing/ProviderRouter.js"
 import { type StreamEvent, StreamInterruptedError } from "../../StreamEvent.js"
 import * as TokenUsage from "../../TokenUsage.js"
@@ -154,7 +155,14 @@ export const interrupted = (progress: Progress, error: StreamInterruptedError): 
 
 /** An accepted answer as a stream delivers it: in one piece. */
 export const eventsOf = (result: AIResult): ReadonlyArray<StreamEvent> => [
-  { _tag: "Started", provider: result.provider, model: result.model, attempts: result.attempts.length },
+  {
+    _tag: "Started",
+    provider: result.provider,
+    model: result.model,
+    attempts: result.attempts.length,
+    ...(result.dropped === undefined ? {} : { dropped: result.dropped })
+  },
+  ...(result.reasoning ?? []).map(({ state, text }) => reasoningDelta(text, state)),
   ...(result.text === "" ? [] : [{ _tag: "TextDelta", text: result.text } as const]),
   ...result.toolCalls.map((call) => ({ _tag: "ToolCall", call }) as const),
   { _tag: "Completed", result }

@@ -10,11 +10,11 @@ const engine = ReasoningEngine.make({
   attempt: () => Effect.never
 })
 
-const strategies = models.strategiesOf([])
+const choices = models.choicesOf([])
 
 /** Whether a name is of a pattern. */
 const fits = (pattern: string, name: string): boolean =>
-  Either.isRight(models.resolve(name, [engine], strategies, { [pattern]: "claude" }))
+  Either.isRight(models.resolve(name, [engine], choices, { [pattern]: "claude" }))
 
 describe("a pattern of names", () => {
   for (const [pattern, name, expected] of [
@@ -38,8 +38,8 @@ describe("a pattern of names", () => {
   }
 
   it("means nothing where what it means isn't there", () => {
-    assert.isTrue(Either.isLeft(models.resolve("a", [engine], strategies, { a: "nobody" })))
-    assert.isTrue(Either.isRight(models.resolve("a", [engine], strategies, { a: "saga/auto" })))
-    assert.isTrue(Either.isRight(models.resolve("claude-opus-4-8", [engine], strategies)))
+    assert.isTrue(Either.isLeft(models.resolve("a", [engine], choices, { a: "nobody" })))
+    assert.isTrue(Either.isRight(models.resolve("a", [engine], choices, { a: "saga/auto" })))
+    assert.isTrue(Either.isRight(models.resolve("claude-opus-4-8", [engine], choices)))
   })
 })
