@@ -24,8 +24,12 @@ const pieceOf = ({ function: called, id, index }: wire.ToolCallDelta): Piece => 
 /** A call as far as it has come. */
 class Call {
   args = ""
+  /** Whether the arguments are nothing but white space. */
+  blank = true
   /** Whether the arguments are a whole object. */
   whole = false
+  /** Whether that is an object without members. */
+  empty = false
   private scanner = new jsonText.Scanner()
 
   constructor(
@@ -36,13 +40,17 @@ class Call {
 
   add(args: string): void {
     // Some servers begin with an empty object, and then write the arguments.
-    if (this.whole && this.args.trim() === "{}" && args.trim() !== "") {
+    if (this.empty && !isBlank(args)) {
       this.args = ""
       this.whole = false
+      this.empty = false
       this.scanner = new jsonText.Scanner()
     }
     this.args += args
-    this.whole ||= this.scanner.feed(args) !== -1
+    this.blank &&= isBlank(args)
+    if (this.whole || this.scanner.feed(args) === -1) return
+    this.whole = true
+    this.empty = this.args.trim() === "{}"
   }
 }
 
@@ -68,7 +76,7 @@ const isOf = (call: Call, { id }: Piece): boolean => id === "" || id === call.id
  */
 const longerName = (call: Call, piece: Piece, tools: ReadonlyArray<string>): string | undefined => {
   const { name } = piece
-  if (name === "" || call.name === "" || !isBlank(call.args) || !isOf(call, piece)) return undefined
+  if (name === "" || call.name === "" || !call.blank || !isOf(call, piece)) return undefined
   const isTool = (text: string) => tools.includes(text)
   const begins = (text: string) => tools.some((tool) => tool.startsWith(text))
   if (begins(call.name + name) && !(isTool(call.name) && isTool(name))) return call.name + name
@@ -80,14 +88,13 @@ const longerName = (call: Call, piece: Piece, tools: ReadonlyArray<string>): str
 
 /** Whether a piece that would belong to a call by its place is of another one. */
 const beginsAnother = (call: Call, { args, id, name }: Piece): boolean => {
-  const empty = call.args.trim() === "{}"
   // What comes behind a whole object is no part of it.
-  if (name === "") return call.whole && !empty && !isBlank(args)
+  if (name === "") return call.whole && !call.empty && !isBlank(args)
   if (call.name !== "" && call.name !== name) return true
   const sameId = call.id !== "" && call.id === id
-  if (sameId) return call.whole && !empty && !isBlank(args)
+  if (sameId) return call.whole && !call.empty && !isBlank(args)
   // A server that makes up an id for every piece is still writing the call that isn't whole.
-  if (id !== "" && call.id !== "") return call.whole || isBlank(call.args)
+  if (id !== "" && call.id !== "") return call.whole || call.blank
   return call.whole && !isBlank(args)
 }
 
@@ -123,7 +130,7 @@ export class ToolCalls {
 
   /** Whether a call has arguments and no name: its head is lost. */
   get headless(): boolean {
-    return this.calls.some(({ args, name }) => name === "" && !isBlank(args))
+    return this.calls.some(({ blank, name }) => name === "" && !blank)
   }
 
   /** Leaves out the last call where its arguments aren't whole; whether it did. */
