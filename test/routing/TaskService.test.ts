@@ -8,6 +8,7 @@ import {
   Cascade,
   Comparison,
   CostOptimizer,
+  type InvalidArgument,
   MultiLLMOrchestrator,
   ProviderRouter,
   type ReasoningEngineRegistry,
@@ -45,7 +46,7 @@ const Providers = CostOptimizer.layer([
 
 type ServiceLayer = Layer.Layer<
   TaskService.TaskService,
-  unknown,
+  InvalidArgument.InvalidArgumentError,
   ReasoningEngineRegistry.ReasoningEngineRegistry
 >
 
