@@ -508,6 +508,15 @@ export const fromEffect = (
 }
 
 /**
+ * Whether an engine has no other wire than `embeddings`, and so writes nothing.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const embedsOnly = ({ wires }: Pick<ReasoningEngine, "wires">): boolean =>
+  wires.length > 0 && wires.every((wire) => wire === "embeddings")
+
+/**
  * What a task needs and an engine lacks, in words; empty when the engine can carry it.
  *
  * @since 0.1.0
@@ -522,6 +531,10 @@ export const lacks = (engine: ReasoningEngine, task: AITask.AITask): ReadonlyArr
   if ((task.responseFormat?.type ?? "text") !== "text") need(can.jsonSchema, "JSON answers")
   if (task.logProbabilities !== undefined) need(can.logProbabilities, "log probabilities")
   const { original } = task
+  if (original?.wire === "embeddings") {
+    const asked = original.body["model"]
+    need(wires.includes(original.wire) && asked === engine.model, `embeddings of ${String(asked)}`)
+  } else need(!embedsOnly(engine), "a conversation")
   if (original !== undefined && !wires.includes(original.wire)) {
     const refused = task.unsupported === "refuse" ? (original.prefers ?? []) : []
     for (const field of [...(original.requires ?? []), ...refused]) need(false, field)

@@ -7,15 +7,16 @@ import * as Schema from "effect/Schema"
 import * as validation from "./internal/validation.js"
 
 /**
- * A wire: OpenAI's Chat Completions, Anthropic's Messages, or OpenAI's Responses.
+ * A wire: OpenAI's Chat Completions, Anthropic's Messages, OpenAI's Responses, or OpenAI's Embeddings. The last one is
+ * of no conversation: nothing is translated to it or from it.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const Wire = Schema.Literal("chatCompletions", "messages", "responses")
+export const Wire = Schema.Literal("chatCompletions", "messages", "responses", "embeddings")
 
 /**
- * A wire: OpenAI's Chat Completions, Anthropic's Messages, or OpenAI's Responses.
+ * A wire: OpenAI's Chat Completions, Anthropic's Messages, OpenAI's Responses, or OpenAI's Embeddings.
  *
  * @since 0.1.0
  * @category models
@@ -63,6 +64,9 @@ export interface State extends Schema.Schema.Type<typeof State> {}
 /**
  * A call as it came over a wire. An engine of that wire sends it, with only model, stream flags, token bounds
  * and credentials changed; the task's other fields are a view of it, for every other engine.
+ *
+ * One of `embeddings` is for engines of that wire alone whose model is the body's: embeddings of two models can't be
+ * compared.
  *
  * @since 0.1.0
  * @category schemas

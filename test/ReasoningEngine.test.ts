@@ -248,3 +248,23 @@ describe("ReasoningEngine.lacks", () => {
     assert.deepStrictEqual(ReasoningEngine.lacks(able, task(options)), [])
   })
 })
+
+describe("ReasoningEngine.lacks, of embeddings", () => {
+  const of = (model: string, wires: ReasoningEngine.Options["wires"]) =>
+    ReasoningEngine.make({ provider, model, wires, attempt: () => overloaded })
+  const embedding = task({ original: { wire: "embeddings", body: { model: "m", input: "a" } } })
+
+  it("is whatever has the wire, and the model that the body names", () => {
+    assert.deepStrictEqual(ReasoningEngine.lacks(of("m", ["embeddings"]), embedding), [])
+    assert.deepStrictEqual(ReasoningEngine.lacks(of("m", ["chatCompletions", "embeddings"]), embedding), [])
+    for (const engine of [of("n", ["embeddings"]), of("m", ["chatCompletions"]), of("m", [])]) {
+      assert.deepStrictEqual(ReasoningEngine.lacks(engine, embedding), ["embeddings of m"])
+    }
+  })
+
+  it("is a conversation for those that do nothing but embed", () => {
+    assert.deepStrictEqual(ReasoningEngine.lacks(of("m", ["embeddings"]), task()), ["a conversation"])
+    assert.deepStrictEqual(ReasoningEngine.lacks(of("m", ["embeddings", "responses"]), task()), [])
+    assert.deepStrictEqual(ReasoningEngine.lacks(of("m", []), task()), [])
+  })
+})

@@ -83,9 +83,15 @@ export const Provider = Schema.Struct({
   id: AIProvider.AIProvider,
   /** What the server speaks: `openai` (`wires`) when absent, or `anthropic` (Messages). */
   api: Schema.optionalWith(Schema.Literal("openai", "anthropic"), exact),
-  /** OpenAI's wires that it has, the preferred one first; when absent both at OpenAI, elsewhere Chat Completions. */
-  wires: Schema.optionalWith(Schema.NonEmptyArray(Schema.Literal("chatCompletions", "responses")), exact),
-  /** The address below which `/chat/completions` and `/responses` are, or `/v1/messages`. */
+  /**
+   * OpenAI's wires that it has, the preferred one first; when absent `chatCompletions` and `responses` at OpenAI,
+   * elsewhere `chatCompletions`. A model that embeds has `embeddings`.
+   */
+  wires: Schema.optionalWith(
+    Schema.NonEmptyArray(Schema.Literal("chatCompletions", "responses", "embeddings")),
+    exact
+  ),
+  /** The address below which `/chat/completions`, `/responses` and `/embeddings` are, or `/v1/messages`. */
   baseUrl: Schema.String.pipe(Schema.filter(isUrl, { description: "an http or https URL" })),
   model: Schema.NonEmptyString,
   /** The name of the environment variable that holds the key. */
@@ -119,7 +125,7 @@ export const Provider = Schema.Struct({
   ),
   /** Whether it is asked to say what a stream used; true when absent. */
   includeUsage: Schema.optionalWith(Schema.Boolean, exact),
-  /** Characters that an answer in one piece may have, or one event of a stream; 16,777,216 when absent. */
+  /** Characters that an answer in one piece may have, or one event of a stream; 16,777,216 when absent, of embeddings 134,217,728. */
   maxAnswerCharacters: Schema.optionalWith(numbers.count("characters"), exact),
   /** Whether it takes part; true when absent. */
   enabled: Schema.optionalWith(Schema.Boolean, exact)

@@ -1,5 +1,5 @@
 /**
- * OpenAI itself: the engine for Chat Completions and Responses, {@link OpenAICompatible}, set up as OpenAI wants
+ * OpenAI itself: the engine for Chat Completions, Responses and Embeddings, {@link OpenAICompatible}, set up as OpenAI wants
  * it. The limit of tokens is sent as `max_completion_tokens`, the stream is asked for its usage, and images can be
  * part of a message.
  *
@@ -34,10 +34,11 @@ export interface Options {
   readonly apiKey: Redacted.Redacted
   /**
    * The wire of tasks that came over neither of OpenAI's, as far as it has a place for all of them:
-   * `chatCompletions` (the default), or `responses`. The others are sent over theirs.
+   * `chatCompletions` (the default), or `responses`. The others are sent over theirs. A model that embeds has
+   * `embeddings`, and no other.
    */
   readonly wire?: OpenAICompatible.OpenAIWire | undefined
-  /** The address above `/chat/completions` and `/responses`; {@link defaultBaseUrl} when absent. A query is kept. */
+  /** The address above `/chat/completions`, `/responses` and `/embeddings`; {@link defaultBaseUrl} when absent. A query is kept. */
   readonly baseUrl?: string | undefined
   /** What it charges; absent: what the PriceCatalog knows, where there is one. */
   readonly price?: Price.Price | undefined
@@ -45,7 +46,10 @@ export interface Options {
   readonly capabilities?: Given<ReasoningEngine.Capabilities> | undefined
   /** More headers (`openai-organization`); their values are kept out of errors and spans as the key is. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Characters that an answer in one piece may have, or one event of a stream: 16,777,216 when absent. */
+  /**
+   * Characters that an answer in one piece may have, or one event of a stream: 16,777,216 when absent, of embeddings
+   * 134,217,728.
+   */
   readonly maxAnswerCharacters?: number | undefined
   /** What a complete task is answered over: `sse` (the default), or `json`, one piece. */
   readonly completeOver?: "sse" | "json" | undefined
@@ -73,6 +77,12 @@ export const defaultCapabilities: ReasoningEngine.Capabilities = {
   logProbabilities: true
 }
 
+const wires = {
+  chatCompletions: ["chatCompletions", "responses"],
+  responses: ["responses", "chatCompletions"],
+  embeddings: ["embeddings"]
+} as const
+
 /**
  * Makes an engine for a model, or fails with an InvalidArgumentError that names the option. The server
  * isn't asked before the first attempt.
@@ -86,7 +96,7 @@ export const make = ({
 }: Options): Effect.Effect<ReasoningEngine.ReasoningEngine, InvalidArgumentError, HttpClient.HttpClient> =>
   OpenAICompatible.make({
     ...options,
-    wires: wire === "responses" ? ["responses", "chatCompletions"] : ["chatCompletions", "responses"],
+    wires: wires[wire ?? "chatCompletions"],
     provider: options.provider ?? AIProvider.Gpt4,
     baseUrl: options.baseUrl ?? defaultBaseUrl,
     capabilities: { ...defaultCapabilities, ...given(options.capabilities) },

@@ -1,6 +1,6 @@
 /**
- * Any server that speaks OpenAI's Chat Completions, its Responses, or both: OpenAI, Azure, Groq, vLLM, llama.cpp,
- * Ollama.
+ * Any server that speaks OpenAI's Chat Completions, its Responses, its Embeddings, or several of them: OpenAI, Azure,
+ * Groq, vLLM, llama.cpp, Ollama.
  *
  * A task that came over one of its wires is sent over that one as it came. Any other goes over the first of them
  * that has a place for all of it.
@@ -24,6 +24,7 @@ import type * as Redacted from "effect/Redacted"
 import * as chat from "../wire/chatCompletions/answer.js"
 import { kindOf } from "../wire/failure/kindOf.js"
 import * as chatRequest from "../wire/chatCompletions/request.js"
+import * as embeddings from "../wire/embeddings.js"
 import * as engineOptions from "../wire/engineOptions.js"
 import * as httpEngine from "../wire/httpEngine.js"
 import * as rateLimitHeaders from "../wire/rateLimitHeaders.js"
@@ -48,7 +49,7 @@ import type * as Wire from "../Wire.js"
 export type ToolCallIds = "any" | "forty-characters" | "nine-alphanumerics"
 
 /**
- * A wire of OpenAI's: Chat Completions, or Responses.
+ * A wire of OpenAI's: Chat Completions, Responses, or Embeddings.
  *
  * @since 0.1.0
  * @category models
@@ -64,11 +65,11 @@ export type OpenAIWire = Exclude<Wire.Wire, "messages">
 export interface Options extends Omit<ReasoningEngine.Options, "wires"> {
   /**
    * The wires that the server has, that of tasks which came over none of them first; Chat Completions alone when
-   * absent.
+   * absent. `embeddings` is what a model that embeds says.
    */
   readonly wires?: readonly [OpenAIWire, ...ReadonlyArray<OpenAIWire>] | undefined
   /**
-   * The address above `/chat/completions` and `/responses`: `https://api.openai.com/v1`, `http://127.0.0.1:11434/v1`. A
+   * The address above `/chat/completions`, `/responses` and `/embeddings`: `https://api.openai.com/v1`, `http://127.0.0.1:11434/v1`. A
    * query (Azure's `?api-version=…`) is kept.
    */
   readonly baseUrl: string
@@ -99,7 +100,10 @@ export interface Options extends Omit<ReasoningEngine.Options, "wires"> {
    * `streaming` capability is always asked for one piece; a streaming task then gets its text in one.
    */
   readonly completeOver?: "sse" | "json" | undefined
-  /** Characters that an answer in one piece may have, or one event of a stream: 16,777,216 when absent. */
+  /**
+   * Characters that an answer in one piece may have, or one event of a stream: 16,777,216 when absent, of embeddings
+   * 134,217,728.
+   */
   readonly maxAnswerCharacters?: number | undefined
 }
 
@@ -128,6 +132,7 @@ const speak = (
   name: OpenAIWire
 ): Pick<httpEngine.Wire, "name" | "body" | "original" | "lacks" | "dropped" | "answer"> => {
   const { model } = options
+  if (name === "embeddings") return { name, ...embeddings.wireOf(model) }
   const capabilities = { ...ReasoningEngine.defaultCapabilities, ...given(options.capabilities) }
   const settings = {
     model,
@@ -175,14 +180,17 @@ const speak = (
 
 const paths: Readonly<Record<OpenAIWire, string>> = {
   chatCompletions: "/chat/completions",
-  responses: "/responses"
+  responses: "/responses",
+  embeddings: "/embeddings"
 }
 
 const wireOf = (options: Options, name: OpenAIWire): Either.Either<httpEngine.Wire, InvalidArgumentError> =>
   Either.map(
     engineOptions.serverOf(
       invalid,
-      options,
+      name === "embeddings"
+        ? { ...options, maxAnswerCharacters: options.maxAnswerCharacters ?? embeddings.maxCharacters }
+        : options,
       (base) => base + paths[name],
       (key) => ({ authorization: `Bearer ${key}` })
     ),
@@ -191,7 +199,9 @@ const wireOf = (options: Options, name: OpenAIWire): Either.Either<httpEngine.Wi
       ...speak(options, name),
       provider: options.provider,
       headers: {},
-      streaming: options.capabilities?.streaming ?? ReasoningEngine.defaultCapabilities.streaming,
+      streaming:
+        name !== "embeddings" &&
+        (options.capabilities?.streaming ?? ReasoningEngine.defaultCapabilities.streaming),
       completeOverJson: options.completeOver === "json",
       kindOf,
       quotas: rateLimitHeaders.openAI

@@ -256,7 +256,7 @@ export const make: Effect.Effect<
         ended.unshift(call)
         ended.length = Math.min(ended.length, kept)
         return ending._tag === "Answered"
-          ? Effect.map(registry.list, (engines) => day.answered(ending.answer.usage, engines, now))
+          ? Effect.map(registry.list, (engines) => day.answered(ending.answer, engines, now))
           : Effect.void
       }),
     snapshot: Effect.gen(function* () {

@@ -8,6 +8,7 @@ export const sizes = {
   depth: { most: 100, of: "levels of lists and objects" },
   keys: { most: 5000, of: "keys of one object" },
   values: { most: 100_000, of: "values in all" },
+  embedded: { most: 310_000, of: "values of a call of embeddings, tokens among them" },
   messages: { most: 10_000, of: "messages" },
   parts: { most: 1000, of: "parts or tool calls of one message" },
   tools: { most: 1024, of: "tools" },
@@ -74,7 +75,7 @@ export interface TooLarge {
  * decode, or overflow the stack of what writes it again, costs no more than a look at each character. Of a text
  * that isn't JSON it says anything: the parser says the rest.
  */
-export const tooLarge = (text: string): TooLarge | undefined => {
+export const tooLarge = (text: string, bound: "values" | "embedded" = "values"): TooLarge | undefined => {
   /** How many commas each open list or object has had. */
   const commas: Array<number> = []
   const isObject: Array<boolean> = []
@@ -117,7 +118,7 @@ export const tooLarge = (text: string): TooLarge | undefined => {
         break
       }
     }
-    found ??= values > sizes.values.most ? fault(excess("values", values)) : undefined
+    found ??= values > sizes[bound].most ? fault(excess(bound, values)) : undefined
     if (found !== undefined) return found
   }
   return undefined

@@ -18,7 +18,7 @@ import * as numbers from "../internal/numbers.js"
 import type * as InvalidArgument from "../InvalidArgument.js"
 import * as validation from "../internal/validation.js"
 import * as Price from "../Price.js"
-import type { ReasoningEngine } from "../ReasoningEngine.js"
+import { embedsOnly, type ReasoningEngine } from "../ReasoningEngine.js"
 
 /**
  * Which model is asked, and where: what it costs is for its server to say, not for its name.
@@ -30,6 +30,8 @@ export interface Query {
   readonly model: string
   /** The address of the API, as an engine takes it. */
   readonly baseUrl: string
+  /** Whether it embeds, and so writes nothing that could have a price; false when absent. */
+  readonly embeds?: boolean | undefined
 }
 
 /**
@@ -195,13 +197,16 @@ export const resolve = (engine: ReasoningEngine, baseUrl: string): Effect.Effect
         Option.match({
           onNone: () => Effect.succeed(engine),
           onSome: (catalog) =>
-            Effect.map(catalog.find({ model: engine.model, baseUrl }), (entry) => ({
-              ...engine,
-              price: Option.orElse(engine.price, () => entry.price),
-              capabilities: {
-                ...engine.capabilities,
-                contextWindow: Option.orElse(engine.capabilities.contextWindow, () => entry.contextWindow)
-              }
-            }))
+            Effect.map(
+              catalog.find({ model: engine.model, baseUrl, embeds: embedsOnly(engine) }),
+              (entry) => ({
+                ...engine,
+                price: Option.orElse(engine.price, () => entry.price),
+                capabilities: {
+                  ...engine.capabilities,
+                  contextWindow: Option.orElse(engine.capabilities.contextWindow, () => entry.contextWindow)
+                }
+              })
+            )
         })
       )

@@ -1,12 +1,13 @@
 import * as Predicate from "effect/Predicate"
 import type { Wire } from "../Wire.js"
 import { chatCompletions } from "./fields/chatCompletions.js"
+import { embeddings } from "./fields/embeddings.js"
 import type { Class, Field, Fields } from "./fields/field.js"
 import { messages } from "./fields/messages.js"
 import { responses } from "./fields/responses.js"
 
 /** Every field of every wire's request. A field that isn't here is a preference. */
-export const table: Readonly<Record<Wire, Fields>> = { chatCompletions, messages, responses }
+export const table: Readonly<Record<Wire, Fields>> = { chatCompletions, messages, responses, embeddings }
 
 /** What of a call over a wire can't be carried to another. */
 export interface Uncarried {

@@ -174,6 +174,7 @@ export const attempt = (
 
 /** Whether a wire has a place for all parts and tools of a task. */
 const carries = ({ lacks = [], name }: Wire, { messages, nativeTools = [] }: AITask.AITask): boolean =>
+  name !== "embeddings" &&
   nativeTools.every(({ wire }) => wire === name) &&
   messages.every(
     ({ content }) =>

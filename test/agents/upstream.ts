@@ -1,7 +1,10 @@
 /** A server of models that follow a script, over each of the three wires, streaming and whole. */
 import * as Predicate from "effect/Predicate"
 import type * as WireServer from "../../src/testing/WireServer.js"
-import type { Wire } from "../../src/Wire.js"
+import type { Wire as AnyWire } from "../../src/Wire.js"
+
+/** Embeddings are no conversation. */
+type Wire = Exclude<AnyWire, "embeddings">
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -60,6 +60,7 @@ describe("The wires of a configured provider", () => {
         "responses",
         "chatCompletions"
       ])
+      assert.deepStrictEqual(yield* wires(house.baseUrl, ["embeddings"]), ["embeddings"])
     }).pipe(Effect.provide(FetchHttpClient.layer))
   )
 
@@ -69,6 +70,7 @@ describe("The wires of a configured provider", () => {
       return parsed._tag === "Left" ? parsed.left.message : "fine"
     }
     assert.strictEqual(message({ wires: ["responses"] }), "fine")
+    assert.strictEqual(message({ wires: ["embeddings"] }), "fine")
     assert.match(message({ wires: [] }), /providers\[0\]\.wires/)
     assert.match(message({ wires: ["messages"] }), /providers\[0\]\.wires\[0\]: .*actual "messages"/)
     assert.match(

@@ -6,6 +6,8 @@ import {
   LiveMetrics,
   MultiLLMOrchestrator,
   Price,
+  ReasoningEngine,
+  ReasoningEngineRegistry,
   TokenUsage,
   Usd
 } from "arc-saga"
@@ -169,6 +171,40 @@ describe("Activity", () => {
         ]
       )
       assert.strictEqual((yield* live.measured(Claude)).attempts, 1)
+    })
+  )
+})
+
+describe("the money of embeddings", () => {
+  it.scoped("is what it is at every provider that converses, and theirs isn't compared with it", () =>
+    Effect.gen(function* () {
+      const house = AIProvider.unsafeMake("house")
+      const embedder = ReasoningEngine.make({
+        provider: house,
+        wires: ["embeddings"],
+        price: price(1000),
+        attempt: () => Effect.die("It isn't asked here")
+      })
+      const [claude] = yield* ScriptedEngine.makeAll([
+        { provider: Claude, price: price(1), script: [answer({ text: "Hi", usage })] }
+      ])
+      const engines = ReasoningEngineRegistry.layerEngines([
+        embedder,
+        ...(claude === undefined ? [] : [claude.engine])
+      ])
+      const context = yield* Layer.build(Layer.provide(Activity.layer, engines))
+      const activity = Context.get(context, Activity.Activity)
+      const answered = (provider: AIProvider.AIProvider, cost: Option.Option<Usd.Usd>) =>
+        Effect.gen(function* () {
+          yield* activity.begin({ id: "a", model: provider, delivery: "whole" })
+          const ended = { provider, model: "m", usage, cost }
+          yield* activity.end("a", { _tag: "Answered", answer: ended })
+          return (yield* activity.snapshot).dearest
+        })
+      const cost = (usd: number) => Option.some({ provider: Claude, cost: Usd.fromNumber(usd) })
+      assert.deepStrictEqual(yield* answered(house, Option.some(Usd.fromNumber(0.5))), cost(0.5))
+      assert.deepStrictEqual(yield* answered(house, Option.none()), cost(0.5))
+      assert.deepStrictEqual(yield* answered(Claude, Option.none()), cost(0.502))
     })
   )
 })

@@ -649,3 +649,27 @@ describe("without its Layer", () => {
     })
   )
 })
+
+describe("embeddings", () => {
+  it.effect("are told of by their own name", () =>
+    Effect.gen(function* () {
+      const provider = named("metric/embeds")
+      const engine = ReasoningEngine.make({
+        provider,
+        model: "m",
+        wires: ["embeddings"],
+        attempt: () => Effect.succeed(Effect.succeed([ReasoningEngine.finish("stop", "m")]))
+      })
+      const spans = yield* spansOf(
+        { engines: [engine] },
+        { original: { wire: "embeddings", body: { model: "m", input: "a" } } }
+      )
+      assert.strictEqual(span(spans, "embeddings m").attributes["gen_ai.operation.name"], "embeddings")
+      const labels = (yield* exported)
+        .map((point) => point.labels)
+        .filter((each) => each["arc_saga.provider"] === provider && "gen_ai.request.model" in each)
+      assert.isAbove(labels.length, 0)
+      for (const each of labels) assert.strictEqual(each["gen_ai.operation.name"], "embeddings")
+    })
+  )
+})

@@ -28,7 +28,7 @@ const interfaceOf = (source: string, name: string): string => {
   return ""
 }
 
-const members = (source: string, name: string): ReadonlyArray<string> => {
+const members = (source: string, name: string, least = 10): ReadonlyArray<string> => {
   const found: Array<string> = []
   let depth = 0
   for (const line of interfaceOf(source, name).split("\n")) {
@@ -36,7 +36,7 @@ const members = (source: string, name: string): ReadonlyArray<string> => {
     if (depth === 0 && member !== undefined) found.push(member)
     depth += line.split("{").length - line.split("}").length
   }
-  assert.isAbove(found.length, 10, name)
+  assert.isAbove(found.length, least, name)
   return found
 }
 
@@ -52,6 +52,7 @@ const kinds = (source: string, union: string): ReadonlyArray<string> => {
 
 const openAi = declarations("openai/resources/chat/completions/completions.d.ts")
 const responses = declarations("openai/resources/responses/responses.d.ts")
+const embedding = declarations("openai/resources/embeddings.d.ts")
 const anthropic = declarations("@anthropic-ai/sdk/resources/messages/messages.d.ts")
 const beta = declarations("@anthropic-ai/sdk/resources/beta/messages/messages.d.ts")
 
@@ -65,14 +66,18 @@ const vendors: Readonly<Record<Wire, ReadonlyArray<string>>> = {
     "top_p",
     "top_k"
   ],
-  responses: [...members(responses, "ResponseCreateParamsBase"), "client_metadata"]
+  responses: [...members(responses, "ResponseCreateParamsBase"), "client_metadata"],
+  embeddings: members(embedding, "EmbeddingCreateParams", 4)
 }
 
 type Json = Readonly<Record<string, unknown>>
 
 /** Parts of a message, as their wires have them: those that a task has, and those that it hasn't. */
 const parts: Readonly<
-  Record<Exclude<Wire, "responses">, Readonly<Record<"carried" | "requirement", ReadonlyArray<Json>>>>
+  Record<
+    Exclude<Wire, "responses" | "embeddings">,
+    Readonly<Record<"carried" | "requirement", ReadonlyArray<Json>>>
+  >
 > = {
   chatCompletions: {
     carried: [
@@ -133,7 +138,8 @@ const meanings = {
 const titles: Readonly<Record<Wire, string>> = {
   chatCompletions: "Chat Completions",
   messages: "Messages",
-  responses: "Responses"
+  responses: "Responses",
+  embeddings: "Embeddings"
 }
 
 const rows = (table: Fields, path = ""): ReadonlyArray<string> =>
@@ -162,14 +168,16 @@ const page = (): string =>
     "Where the provider speaks another wire, the call is translated. This page says of each field what becomes of it then. A field that isn't here is left out, which `x-saga-dropped` tells; a kind of content that isn't here makes providers of other wires unfit for the call. With the header `x-saga-unsupported: refuse`, or the gateway's setting `unsupported`, a call of which something would be left out is refused.",
     "",
     "What a model wants back of its thoughts (signatures, encrypted content) goes back to the wire that it came from only.",
-    ...(["chatCompletions", "messages", "responses"] as const).flatMap((wire) => [
+    "",
+    "Embeddings are of one model: only providers of the wire whose model has the same name are asked.",
+    ...(["chatCompletions", "messages", "responses", "embeddings"] as const).flatMap((wire) => [
       "",
       `## ${titles[wire]}`,
       "",
       "| field | on another wire |",
       "| --- | --- |",
       ...rows(fields.table[wire]),
-      ...(wire === "responses"
+      ...(wire === "responses" || wire === "embeddings"
         ? []
         : [
             "",
@@ -185,7 +193,7 @@ const page = (): string =>
   ].join("\n")
 
 describe("the table of fields", () => {
-  for (const wire of ["chatCompletions", "messages", "responses"] as const) {
+  for (const wire of ["chatCompletions", "messages", "responses", "embeddings"] as const) {
     it(`has every field of ${titles[wire]} that its vendor's package has, and no other`, () => {
       const known = new Set(Object.keys(fields.table[wire]))
       const theirs = new Set(vendors[wire])

@@ -101,6 +101,9 @@ const placeOf = (message: string): string => {
   return message.includes("end of JSON input") ? ": it ends too early" : ""
 }
 
+/** By which size its values are bounded. */
+type ValuesOf = "values" | "embedded"
+
 /** What a body said. */
 export interface Received {
   readonly json: unknown
@@ -113,8 +116,8 @@ const small = 16_384
 
 const turnOf = ({ length }: string): Effect.Effect<void> => (length > small ? Effect.sleep(0) : Effect.void)
 
-const parse = (text: string): Effect.Effect<Received, RejectedRequest> => {
-  const large = sizes.tooLarge(text)
+const parse = (text: string, values: ValuesOf): Effect.Effect<Received, RejectedRequest> => {
+  const large = sizes.tooLarge(text, values)
   if (large !== undefined) {
     const { field, reason } = large
     return new RejectedRequest({
@@ -139,7 +142,8 @@ const parse = (text: string): Effect.Effect<Received, RejectedRequest> => {
  */
 export const json = (
   request: HttpServerRequest.HttpServerRequest,
-  limits: Limits
+  limits: Limits,
+  values: ValuesOf = "values"
 ): Effect.Effect<Received, RejectedRequest, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.runtime<Scope.Scope>(), (runtime) => {
@@ -149,7 +153,7 @@ export const json = (
       )
       return Effect.flatMap(
         Effect.zipRight(ended, restore(timer.awaitFor(reading, runtime, limits.bodyTimeoutMs))),
-        Option.match({ onNone: () => Effect.fail(tooSlow(limits)), onSome: parse })
+        Option.match({ onNone: () => Effect.fail(tooSlow(limits)), onSome: (text) => parse(text, values) })
       )
     })
   )

@@ -125,11 +125,15 @@ export const answer = (
     const createdAt = yield* Clock.currentTimeMillis
     if (key !== undefined) yield* counted(setup, key, createdAt)
     const said = yield* callHeaders.read(request.headers)
-    const { json, turn } = yield* body.json(request, setup.limits)
+    const { json, turn } = yield* body.json(request, setup.limits, dialect.values)
     yield* turn
     const question = yield* dialect.question(json)
     const engines = yield* services.registry.list
-    const target = yield* models.resolve(question.model, engines, setup.choices, setup.aliases)
+    const embedder =
+      dialect.wire === "embeddings"
+        ? yield* models.embedder(question.model, engines, setup.aliases)
+        : undefined
+    const target = embedder ?? (yield* models.resolve(question.model, engines, setup.choices, setup.aliases))
     const { preferences, requirements, states } = question.uncarried
     const choice = yield* choiceOf(setup, target, said)
     // What one provider keeps can't be had of another.
@@ -153,7 +157,8 @@ export const answer = (
       question,
       {
         wire: dialect.wire,
-        body: question.body,
+        // Others of the same model are asked by it, too.
+        body: embedder === undefined ? question.body : { ...question.body, model: embedder.model },
         headers: callHeaders.forwarded(dialect.wire, request.headers),
         requires: [...requirements, ...states],
         prefers: preferences

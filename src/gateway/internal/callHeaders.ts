@@ -26,7 +26,8 @@ export const once = (value: string): string => {
 const forwardedHeaders: Readonly<Record<Wire, RegExp>> = {
   chatCompletions: /^(?:openai-beta|x-client-request-id)$/,
   messages: /^anthropic-(?!dangerous)/,
-  responses: /^(?:openai-beta|x-client-request-id|session-id|thread-id|originator|x-codex-.{1,64})$/
+  responses: /^(?:openai-beta|x-client-request-id|session-id|thread-id|originator|x-codex-.{1,64})$/,
+  embeddings: /^(?:openai-beta|x-client-request-id)$/
 }
 
 /** What of a request's headers goes on to providers of its wire. */

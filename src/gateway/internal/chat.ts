@@ -10,5 +10,6 @@ export const dialect: Dialect = {
   writer,
   error,
   keepAlive: ": waiting\n\n",
-  idHeader: "x-request-id"
+  idHeader: "x-request-id",
+  values: "values"
 }

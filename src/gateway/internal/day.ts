@@ -2,9 +2,8 @@ import * as Option from "effect/Option"
 import type * as AIProvider from "../../AIProvider.js"
 import type * as AIResult from "../../AIResult.js"
 import * as Price from "../../Price.js"
-import type { ReasoningEngine } from "../../ReasoningEngine.js"
+import { embedsOnly, type ReasoningEngine } from "../../ReasoningEngine.js"
 import * as totals from "../../spend/totals.js"
-import type * as TokenUsage from "../../TokenUsage.js"
 import * as Usd from "../../Usd.js"
 
 const dayMs = 86_400_000
@@ -35,13 +34,24 @@ export class Day {
     this.spends.set(attempt.provider, totals.add(this.spend(attempt.provider), totals.of(attempt)))
   }
 
-  /** What the answer would have cost with the same tokens at each provider whose price is known. */
-  answered(usage: TokenUsage.TokenUsage, engines: ReadonlyArray<ReasoningEngine>, now: number): void {
+  /**
+   * What the answer would have cost with the same tokens at each provider whose price is known. Who embeds can't be
+   * replaced, and replaces nobody.
+   */
+  answered(
+    answer: Pick<AIResult.AIResult, "cost" | "provider" | "usage">,
+    engines: ReadonlyArray<ReasoningEngine>,
+    now: number
+  ): void {
     this.turn(now)
-    for (const { price, provider } of engines) {
-      if (Option.isNone(price)) continue
-      const before = this.instead.get(provider) ?? Usd.zero
-      this.instead.set(provider, Usd.add(before, Price.cost(price.value, usage)))
+    const embeds = engines.some((engine) => engine.provider === answer.provider && embedsOnly(engine))
+    for (const engine of engines) {
+      if (Option.isNone(engine.price) || embedsOnly(engine)) continue
+      const before = this.instead.get(engine.provider) ?? Usd.zero
+      const cost = embeds
+        ? Option.getOrElse(answer.cost, () => Usd.zero)
+        : Price.cost(engine.price.value, answer.usage)
+      this.instead.set(engine.provider, Usd.add(before, cost))
     }
   }
 

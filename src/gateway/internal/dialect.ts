@@ -160,4 +160,6 @@ export interface Dialect {
   readonly keepAlive: string
   /** The header that names the request. */
   readonly idHeader: string
+  /** How many values a body may have. */
+  readonly values: "values" | "embedded"
 }

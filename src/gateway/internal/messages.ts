@@ -10,5 +10,6 @@ export const dialect: Dialect = {
   writer,
   error,
   keepAlive: 'event: ping\ndata: {"type":"ping"}\n\n',
-  idHeader: "request-id"
+  idHeader: "request-id",
+  values: "values"
 }

@@ -122,6 +122,43 @@ export const resolve = (
   return Either.fromNullable(target, () => unknown(model, names(engines, choices, aliases)))
 }
 
+/** A provider and its model. */
+export interface Embedder {
+  readonly _tag: "Provider"
+  readonly provider: AIProvider
+  readonly model: string
+}
+
+/**
+ * Who embeds for a model's name: a provider by its own name, what the name is mapped to, or the first that embeds whose
+ * model has the name. A strategy can't choose: embeddings of two models can't be compared.
+ */
+export const embedder = (
+  model: string,
+  engines: ReadonlyArray<ReasoningEngine>,
+  aliases: Aliases = {}
+): Either.Either<Embedder, RejectedRequest> => {
+  const embedding = engines.filter(({ wires }) => wires.includes("embeddings"))
+  const by = (field: "provider" | "model", name: string | undefined) =>
+    embedding.find((engine) => engine[field] === name)
+  const alias = meant(model, aliases)
+  const found = by("provider", model) ?? by("provider", alias) ?? by("model", alias) ?? by("model", model)
+  if (found !== undefined) {
+    return Either.right({ _tag: "Provider", provider: found.provider, model: found.model })
+  }
+  const there =
+    embedding.length === 0
+      ? "No provider has the wire embeddings"
+      : `There are ${embedding.map(({ provider }) => provider).join(", ")}`
+  return Either.left(
+    new RejectedRequest({
+      reason: "no-model",
+      param: "model",
+      description: `There is no model ${quoted(model)} that embeds. ${there}`
+    })
+  )
+}
+
 /** What the header of strategies names. */
 export const choiceOf = (name: string, choices: Choices): Either.Either<Choice, RejectedRequest> =>
   Either.fromNullable(

@@ -13,5 +13,6 @@ export const dialect: Dialect = {
   error,
   // Codex's timer doesn't hear comments; an event of a type that isn't known is passed over.
   keepAlive: 'event: keepalive\ndata: {"type":"keepalive"}\n\n',
-  idHeader: "x-request-id"
+  idHeader: "x-request-id",
+  values: "values"
 }

@@ -9,6 +9,7 @@ import * as call from "./call.js"
 import * as chat from "./chat.js"
 import * as countTokens from "./countTokens.js"
 import type { Dialect } from "./dialect.js"
+import * as embeddings from "./embeddings.js"
 import * as messages from "./messages.js"
 import * as metrics from "./metrics.js"
 import * as models from "./models.js"
@@ -36,6 +37,7 @@ export type RouteOf = (path: string) => Route | undefined
 const chatPath = "/v1/chat/completions"
 const messagesPath = "/v1/messages"
 const responsesPath = "/v1/responses"
+const embeddingsPath = "/v1/embeddings"
 const modelsPath = "/v1/models"
 
 /** The path of a request, whose target may be a whole address, without its query. */
@@ -46,6 +48,7 @@ export const pathOf = ({ url }: Request): string =>
 export const dialectOf = (request: Request): Dialect => {
   const path = pathOf(request)
   if (path.startsWith(responsesPath)) return responses.dialect
+  if (path === embeddingsPath) return embeddings.dialect
   return path.startsWith(messagesPath) || request.headers["anthropic-version"] !== undefined
     ? messages.dialect
     : chat.dialect
@@ -122,6 +125,7 @@ export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effec
         )
       ),
       post(responsesPath, calls(responses.dialect)),
+      post(embeddingsPath, calls(embeddings.dialect)),
       get(modelsPath, admitted("call", list), false),
       get("/healthz", health),
       get("/readyz", readiness),

@@ -55,10 +55,17 @@ const priceAt = (price: GenAI.ModelPrice[string], inputTokens: number): number |
 
 type Rates = Omit<Required<Price.Options>, "tiers">
 
-const ratesAt = (vendor: string, price: GenAI.ModelPrice, inputTokens: number): Option.Option<Rates> => {
+/** What a vendor charges for a model that embeds, or for one that writes. */
+interface Listed {
+  readonly vendor: string
+  readonly embeds: boolean
+  readonly price: GenAI.ModelPrice
+}
+
+const ratesAt = ({ embeds, price, vendor }: Listed, inputTokens: number): Option.Option<Rates> => {
   const at = (key: string): number | undefined => priceAt(price[key], inputTokens)
   const input = at("input_mtok")
-  const output = at("output_mtok")
+  const output = at("output_mtok") ?? (embeds ? 0 : undefined)
   if (input === undefined || output === undefined) return Option.none()
   const cacheWrite = at("cache_write_mtok") ?? input
   return Option.some({
@@ -70,7 +77,8 @@ const ratesAt = (vendor: string, price: GenAI.ModelPrice, inputTokens: number): 
   })
 }
 
-const listOf = (vendor: string, price: GenAI.ModelPrice): Option.Option<Price.Options> => {
+const listOf = (listed: Listed): Option.Option<Price.Options> => {
+  const { price } = listed
   if (beside.some((key) => price[key] !== undefined)) return Option.none()
   const thresholds = new Set(
     Object.values(price)
@@ -78,12 +86,12 @@ const listOf = (vendor: string, price: GenAI.ModelPrice): Option.Option<Price.Op
       .map(({ start }) => start)
   )
   const tiers = Array.from(thresholds, (above) =>
-    Option.map(ratesAt(vendor, price, above + 1), (rates) => ({ above, ...rates }))
+    Option.map(ratesAt(listed, above + 1), (rates) => ({ above, ...rates }))
   )
-  return Option.zipWith(ratesAt(vendor, price, 0), Option.all(tiers), (base, tiers) => ({ ...base, tiers }))
+  return Option.zipWith(ratesAt(listed, 0), Option.all(tiers), (base, tiers) => ({ ...base, tiers }))
 }
 
-const entryAt = ({ baseUrl, model }: PriceCatalog.Query, now: Date): PriceCatalog.Entry =>
+const entryAt = ({ baseUrl, embeds = false, model }: PriceCatalog.Query, now: Date): PriceCatalog.Entry =>
   vendorAt(baseUrl.toLowerCase()).pipe(
     Option.flatMap(({ id }) => calculate({}, model, { providerId: id, timestamp: now })),
     Option.flatMap(Option.fromNullable),
@@ -92,7 +100,7 @@ const entryAt = ({ baseUrl, model }: PriceCatalog.Query, now: Date): PriceCatalo
       onSome: (found) => ({
         price: changesWithinTheDay(found.model, now)
           ? Option.none()
-          : Option.flatMap(listOf(found.provider.id, found.model_price), (list) =>
+          : Option.flatMap(listOf({ vendor: found.provider.id, embeds, price: found.model_price }), (list) =>
               Option.getRight(Price.make(list))
             ),
         contextWindow: Option.fromNullable(found.model.context_window)

@@ -59,8 +59,8 @@ const callers = /^(?:function|custom|bash|text_editor|computer|memory|local_shel
 const runsAtProvider = ({ value }: AITask.NativeTool): boolean =>
   !(typeof value["type"] === "string" && callers.test(value["type"]))
 
-/** Requirements that add nothing to read: more answers are counted as that. */
-const plain: ReadonlySet<string> = new Set(["n", "background"])
+/** Requirements that add nothing to read: more answers are counted as that, and what the body has or names with it. */
+const plain: ReadonlySet<string> = new Set(["n", "background", "input", "dimensions", "encoding_format"])
 
 /** What a provider keeps: it is read at the usual price. */
 const kept: ReadonlySet<string> = new Set(["previous_response_id", "conversation", "thread", "prompt"])
@@ -77,8 +77,9 @@ export const inputTokens = (sizes: Sizes, task: AITask.AITask): number => {
 
 const count = (value: unknown): number => (Number(value) > 1 ? Math.ceil(Number(value)) : 1)
 
-/** How many answers are written, each up to the bound of tokens. */
+/** How many answers are written, each up to the bound of tokens. An embedding isn't written. */
 export const answers = ({ original }: AITask.AITask): number => {
+  if (original?.wire === "embeddings") return 0
   const { best_of: best, n, num_beams: beams } = original?.body ?? {}
   return Math.max(count(n), count(best), count(beams))
 }

@@ -111,7 +111,8 @@ export const leaseOf = (
   vendor: string
 ): AttemptGuard.Lease => {
   const from = call.now()
-  const labels = metrics.engineLabels(engine, vendor)
+  const operation = names.operationOf(task)
+  const labels = metrics.engineLabels(engine, vendor, operation)
   let span: Tracer.Span | undefined
   let startedAt = from
   return {
@@ -119,7 +120,7 @@ export const leaseOf = (
       Effect.zipRight(
         call.wait("admission", from),
         Effect.flatMap(
-          Effect.makeSpan(`chat ${engine.model}`, {
+          Effect.makeSpan(`${operation} ${engine.model}`, {
             kind: "client",
             attributes: { ...names.request(engine, task, vendor) },
             captureStackTrace: false

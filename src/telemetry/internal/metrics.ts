@@ -7,7 +7,7 @@ import type * as AIResult from "../../AIResult.js"
 import type * as CircuitBreaker from "../../reliability/CircuitBreaker.js"
 import type { ReasoningEngine } from "../../ReasoningEngine.js"
 import * as Usd from "../../Usd.js"
-import { errorType, isCounted } from "./names.js"
+import { errorType, isCounted, type operationOf } from "./names.js"
 
 const powers = (first: number, factor: number, count: number) =>
   MetricBoundaries.fromIterable(Array.from({ length: count }, (_, power) => first * factor ** power))
@@ -73,9 +73,13 @@ type Labels = ReadonlyArray<MetricLabel.MetricLabel>
 const labels = (values: Readonly<Record<string, string>>): Labels =>
   Object.entries(values).map(([key, value]) => MetricLabel.make(key, value))
 
-export const engineLabels = ({ model, provider }: ReasoningEngine, vendor: string): Labels =>
+export const engineLabels = (
+  { model, provider }: ReasoningEngine,
+  vendor: string,
+  operation: ReturnType<typeof operationOf>
+): Labels =>
   labels({
-    "gen_ai.operation.name": "chat",
+    "gen_ai.operation.name": operation,
     "gen_ai.provider.name": vendor,
     "gen_ai.request.model": model,
     "arc_saga.provider": provider

@@ -37,10 +37,14 @@ export const errorType = (error: { readonly _tag: string }): string => {
 /** Why a model stopped, by the name that the conventions have for it. */
 export const finishReason = (reason: FinishReason): string => (reason === "tool_calls" ? "tool_call" : reason)
 
+/** What is done for a task, by the name that the conventions have for it. */
+export const operationOf = ({ original }: AITask.AITask): "chat" | "embeddings" =>
+  original?.wire === "embeddings" ? "embeddings" : "chat"
+
 /** What is known of an attempt when it begins. */
 export const request = (engine: ReasoningEngine, task: AITask.AITask, vendor: string): Attributes =>
   given({
-    "gen_ai.operation.name": "chat",
+    "gen_ai.operation.name": operationOf(task),
     "gen_ai.provider.name": vendor,
     "gen_ai.request.model": engine.model,
     "gen_ai.request.max_tokens": task.maxTokens,

@@ -197,3 +197,25 @@ describe("GenAIPrices", () => {
     })
   )
 })
+
+describe("GenAIPrices of a model that embeds", () => {
+  const found = (model: string, embeds: boolean | undefined) =>
+    Effect.map(
+      Effect.zipRight(
+        TestClock.setTime(today.getTime()),
+        GenAIPrices.catalog.find({ baseUrl: openAI, model, embeds })
+      ),
+      ({ price }) => Option.getOrUndefined(Option.map(price, Price.toOptions))
+    )
+
+  it.effect("has its input's, and nothing for an output that there isn't", () =>
+    Effect.gen(function* () {
+      assert.deepInclude(yield* found("text-embedding-3-small", true), { input: 0.02, output: 0 })
+      // Who would write has no price that is known.
+      assert.isUndefined(yield* found("text-embedding-3-small", false))
+      assert.isUndefined(yield* found("text-embedding-3-small", undefined))
+      assert.deepInclude(yield* found("gpt-4o-mini", true), { input: 0.15, output: 0.6 })
+      assert.isUndefined(yield* found("whisper-1", true))
+    })
+  )
+})
