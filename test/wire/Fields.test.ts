@@ -4,6 +4,7 @@ import * as Either from "effect/Either"
 import * as NodeFs from "node:fs"
 import * as chat from "../../src/gateway/internal/chat/request.js"
 import * as messagesDialect from "../../src/gateway/internal/messages/request.js"
+import * as responsesDialect from "../../src/gateway/internal/responses/request.js"
 import type { Wire } from "../../src/Wire.js"
 import type { Fields } from "../../src/wire/fields/field.js"
 import * as fields from "../../src/wire/fields.js"
@@ -328,4 +329,133 @@ describe("the parts of a message", () => {
       assert.isTrue(native(wire, { type: "kind_of_next_year" }))
     })
   }
+})
+
+describe("the items and tools of Responses", () => {
+  const { input, tools } = fields.table.responses
+  const calls = ["type", "id", "call_id", "caller", "status"]
+
+  /** By kind: the interfaces that the vendor's package has of it. */
+  const items: Readonly<Record<string, ReadonlyArray<string>>> = {
+    "": ["EasyInputMessage", "Message"],
+    message: ["EasyInputMessage", "Message", "ResponseOutputMessage"],
+    reasoning: ["ResponseReasoningItem"],
+    function_call: ["ResponseFunctionToolCall"],
+    function_call_output: ["FunctionCallOutput"],
+    custom_tool_call: ["ResponseCustomToolCall"],
+    custom_tool_call_output: ["ResponseCustomToolCallOutput"]
+  }
+  const parts: typeof items = {
+    input_text: ["ResponseInputText", "ResponseInputTextContent"],
+    input_image: ["ResponseInputImage", "ResponseInputImageContent"],
+    input_file: ["ResponseInputFile", "ResponseInputFileContent"],
+    output_text: ["ResponseOutputText"],
+    refusal: ["ResponseOutputRefusal"]
+  }
+  const offered: typeof items = {
+    function: ["FunctionTool", "Function"],
+    custom: ["CustomTool"],
+    namespace: ["NamespaceTool"]
+  }
+
+  const lists = [
+    ["items", items, input?.kinds],
+    ["parts", parts, input?.kinds?.["message"]?.["content"]?.kinds],
+    ["parts of a result", parts, input?.kinds?.["function_call_output"]?.["output"]?.kinds],
+    ["tools", offered, tools?.kinds]
+  ] as const
+
+  it.each(lists)(
+    "%s have every field that their vendor's package has, and no other",
+    (_, theirs, ours = {}) => {
+      assert.sameMembers(Object.keys(ours), Object.keys(theirs))
+      for (const [kind, names] of Object.entries(theirs)) {
+        const known = new Set(names.flatMap((name) => members(responses, name, 1)))
+        // What every item may say, some kinds don't.
+        const spare = kind.endsWith("call_output") || kind.endsWith("call") ? calls : ["id", "status"]
+        const own = Object.keys(ours[kind] ?? {})
+        assert.deepStrictEqual(
+          [...known].filter((name) => !own.includes(name)),
+          [],
+          kind
+        )
+        assert.deepStrictEqual(
+          own.filter((name) => !known.has(name) && !spare.includes(name)),
+          [],
+          kind
+        )
+      }
+    }
+  )
+
+  it("are a task's, or only for Responses", () => {
+    const unions = ["ResponseInputItem", "Tool"].flatMap((union) => kinds(responses, union))
+    assert.isAbove(unions.length, 30)
+    for (const type of kinds(responses, "ResponseInputItem")) {
+      if (Object.hasOwn(items, type)) continue
+      const { messages } = Either.getOrThrow(
+        responsesDialect.question({ model: "m", input: [{ role: "user", content: "a" }, { type }] })
+      )
+      const last = messages.at(-1)?.content
+      assert.isTrue(Array.isArray(last) && last[0]?.type === "native", type)
+    }
+    for (const type of kinds(responses, "Tool")) {
+      if (Object.hasOwn(offered, type)) continue
+      const { fields: task } = Either.getOrThrow(
+        responsesDialect.question({ model: "m", input: "a", tools: [{ type }] })
+      )
+      assert.deepStrictEqual(task["nativeTools"], [{ wire: "responses", value: { type } }], type)
+    }
+  })
+
+  it("say what another wire hasn't", () => {
+    assert.deepStrictEqual(
+      fields.uncarried("responses", {
+        input: [
+          { role: "user", content: [{ type: "input_text", text: "a", tone: 1 }], mood: 1 },
+          {
+            type: "message",
+            role: "assistant",
+            id: "msg_1",
+            status: "completed",
+            phase: "commentary",
+            content: [{ type: "output_text", text: "a", annotations: [{}], logprobs: [] }]
+          },
+          { type: "function_call", call_id: "c", name: "f", arguments: "{}", caller: { type: "direct" } },
+          { type: "custom_tool_call", call_id: "d", name: "g", input: "", caller: { type: "program" } },
+          { type: "function_call_output", call_id: "c", output: [{ type: "input_image", file_id: "f" }] },
+          { type: "reasoning", id: "rs_1", summary: [], encrypted_content: "x", spark: 1 },
+          { type: "item_of_next_year", tone: 1 }
+        ],
+        tools: [
+          { type: "function", name: "f", parameters: {}, strict: true, defer_loading: true, speed: 1 },
+          {
+            type: "namespace",
+            name: "n",
+            tools: [{ type: "custom", name: "g", allowed_callers: ["direct"] }]
+          },
+          { type: "namespace", name: "o", tools: [{ type: "function", name: "h", output_schema: {} }] },
+          { type: "web_search", user_location: {} }
+        ],
+        text: { format: { type: "json_schema", name: "a", description: "b" }, verbosity: "huge" },
+        reasoning: { effort: "ultra" }
+      }),
+      {
+        preferences: [
+          "input[].content[].tone",
+          "input[].mood",
+          "input[].caller",
+          "input[].spark",
+          "tools[].defer_loading",
+          "tools[].speed",
+          "tools[].tools[].output_schema",
+          "text.format.description",
+          "text.verbosity",
+          "reasoning.effort"
+        ],
+        requirements: ["input[].output[].file_id"],
+        states: []
+      }
+    )
+  })
 })

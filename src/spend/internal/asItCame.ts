@@ -60,7 +60,15 @@ const runsAtProvider = ({ value }: AITask.NativeTool): boolean =>
   !(typeof value["type"] === "string" && callers.test(value["type"]))
 
 /** Requirements that add nothing to read: more answers are counted as that, and what the body has or names with it. */
-const plain: ReadonlySet<string> = new Set(["n", "background", "input", "dimensions", "encoding_format"])
+const plain: ReadonlySet<string> = new Set([
+  "n",
+  "background",
+  "input[].content[].file_id",
+  "input[].output[].file_id",
+  "input",
+  "dimensions",
+  "encoding_format"
+])
 
 /** What a provider keeps: it is read at the usual price. */
 const kept: ReadonlySet<string> = new Set(["previous_response_id", "conversation", "thread", "prompt"])

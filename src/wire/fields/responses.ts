@@ -1,30 +1,119 @@
-import type { Fields } from "./field.js"
+import type { Field, Fields, Kinds } from "./field.js"
+
+const carried: Field = { class: "carried" }
+const hint: Field = { class: "hint" }
+const preference: Field = { class: "preference" }
+
+/** What a provider keeps under an id. */
+const kept: Field = { class: "requirement" }
+
+const breakpoint = { prompt_cache_breakpoint: hint }
+
+const parts: Kinds = {
+  input_text: { type: carried, text: carried, ...breakpoint },
+  input_image: { type: carried, image_url: carried, detail: hint, file_id: kept, ...breakpoint },
+  input_file: {
+    type: carried,
+    file_data: carried,
+    file_url: carried,
+    filename: carried,
+    detail: hint,
+    file_id: kept,
+    ...breakpoint
+  },
+  output_text: { type: carried, text: carried, annotations: hint, logprobs: hint },
+  refusal: { type: carried, refusal: carried }
+}
+
+/** What an item is to its provider alone. */
+const made = { id: hint, status: hint }
+
+const message: Fields = {
+  type: carried,
+  role: carried,
+  content: { class: "carried", kinds: parts },
+  ...made,
+  // Its own model wants to know what of it was said before the end.
+  phase: hint
+}
+
+/** A program that the provider runs calls tools by itself. */
+const called = {
+  type: carried,
+  call_id: carried,
+  ...made,
+  caller: { class: "preference", inert: [{ type: "direct" }] }
+} satisfies Fields
+
+const toolCall = { ...called, name: carried, namespace: carried } satisfies Fields
+
+const result: Fields = { ...called, output: { class: "carried", kinds: parts } }
+
+const items: Kinds = {
+  "": message,
+  message,
+  reasoning: { type: carried, summary: carried, content: carried, encrypted_content: hint, ...made },
+  function_call: { ...toolCall, arguments: carried },
+  function_call_output: result,
+  custom_tool_call: { ...toolCall, input: carried },
+  custom_tool_call_output: result
+}
+
+const offered = {
+  type: carried,
+  name: carried,
+  description: carried,
+  defer_loading: { class: "preference", inert: [false] },
+  allowed_callers: { class: "preference", inert: [["direct"]] }
+} satisfies Fields
+
+const tools: Kinds = {
+  function: { ...offered, parameters: carried, strict: carried, output_schema: preference },
+  custom: { ...offered, format: carried }
+}
 
 /** POST /v1/responses, as the types of the package openai 6.49 have it. */
 export const responses: Fields = {
   model: { class: "edge" },
   stream: { class: "edge" },
   stream_options: { class: "edge" },
-  input: { class: "carried", task: "messages" },
+  input: { class: "carried", task: "messages", kinds: items },
   instructions: { class: "carried", task: "systemPrompt" },
   max_output_tokens: { class: "carried", task: "maxTokens" },
   temperature: { class: "carried", task: "temperature" },
   top_p: { class: "carried", task: "topP" },
-  tools: { class: "carried", task: "tools" },
+  tools: {
+    class: "carried",
+    task: "tools",
+    kinds: {
+      ...tools,
+      namespace: {
+        type: carried,
+        name: carried,
+        // Its tools have their own.
+        description: hint,
+        tools: { class: "carried", kinds: tools }
+      }
+    }
+  },
   tool_choice: { class: "carried", task: "toolChoice" },
   parallel_tool_calls: { class: "carried", task: "parallelToolCalls" },
   text: {
     class: "carried",
     fields: {
-      format: { class: "carried", task: "responseFormat" },
-      verbosity: { class: "carried", task: "verbosity" }
+      format: {
+        class: "carried",
+        task: "responseFormat",
+        fields: { type: carried, name: carried, schema: carried, strict: carried, description: preference }
+      },
+      verbosity: { class: "carried", task: "verbosity", values: ["low", "medium", "high"] }
     }
   },
   reasoning: {
     class: "carried",
     task: "reasoning",
     fields: {
-      effort: { class: "carried" },
+      effort: { class: "carried", values: ["none", "minimal", "low", "medium", "high", "xhigh", "max"] },
       summary: { class: "carried" },
       generate_summary: { class: "carried" },
       context: { class: "preference" },
