@@ -119,3 +119,15 @@ describe("the worst case of a call that is sent as it came", () => {
       })
   )
 })
+
+describe("the worst case of a file of Responses", () => {
+  it.effect("is counted once, where the body names it", () =>
+    Effect.gen(function* () {
+      const body = { input: [{ role: "user", content: [{ type: "input_file", file_id: "file_1" }] }] }
+      const named = yield* worst(body, {}, ["input[].content[].file_id", "input[].output[].file_id"])
+      assert.deepStrictEqual(named, yield* worst(body))
+      assert.isAbove(named.inputTokens, 1_000_000)
+      assert.isTrue(Option.isSome(named.cost))
+    })
+  )
+})
