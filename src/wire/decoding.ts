@@ -21,7 +21,7 @@ export interface Decoding {
   readonly ended: boolean
   /** Whether the server has said why the model stopped, but not yet that this was all. */
   readonly awaitsEnd: boolean
-  /** Whether it came in a form that isn't its wire's, of which that wire's clients would read nothing. */
+  /** Whether it came in a form that isn't its wire's, of which that wire's clients would read nothing, or not its end. */
   readonly foreign?: boolean | undefined
   /** Whether events of it lack the names by which its wire's clients read a stream. */
   readonly unnamed?: boolean | undefined
@@ -43,6 +43,13 @@ export interface Decoding {
   take(): ReadonlyArray<EngineEvent>
 }
 
+/** An answer that fails, as it came up to its last word. */
+export interface Failed {
+  readonly body: string
+  /** What of it hasn't been handed on. */
+  readonly rest: string
+}
+
 /** Decodes the bytes of an answer. */
 export interface Decoder<out A extends Decoding = Decoding> {
   readonly answer: A
@@ -50,6 +57,8 @@ export interface Decoder<out A extends Decoding = Decoding> {
   readonly feed: (pieces: Iterable<Uint8Array>) => ReadonlyArray<EngineEvent>
   /** The events that the end of the body completes, an orderly one by default; the answer has ended then. */
   readonly end: (orderly?: boolean) => ReadonlyArray<EngineEvent>
+  /** The answer as it came, where its provider has said in its wire's words why it fails. */
+  readonly failed?: (() => Failed | undefined) | undefined
 }
 
 /** Whether an event is the end of the stream. */

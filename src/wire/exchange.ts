@@ -13,6 +13,7 @@ import * as failure from "./failure.js"
 import * as http from "./http.js"
 import * as httpError from "./httpError.js"
 import * as nativeError from "./nativeError.js"
+import * as refusal from "./refusal.js"
 import * as rateLimitHeaders from "./rateLimitHeaders.js"
 import * as tape from "./tape.js"
 import * as waits from "./waits.js"
@@ -111,21 +112,36 @@ export const expectOk = (reply: Reply): Effect.Effect<Reply, EngineError.EngineE
   )
 }
 
+/** How an answer is kept as it comes. */
+export interface Taping extends tape.Settings {
+  /** The error of an answer that fails in its wire's words. */
+  readonly onFailure: (error: EngineError.EngineError) => EngineError.EngineError
+}
+
 /** Pulls the answer of a reply. */
 export const pull = (
-  { body, contentType, maxCharacters, onFailure, onNetwork, quotas }: Reply,
+  { body, contentType, maxCharacters, onFailure, onNetwork, quotas, status }: Reply,
   answer: decoding.Decoding,
   warnings: ReadonlyArray<ReasoningEngine.WarningEvent>,
-  taping?: tape.Settings
+  taping?: Taping
 ): Effect.Effect<ReasoningEngine.Pull, never, Scope.Scope> => {
   const isEvents = contentType.toLowerCase().includes(eventStream)
-  const decoder = decoding.streamDecoder(answer, isEvents, maxCharacters)
-  return answerPull.make(body, taping === undefined ? decoder : tape.taped(decoder, taping), {
+  const plain = decoding.streamDecoder(answer, isEvents, maxCharacters)
+  const decoder = taping === undefined ? plain : tape.taped(plain, taping)
+  const failed = (said: failure.Failure, begun: boolean): EngineError.EngineError => {
+    const error = onFailure(said, begun)
+    if (said.kind === "policy") refusal.keep(error, said.message)
+    const came = decoder.failed?.()
+    return came === undefined || taping === undefined
+      ? error
+      : taping.onFailure(nativeError.keep(error, { status, contentType, ...came }))
+  }
+  return answerPull.make(body, decoder, {
     preamble: [
       ...(Object.keys(quotas).length === 0 ? [] : [ReasoningEngine.rateLimits(quotas)]),
       ...warnings
     ],
-    onFailure,
+    onFailure: failed,
     onNetwork
   })
 }

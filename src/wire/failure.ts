@@ -45,6 +45,12 @@ export const ofKind = (kind: Kind, message: string): Failure => ({
   status: 0
 })
 
+/** Whether an answer ends as its wire has it and still is none: its model refuses, or its window is full. */
+export const isEnding = ({ kind }: Failure): boolean => kind === "policy" || kind === "context"
+
+/** Whether it is an error in the provider's own words; others are how its answer was seen. */
+export const isTold = ({ kind }: Failure): boolean => kind === undefined
+
 /** How deep errors are wrapped at most. */
 const maxDepth = 4
 

@@ -159,15 +159,16 @@ export const attempt = (
       redact,
       maxCharacters
     })
+    const onFailure = (error: EngineError.EngineError) => nativeError.withWire(error, wire.name, secrets)
     const ok = yield* Effect.mapError(exchange.expectOk(reply), (error) =>
-      asItCame === undefined ? error : nativeError.withWire(error, wire.name, secrets)
+      asItCame === undefined ? error : onFailure(error)
     )
     const isAsked = native === true && (original?.body["stream"] === true) === stream
     return yield* exchange.pull(
       ok,
       wire.answer(request),
       notice.warnings(notices),
-      asItCame !== undefined && isAsked ? { stream, isWanted: asItCame.isWanted } : undefined
+      asItCame !== undefined && isAsked ? { stream, isWanted: asItCame.isWanted, onFailure } : undefined
     )
   })
 }

@@ -6,6 +6,8 @@ export interface Response {
   readonly status: number
   readonly contentType: string
   readonly body: string
+  /** Of an answer that failed: what of it hasn't been handed on. */
+  readonly rest?: string | undefined
 }
 
 /** A response to a call that came over the same wire: its caller can be told it as it came. */
@@ -32,10 +34,12 @@ const shortestSecret = 8
 export const withWire = <E extends EngineError>(error: E, wire: Wire, secrets: ReadonlyArray<string>): E => {
   const response = responses.get(error)
   if (response !== undefined) {
-    const body = secrets
-      .filter(({ length }) => length >= shortestSecret)
-      .reduce((text, secret) => text.replaceAll(secret, hidden), response.body)
-    natives.set(error, { ...response, body, wire })
+    const hide = (said: string): string =>
+      secrets
+        .filter(({ length }) => length >= shortestSecret)
+        .reduce((text, secret) => text.replaceAll(secret, hidden), said)
+    const { body, rest } = response
+    natives.set(error, { ...response, body: hide(body), rest: rest && hide(rest), wire })
   }
   return error
 }

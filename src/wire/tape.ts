@@ -1,5 +1,6 @@
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import type * as decoding from "./decoding.js"
+import * as failure from "./failure.js"
 
 /** What of an event is heard though the answer it was part of isn't delivered. */
 const isAside = ({ _tag }: ReasoningEngine.EngineEvent): boolean =>
@@ -26,6 +27,31 @@ const endOfEvents = (text: string): number =>
     })
   )
 
+const lineFeed = 10
+const carriageReturn = 13
+
+/** Cuts the bytes of a stream behind each blank line, in whatever pieces they come. */
+const cutter = (): ((bytes: Uint8Array) => ReadonlyArray<Uint8Array>) => {
+  let before = 0
+  let isBlank = false
+  return (bytes) => {
+    const cuts: Array<number> = []
+    for (let at = 0; at < bytes.length; at++) {
+      const byte = bytes[at] ?? 0
+      if (byte === lineFeed && before === carriageReturn) {
+        // The other half of a line's end.
+        if (cuts.at(-1) === at) cuts[cuts.length - 1] = at + 1
+      } else if (byte === lineFeed || byte === carriageReturn) {
+        if (isBlank) cuts.push(at + 1)
+        isBlank = true
+      } else isBlank = false
+      before = byte
+    }
+    if (cuts.at(-1) !== bytes.length) cuts.push(bytes.length)
+    return cuts.length === 1 ? [bytes] : cuts.map((to, index) => bytes.subarray(cuts[index - 1] ?? 0, to))
+  }
+}
+
 /** What is told apart of the events on the tape. */
 export interface Settings {
   /** Whether a stream was asked for: what comes as something else isn't what the caller's wire has. */
@@ -48,7 +74,12 @@ export const taped = <A extends decoding.Decoding>(
   let text = ""
   let held: Array<ReasoningEngine.EngineEvent> = []
   let isAsked: boolean | undefined = undefined
-  let told = false
+  const told: Array<string> = []
+  let failed: decoding.Failed | undefined = undefined
+  const cut = cutter()
+
+  // What clients couldn't read is told as it is decoded, if that can be from the beginning on.
+  const isForeign = (): boolean => answer.foreign === true || (stream && answer.unnamed === true)
 
   const pieceOf = (piece: string): string =>
     isWanted === undefined || !stream
@@ -60,40 +91,50 @@ export const taped = <A extends decoding.Decoding>(
 
   const settle = (isOver: boolean): ReadonlyArray<ReasoningEngine.EngineEvent> => {
     if (answer.failure !== undefined) {
+      const isSaid = failure.isEnding(answer.failure) || (stream && failure.isTold(answer.failure))
+      if (isAsked === true && isSaid && !isForeign()) {
+        const rest = pieceOf(stream ? ended(text) : text)
+        failed ??= { body: told.join("") + rest, rest }
+      }
       const heard = held.filter(isAside)
       held = []
       return heard
     }
     if ((answer.awaitsEnd || answer.closing === true) && !isOver) return []
     const upTo = isOver || answer.finished ? text.length : stream ? endOfEvents(text) : 0
-    // What clients couldn't read is told as it is decoded, if that can be from the beginning on.
-    const isForeign = answer.foreign === true || (stream && answer.unnamed === true)
-    if (isForeign && !told) isAsked = false
+    if (isForeign() && told.length === 0) isAsked = false
     const whole = text.slice(0, upTo)
     const piece = isAsked === true ? pieceOf(isOver && stream ? ended(whole) : whole) : ""
     text = text.slice(upTo)
     const events = held
     held = []
-    told ||= piece !== ""
-    return piece === "" ? events : [ReasoningEngine.native(piece, answer.beyondText), ...events]
+    if (piece === "") return events
+    told.push(piece)
+    return [ReasoningEngine.native(piece, answer.beyondText), ...events]
   }
 
   return {
     answer,
     feed: (bytes) => {
-      const pieces = Array.from(bytes)
-      for (const piece of pieces) text += decoder.decode(piece, { stream: true })
+      for (const piece of bytes) {
+        for (const part of stream ? cut(piece) : [piece]) {
+          // What is sent behind the last word is no part of the answer.
+          if (answer.ended) break
+          text += decoder.decode(part, { stream: true })
+          held.push(...feed([part]))
+        }
+      }
       if (isAsked === undefined) {
         const first = text.trimStart()[0]
         if (first !== undefined) isAsked = stream ? !"{[<".includes(first) : first === "{"
       }
-      held.push(...feed(pieces))
       return settle(false)
     },
     end: (orderly) => {
       text += decoder.decode()
       held.push(...end(orderly))
       return settle(true)
-    }
+    },
+    failed: () => failed
   }
 }

@@ -20,7 +20,7 @@ import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
 import type { Services } from "./serving.js"
 import * as callHeaders from "./callHeaders.js"
-import { whole } from "./whole.js"
+import { refused, whole } from "./whole.js"
 
 /** What calls are answered with. */
 export interface Setup {
@@ -185,5 +185,7 @@ export const answer = (
       delivery,
       keepAliveMs
     } as const
-    return yield* delivery === "streamed" ? live(services, asked) : whole(services, asked)
+    const answering: Effect.Effect<HttpServerResponse.HttpServerResponse, problem.Failure, Scope.Scope> =
+      delivery === "streamed" ? live(services, asked) : whole(services, asked)
+    return yield* Effect.catchAll(answering, (failure) => refused(services, asked, failure))
   })

@@ -1,10 +1,12 @@
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as AIResult from "../../AIResult.js"
 import * as AITask from "../../AITask.js"
 import { InvalidArgumentError } from "../../InvalidArgument.js"
 import type { ReasoningDelta, TextDelta, ToolCallEvent } from "../../ReasoningEngine.js"
 import type { Wire } from "../../Wire.js"
+import * as decoding from "../../wire/decoding.js"
 import * as fields from "../../wire/fields.js"
 import type { Problem } from "./problem.js"
 import { type Json, Reading } from "./reading.js"
@@ -129,6 +131,30 @@ const instructions = (said: Said): Readonly<Record<string, unknown>> => {
   return texts.length === 0 ? {} : { systemPrompt: texts.join("\n\n") }
 }
 
+/** How an answer came about. */
+export interface Summary {
+  readonly provider: string
+  readonly attempts: number
+  /** USD; null where it isn't known. */
+  readonly cost: string | null
+}
+
+/** An answer that clients are told: a result, or of a refusal what there is of one. */
+export interface Told
+  extends
+    Pick<AIResult.AIResult, "finishReason" | "model" | "text" | "toolCalls" | "usage">,
+    Partial<
+      Pick<
+        AIResult.AIResult,
+        "logProbabilities" | "rawFinishReason" | "reasoning" | "serviceTier" | "stopSequence"
+      >
+    > {
+  /** The words of a refusal. */
+  readonly refusal?: string | undefined
+  /** How it came about. */
+  readonly summary?: Summary | undefined
+}
+
 /** What names an answer. */
 export interface Identity {
   readonly id: string
@@ -144,16 +170,26 @@ export interface Writer {
   /** What came over the same wire, as it came: what is written after it goes on from there. */
   readonly native: (text: string) => string
   /** What says that the answer is whole. */
-  readonly end: (result: AIResult.AIResult) => string
-  /** The last event of a stream that broke off. */
-  readonly error: (problem: Problem) => string
+  readonly end: (answer: Told) => string
+  /** The last event of a stream that broke off; its provider may have said why, over the same wire. */
+  readonly error: (problem: Problem, said?: string) => string
 }
+
+/** An error's body as an event has it: as it was said, where that is JSON. */
+export const errorText = (said: string | undefined, body: unknown): string =>
+  JSON.stringify(Option.getOrElse(errorOf(said), () => body))
+
+/** What an error's body says, where it is one of OpenAI's or Anthropic's form. */
+export const errorOf = (said = ""): Option.Option<Json> =>
+  Option.filter(Option.filter(decoding.parse(said), Predicate.isRecord), ({ error }) =>
+    Predicate.isRecord(error)
+  )
 
 /** How a vendor's clients ask, and what they want to be told. */
 export interface Dialect {
   readonly wire: Wire
   readonly question: (body: unknown) => Either.Either<ChatRequest, Question>
-  readonly answer: (identity: Identity, result: AIResult.AIResult, question: ChatRequest) => unknown
+  readonly answer: (identity: Identity, answer: Told, question: ChatRequest) => unknown
   readonly writer: (identity: Identity, question: ChatRequest) => Writer
   readonly error: (problem: Problem, id: string) => unknown
   /** What keeps a client waiting that hears nothing yet. */

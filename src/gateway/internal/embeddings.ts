@@ -47,8 +47,10 @@ export const dialect: Dialect = {
   ...chat.dialect,
   wire: "embeddings",
   question,
-  answer: (_, { provider }) => {
-    throw new Error(`The engine of ${provider} has given no embeddings: they are Native events of its wire`)
+  answer: (_, { model }) => {
+    throw new Error(
+      `The engine of the model ${model} has given no embeddings: they are Native events of its wire`
+    )
   },
   values: "embedded"
 }

@@ -14,8 +14,16 @@ import * as pulls from "../../internal/pulls.js"
 import * as timer from "../../internal/timer.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
-import { droppedHeader } from "./summary.js"
-import { type PreparedCall, defect, eventStream, failed, type Services } from "./serving.js"
+import { droppedHeader, summary } from "./summary.js"
+import {
+  type PreparedCall,
+  defect,
+  eventStream,
+  failed,
+  nativeOf,
+  refusalOf,
+  type Services
+} from "./serving.js"
 
 const shuttingDown = new RejectedRequest({
   reason: "draining",
@@ -93,7 +101,7 @@ export const live = (
             break
           case "Completed":
             whole = true
-            if (!isNative) text += writer.end(event.result)
+            if (!isNative) text += writer.end({ ...event.result, summary: summary(event.result) })
             ending = activity.end(id, { _tag: "Answered", answer: event.result })
             break
           default:
@@ -103,9 +111,20 @@ export const live = (
       return Effect.as(ending, Chunk.of(encoder.encode(text)))
     }
 
+    /** How a stream ends that has begun: as its provider ended it over the same wire, or told in that wire's words. */
+    const endingOf = (told: problem.Problem): string => {
+      const native = nativeOf(dialect, told.cause)
+      if (native?.rest !== undefined && (started === undefined || isNative)) {
+        return started === undefined ? native.body : native.rest
+      }
+      const refusal = refusalOf(told.cause)
+      if (refusal === undefined) return writer.error(told, native?.body)
+      return (started === undefined ? writer.model(refusal.model) : "") + writer.end(refusal)
+    }
+
     const lastWord = (failure: problem.Failure): Effect.Effect<Chunk.Chunk<Uint8Array>> => {
       over = true
-      return Effect.map(failed(services, id, failure), (told) => Chunk.of(encoder.encode(writer.error(told))))
+      return Effect.map(failed(services, id, failure), (told) => Chunk.of(encoder.encode(endingOf(told))))
     }
 
     // Only a shutdown that has begun is raced: a race for every chunk would cost more than the chunk.

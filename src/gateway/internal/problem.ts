@@ -171,8 +171,13 @@ const rowOf = <F extends Failure>(failure: F, now: number): Row => {
 }
 
 /** The error, maybe a provider's, that a failure is. Whose keys aren't taken isn't its caller's affair. */
-const causeOf = (failure: Failure): object | undefined => {
-  const error = failure._tag === "AllProvidersFailedError" ? failure.primary : failure
+export const causeOf = (failure: Failure): object | undefined => {
+  const error =
+    failure._tag === "AllProvidersFailedError"
+      ? failure.primary
+      : failure._tag === "StreamInterruptedError"
+        ? failure.cause
+        : failure
   return error._tag === "AuthenticationError" ? undefined : error
 }
 

@@ -8,7 +8,8 @@ import type * as Activity from "../Activity.js"
 import type * as TaskService from "../../routing/TaskService.js"
 import * as nativeError from "../../wire/nativeError.js"
 import * as log from "../../internal/log.js"
-import type { Dialect, Identity, ChatRequest } from "./dialect.js"
+import * as refusals from "../../wire/refusal.js"
+import type { ChatRequest, Dialect, Identity, Told } from "./dialect.js"
 import * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
 import type { Shutdown } from "./shutdown.js"
@@ -55,22 +56,37 @@ export const defect = (cause: Cause.Cause<unknown>, id: string): Effect.Effect<R
     })
   )
 
+/** What a provider said of a failure over the wire of its caller. */
+export const nativeOf = ({ wire }: Dialect, cause: object | undefined): nativeError.Native | undefined =>
+  cause && nativeError.of(cause, wire)
+
+/** The answer that a failure is where a model refused to give one. */
+export const refusalOf = (cause: object | undefined): Told | undefined => {
+  const said = cause && refusals.of(cause)
+  if (said === undefined) return undefined
+  const { words, ...answer } = said
+  return { ...answer, toolCalls: [], finishReason: "other", refusal: words }
+}
+
 /** The error of a call, as its client wants it. */
 export const refusal = (
-  { error, idHeader, wire }: Dialect,
+  dialect: Dialect,
   id: string,
   told: problem.Problem
 ): HttpServerResponse.HttpServerResponse => {
-  const headers = { ...problem.headersOf(told), [idHeader]: id }
+  const headers = { ...problem.headersOf(told), [dialect.idHeader]: id }
   // Agents mend their requests by what their provider says of them: it is told as it came.
-  const native = told.cause && nativeError.of(told.cause, wire)
-  return native === undefined
-    ? HttpServerResponse.unsafeJson(error(told, id), { status: told.kind.status, headers })
-    : HttpServerResponse.text(native.body, {
-        status: native.status,
-        headers,
-        contentType: native.contentType || "application/json"
-      })
+  const native = nativeOf(dialect, told.cause)
+  if (native === undefined) {
+    return HttpServerResponse.unsafeJson(dialect.error(told, id), { status: told.kind.status, headers })
+  }
+  const { body, contentType, status } = native
+  const isStream = status < 300 && contentType.includes("event-stream")
+  return HttpServerResponse.text(body, {
+    status,
+    headers: isStream ? { ...headers, ...eventStream } : headers,
+    contentType: contentType || "application/json"
+  })
 }
 
 /** Writes down why a call has failed, and gives what its client is told. */

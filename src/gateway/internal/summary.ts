@@ -1,10 +1,10 @@
 import * as Option from "effect/Option"
 import type * as AIResult from "../../AIResult.js"
 import * as Usd from "../../Usd.js"
-import type { ChatRequest } from "./dialect.js"
+import type { ChatRequest, Summary } from "./dialect.js"
 
 /** How an answer came about: what the headers of one that isn't streamed say. */
-export const summary = ({ attempts, cost, provider }: AIResult.AIResult) => ({
+export const summary = ({ attempts, cost, provider }: AIResult.AIResult): Summary => ({
   provider,
   attempts: attempts.length,
   cost: Option.getOrNull(Option.map(cost, Usd.toDecimal))

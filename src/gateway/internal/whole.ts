@@ -1,37 +1,79 @@
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
-import type * as AIResult from "../../AIResult.js"
 import { reasoningDelta } from "../../ReasoningEngine.js"
-import type { Writer } from "./dialect.js"
-import { type PreparedCall, eventStream, type Failure, type Services } from "./serving.js"
+import type { Told, Writer } from "./dialect.js"
+import * as problem from "./problem.js"
+import {
+  type PreparedCall,
+  eventStream,
+  type Failure,
+  failed,
+  nativeOf,
+  refusalOf,
+  type Services
+} from "./serving.js"
 import * as summary from "./summary.js"
 
-const eventsOf = (writer: Writer, result: AIResult.AIResult): string =>
+const eventsOf = (writer: Writer, answer: Told): string =>
   [
-    writer.model(result.model),
-    ...(result.reasoning ?? []).map(({ state, text }) => writer.event(reasoningDelta(text, state))),
-    ...(result.text === "" ? [] : [writer.event({ _tag: "TextDelta", text: result.text })]),
-    ...result.toolCalls.map((call) => writer.event({ _tag: "ToolCall", call })),
-    writer.end(result)
+    writer.model(answer.model),
+    ...(answer.reasoning ?? []).map(({ state, text }) => writer.event(reasoningDelta(text, state))),
+    ...(answer.text === "" ? [] : [writer.event({ _tag: "TextDelta", text: answer.text })]),
+    ...answer.toolCalls.map((call) => writer.event({ _tag: "ToolCall", call })),
+    writer.end(answer)
   ].join("")
+
+/** An answer in one piece: as it came over the wire of its caller, or written for it. */
+const respond = (
+  { delivery, dialect, identity, question }: PreparedCall,
+  answer: Told,
+  more: Readonly<Record<string, string>>,
+  native: string | undefined
+): HttpServerResponse.HttpServerResponse => {
+  const headers = { [dialect.idHeader]: identity.id, ...more }
+  return delivery === "whole"
+    ? native === undefined
+      ? HttpServerResponse.unsafeJson(dialect.answer(identity, answer, question), { headers })
+      : HttpServerResponse.text(native, { headers, contentType: "application/json" })
+    : HttpServerResponse.text(native ?? eventsOf(dialect.writer(identity, question), answer), {
+        headers: { ...headers, ...eventStream, "x-saga-delivery": delivery },
+        contentType: "text/event-stream"
+      })
+}
 
 /** Gives the answer when it is whole: in one piece, or as all the events of a stream. */
 export const whole = (
   { activity }: Services,
-  { delivery, dialect, identity, options, question, task, tasks }: PreparedCall
-): Effect.Effect<HttpServerResponse.HttpServerResponse, Failure> =>
-  Effect.flatMap(tasks.complete(task, options), (result) => {
-    const headers = { [dialect.idHeader]: identity.id, ...summary.headersOf(result, question) }
+  asked: PreparedCall
+): Effect.Effect<HttpServerResponse.HttpServerResponse, Failure> => {
+  const { dialect, identity, options, question, task, tasks } = asked
+  return Effect.flatMap(tasks.complete(task, options), (result) => {
     const native = result.native?.wire === dialect.wire ? result.native.body : undefined
     return Effect.as(
       activity.end(identity.id, { _tag: "Answered", answer: result }),
-      delivery === "whole"
-        ? native === undefined
-          ? HttpServerResponse.unsafeJson(dialect.answer(identity, result, question), { headers })
-          : HttpServerResponse.text(native, { headers, contentType: "application/json" })
-        : HttpServerResponse.text(native ?? eventsOf(dialect.writer(identity, question), result), {
-            headers: { ...headers, ...eventStream, "x-saga-delivery": delivery },
-            contentType: "text/event-stream"
-          })
+      respond(
+        asked,
+        { ...result, summary: summary.summary(result) },
+        summary.headersOf(result, question),
+        native
+      )
     )
   })
+}
+
+/**
+ * What fails, or the answer that it is to its caller: a refusal in the words of the caller's wire. One that came over
+ * that wire is told as it came.
+ */
+export const refused = <E extends problem.Failure>(
+  services: Services,
+  asked: PreparedCall,
+  failure: E
+): Effect.Effect<HttpServerResponse.HttpServerResponse, E> => {
+  const { dialect, identity } = asked
+  const cause = problem.causeOf(failure)
+  const answer = refusalOf(cause)
+  return answer === undefined || nativeOf(dialect, cause) !== undefined
+    ? Effect.fail(failure)
+    : Effect.as(failed(services, identity.id, failure), respond(asked, answer, {}, undefined))
+}

@@ -16,6 +16,7 @@ import type * as ReasoningEngine from "../../ReasoningEngine.js"
 import * as TokenUsage from "../../TokenUsage.js"
 import * as Usd from "../../Usd.js"
 import * as toolArguments from "../../internal/toolArguments.js"
+import * as refusal from "../../wire/refusal.js"
 import * as watchdog from "./watchdog.js"
 
 /** What a caller of a stream sees of an engine's events. */
@@ -167,6 +168,7 @@ export class Attempt {
     this.settled = true
     this.watchdog.stop()
     const usage = this.usageOf(outcome, error)
+    if (error !== undefined) refusal.note(error, { text: this.text, model: this.finish.model, usage })
     return {
       provider: this.engine.provider,
       model: this.finish.model,

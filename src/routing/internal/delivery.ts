@@ -28,7 +28,12 @@ import { trusted } from "../../internal/validation.js"
 export type Route<E> = (call: Call, mode: AITask.Mode, goal: Goal) => Effect.Effect<Attempt, E>
 
 /** After a cut: an attempt whose content goes on behind the delivered text, if there can be one. */
-export type Resume = (call: Call, cut: Attempt, delivered: string) => Effect.Effect<Option.Option<Attempt>>
+export type Resume = (
+  call: Call,
+  cut: Attempt,
+  cause: EngineError,
+  delivered: string
+) => Effect.Effect<Option.Option<Attempt>>
 
 /** An attempt that has ended is among the call's already. */
 const started = (call: Call, { dropped, engine, isNative, settled }: Attempt): Started => ({
@@ -115,7 +120,7 @@ export const stream = <E>(
 
       const goOn = (cut: Attempt, cause: EngineError): Effect.Effect<Attempt, StreamInterruptedError> =>
         Effect.flatMap(
-          resume(call, cut, delivered),
+          resume(call, cut, cause, delivered),
           Option.match({
             onNone: () =>
               new StreamInterruptedError(

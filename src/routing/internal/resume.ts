@@ -6,6 +6,7 @@ import type { RoutingPolicy } from "../RoutingPolicy.js"
 import type { Attempt } from "./attempt.js"
 import { ask, boundsOf, type Call, firstContent, type Goal, noneAdmissible, settle } from "./call.js"
 import type { Resume } from "./delivery.js"
+import { larger } from "./plan.js"
 
 /** Whether all that an attempt has written so far is part of the delivered text. */
 const repeats = (attempt: Attempt, delivered: string): boolean =>
@@ -23,16 +24,17 @@ const beyond = (delivered: string): Goal => ({
 })
 
 /**
- * Goes on after a cut with the engines that follow the one that was cut: an engine that declares prefill
+ * Goes on after a cut with the engines that follow the one that was cut, where they are asked after such an error: an engine that declares prefill
  * continues the delivered text; another one starts again and is heard from where it passes that text. One
  * that says something else ends the search: the answer that the caller has half of isn't coming.
  */
 export const continuation =
   (policy: RoutingPolicy): Resume =>
-  (call, cut, delivered) => {
+  (call, cut, { _tag }, delivered) => {
+    const reaction = policy.rules[_tag]._tag
     // Half a call isn't known to others, and the state of a thought that was cut could be taken back by none.
     const more = cut.toolCalls.length > 0 || (cut.isNative && (cut.beyondText || cut.reasoning.length > 0))
-    if (policy.resume === "off" || more) return Effect.succeedNone
+    if (policy.resume === "off" || reaction === "fail" || more) return Effect.succeedNone
     const deadline = call.clock.unsafeCurrentTimeMillis() + (call.deadline - call.startedAt)
 
     const from = (engines: ReadonlyArray<ReasoningEngine>): Effect.Effect<Option.Option<Attempt>> => {
@@ -62,7 +64,8 @@ export const continuation =
       })
     }
 
-    return from(call.engines.slice(call.engines.indexOf(cut.engine) + 1))
+    const others = call.engines.slice(call.engines.indexOf(cut.engine) + 1)
+    return from(reaction === "fail-over-to-larger" ? others.filter(larger(cut.engine)) : others)
   }
 
 const discard = (call: Call, attempt: Attempt): Effect.Effect<Option.Option<never>> =>

@@ -94,6 +94,7 @@ export class Answer implements decoding.Decoding {
     const json = decoding.read(data)
     const error = name === "error" ? Option.orElseSome(json, () => data) : Option.flatMap(json, errorIn)
     if (Option.isSome(error)) {
+      this.foreign ||= !Option.exists(decoding.parse(data), hasError)
       this.failure = failure.fromJson(error.value)
       return
     }
@@ -119,6 +120,7 @@ export class Answer implements decoding.Decoding {
    */
   end(isEventStream: boolean): void {
     if (this.ended) return
+    this.foreign ||= this.finishReason === "" && this.refusal !== "" && !this.whole
     if (this.finishReason !== "" || this.refusal !== "" || this.whole) return this.complete()
     this.failure =
       this.answered || isEventStream
@@ -166,8 +168,10 @@ export class Answer implements decoding.Decoding {
     if (decoding.isError(error)) this.failure ??= failure.fromJson({ error })
     // What the filter ended is counted yet.
     const ending = endings.failureOf(choice.native_finish_reason) ?? endings.failureOf(reason)
-    if (ending?.kind === "policy") this.finishReason = "content_filter"
-    else this.failure ??= ending
+    if (ending?.kind === "policy") {
+      this.foreign ||= reason !== "content_filter"
+      this.finishReason = "content_filter"
+    } else this.failure ??= ending
   }
 
   private delta(delta: wire.Delta): void {
@@ -287,6 +291,9 @@ export class Answer implements decoding.Decoding {
     return wrote || this.options.continues ? undefined : decoding.empty
   }
 }
+
+/** Whether an event has its error where clients look for one. */
+const hasError = (event: unknown): boolean => Predicate.isRecord(event) && decoding.isError(event["error"])
 
 /** An error within a 200: an object, a bare string, the event itself, or words or a flag where an answer should be. */
 const errorIn = (event: unknown): Option.Option<unknown> => {

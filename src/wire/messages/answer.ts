@@ -61,8 +61,6 @@ export class Answer implements decoding.Decoding {
   finished = false
   begun = false
   working = false
-  /** The last word is `message_stop`, and a whole message. */
-  readonly awaitsEnd = false
   unnamed = false
 
   private events: Array<ReasoningEngine.EngineEvent> = []
@@ -77,6 +75,8 @@ export class Answer implements decoding.Decoding {
   private ready: Array<Call> = []
   private model: string
   private stopReason = ""
+  /** Why there is no answer, where the stop reason says that: it fails at its end. */
+  private refused: failure.Failure | undefined = undefined
   private stopSequence: string | undefined = undefined
   private unsent: string
   private called = false
@@ -91,6 +91,11 @@ export class Answer implements decoding.Decoding {
 
   get ended(): boolean {
     return this.finished || this.failure !== undefined
+  }
+
+  /** The last word is `message_stop`, and a whole message; a refusal is one all the same. */
+  get awaitsEnd(): boolean {
+    return this.refused !== undefined && !this.ended
   }
 
   get closing(): boolean {
@@ -113,6 +118,7 @@ export class Answer implements decoding.Decoding {
     const json = decoding.read(data)
     const type = Option.getOrElse(Option.flatMapNullable(json, typeOf), () => name)
     if (name === "error" || type === "error" || Option.exists(json, hasError(type))) {
+      this.unnamed ||= name !== type || Option.isNone(decoding.parse(data))
       this.failure = failure.fromJson(Option.getOrElse(json, () => data))
       return
     }
@@ -136,10 +142,12 @@ export class Answer implements decoding.Decoding {
   /** Without `message_stop` it is cut, even where the stop reason came. */
   end(isEventStream: boolean): void {
     if (this.ended) return
+    this.unnamed ||= this.refused !== undefined
     this.failure =
-      this.answered || isEventStream
+      this.refused ??
+      (this.answered || isEventStream
         ? failure.ofKind("cut", "")
-        : failure.ofKind("malformed", "the answer isn't one of the Messages API")
+        : failure.ofKind("malformed", "the answer isn't one of the Messages API"))
   }
 
   private known(event: wire.Event): void {
@@ -304,10 +312,10 @@ export class Answer implements decoding.Decoding {
     this.stopReason = reason
     if (reason === "refusal") {
       const why = wire.explanationOf(details)
-      this.failure = failure.ofKind("policy", why === "" ? "the model refused to answer" : why)
+      this.refused = failure.ofKind("policy", why === "" ? "the model refused to answer" : why)
     }
     if (reason === "model_context_window_exceeded") {
-      this.failure = failure.ofKind("context", "the answer reached the end of the model's context window")
+      this.refused = failure.ofKind("context", "the answer reached the end of the model's context window")
     }
   }
 
@@ -317,7 +325,7 @@ export class Answer implements decoding.Decoding {
     if (this.stopReason === "max_tokens" && this.ready.pop() !== undefined) this.warn(decoding.tornCall)
     this.flushCalls()
     this.events.push(...Option.toArray(this.usage.end()))
-    this.failure = this.missing()
+    this.failure = this.refused ?? this.missing()
     if (this.failure !== undefined) return
     // It asks to be sent back, so that a turn with tools of the server's own goes on. Those are never offered
     // here, and an attempt is one request: what came is given for what it is, an answer that isn't done.

@@ -26,6 +26,7 @@ export class Answer implements decoding.Decoding {
   finished = false
   begun = false
   working = false
+  foreign = false
   /** The last word is one event, and a whole response. */
   readonly awaitsEnd = false
 
@@ -72,6 +73,7 @@ export class Answer implements decoding.Decoding {
     const json = decoding.read(data)
     const type = Option.getOrElse(Option.flatMapNullable(json, typeOf), () => name)
     if (name === "error" || type === "error" || Option.exists(json, hasError)) {
+      this.foreign ||= type !== "error" || Option.isNone(decoding.parse(data))
       this.failure = failure.fromJson(Option.getOrElse(json, () => data))
       return
     }
@@ -98,6 +100,7 @@ export class Answer implements decoding.Decoding {
   /** Without its terminal event it is cut; a refusal is one all the same. */
   end(isEventStream: boolean): void {
     if (this.ended) return
+    this.foreign ||= this.refusal !== ""
     this.failure =
       this.refused() ??
       (this.answered || isEventStream
@@ -287,6 +290,7 @@ export class Answer implements decoding.Decoding {
         return
       case "failed":
       case "cancelled": {
+        this.foreign ||= type !== "response.failed"
         const why = response?.error ?? error
         this.failure = decoding.isError(why)
           ? failure.fromJson({ error: why })
@@ -349,6 +353,7 @@ export class Answer implements decoding.Decoding {
   /** The server said its last word: an answer, or a refusal, or nothing that is one of them. */
   private complete(reason: string, status: string): void {
     this.failure = this.refused() ?? endings.failureOf(reason)
+    this.foreign ||= this.failure?.kind === "policy" && this.refusal === "" && reason !== "content_filter"
     if (this.failure !== undefined) return
     const said =
       reason === "max_output_tokens" ? "length" : status === "completed" ? "stop" : endings.finishOf(reason)

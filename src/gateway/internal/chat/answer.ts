@@ -1,13 +1,11 @@
-import type * as AIResult from "../../../AIResult.js"
 import type * as AITask from "../../../AITask.js"
 import * as toolArguments from "../../../internal/toolArguments.js"
-import type { Identity, ChatRequest, Writer } from "../dialect.js"
+import { type ChatRequest, errorText, type Identity, type Told, type Writer } from "../dialect.js"
 import type { Problem } from "../problem.js"
-import { summary } from "../summary.js"
 
 type Json = Readonly<Record<string, unknown>>
 
-const usage = ({ usage }: AIResult.AIResult): Json => ({
+const usage = ({ usage }: Told): Json => ({
   prompt_tokens: usage.inputTokens,
   completion_tokens: usage.outputTokens,
   total_tokens: usage.inputTokens + usage.outputTokens,
@@ -26,19 +24,19 @@ const idOf = ({ id }: Identity): string => `chatcmpl-${id}`
 const secondsOf = ({ createdAt }: Identity): number => Math.floor(createdAt / 1000)
 
 /** Why the model stopped; in the provider's own word besides, where it has another one. */
-const stopped = ({ finishReason, rawFinishReason }: AIResult.AIResult): Json => ({
-  finish_reason: finishReason,
+const stopped = ({ finishReason, rawFinishReason, refusal }: Told): Json => ({
+  finish_reason: refusal === undefined ? finishReason : "content_filter",
   ...(rawFinishReason === undefined ? {} : { native_finish_reason: rawFinishReason })
 })
 
 /** What the model thought, by the name that most servers have for it. */
-const thoughts = ({ reasoning = [] }: AIResult.AIResult): Json => {
+const thoughts = ({ reasoning = [] }: Told): Json => {
   const text = reasoning.map((part) => part.text).join("\n\n")
   return text === "" ? {} : { reasoning_content: text }
 }
 
 /** The whole answer. */
-export const answer = (identity: Identity, result: AIResult.AIResult): Json => ({
+export const answer = (identity: Identity, result: Told): Json => ({
   id: idOf(identity),
   object: "chat.completion",
   created: secondsOf(identity),
@@ -49,9 +47,12 @@ export const answer = (identity: Identity, result: AIResult.AIResult): Json => (
       message: {
         role: "assistant",
         // A turn that only calls tools has no text, which isn't an empty one.
-        content: result.text === "" && result.toolCalls.length > 0 ? null : result.text,
+        content:
+          result.text === "" && (result.toolCalls.length > 0 || result.refusal !== undefined)
+            ? null
+            : result.text,
         ...thoughts(result),
-        refusal: null,
+        refusal: result.refusal ?? null,
         ...(result.toolCalls.length === 0 ? {} : { tool_calls: result.toolCalls.map(toolCall) })
       },
       ...stopped(result),
@@ -96,14 +97,16 @@ export const writer = (identity: Identity, { includeUsage }: ChatRequest): Write
     },
     end: (result) => {
       const reason = JSON.stringify(stopped(result)).slice(1)
-      const last = `${head}{},"logprobs":null,${reason}],"saga":${JSON.stringify(summary(result))}${noUsage}}\n\n`
+      const refused = result.refusal === undefined ? "" : chunk(JSON.stringify({ refusal: result.refusal }))
+      const saga = result.summary === undefined ? "" : `,"saga":${JSON.stringify(result.summary)}`
+      const last = `${refused}${head}{},"logprobs":null,${reason}]${saga}${noUsage}}\n\n`
       const counted = JSON.stringify(usage(result))
       return includeUsage
         ? `${last}data: ${common}${JSON.stringify(result.model)},"choices":[],"usage":${counted}}\n\n${done}`
         : last + done
     },
     // Nothing says that it is done.
-    error: (problem) => `data: ${JSON.stringify(error(problem))}\n\n`
+    error: (problem, said) => `data: ${errorText(said, error(problem))}\n\n`
   }
 }
 

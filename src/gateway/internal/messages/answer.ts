@@ -1,12 +1,10 @@
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import type * as AIResult from "../../../AIResult.js"
 import type * as AITask from "../../../AITask.js"
 import * as decoding from "../../../wire/decoding.js"
 import { input } from "../../../wire/messages/request.js"
-import type { Identity, Writer } from "../dialect.js"
+import { errorText, type Identity, type Told, type Writer } from "../dialect.js"
 import type { Problem } from "../problem.js"
-import { summary } from "../summary.js"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -19,24 +17,31 @@ const stopReasons = {
 } as const
 
 /** What the API itself says, of the provider's own words. */
-const own: ReadonlyMap<string | undefined, AIResult.AIResult["finishReason"]> = new Map([
+const own: ReadonlyMap<string | undefined, Told["finishReason"]> = new Map([
   ["end_turn", "stop"],
   ["stop_sequence", "stop"],
   ["pause_turn", "other"]
 ])
 
 /** Why the model stopped. */
-const stopped = ({ finishReason, rawFinishReason, stopSequence }: AIResult.AIResult) => ({
-  stop_reason:
-    stopSequence !== undefined && finishReason === "stop"
-      ? "stop_sequence"
-      : rawFinishReason !== undefined && own.get(rawFinishReason) === finishReason
-        ? rawFinishReason
-        : stopReasons[finishReason],
-  stop_sequence: stopSequence ?? null
-})
+const stopped = ({ finishReason, rawFinishReason, refusal, stopSequence }: Told): Json =>
+  refusal === undefined
+    ? {
+        stop_reason:
+          stopSequence !== undefined && finishReason === "stop"
+            ? "stop_sequence"
+            : rawFinishReason !== undefined && own.get(rawFinishReason) === finishReason
+              ? rawFinishReason
+              : stopReasons[finishReason],
+        stop_sequence: stopSequence ?? null
+      }
+    : {
+        stop_reason: "refusal",
+        stop_sequence: null,
+        stop_details: { type: "refusal", category: null, explanation: refusal }
+      }
 
-const usage = ({ usage }: AIResult.AIResult): Json => ({
+const usage = ({ usage }: Told): Json => ({
   input_tokens: Math.max(0, usage.inputTokens - usage.cacheReadTokens - usage.cacheWriteTokens),
   output_tokens: usage.outputTokens,
   cache_creation_input_tokens: usage.cacheWriteTokens,
@@ -62,7 +67,7 @@ const thinking = ({ state, text }: AITask.ReasoningPart): Json =>
   state?.wire === "messages" ? state.value : { type: "thinking", thinking: text, signature: "" }
 
 /** The whole answer. */
-export const answer = (identity: Identity, result: AIResult.AIResult): Json => ({
+export const answer = (identity: Identity, result: Told): Json => ({
   ...message(identity, result.model),
   content: [
     ...(result.reasoning ?? []).map(thinking),
@@ -174,12 +179,12 @@ export const writer = (identity: Identity): Writer => {
         named("message_delta", {
           delta: stopped(result),
           usage: usage(result),
-          saga: summary(result)
+          ...(result.summary === undefined ? {} : { saga: result.summary })
         }),
         named("message_stop", {})
       ].join(""),
     // No message_stop comes after it.
-    error: (problem) => `event: error\ndata: ${JSON.stringify(error(problem, identity.id))}\n\n`
+    error: (problem, said) => `event: error\ndata: ${errorText(said, error(problem, identity.id))}\n\n`
   }
 }
 

@@ -1,9 +1,8 @@
 import * as Predicate from "effect/Predicate"
-import type * as AIResult from "../../../AIResult.js"
 import type * as AITask from "../../../AITask.js"
 import * as toolArguments from "../../../internal/toolArguments.js"
 import * as custom from "../../../wire/responses/customTools.js"
-import type { ChatRequest, Identity } from "../dialect.js"
+import type { ChatRequest, Identity, Told } from "../dialect.js"
 import type { Problem } from "../problem.js"
 import type { Json } from "../reading.js"
 import * as state from "./state.js"
@@ -36,7 +35,7 @@ const common = ({ createdAt, id }: Identity, { body }: Pick<ChatRequest, "body">
   store: false
 })
 
-const usage = ({ usage }: AIResult.AIResult): Json => ({
+const usage = ({ usage }: Told): Json => ({
   input_tokens: usage.inputTokens,
   input_tokens_details: {
     cached_tokens: usage.cacheReadTokens,
@@ -59,7 +58,8 @@ export const begun = (identity: Identity, question: Pick<ChatRequest, "body">, m
 })
 
 /** Why it isn't complete; null where it is. */
-const incomplete = ({ finishReason, rawFinishReason }: AIResult.AIResult): Json | null => {
+const incomplete = ({ finishReason, rawFinishReason, refusal }: Told): Json | null => {
+  if (refusal !== undefined) return { reason: "content_filter" }
   if (finishReason === "length") return { reason: "max_output_tokens" }
   return finishReason === "other" ? { reason: rawFinishReason ?? "other" } : null
 }
@@ -68,7 +68,7 @@ const incomplete = ({ finishReason, rawFinishReason }: AIResult.AIResult): Json 
 export const over = (
   identity: Identity,
   question: Pick<ChatRequest, "body">,
-  result: AIResult.AIResult,
+  result: Told,
   output: ReadonlyArray<unknown>
 ): Json => {
   const details = incomplete(result)
@@ -89,9 +89,15 @@ export const failed = (
   identity: Identity,
   question: Pick<ChatRequest, "body">,
   model: string,
-  { code, message }: Problem,
+  { code, message }: Pick<Problem, "code" | "message">,
   output: ReadonlyArray<unknown>
 ): Json => ({ ...begun(identity, question, model), status: "failed", error: { code, message }, output })
+
+/** What an error's body says that a provider of this wire has sent. */
+export const errorIn = ({ error }: Json): Pick<Problem, "code" | "message"> => {
+  const { code, message, type } = Predicate.isRecord(error) ? error : {}
+  return { code: String(code ?? type), message: String(message) }
+}
 
 /** A part of a message. */
 export const outputText = (text: string, logprobs: unknown = []): Json => ({
@@ -100,6 +106,8 @@ export const outputText = (text: string, logprobs: unknown = []): Json => ({
   annotations: [],
   logprobs: Array.isArray(logprobs) ? logprobs : []
 })
+
+export const refusalPart = (refusal: string): Json => ({ type: "refusal", refusal })
 
 export const message = (id: string, status: string, content: ReadonlyArray<Json>): Json => ({
   id,
@@ -141,7 +149,7 @@ export const saidOf = (call: AITask.ToolCall, { type }: Called): string =>
   type === "custom_tool_call" ? custom.inputOf(call.arguments) : toolArguments.text(call.arguments)
 
 /** The whole answer. */
-export const answer = (identity: Identity, result: AIResult.AIResult, question: ChatRequest): Json => {
+export const answer = (identity: Identity, result: Told, question: ChatRequest): Json => {
   const called = calling(question.body)
   const { id } = identity
   const thoughts = (result.reasoning ?? []).map(({ state, text }, index) =>
@@ -151,11 +159,14 @@ export const answer = (identity: Identity, result: AIResult.AIResult, question: 
     const as = called(call)
     return toolCall(`${id}_${index}`, "completed", call, as, saidOf(call, as))
   })
-  const text = outputText(result.text, result.logProbabilities)
-  const said =
-    result.text === "" && (calls.length > 0 || thoughts.length > 0)
+  const parts = [
+    ...(result.text === "" && (calls.length > 0 || thoughts.length > 0 || result.refusal !== undefined)
       ? []
-      : [message(`msg_${id}`, incomplete(result) === null ? "completed" : "incomplete", [text])]
+      : [outputText(result.text, result.logProbabilities)]),
+    ...(result.refusal === undefined ? [] : [refusalPart(result.refusal)])
+  ]
+  const status = incomplete(result) === null ? "completed" : "incomplete"
+  const said = parts.length === 0 ? [] : [message(`msg_${id}`, status, parts)]
   return over(identity, question, result, [...thoughts, ...said, ...calls])
 }
 

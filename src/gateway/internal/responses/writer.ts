@@ -2,9 +2,8 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as AITask from "../../../AITask.js"
 import * as decoding from "../../../wire/decoding.js"
-import type { ChatRequest, Identity, Writer } from "../dialect.js"
+import { type ChatRequest, errorOf, type Identity, type Writer } from "../dialect.js"
 import type { Json } from "../reading.js"
-import { summary } from "../summary.js"
 import * as answer from "./answer.js"
 import { calling } from "./tools.js"
 
@@ -69,19 +68,22 @@ class Written implements Writer {
 
   readonly end = (result: Parameters<Writer["end"]>[0]): string => {
     this.catchUp()
-    const closed = this.close(result.logProbabilities)
+    const closed =
+      this.close(result.logProbabilities) + (result.refusal === undefined ? "" : this.refuse(result.refusal))
     const response: Json = {
       ...answer.over(this.identity, this.question, result, this.output),
       id: this.responseId
     }
     const type = `response.${String(response["status"])}`
-    return closed + this.named(type, { response, saga: summary(result) })
+    const saga = result.summary === undefined ? {} : { saga: result.summary }
+    return closed + this.named(type, { response, ...saga })
   }
 
-  readonly error = (problem: Parameters<Writer["error"]>[0]): string => {
+  readonly error = (problem: Parameters<Writer["error"]>[0], said?: string): string => {
     this.catchUp()
+    const error = Option.getOrElse(Option.map(errorOf(said), answer.errorIn), () => problem)
     const response = {
-      ...answer.failed(this.identity, this.question, this.name || this.question.model, problem, this.output),
+      ...answer.failed(this.identity, this.question, this.name || this.question.model, error, this.output),
       id: this.responseId
     }
     return this.named("response.failed", { response })
@@ -188,6 +190,24 @@ class Written implements Writer {
       this.named("response.output_text.done", { ...at, text, logprobs: part["logprobs"] }),
       this.named("response.content_part.done", { ...at, part }),
       this.done(answer.message(id, "completed", [part]))
+    ].join("")
+  }
+
+  /** A refusal is an item of its own. */
+  private refuse(refusal: string): string {
+    const id = `msg_${this.identity.id}_${++this.index}`
+    const at = { item_id: id, output_index: this.index, content_index: 0 }
+    const part = answer.refusalPart(refusal)
+    return [
+      this.named("response.output_item.added", {
+        output_index: this.index,
+        item: answer.message(id, "in_progress", [])
+      }),
+      this.named("response.content_part.added", { ...at, part: answer.refusalPart("") }),
+      this.named("response.refusal.delta", { ...at, delta: refusal }),
+      this.named("response.refusal.done", { ...at, refusal }),
+      this.named("response.content_part.done", { ...at, part }),
+      this.done(answer.message(id, "incomplete", [part]))
     ].join("")
   }
 
