@@ -110,7 +110,7 @@ export const Provider = Schema.Struct({
   contextWindow: Schema.optionalWith(numbers.tokens, exact),
   /** What the model can, where it isn't the usual. */
   capabilities: Schema.optionalWith(Capabilities, exact),
-  /** How the server calls the limit of tokens; `max_tokens` when absent. */
+  /** How the server calls the limit of tokens; when absent `max_completion_tokens` at OpenAI, elsewhere `max_tokens`. */
   maxTokensField: Schema.optionalWith(Schema.Literal("max_tokens", "max_completion_tokens"), exact),
   /** Whether the model thinks before it writes, so that its first token may take minutes; its name tells when absent. */
   reasoning: Schema.optionalWith(Schema.Boolean, exact),

@@ -93,7 +93,8 @@ export const broken = (file: string, field: string, reason: string): Status => (
   error: new ConfigFile.ConfigurationError({ file, field, reason })
 })
 
-const isOpenAI = (baseUrl: string): boolean => baseUrl === OpenAI.defaultBaseUrl
+/** Whether an address is OpenAI's own, or that of one of its regions. */
+const isOpenAI = (baseUrl: string): boolean => /^https:\/\/(?:\w+\.)?api\.openai\.com\/v1\/*$/i.test(baseUrl)
 
 const probeLimit = "2 seconds"
 
@@ -143,7 +144,7 @@ const reach = (
     OpenAICompatible.make({
       ...options,
       apiKey,
-      maxTokensField,
+      maxTokensField: maxTokensField ?? (isOpenAI(baseUrl) ? "max_completion_tokens" : undefined),
       completeOver,
       toolCallIds,
       includeUsage,

@@ -54,10 +54,7 @@ export const openAI = (modelOf: ModelOf): Effect.Effect<Configured.Provider, nev
       return Configured.make(described, origin, Configured.off("OPENAI_API_KEY isn't set"))
     }
     const server = { ...described, apiKey, baseUrl: baseUrl ?? OpenAI.defaultBaseUrl }
-    return yield* baseUrl === undefined
-      ? Configured.server({ ...server, maxTokensField: "max_completion_tokens" }, origin, blame("OPENAI"))
-      : // Servers that stand in for OpenAI mostly know the older name alone.
-        Configured.server({ ...server, maxTokensField: "max_tokens" }, origin, blame("OPENAI"))
+    return yield* Configured.server(server, origin, blame("OPENAI"))
   })
 
 /** Anthropic's Claude, or the server that stands in for Anthropic's. */

@@ -271,3 +271,28 @@ describe("a body", () => {
     })
   )
 })
+
+describe("a body's charset", () => {
+  it.scopedLive("is UTF-8, or ASCII, which is part of it", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start({ engines })
+      const typed = (type: string) => ask(url, { "content-type": type })
+      for (const charset of ["utf-8", "UTF8", '"utf-8"', "us-ascii"]) {
+        assert.strictEqual((yield* typed(`application/json; charset=${charset}`)).status, 200, charset)
+      }
+      assert.strictEqual((yield* typed("application/json;profile=a; CharSet = utf-8")).status, 200)
+      for (const charset of ["utf-16", "UTF-16LE", "iso-8859-1", '"utf-32"', '""']) {
+        const { code, status } = yield* typed(`application/json; charset=${charset}`)
+        assert.deepStrictEqual({ code, status }, { code: "unsupported_media_type", status: 415 }, charset)
+      }
+      const reply = yield* post(`${url}/v1/messages`, chat, {
+        "content-type": "application/json;charset=utf-16"
+      })
+      assert.strictEqual(reply.status, 415)
+      assert.strictEqual(
+        JSON.parse(reply.text).error.message,
+        'The body\'s charset is "utf-16". Send it as UTF-8'
+      )
+    })
+  )
+})

@@ -49,6 +49,17 @@ const notJson = new RejectedRequest({
 const isJson = (contentType: string): boolean =>
   /^application\/(?:[\w.+-]{1,64}\+)?json *(?:;|$)/i.test(contentType)
 
+/** JSON is UTF-8, of which ASCII is a part: read as that, any other text would be another one. */
+const foreignCharset = (contentType: string): RejectedRequest | undefined => {
+  const charset = /; *charset *= *"?([^";\s]*)/i.exec(contentType)?.[1] ?? "utf-8"
+  return /^(?:utf-?8|(?:us-)?ascii)$/i.test(charset)
+    ? undefined
+    : new RejectedRequest({
+        reason: "media",
+        description: `The body's charset is ${JSON.stringify(charset.slice(0, 32))}. Send it as UTF-8`
+      })
+}
+
 /** A body whose length isn't told before: no more of it is read than is taken. */
 const counted = (
   request: HttpServerRequest.HttpServerRequest,
@@ -84,6 +95,8 @@ const textOf = (
     "content-type": type = ""
   } = request.headers
   if (!isJson(type)) return Effect.fail(notJson)
+  const foreign = foreignCharset(type)
+  if (foreign !== undefined) return Effect.fail(foreign)
   if (encoding !== "identity") return Effect.fail(coded)
   if (length === undefined) return counted(request, limits)
   return Number(length) > limits.maxBodyBytes
