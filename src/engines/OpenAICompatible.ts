@@ -32,6 +32,7 @@ import * as responses from "../wire/responses/answer.js"
 import * as responsesRequest from "../wire/responses/request.js"
 import { thinks } from "../wire/thinks.js"
 import * as toolCallIds from "../wire/toolCallIds.js"
+import * as toolNames from "../wire/toolNames.js"
 import { type Configured, given } from "../internal/options.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as PriceCatalog from "../spend/PriceCatalog.js"
@@ -142,20 +143,26 @@ const speak = (
     toolCallIds:
       toolCallIdRules[options.toolCallIds ?? (mistral.test(model) ? "nine-alphanumerics" : "any")][name]
   }
-  const answering = ({ prefill, task }: ReasoningEngine.Request) => ({
+  const answering = ({ prefill, task }: ReasoningEngine.Request, { nameOf }: toolNames.Fitted) => ({
     model,
     continues: prefill !== undefined,
-    distinct: toolCallIds.distinct(task)
+    distinct: toolCallIds.distinct(task),
+    nameOf
+  })
+  const asked = ({ prefill, task }: ReasoningEngine.Request, stream: boolean) => ({
+    task: toolNames.fitted(task).task,
+    prefill,
+    stream
   })
   if (name === "responses") {
     return {
       name,
       lacks: ["audio"],
-      body: ({ prefill, task }, stream) => responsesRequest.body(settings, { task, prefill, stream }),
+      body: (request, stream) => responsesRequest.body(settings, asked(request, stream)),
       original: (body, { prefill, task }, stream) =>
         responsesRequest.original(settings, body, { task, prefill, stream }),
       dropped: (task) => responsesRequest.dropped(settings, task),
-      answer: (request) => new responses.Answer(answering(request))
+      answer: (request) => new responses.Answer(answering(request, toolNames.fitted(request.task)))
     }
   }
   const ofChat: chatRequest.Settings = {
@@ -165,16 +172,18 @@ const speak = (
   }
   return {
     name,
-    body: ({ prefill, task }, stream) => chatRequest.body(ofChat, { task, prefill, stream }),
+    body: (request, stream) => chatRequest.body(ofChat, asked(request, stream)),
     original: (body, { prefill, task }, stream) =>
       chatRequest.original(ofChat, body, { task, prefill, stream }),
     dropped: (task) => chatRequest.dropped(ofChat, task),
-    answer: (request) =>
-      new chat.Answer({
-        ...answering(request),
+    answer: (request) => {
+      const fitted = toolNames.fitted(request.task)
+      return new chat.Answer({
+        ...answering(request, fitted),
         stop: request.task.stop ?? [],
-        tools: request.task.tools?.map(({ name }) => name)
+        tools: fitted.task.tools?.map(({ name }) => name)
       })
+    }
   }
 }
 

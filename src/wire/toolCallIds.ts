@@ -74,9 +74,12 @@ export const fit = (rule: Rule, task: AITask.AITask): boolean => idsIn(task).eve
  * Ids for one request: those that fit stay, others get one that fits, the same in call and result, and never
  * that of another call.
  */
-export const fitting = (rule: Rule, task: AITask.AITask): ((id: string) => string) => {
-  if (fit(rule, task)) return (id) => id
-  const ids = idsIn(task)
+export const fitting = (rule: Rule, task: AITask.AITask): ((id: string) => string) =>
+  fittingAll(rule, idsIn(task))
+
+/** The same for any ids. */
+export const fittingAll = (rule: Rule, ids: ReadonlyArray<string>): ((id: string) => string) => {
+  if (ids.every((id) => rule.fits.test(id))) return (id) => id
   const given = new Map(ids.filter((id) => rule.fits.test(id)).map((id) => [id, id]))
   const taken = new Set(given.values())
   return (id) => {

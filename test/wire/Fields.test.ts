@@ -170,6 +170,8 @@ const page = (): string =>
     "",
     "What a model wants back of its thoughts (signatures, encrypted content) goes back to the wire that it came from only.",
     "",
+    "Some of what is translated has bounds elsewhere. A tool whose name OpenAI doesn't take (more than 64 characters, where Anthropic takes 128) is offered under another name, the same in every turn, and its calls come back under its own. A text that ends the answer is a preference: Responses has none, and Chat Completions takes four, so that of more the first four are sent; either is told.",
+    "",
     "Embeddings are of one model: only providers of the wire whose model has the same name are asked.",
     ...(["chatCompletions", "messages", "responses", "embeddings"] as const).flatMap((wire) => [
       "",
@@ -422,7 +424,7 @@ describe("the items and tools of Responses", () => {
             content: [{ type: "output_text", text: "a", annotations: [{}], logprobs: [] }]
           },
           { type: "function_call", call_id: "c", name: "f", arguments: "{}", caller: { type: "direct" } },
-          { type: "custom_tool_call", call_id: "d", name: "g", input: "", caller: { type: "program" } },
+          { type: "custom_tool_call", call_id: "d", name: "g", input: "", status: "completed" },
           { type: "function_call_output", call_id: "c", output: [{ type: "input_image", file_id: "f" }] },
           { type: "reasoning", id: "rs_1", summary: [], encrypted_content: "x", spark: 1 },
           { type: "item_of_next_year", tone: 1 }
@@ -444,7 +446,6 @@ describe("the items and tools of Responses", () => {
         preferences: [
           "input[].content[].tone",
           "input[].mood",
-          "input[].caller",
           "input[].spark",
           "tools[].defer_loading",
           "tools[].speed",
@@ -457,5 +458,15 @@ describe("the items and tools of Responses", () => {
         states: []
       }
     )
+    const program = {
+      type: "custom_tool_call",
+      call_id: "d",
+      name: "g",
+      input: "",
+      caller: { type: "program" }
+    }
+    assert.deepStrictEqual(fields.uncarried("responses", { input: [program] }).preferences, [
+      "input[].caller"
+    ])
   })
 })

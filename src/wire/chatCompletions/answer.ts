@@ -15,6 +15,8 @@ export interface Options {
   readonly model: string
   /** Gives a tool call an id of its own, where the server gave it none or another call's. */
   readonly distinct: (id: string) => string
+  /** What the caller calls a tool; the same where absent. */
+  readonly nameOf?: ((name: string) => string) | undefined
   /** Whether it goes on from a text, to which nothing may be missing. */
   readonly continues: boolean
   /** The sequences that the model was to stop at. */
@@ -257,7 +259,7 @@ export class Answer implements decoding.Decoding {
     const said = endings.finishOf(this.finishReason)
     if (said === "length" && this.calls.dropTorn())
       this.events.push(ReasoningEngine.warning(decoding.tornCall))
-    const calls = this.calls.all(this.options.distinct)
+    const calls = this.calls.all(this.options.distinct, this.options.nameOf)
     this.failure = this.missing(said, calls.length > 0)
     if (this.failure !== undefined) return
     const called = calls.length > 0 && (said === "stop" || said === "other")

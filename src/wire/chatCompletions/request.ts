@@ -196,6 +196,9 @@ const responseFormat = (format: NonNullable<AITask.AITask["responseFormat"]>): J
 const effortOf = ({ reasoning }: Settings, task: AITask.AITask): string | undefined =>
   reasoning && task.reasoning !== undefined ? effort.of(task.reasoning) : undefined
 
+/** The texts that end an answer which the wire takes. */
+const mostStops = 4
+
 /** The body of a request; fields that are undefined don't reach the wire. Or what of the task it can't hold. */
 export const body = (settings: Settings, { prefill, stream, task }: Ask): Made<Json> =>
   Either.map(messages(settings, task, prefill), (said) => {
@@ -209,7 +212,7 @@ export const body = (settings: Settings, { prefill, stream, task }: Ask): Made<J
       frequency_penalty: sampling ? task.frequencyPenalty : undefined,
       presence_penalty: sampling ? task.presencePenalty : undefined,
       seed: task.seed,
-      stop: task.stop,
+      stop: task.stop?.slice(0, mostStops),
       tools: tools(task),
       tool_choice: task.toolChoice === undefined ? undefined : toolChoice(task.toolChoice),
       parallel_tool_calls: task.parallelToolCalls,
@@ -302,6 +305,14 @@ export const dropped = (settings: Settings, task: AITask.AITask): ReadonlyArray<
         ...(extraFields ? [] : (["verbosity"] as const))
       ])
     ),
+    ...((task.stop?.length ?? 0) > mostStops
+      ? [
+          {
+            fields: ["stop"],
+            message: `${model} takes ${mostStops} texts that end the answer: only the first sent`
+          }
+        ]
+      : []),
     ...(effort.of(task.reasoning ?? {}) !== undefined && !settings.reasoning
       ? notice.untaken(model, ["reasoning"])
       : [])

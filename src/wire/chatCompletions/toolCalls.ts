@@ -140,11 +140,18 @@ export class ToolCalls {
     return torn
   }
 
-  /** The calls, each with an id of its own. */
-  all(distinct: (id: string) => string): ReadonlyArray<AITask.ToolCall> {
+  /** The calls, each with an id of its own, of tools as their caller calls them. */
+  all(
+    distinct: (id: string) => string,
+    nameOf: (name: string) => string = (name) => name
+  ): ReadonlyArray<AITask.ToolCall> {
     return this.calls
       .filter(({ name }) => name !== "")
-      .map(({ args, id, name }) => ({ id: distinct(id), name, arguments: toolArguments.text(args) }))
+      .map(({ args, id, name }) => ({
+        id: distinct(id),
+        name: nameOf(name),
+        arguments: toolArguments.text(args)
+      }))
   }
 
   private piece(piece: Piece, beside: boolean): void {

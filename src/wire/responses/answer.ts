@@ -18,6 +18,8 @@ export interface Options {
   readonly continues: boolean
   /** Gives a tool call an id of its own, where the server gave it none or another call's. */
   readonly distinct: (id: string) => string
+  /** What the caller calls a tool; the same where absent. */
+  readonly nameOf?: ((name: string) => string) | undefined
 }
 
 /** One answer of the Responses API as it is decoded. */
@@ -268,7 +270,7 @@ export class Answer implements decoding.Decoding {
   private flushCalls(): void {
     for (const item of this.ready) {
       item.isDelivered = true
-      this.events.push(ReasoningEngine.toolCall(item.call(this.options.distinct)))
+      this.events.push(ReasoningEngine.toolCall(item.call(this.options.distinct, this.options.nameOf)))
     }
     this.ready = []
   }

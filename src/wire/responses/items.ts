@@ -56,10 +56,10 @@ export class Item {
     else this.first = args
   }
 
-  /** The call that it is. */
-  call(distinct: (id: string) => string): AITask.ToolCall {
+  /** The call that it is, of a tool as its caller calls it. */
+  call(distinct: (id: string) => string, nameOf: (name: string) => string = (name) => name): AITask.ToolCall {
     const more = this.namespace === undefined ? {} : { namespace: this.namespace }
-    const named = { id: distinct(this.callId), name: this.name }
+    const named = { id: distinct(this.callId), name: nameOf(this.name) }
     if (this.type === "custom_tool_call") {
       return {
         ...named,
