@@ -13,7 +13,7 @@ import { createHash } from "node:crypto"
 import * as DiagnosticsChannel from "node:diagnostics_channel"
 import * as Http from "node:http"
 import type { AddressInfo } from "node:net"
-import { browser, browserPath } from "../utils/browser.js"
+import { browserPath, context, share } from "../utils/browser.js"
 import { post, start } from "../gateway/harness.js"
 
 const key = "test-key-web"
@@ -155,19 +155,18 @@ const gateways: ReadonlyArray<readonly [string, { readonly keys?: ReadonlyArray<
 ]
 
 const inBrowser = () => {
+  share()
+
   it.scopedLive("spends nothing and reads nothing", () =>
     Effect.gen(function* () {
-      const started = yield* browser
       for (const [name, gateway] of gateways) {
         const { engines, url } = yield* start({
           engines: [{ provider: AIProvider.Claude, script: [Behaviour.answer({ text: "Hi" })] }],
           gateway
         })
         const asked = Effect.map(engines[0]?.calls ?? Effect.succeed([]), (calls) => calls.length)
-        const context = yield* Effect.promise(() =>
-          started.newContext({ httpCredentials: { username: "me", password: key } })
-        )
-        const page = yield* Effect.promise(() => context.newPage())
+        const opened = yield* context({ httpCredentials: { username: "me", password: key } })
+        const page = yield* Effect.promise(() => opened.newPage())
         const own = yield* Effect.promise(() => page.goto(url))
         assert.strictEqual(own?.status(), 200, name)
 

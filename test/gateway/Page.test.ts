@@ -4,7 +4,7 @@ import { Behaviour } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
-import { browser, browserPath } from "../utils/browser.js"
+import { browserPath, context, share } from "../utils/browser.js"
 import { post, request, type Running, start } from "./harness.js"
 
 const { Claude, Gpt4 } = AIProvider
@@ -33,8 +33,8 @@ const used = Effect.gen(function* () {
 
 const opened = ({ url }: Running, width: number) =>
   Effect.gen(function* () {
-    const started = yield* browser
-    const page = yield* Effect.promise(() => started.newPage({ viewport: { width, height: 800 } }))
+    const opened = yield* context({ viewport: { width, height: 800 } })
+    const page = yield* Effect.promise(() => opened.newPage())
     const complaints: Array<string> = []
     page.on("console", (message) => complaints.push(message.text()))
     page.on("pageerror", (error) => complaints.push(error.message))
@@ -44,6 +44,8 @@ const opened = ({ url }: Running, width: number) =>
   })
 
 const inBrowser = () => {
+  share()
+
   it.scopedLive("shows providers, the last calls with their attempts, and the money of the day", () =>
     Effect.gen(function* () {
       const { complaints, page } = yield* opened(yield* used, 1280)

@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { existsSync } from "node:fs"
-import { type Browser, chromium } from "playwright-core"
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium } from "playwright-core"
+import { afterAll } from "vitest"
 
 /** A browser of this machine: `.ci/run` installs Debian's. */
 export const browserPath = [
@@ -11,8 +12,24 @@ export const browserPath = [
   "/usr/bin/chromium-browser"
 ].find((path) => path !== undefined && existsSync(path))
 
-/** Starts the browser, for as long as the scope is open. */
-export const browser: Effect.Effect<Browser, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.promise(() => chromium.launch({ executablePath: browserPath ?? "", args: ["--no-sandbox"] })),
-  (started) => Effect.promise(() => started.close())
-)
+/** Starting it costs more than any of its tests: those of a file share it. */
+let started: Promise<Browser> | undefined
+
+/** Has the tests of a file share a browser; it is closed after the last of them. */
+export const share = (): void =>
+  afterAll(async () => {
+    await (await started)?.close()
+    started = undefined
+  })
+
+/** A context of its own, which shares neither pages nor passwords with others, for as long as the scope is open. */
+export const context = (
+  options: BrowserContextOptions = {}
+): Effect.Effect<BrowserContext, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      started ??= chromium.launch({ executablePath: browserPath ?? "", args: ["--no-sandbox"] })
+      return (await started).newContext(options)
+    }),
+    (opened) => Effect.promise(() => opened.close())
+  )
