@@ -158,7 +158,8 @@ export const project = (written: ReadonlyArray<Block> = typescript): Project => 
     path: pathOf,
     check: async () => {
       const tsc = path.join(root, "node_modules/typescript/bin/tsc")
-      const { err, out } = await run([tsc, "--project", directory, "--pretty", "false"], {
+      // Each of several checkers looks at what they share anew.
+      const { err, out } = await run([tsc, "--project", directory, "--pretty", "false", "--singleThreaded"], {
         cwd: directory,
         env: {}
       })
@@ -170,7 +171,6 @@ export const project = (written: ReadonlyArray<Block> = typescript): Project => 
         absWorkingDir: root,
         entryPoints: [pathOf(document, name)],
         bundle: true,
-        packages: "external",
         alias: paths,
         platform: "node",
         target: "node20",
