@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
-import { configDefaults, defineConfig } from "vitest/config"
+import { defineConfig } from "vitest/config"
 import { BaseSequencer, type TestSpecification } from "vitest/node"
 import { Summary } from "./utils/Summary.js"
 
@@ -9,19 +9,12 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 // One seed for the properties of all files, whichever process runs them.
 process.env["FC_SEED"] ??= String(Date.now() % 2 ** 31)
 
-/** What starts other programs: bundles, killed processes, browsers. And what asks databases. */
-const processes = [
-  "test/**/Sql*.test.ts",
-  "test/routing/Storm.test.ts",
-  "test/auth/TokenStoreProcesses.test.ts",
-  "test/cli/{Bundle,Killed,Processes,bin}.test.ts",
-  "test/attacks/Browser.test.ts",
-  "test/gateway/Page.test.ts",
-  "test/{docs,examples,reference}.test.ts"
-]
-
-/** Few tests that take long. */
-const long = /\/(Storm|Contract|EngineContract|Simulation|ProviderRouter\.\w+)\.test\.ts$/
+/**
+ * What starts other programs (bundles, killed processes, browsers) or asks databases, and the few tests that take
+ * long.
+ */
+const long =
+  /\/(Sql|Storm|TokenStoreProcesses|Bundle|Killed|Processes|bin|Browser|Page|docs|examples|reference|Contract|EngineContract|Simulation|ProviderRouter\.\w+)\.test\.ts$/
 
 /** Begins with what takes long, so that no processor is idle at the end: a first run knows no times yet. */
 class LongestFirst extends BaseSequencer {
@@ -48,20 +41,9 @@ export default defineConfig({
     ]
   },
   test: {
-    projects: [
-      {
-        extends: true,
-        test: { name: "process", include: processes, globalSetup: ["test/utils/built.ts"] }
-      },
-      {
-        extends: true,
-        test: {
-          name: "unit",
-          include: ["test/**/*.test.ts", "docs/examples/*.test.ts"],
-          exclude: [...configDefaults.exclude, ...processes]
-        }
-      }
-    ],
+    // One project: each has a server and forks of its own, which load everything anew.
+    include: ["test/**/*.test.ts", "docs/examples/*.test.ts"],
+    globalSetup: ["test/utils/built.ts"],
     setupFiles: ["test/setup.ts"],
     testTimeout: 60_000,
     pool: "forks",

@@ -3,14 +3,16 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { fileURLToPath } from "node:url"
-import { afterAll, assert, describe, inject, it } from "vitest"
+import { afterAll, assert, describe, it } from "vitest"
+import { built } from "../utils/program.js"
 
 const script = fileURLToPath(new URL("../../src/cli/bundle.mjs", import.meta.url))
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "arc-saga-bundle-"))
 
 afterAll(() => fs.rmSync(directory, { recursive: true, force: true }))
 
-const built = inject("program")
+const program = built()
+
 const read = (folder: string, file: string): string => fs.readFileSync(path.join(folder, file), "utf8")
 
 /** The packages that notices name, each with its version. */
@@ -42,7 +44,7 @@ const text = "Copyright (c) 2020 Somebody\n\nPermission is hereby granted."
 
 describe("the bundle of the command line", () => {
   it("has notices that name each of its packages once, with the text of its licence", () => {
-    const notices = read(built, "bin/NOTICES.txt")
+    const notices = read(program, "bin/NOTICES.txt")
     const packages = named(notices)
     for (const name of [
       "effect",
@@ -68,20 +70,20 @@ describe("the bundle of the command line", () => {
   it("has no test code", () => {
     const testing = /^(@effect\/vitest|vitest|fast-check|pure-rand|@copilotkit\/aimock) /
     assert.deepStrictEqual(
-      named(read(built, "bin/NOTICES.txt")).filter((name) => testing.test(name)),
+      named(read(program, "bin/NOTICES.txt")).filter((name) => testing.test(name)),
       []
     )
     // What fast-check says of a property that fails, and what the test kit says of an engine that breaks a law.
-    for (const file of fs.readdirSync(built, { recursive: true, encoding: "utf8" })) {
+    for (const file of fs.readdirSync(program, { recursive: true, encoding: "utf8" })) {
       if (file.endsWith(".js"))
-        assert.notMatch(read(built, file), /Property failed after|EngineContract/, file)
+        assert.notMatch(read(program, file), /Property failed after|EngineContract/, file)
     }
   })
 
   it("is small, and so is the part of it that every start reads", () => {
-    const bytes = (file: string): number => fs.statSync(path.join(built, file)).size
+    const bytes = (file: string): number => fs.statSync(path.join(program, file)).size
     const scripts = fs
-      .readdirSync(built, { recursive: true, encoding: "utf8" })
+      .readdirSync(program, { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".js"))
     assert.isBelow(
       scripts.map(bytes).reduce((sum, size) => sum + size),
@@ -91,7 +93,7 @@ describe("the bundle of the command line", () => {
     const follow = (file: string): void => {
       if (start.has(file)) return
       start.add(file)
-      for (const [, imported = ""] of read(built, file).matchAll(/(?:from|import)"(\.[^"]+)"/g)) {
+      for (const [, imported = ""] of read(program, file).matchAll(/(?:from|import)"(\.[^"]+)"/g)) {
         follow(path.join(path.dirname(file), imported))
       }
     }
