@@ -1,5 +1,5 @@
 /** The programs of docs/examples, bundled for the Node that is here and run as processes of their own. */
-import { afterAll, assert, describe, it } from "@effect/vitest"
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -15,25 +15,35 @@ afterAll(() => {
   fs.rmSync(directory, { recursive: true, force: true })
 })
 
-/** Begins a program; `said` waits until it has printed what matches, `ended` for its end. */
-const start = async (name: string, env: Readonly<Record<string, string>> = {}) => {
-  const outfile = path.join(directory, `${name}.mjs`)
-  await build({
+// Whole, since reading hundreds of files of packages takes longer than what the programs do.
+beforeAll(() =>
+  build({
     absWorkingDir: root,
-    entryPoints: [`docs/examples/${name}.ts`],
+    entryPoints: ["backend", "gateway"].map((name) => `docs/examples/${name}.ts`),
     tsconfig: "tsconfig.json",
     bundle: true,
-    packages: "external",
+    splitting: true,
+    banner: {
+      js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url)'
+    },
     alias: Object.fromEntries(
       ["engines", "gateway"].map((entry) => [`arc-saga/${entry}`, path.join(root, `src/${entry}/index.ts`)])
     ),
     platform: "node",
     target: "node20",
     format: "esm",
-    outfile,
+    outdir: directory,
+    outExtension: { ".js": ".mjs" },
     logLevel: "error"
   })
-  const child = spawn(process.execPath, [outfile], { env, stdio: ["ignore", "pipe", "pipe"] })
+)
+
+/** Begins a program; `said` waits until it has printed what matches, `ended` for its end. */
+const start = (name: string, env: Readonly<Record<string, string>> = {}) => {
+  const child = spawn(process.execPath, [path.join(directory, `${name}.mjs`)], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"]
+  })
   running.push(child)
   let printed = ""
   const listeners = new Set<() => void>()
@@ -59,7 +69,7 @@ const start = async (name: string, env: Readonly<Record<string, string>> = {}) =
 
 describe("the examples", () => {
   it("backend: streams an answer, refuses what isn't a question, and stops at a signal", async () => {
-    const { child, ended, said } = await start("backend", { PORT: "0" })
+    const { child, ended, said } = start("backend", { PORT: "0" })
     const [, address = ""] = await said(/Listening on (http:\/\/\S+?)"?\s/)
     const ask = (body: string) =>
       fetch(`${address}/ask`, { method: "POST", body, headers: { "content-type": "application/json" } })
@@ -78,7 +88,7 @@ describe("the examples", () => {
   })
 
   it("gateway: is asked as OpenAI would be, and tells what became of each attempt", async () => {
-    const { ended, printed } = await start("gateway")
+    const { ended, printed } = start("gateway")
     assert.strictEqual(await ended, 0, printed())
     assert.match(printed(), /^gpt4: This is a simulated answer of gpt4/m)
     assert.match(printed(), /^claude: 0 of 3 attempts succeeded$/m)
