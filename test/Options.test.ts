@@ -338,7 +338,7 @@ const rows: ReadonlyArray<Row> = [
   row<QualityModel.TrainOptions>(
     "QualityModel.TrainOptions",
     (options) => QualityModel.train(Outcomes.split(outcomes.make(300), "s0"), options),
-    { seed: undefined, keep: undefined }
+    { seed: undefined, keep: undefined, confidence: undefined }
   ),
   row<RateLimits.Options>("RateLimits.Options", RateLimits.make, {
     providers: undefined,
@@ -479,7 +479,7 @@ const rows: ReadonlyArray<Row> = [
   row<Savings.Options>(
     "Savings.Options",
     (options) => Effect.provide(Savings.make({ ...options, keep: 0.9 }), Quality),
-    { cachedShare: undefined, explore: undefined }
+    { scope: undefined, cachedShare: undefined, explore: undefined }
   ),
   row<SpendLedger.MemoryOptions>("SpendLedger.MemoryOptions", SpendLedger.makeMemory, {
     capacity: undefined

@@ -4,12 +4,15 @@ import * as Options from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import { evaluate } from "../savings/Evaluation.js"
+import { evaluate, salts } from "../savings/Evaluation.js"
 import * as Outcomes from "../savings/Outcomes.js"
 import type * as QualityModel from "../savings/QualityModel.js"
 import * as EvaluationPicture from "./EvaluationPicture.js"
 import * as EvaluationReport from "./EvaluationReport.js"
+import * as Flags from "./Flags.js"
+import * as Format from "./Format.js"
 import * as ModelFile from "./ModelFile.js"
 import * as OutcomesFile from "./OutcomesFile.js"
 import { UsageError } from "./Report.js"
@@ -39,7 +42,7 @@ export const command = Command.make(
     model: Options.text("model").pipe(
       Options.withPseudoName("MODEL"),
       Options.withDescription(
-        "A model to measure, on what train left of the outcomes; one is trained for each of five splits when it isn't given"
+        "A model to measure, on what train left of the outcomes; one is trained for each split when it isn't given"
       ),
       Options.optional
     ),
@@ -48,6 +51,18 @@ export const command = Command.make(
       Options.withDescription("The file that a picture of cost and quality is written to"),
       Options.optional
     ),
+    confidence: Train.confidence,
+    splits: Flags.parsed(
+      "splits",
+      "NUMBER",
+      "How many splits to measure on, at most 20; 20 when it isn't given",
+      (text) =>
+        Either.filterOrLeft(
+          Format.parseNumber(text),
+          (n) => Number.isInteger(n) && n >= 1 && n <= salts.length,
+          () => `a whole number from 1 to ${salts.length}`
+        )
+    ).pipe(Options.withDefault(salts.length)),
     json: Options.boolean("json").pipe(Options.withDescription("Print a JSON document instead of tables"))
   },
   (given) =>
@@ -56,7 +71,12 @@ export const command = Command.make(
       const outcomes = yield* OutcomesFile.read(given.outcomes)
       const model = Option.getOrUndefined(yield* Effect.transposeMapOption(given.model, ModelFile.read))
       if (model !== undefined) yield* check(model, outcomes)
-      const report = yield* evaluate(outcomes, model === undefined ? {} : { model, salts: [Train.salt] })
+      const report = yield* evaluate(
+        outcomes,
+        model === undefined
+          ? { confidence: given.confidence, salts: salts.slice(0, given.splits) }
+          : { model, salts: [Train.salt] }
+      )
       if (Option.isSome(given.picture)) {
         const file = given.picture.value
         const name = (yield* Path.Path).basename(given.outcomes)

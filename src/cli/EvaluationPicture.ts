@@ -2,7 +2,7 @@
 import * as Arr from "effect/Array"
 import type { Point, Report } from "../savings/Evaluation.js"
 
-const size = { width: 760, height: 460, left: 60, right: 220, top: 30, bottom: 50 } as const
+const size = { width: 840, height: 460, left: 60, right: 300, top: 30, bottom: 50 } as const
 
 /** Enough for every policy and a handful of providers; then they begin again. */
 const colours = [
@@ -32,9 +32,15 @@ const brief = (value: number): string => String(Number(value.toPrecision(2)))
 
 /**
  * An SVG of the first split: a line or a point for every policy, the single providers, the random mixture,
- * and the oracle, which bounds them all. Cost is per 1,000 tasks, on a logarithmic scale.
+ * and the oracle, which bounds them all. Beside each policy stands in how many of the splits at most it broke
+ * what was asked. Cost is per 1,000 tasks, on a logarithmic scale.
  */
 export const svg = (report: Report, title: string): string => {
+  /** In how many splits at most a policy broke its promise, whatever share it was asked for. */
+  const brokenOf = (policy: string): string => {
+    const broken = report.rows.filter((row) => row.policy === policy).map((row) => row.broken)
+    return broken.length === 0 ? "" : ` · ${Math.max(...broken)} of ${report.splits} broken`
+  }
   const curves = report.curves.filter(({ points }) => points.length > 0)
   const costs = curves.flatMap(({ points }) => points.map(({ costUsd }) => Math.max(costUsd, 1e-9)))
   const qualities = curves.flatMap(({ points }) => points.map(({ quality }) => quality))
@@ -69,7 +75,7 @@ export const svg = (report: Report, title: string): string => {
             `<polyline points="${line}" fill="none" stroke="${colour}" stroke-width="2"${dashed}/>`,
             `<line x1="${right + 12}" y1="${at}" x2="${right + 32}" y2="${at}" stroke="${colour}" stroke-width="2"${dashed}/>`
           ]
-    return [...shapes, text(right + 40, at + 4, name)].join("\n")
+    return [...shapes, text(right + 40, at + 4, `${name}${brokenOf(name)}`)].join("\n")
   })
 
   const marks = [0, 0.25, 0.5, 0.75, 1]

@@ -18,7 +18,7 @@ const columns: ReadonlyArray<Format.Column> = [
   { title: "quality kept", align: "right" },
   { title: "95 %", align: "right" },
   { title: "worst family", align: "left" },
-  { title: "below 95 %", align: "right" }
+  { title: "broken", align: "right" }
 ]
 
 /** Policies that don't depend on what is asked for are told once. */
@@ -35,7 +35,7 @@ const rowsOf = (report: Report): ReadonlyArray<ReadonlyArray<string>> => {
       same.length > 1 && report.rows.filter(({ policy }) => policy === row.policy).length === same.length
     if (seen.has(row.policy)) return []
     if (fixed) seen.add(row.policy)
-    const { floor } = row
+    const broken = (fixed ? same : [row]).map((each) => each.broken)
     return [
       {
         keep: fixed ? 0 : row.keep,
@@ -46,8 +46,8 @@ const rowsOf = (report: Report): ReadonlyArray<ReadonlyArray<string>> => {
           between(row.interval.saved),
           spread(row.kept),
           between(row.interval.kept),
-          floor === undefined ? "" : `${floor.family} ${percent(floor.kept)}`,
-          floor === undefined ? "" : `${floor.broken} of ${report.splits}`
+          row.worst === undefined ? "" : `${row.worst.family} ${percent(row.worst.kept)}`,
+          `${broken.join(", ")} of ${report.splits}`
         ]
       }
     ]
@@ -59,27 +59,63 @@ const rowsOf = (report: Report): ReadonlyArray<ReadonlyArray<string>> => {
   return [...policies, ...bounds].toSorted((left, right) => left.keep - right.keep).map(({ cells }) => cells)
 }
 
+/** Where nothing could be promised, so that the best provider answered. */
+const withheldOf = (report: Report): ReadonlyArray<ReadonlyArray<string>> =>
+  report.rows.flatMap(({ keep, policy, withheld }) =>
+    withheld.map(({ families, notShown, tooFew }) => [
+      percent(keep, 0),
+      policy,
+      families,
+      `${tooFew} of ${report.splits}`,
+      `${notShown} of ${report.splits}`
+    ])
+  )
+
 /**
- * The tables of a report: what each policy saved and kept, and for two providers how well the stronger is
- * asked when it is needed.
+ * The tables of a report: what each policy saved and kept and how often it broke its promise, where it could
+ * promise nothing, and for two providers how well the stronger is asked when it is needed.
  */
 export const tables = (report: Report): string => {
   const head = `${Format.count(report.tasks, "task")}, ${Format.count(report.splits, "split")}, ${report.tested} tested; compared with ${report.best ?? "nobody"}`
   const routing = Format.table(columns, rowsOf(report))
-  if (report.recovery.length === 0) return `${head}\n\n${routing}`
-  const recovery = Format.table(
-    [
-      { title: "within", align: "left" },
-      { title: "APGR", align: "right" },
-      { title: "CPT(50 %)", align: "right" },
-      { title: "CPT(80 %)", align: "right" }
-    ],
-    report.recovery.map(({ apgr, cpt50, cpt80, within }) => [
-      within,
-      `${apgr.mean.toFixed(3)} ± ${apgr.deviation.toFixed(3)}`,
-      spread(cpt50),
-      spread(cpt80)
-    ])
-  )
-  return `${head}\n\n${routing}\n\n${recovery}`
+  const withheld = withheldOf(report)
+  const recovery = report.recovery.map(({ apgr, cpt50, cpt80, within }) => [
+    within,
+    `${apgr.mean.toFixed(3)} ± ${apgr.deviation.toFixed(3)}`,
+    spread(cpt50),
+    spread(cpt80)
+  ])
+  return [
+    head,
+    routing,
+    "broken: the 90 % interval of what was kept on a split's tests lies below what was asked, on the whole or in a family of 60 tests at least",
+    ...(withheld.length === 0
+      ? []
+      : [
+          `left to ${report.best ?? "nobody"}, because too few outcomes could show it or those there were didn't`,
+          Format.table(
+            [
+              { title: "asked for", align: "right" },
+              { title: "policy", align: "left" },
+              { title: "families", align: "left" },
+              { title: "too few", align: "right" },
+              { title: "not shown", align: "right" }
+            ],
+            withheld
+          )
+        ]),
+    ...(recovery.length === 0
+      ? []
+      : [
+          Format.table(
+            [
+              { title: "within", align: "left" },
+              { title: "APGR", align: "right" },
+              { title: "CPT(50 %)", align: "right" },
+              { title: "CPT(80 %)", align: "right" }
+            ],
+            recovery
+          )
+        ])
+  ].join("\n\n")
 }

@@ -4,6 +4,7 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Outcomes from "../savings/Outcomes.js"
 import * as QualityModel from "../savings/QualityModel.js"
 import * as Flags from "./Flags.js"
@@ -32,25 +33,61 @@ const keep = Flags.parsed(
     )
 ).pipe(Options.withDefault(0.99))
 
+/** How sure a promise is. */
+export const confidence: Options.Options<number> = Flags.parsed(
+  "confidence",
+  "SHARE",
+  "How sure it must be that an asked share of quality is kept; 0.9 when it isn't given",
+  (text) =>
+    Either.filterOrLeft(
+      Format.parseNumber(text),
+      (n) => n >= 0 && n < 1,
+      () => "a number from 0 to below 1"
+    )
+).pipe(Options.withDefault(0.9))
+
 const seed = Flags.parsed("seed", "NUMBER", "What chance is drawn from; 1 when it isn't given", (text) =>
   Either.filterOrLeft(Format.parseNumber(text), Number.isSafeInteger, () => "a whole number")
 ).pipe(Options.withDefault(1))
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+const percent = (share: number): string => `${Number((100 * share).toFixed(1))} %`
 
-/** What the model does, in words. */
-const summary = (model: QualityModel.Model): string => {
-  const families = model.families.map(({ name }) => name)
-  const cascade =
-    model.cascade === undefined
-      ? "no cascade: no answers were recorded that could be compared"
-      : `cascade: ${[...model.cascade.stages.map(({ provider }) => provider), model.cascade.last].join(" → ")}`
-  const best = Math.max(...model.thresholds.kept.map(({ share }) => share))
+/** What is promised of each part of the tasks, in words. */
+const promises = ({ parts, scope }: QualityModel.Guarantee, best: string): ReadonlyArray<string> =>
+  parts.map(({ families, tasks, verdict }) => {
+    const part = scope === "whole" ? "on the whole" : families.join(", ")
+    const left = `  ${part}: left to ${best}, because`
+    switch (verdict._tag) {
+      case "Kept":
+        return `  ${part}: kept`
+      case "TooFew":
+        return `${left} ${Format.count(tasks, "outcome")} can't show it: ${verdict.needed} or more are needed`
+      case "NotShown":
+        return `${left} ${verdict.share === 0 ? "nothing" : `no more than ${percent(verdict.share)}`} is shown to be kept`
+    }
+  })
+
+/** What the model does and promises, in words. */
+const summary = (model: QualityModel.Model, keep: number): string => {
+  const [families, whole] = [
+    QualityModel.guaranteesOf(model, keep),
+    QualityModel.guaranteesOf(model, keep, "whole")
+  ]
+  const both = (...guarantees: ReadonlyArray<QualityModel.Guarantee>) =>
+    guarantees.flatMap((guarantee) => promises(guarantee, model.best))
   return [
     `best provider: ${model.best}`,
-    `families: ${families.join(", ")}`,
-    cascade,
-    `prediction alone can be asked to keep up to ${percent(best)} of ${model.best}'s quality`
+    `families: ${model.families.map(({ name }) => name).join(", ")}`,
+    model.cascade === undefined
+      ? "no cascade: no answers were recorded that could be compared"
+      : `cascade: ${[...model.cascade.stages.map(({ provider }) => provider), model.cascade.last].join(" → ")}`,
+    `${percent(keep)} of ${model.best}'s quality, with ${percent(model.shown.confidence)} confidence`,
+    ...Option.match(Option.all([families.cascade, whole.cascade]), {
+      onNone: () => [],
+      onSome: (guarantees) => ["by the cascade:", ...both(...guarantees)]
+    }),
+    "by prediction alone:",
+    ...both(families.prediction, whole.prediction)
   ].join("\n")
 }
 
@@ -64,17 +101,22 @@ export const command = Command.make(
       Options.withDescription("The file that the model is written to")
     ),
     keep,
+    confidence,
     seed
   },
   (given) =>
     Effect.gen(function* () {
       const streams = yield* StandardStreams
       const { test, ...parts } = Outcomes.split(yield* OutcomesFile.read(given.outcomes), salt)
-      const model = yield* QualityModel.train(parts, given)
+      const model = yield* QualityModel.train(parts, {
+        keep: given.keep,
+        confidence: given.confidence,
+        seed: given.seed
+      })
       yield* ModelFile.write(given.out, model)
-      yield* streams.write(`${summary(model)}\n`)
+      yield* streams.write(`${summary(model, given.keep)}\n`)
       yield* streams.writeError(
-        `Trained on ${Format.count(parts.train.length, "outcome")}, thresholds from ${parts.validation.length}; ${test.length} are left to evaluate ${given.out} by.\n`
+        `Trained on ${Format.count(parts.train.length + parts.validation.length, "outcome")}; ${test.length} are left to evaluate ${given.out} by.\n`
       )
     })
 ).pipe(Command.withDescription("Learn from outcomes which provider is good at what"))

@@ -18,9 +18,9 @@ import * as Comparison from "./Comparison.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import { acceptedAt } from "./internal/cascades.js"
 import { estimateOf } from "./internal/predictor.js"
-import { worthOf } from "./internal/thresholds.js"
+import { guaranteeOf, worthOf } from "./internal/guarantees.js"
 import * as validation from "../internal/validation.js"
-import { QualityModel } from "./QualityModel.js"
+import { type Guarantee, QualityModel, type Scope } from "./QualityModel.js"
 
 /**
  * What a cascade has so far.
@@ -116,14 +116,16 @@ export const orElse = (first: Acceptance, second: Acceptance): Acceptance => ({
 const decodeKeep = validation.decoder(
   "Acceptance",
   Schema.Struct({
-    keep: numbers.upTo("a share of quality", 1)
+    keep: numbers.upTo("a share of quality", 1),
+    scope: numbers.withDefault(Schema.Literal("families", "whole"), "families")
   })
 )
 
 /**
  * Takes an answer when the model has learned that, with such answers, what the last provider would better
- * isn't worth its cost, and nothing once a provider that is asked has failed. It is for the cascade that the model was trained for: `asks` and `last` say whom to
- * ask. Fails with an InvalidArgumentError when the model has none or the share isn't from 0 to 1.
+ * isn't worth its cost, and nothing once a provider that is asked has failed. What that is worth is chosen by
+ * tests on held-back outcomes: `guarantee` says what is promised, and where only the last provider is asked.
+ * It is for the cascade that the model was trained for: `asks` and `last` say whom to ask. Fails with an InvalidArgumentError when the model has none or the share isn't from 0 to 1.
  *
  * @since 0.1.0
  * @category constructors
@@ -131,15 +133,21 @@ const decodeKeep = validation.decoder(
 export const learned = (options: {
   /** The share of the last provider's quality to keep, 0 to 1. */
   readonly keep: number
+  /** Where that is kept: in each family, or on the whole alone; "families" when absent. */
+  readonly scope?: Scope | undefined
   /** How answers were compared when the outcomes were recorded. */
   readonly comparison: Comparison.Comparison
 }): Effect.Effect<
-  Acceptance & { readonly asks: readonly [string, ...ReadonlyArray<string>]; readonly last: string },
+  Acceptance & {
+    readonly asks: readonly [string, ...ReadonlyArray<string>]
+    readonly last: string
+    readonly guarantee: Guarantee
+  },
   InvalidArgumentError,
   QualityModel
 > =>
   Effect.gen(function* () {
-    const { keep } = yield* decodeKeep({ keep: options.keep })
+    const { keep, scope } = yield* decodeKeep({ keep: options.keep, scope: options.scope })
     const model = yield* QualityModel
     const cascade = yield* Option.match(model.cascade, {
       onNone: () =>
@@ -150,7 +158,7 @@ export const learned = (options: {
         }),
       onSome: Effect.succeed
     })
-    const worthFor = (family: string) => worthOf(cascade.thresholds, keep, family)
+    const worthFor = (family: string) => worthOf(cascade.shown, keep, family, scope)
     const accept = ({ answers, asked, task }: Evidence): Option.Option<AIResult> => {
       const { estimates, family } = model.predict(task)
       const worth = worthFor(family)
@@ -173,6 +181,7 @@ export const learned = (options: {
       name: `learned (keep ${keep})`,
       asks: Arr.map(cascade.stages, ({ provider }) => provider),
       last: cascade.last,
+      guarantee: guaranteeOf(cascade.shown, keep, scope),
       applies: (task) => worthFor(model.predict(task).family) !== undefined,
       accept: (evidence) => Effect.sync(() => accept(evidence))
     }

@@ -1,9 +1,10 @@
 /**
  * Measures what routing saves on recorded outcomes, and what it costs in quality: policies are fitted on one
- * part of the outcomes and measured on another, several times over.
+ * part of the outcomes and measured on another, twenty times over.
  *
  * @since 0.1.0
  */
+import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { AIProvider } from "../AIProvider.js"
@@ -22,7 +23,7 @@ import { type Fitted, type Known, know, play, type Policy } from "./internal/eva
  * @since 0.1.0
  * @category defaults
  */
-export const salts = ["s0", "s1", "s2", "s3", "s4"] as const
+export const salts: ReadonlyArray<string> = Array.from({ length: 20 }, (_, index) => `s${index}`)
 
 /**
  * The shares of the best single provider's quality that are asked for.
@@ -59,9 +60,23 @@ export interface Row {
   readonly keep: number
   readonly saved: Spread
   readonly kept: Spread
+  /** 95 % of what the means over the splits may be for another draw of the tasks. */
   readonly interval: measures.Interval
-  /** The least share of quality that a family kept on average, and in how many splits one fell below 95 %. */
-  readonly floor: { readonly family: string; readonly kept: number; readonly broken: number } | undefined
+  /** The least share of quality that a family kept on average; undefined where families are too small. */
+  readonly worst: { readonly family: string; readonly kept: number } | undefined
+  /**
+   * In how many splits the promise was broken: the 90 % interval of what was kept on the test part lies below
+   * what was asked, on the whole or in a family with 60 tests at least.
+   */
+  readonly broken: number
+  /** In how many splits families were left to the best provider, and why. */
+  readonly withheld: ReadonlyArray<{
+    readonly families: string
+    /** Splits in which more outcomes were needed to promise anything. */
+    readonly tooFew: number
+    /** Splits in which the share wasn't shown to be kept. */
+    readonly notShown: number
+  }>
 }
 
 /**
@@ -106,17 +121,27 @@ const spread = (numbers: ReadonlyArray<number>): Spread => {
   return { mean: middle, deviation: Math.sqrt(squares / Math.max(1, numbers.length - 1)) }
 }
 
-const floorOf = (trials: ReadonlyArray<Trial>): Row["floor"] => {
+const worstOf = (trials: ReadonlyArray<Trial>): Row["worst"] => {
   const names = Array.from(new Set(trials.flatMap(({ families }) => families.map(({ family }) => family))))
-  const broken = trials.filter(({ families }) => families.some(({ kept }) => kept < 0.95)).length
-  const means = names.map((family) => {
-    const kept = trials.flatMap((trial) => trial.families.filter((each) => each.family === family))
-    return { family, kept: mean(kept.map((each) => each.kept)), broken }
-  })
-  const [first, ...rest] = means
-  return first === undefined
-    ? undefined
-    : rest.reduce((least, next) => (next.kept < least.kept ? next : least), first)
+  return names
+    .map((family) => {
+      const own = trials.flatMap((trial) => trial.families.filter((each) => each.family === family))
+      return { family, kept: mean(own.map(({ kept }) => kept)) }
+    })
+    .toSorted((left, right) => left.kept - right.kept)
+    .at(0)
+}
+
+const withheldOf = ({ each }: Fit, keep: number): Row["withheld"] => {
+  const withheld = each.flatMap(({ fitted }) =>
+    (fitted.guarantee?.(keep).parts ?? []).filter(({ verdict }) => verdict._tag !== "Kept")
+  )
+  return Object.entries(Arr.groupBy(withheld, ({ families }) => families.join(", "))).map(
+    ([families, parts]) => {
+      const tooFew = parts.filter(({ verdict }) => verdict._tag === "TooFew").length
+      return { families, tooFew, notShown: parts.length - tooFew }
+    }
+  )
 }
 
 const points = ({ fitted, tested }: Fit["each"][number]): ReadonlyArray<Point> =>
@@ -149,11 +174,13 @@ export const evaluate = (
     readonly salts?: ReadonlyArray<string> | undefined
     readonly policies?: ReadonlyArray<Policy> | undefined
     readonly model?: Model | undefined
+    /** How sure policies must be that an asked share is kept; 0.9 when absent. A model has its own. */
+    readonly confidence?: number | undefined
   } = {}
 ): Either.Either<Report, InvalidArgumentError> => {
   // The answers of providers that weren't asked are unknown.
   const rows = complete(outcomes, providers(outcomes))
-  const policies = options.policies ?? all(rows, options.model)
+  const policies = options.policies ?? all(rows, options.confidence ?? 0.9, options.model)
   return Either.gen(function* () {
     const splits: Array<Split> = []
     for (const salt of options.salts ?? salts) {
@@ -188,7 +215,8 @@ interface Fit {
   }>
 }
 
-const rowOf = ({ each, name }: Fit, keep: number): Row => {
+const rowOf = (fit: Fit, keep: number): Row => {
+  const { each, name } = fit
   const played = each.map(({ best, fitted, tested }) => ({ best, results: play(fitted.at(keep), tested) }))
   const trials = played.map(({ best, results }): Trial => ({
     ...measures.figures(results, best),
@@ -199,11 +227,10 @@ const rowOf = ({ each, name }: Fit, keep: number): Row => {
     keep,
     saved: spread(trials.map(({ saved }) => saved)),
     kept: spread(trials.map(({ kept }) => kept)),
-    interval: measures.bootstrap(
-      played.map(({ best, results }) => measures.groups(results, best)),
-      1
-    ),
-    floor: floorOf(trials)
+    interval: measures.interval(played, measures.reaches.ninetyFive),
+    worst: worstOf(trials),
+    broken: played.filter(({ best, results }) => measures.breaks(results, best, keep)).length,
+    withheld: withheldOf(fit, keep)
   }
 }
 

@@ -93,8 +93,8 @@ export const providers = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<AIPro
   )
 
 /**
- * The parts of a split: models are trained on the first, thresholds chosen on the second, figures taken
- * from the third.
+ * The parts of a split: models are trained on the first two, figures taken from the third. Policies that
+ * can't be trained on other outcomes by turns choose on the second what they have learned of the first.
  *
  * @since 0.1.0
  * @category models

@@ -22,14 +22,15 @@ import type * as AITask from "../AITask.js"
 import * as AnswerObserver from "../AnswerObserver.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import { given } from "../internal/options.js"
-import * as cascades from "./internal/cascades.js"
-import { trainChoice } from "./internal/choice.js"
+import { type Cascade, trainCascade } from "./internal/cascades.js"
+import { choiceTrial } from "./internal/choice.js"
+import { crossFit } from "./internal/crossfit.js"
 import { type Features, ofTask } from "./internal/features.js"
 import * as file from "./internal/file.js"
+import * as guarantees from "./internal/guarantees.js"
 import { nudge, sigmoid } from "./internal/linear.js"
 import { predict, scoreBy } from "./internal/predictor.js"
-import { bestOf, complete } from "./internal/recorded.js"
-import { worthOf } from "./internal/thresholds.js"
+import { bestOf, complete, meanCost } from "./internal/recorded.js"
 import * as training from "./internal/train.js"
 import * as validation from "../internal/validation.js"
 import * as Outcomes from "./Outcomes.js"
@@ -50,6 +51,35 @@ export const Model: Schema.Schema<Model, Schema.Schema.Encoded<typeof file.Model
  * @category models
  */
 export interface Model extends file.ModelFile {}
+
+/**
+ * Where a share of quality is kept: in each family, and so on the whole; or on the whole alone, where one
+ * family may make up for another.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Scope = guarantees.Scope
+
+/**
+ * What is promised of some families: that the share is kept while a dollar is worth so much quality (`Kept`);
+ * or that the best provider answers, because even without a single loss more tasks were needed to show it
+ * (`TooFew`), or because not more than `share` of the quality was shown to be kept, 0 when nothing was
+ * (`NotShown`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Verdict = guarantees.Verdict
+
+/**
+ * What is promised when a share of the best provider's quality is asked for: with the `confidence`, that all
+ * `parts` keep it. Families with too few tasks are one part together.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Guarantee extends guarantees.Guarantee {}
 
 /**
  * What is expected of one provider.
@@ -126,14 +156,16 @@ export interface Service {
     weaker: AIProvider.AIProvider
   ) => Option.Option<number>
   /**
-   * How much quality a dollar may be worth in a family, so that the given share of the best provider's
-   * quality is kept; none when nothing may be traded.
+   * How much quality a dollar may be worth for a task of a family, so that a share of the best provider's
+   * quality is kept with the model's confidence; none when it can't be promised.
    */
-  readonly worth: (keep: number, family: string) => Option.Option<number>
+  readonly worth: (keep: number, family: string, scope?: Scope) => Option.Option<number>
+  /** What is promised of choosing a provider by prediction, when a share is asked for. */
+  readonly guarantee: (keep: number, scope?: Scope) => Guarantee
   /** The provider that is the best on the whole. */
   readonly best: AIProvider.AIProvider
   /** The cascade that was learned; none when no comparable answers were recorded. */
-  readonly cascade: Option.Option<cascades.Cascade>
+  readonly cascade: Option.Option<Cascade>
   /** How answers were judged. */
   readonly experience: (family: string, provider: AIProvider.AIProvider) => Experience
   /** Keeps who answered a task until there is feedback, or until too many others came. */
@@ -182,15 +214,29 @@ export interface TrainOptions {
   readonly seed?: number | undefined
   /** The share of the best provider's quality that the cascade is chosen to keep; 0.99 when absent. */
   readonly keep?: number | undefined
+  /** How sure it must be that an asked share is kept, from 0 to below 1; 0.9 when absent. */
+  readonly confidence?: number | undefined
 }
 
-/** Fewer held-back outcomes than this say nothing about a threshold. */
-const fewestHeld = 20
+const decodeTrain = validation.decoder(
+  "QualityModel",
+  Schema.Struct({
+    seed: Schema.Int,
+    keep: numbers.upTo("a share of quality", 1),
+    confidence: numbers.number("a confidence (a number from 0 to below 1)", (n) => n >= 0 && n < 1)
+  })
+)
+
+/** Fewer outcomes than this are nothing to learn from. */
+const fewestOutcomes = 20
 
 /**
- * Trains a model on some outcomes, and calibrates it and its thresholds on others that are held back. The
- * same outcomes and seed give the same model. Fails with an InvalidArgumentError when there is nothing to
- * choose between, or too little to calibrate on.
+ * Trains a model on outcomes, all but those of the test part, and tests what routing by such a model keeps: by
+ * turns a fourth of the outcomes is held back, another model is trained on the others, and plays on that
+ * fourth. What is promised holds with the confidence for the mean of those models; the one that is given has
+ * learned of all outcomes, and is taken to be no worse. The same outcomes and options give the same model.
+ * Fails with an InvalidArgumentError when there is nothing to choose between or too little to learn from, or
+ * an option is out of range.
  *
  * @since 0.1.0
  * @category constructors
@@ -198,36 +244,68 @@ const fewestHeld = 20
 export const train = (
   parts: Omit<Outcomes.Parts, "test">,
   options: TrainOptions = {}
-): Either.Either<Model, InvalidArgumentError> => {
-  const { keep = 0.99, seed = 1 } = options
-  const providers = Outcomes.providers(parts.train)
-  const rows = parts.train.map(training.seen)
-  if (!Arr.isNonEmptyReadonlyArray(rows) || !Arr.isNonEmptyReadonlyArray(providers) || providers.length < 2) {
-    return Either.left(
-      invalid("train", `Expected outcomes of two providers at least, actual ${providers.length}`)
-    )
-  }
-  const held = complete(parts.validation, providers)
-  if (held.length < fewestHeld) {
-    return Either.left(
-      invalid(
-        "validation",
-        `Expected ${fewestHeld} outcomes at least with an answer of every provider, actual ${held.length}`
-      )
-    )
-  }
-  const known = complete(parts.train, providers)
-  const best = bestOf([...known, ...held], providers)
-  const predictor = training.trainPredictor(rows, parts.validation.map(training.seen), providers, seed)
-  const [whole, checked] = [known.map(training.seen), held.map(training.seen)]
-  return Either.right(
-    file.pack(predictor, {
-      best,
-      thresholds: trainChoice(checked, predictor, best),
-      cascade: cascades.trainCascade(whole, checked, predictor, { last: best, keep, seed })
+): Either.Either<Model, InvalidArgumentError> =>
+  Either.gen(function* () {
+    const { confidence, keep, seed } = yield* decodeTrain({
+      seed: 1,
+      keep: 0.99,
+      confidence: 0.9,
+      ...given(options)
     })
-  )
-}
+    const outcomes = [...parts.train, ...parts.validation]
+    const providers = Outcomes.providers(outcomes)
+    if (!Arr.isNonEmptyReadonlyArray(providers) || providers.length < 2) {
+      return yield* Either.left(
+        invalid("train", `Expected outcomes of two providers at least, actual ${providers.length}`)
+      )
+    }
+    const known = complete(outcomes, providers)
+    const fits = crossFit(outcomes.map(training.seen), providers, seed)
+    if (known.length < fewestOutcomes || fits === undefined) {
+      return yield* Either.left(
+        invalid(
+          "train",
+          `Expected ${fewestOutcomes} outcomes at least with an answer of every provider and of several groups, actual ${known.length}`
+        )
+      )
+    }
+    const best = bestOf(known, providers)
+    const answered = new Set(known)
+    const isKnown = ({ outcome }: training.Seen): boolean => answered.has(outcome)
+    // Only where every provider was asked it is known what a choice comes to.
+    const comparable = {
+      whole: { ...fits.whole, unseen: fits.whole.unseen.filter(isKnown) },
+      folds: fits.folds.map(({ fit, held }) => ({
+        fit: { ...fit, unseen: fit.unseen.filter(isKnown) },
+        held: held.filter(isKnown)
+      }))
+    }
+    const tried = guarantees.worths(meanCost(known, best))
+    const trials = comparable.folds.flatMap(({ fit, held }) =>
+      held.map((row) => choiceTrial(row, fit.predictor, best))
+    )
+    return file.pack(fits.whole.predictor, {
+      best,
+      shown: guarantees.show(trials, tried, confidence),
+      cascade: trainCascade(comparable, tried, { last: best, keep, confidence })
+    })
+  })
+
+/**
+ * What a model promises when a share of the best provider's quality is asked for: of choosing a provider by
+ * prediction, and of its cascade where it has one.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const guaranteesOf = (
+  { cascade, shown }: Model,
+  keep: number,
+  scope: Scope = "families"
+): { readonly prediction: Guarantee; readonly cascade: Option.Option<Guarantee> } => ({
+  prediction: guarantees.guaranteeOf(shown, keep, scope),
+  cascade: Option.map(Option.fromNullable(cascade), (own) => guarantees.guaranteeOf(own.shown, keep, scope))
+})
 
 /**
  * How a model is used.
@@ -308,7 +386,9 @@ export const make = (input: unknown, options: Options = {}): Effect.Effect<Servi
           Option.fromNullable(estimates.find((estimate) => estimate.provider === provider))
         return Option.zipWith(of(stronger), of(weaker), (more, less) => more.quality - less.quality)
       },
-      worth: (keep, family) => Option.fromNullable(worthOf(model.thresholds, keep, family)),
+      worth: (keep, family, scope = "families") =>
+        Option.fromNullable(guarantees.worthOf(model.shown, keep, family, scope)),
+      guarantee: (keep, scope = "families") => guarantees.guaranteeOf(model.shown, keep, scope),
       best: model.best,
       cascade: Option.fromNullable(model.cascade),
       experience,

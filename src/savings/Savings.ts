@@ -1,8 +1,9 @@
 /**
  * The strategy that saves money per task: the provider whose expected quality is worth its expected cost.
  *
- * What a dollar has to buy is calibrated on held-back outcomes, so that as a whole the asked share of the
- * best provider's quality is kept, and in each family no less than its floor.
+ * What a dollar has to buy is chosen by tests on held-back outcomes, so that with the confidence that the
+ * model was trained for the asked share of the best provider's quality is kept, in each family and so on the
+ * whole. Where that can't be shown, the best provider answers, and the strategy's `guarantee` says so.
  *
  * @since 0.1.0
  */
@@ -33,6 +34,11 @@ import * as Usd from "../Usd.js"
 export const Options = Schema.Struct({
   /** The share of the best provider's quality to keep, 0 to 1. */
   keep: numbers.upTo("a share of quality", 1),
+  /**
+   * Where that is kept: in each family, or on the whole alone, which saves more and may take from one family
+   * what another has too much; "families" when absent.
+   */
+  scope: numbers.withDefault(Schema.Literal("families", "whole"), "families"),
   /** The share of the input that providers read from their caches, 0 to 1; 0 when absent. */
   cachedShare: Schema.optionalWith(numbers.upTo("a share of the input", 1), { default: () => 0 }),
   /**
@@ -109,7 +115,7 @@ export const expectedCost = (
  * import { MultiLLMOrchestrator, QualityModel, Savings } from "arc-saga"
  * import { Effect, Layer } from "effect"
  *
- * // Keeps 99 % of the best provider's quality, as the model of that file expects it.
+ * // Keeps 99 % of the best provider's quality, with the confidence that the model was trained for.
  * export const orchestrator = Layer.unwrapEffect(
  *   Effect.map(Savings.make({ keep: 0.99 }), (strategy) => MultiLLMOrchestrator.layerFor({ strategy }))
  * ).pipe(Layer.provideMerge(QualityModel.layerFile("model.json")))
@@ -117,9 +123,13 @@ export const expectedCost = (
  */
 export const make = (
   options: Options
-): Effect.Effect<Strategy, InvalidArgumentError, QualityModel.QualityModel> =>
+): Effect.Effect<
+  Strategy & { readonly guarantee: QualityModel.Guarantee },
+  InvalidArgumentError,
+  QualityModel.QualityModel
+> =>
   Effect.gen(function* () {
-    const { cachedShare, explore, keep } = yield* decode(options)
+    const { cachedShare, explore, keep, scope } = yield* decode(options)
     const model = yield* QualityModel.QualityModel
 
     /** How good a provider may be, drawn from what is believed of it: the same draw for the same task. */
@@ -131,7 +141,7 @@ export const make = (
 
     const scoreFor = (task: AITask.AITask): Strategy["score"] => {
       const { estimates, family } = model.predict(task)
-      const worth = Option.getOrUndefined(model.worth(keep, family))
+      const worth = Option.getOrUndefined(model.worth(keep, family, scope))
       const key = explore === undefined ? undefined : `${explore.seed}/${task.id ?? AITask.promptText(task)}`
       const explores = key !== undefined && explore !== undefined && share(key) < explore.share
       return (metrics) => {
@@ -151,6 +161,7 @@ export const make = (
 
     return {
       name: `savings(${keep})`,
+      guarantee: model.guarantee(keep, scope),
       // What is best without a task: what the numbers say.
       score: (metrics) => -metrics.qualityScore,
       scoreFor

@@ -22,11 +22,12 @@ describe("train", () => {
         out,
         /^best provider: strong\nfamilies: facts, sums\ncascade: cheap → (middle → )?strong\n/
       )
-      assert.match(out, /keep up to \d+\.\d % of strong's quality\n$/)
+      assert.match(out, /^98 % of strong's quality, with 90 % confidence\nby the cascade:\n/m)
       assert.match(
-        err,
-        /^Trained on \d+ outcomes, thresholds from \d+; \d+ are left to evaluate .*m\.json by\.\n$/
+        out,
+        /^by prediction alone:\n  facts, sums: left to strong, because \d+ outcomes can't show it: \d+ or more are needed\n  on the whole: left to strong, because /m
       )
+      assert.match(err, /^Trained on \d+ outcomes; \d+ are left to evaluate .*m\.json by\.\n$/)
       const model = yield* harness.readFile(file("m.json"))
       yield* harness.run(args)
       assert.strictEqual(yield* harness.readFile(file("m.json")), model)
@@ -78,6 +79,7 @@ describe("train", () => {
 
   it.effect.each([
     [["--keep", "2"], '--keep: Expected a share from 0 to 1, actual "2"'],
+    [["--confidence", "1"], '--confidence: Expected a number from 0 to below 1, actual "1"'],
     [["--seed", "0.5"], '--seed: Expected a whole number, actual "0.5"']
   ] as const)("refuses %j", ([flags, message]) =>
     Effect.gen(function* () {
@@ -92,14 +94,24 @@ describe("evaluate", () => {
   it.scoped("prints tables of what was saved and kept, and draws a picture", () =>
     Effect.gen(function* () {
       const file = yield* harness.directory({ "o.jsonl": recorded })
-      const { code, err, out } = yield* harness.run(["evaluate", file("o.jsonl"), "--picture", file("p.svg")])
+      const { code, err, out } = yield* harness.run([
+        "evaluate",
+        file("o.jsonl"),
+        "--splits",
+        "2",
+        "--picture",
+        file("p.svg")
+      ])
       assert.strictEqual(code, 0, err)
-      assert.match(out, /^300 tasks, 5 splits, \d+ tested; compared with strong\n/)
+      assert.match(out, /^300 tasks, 2 splits, \d+ tested; compared with strong\n/)
+      assert.match(out, / [01], [01], [012] of 2$/m)
+      assert.match(out, /^ *99 % +prediction +facts, sums +2 of 2 +0 of 2$/m)
       for (const policy of ["random mixture", "prediction", "cascade, learned", "oracle", "cheapest only"]) {
         assert.match(out, new RegExp(`^ .*%? +${policy} .*%`, "m"))
       }
       const svg = yield* harness.readFile(file("p.svg"))
       assert.match(svg, /^<svg [^>]*>\n<title>o\.jsonl<\/title>/)
+      assert.match(svg, />prediction · [012] of 2 broken<\/text>/)
       assert.match(svg, /<\/svg>\n$/)
     }).pipe(Effect.provide(harness.platform))
   )
@@ -108,9 +120,16 @@ describe("evaluate", () => {
     Effect.gen(function* () {
       const two = lines(data.make(240, { providers: [data.cheap, data.strong], answers: false }))
       const file = yield* harness.directory({ "o.jsonl": two })
-      const { out } = yield* harness.run(["evaluate", file("o.jsonl")])
+      const { out } = yield* harness.run([
+        "evaluate",
+        file("o.jsonl"),
+        "--splits",
+        "1",
+        "--confidence",
+        "0.5"
+      ])
       assert.match(out, /^within +APGR +CPT\(50 %\) +CPT\(80 %\)\nall +0\.\d{3} ± 0\.\d{3} /m)
-      assert.notInclude(out, " of 5")
+      assert.match(out, /^ *any +cheapest only .* 1, 1, 1 of 1$/m)
     }).pipe(Effect.provide(harness.platform))
   )
 

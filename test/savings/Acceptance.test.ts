@@ -89,6 +89,13 @@ describe("Acceptance", () => {
   it.effect("as it was learned takes what two agree on and not what nobody confirms", () =>
     Effect.gen(function* () {
       const learned = yield* Acceptance.learned({ keep: 0.98, ...words })
+      assert.deepStrictEqual(
+        learned.guarantee.parts.map(({ families, verdict }) => [families, verdict._tag]),
+        [
+          [["facts"], "Kept"],
+          [["sums"], "Kept"]
+        ]
+      )
       assert.deepStrictEqual(learned.asks, [cheap, middle])
       assert.strictEqual(learned.last, strong)
       assert.strictEqual(yield* accepted(learned, [says(cheap, "a"), says(middle, "A.")]), "cheap")
@@ -111,7 +118,7 @@ describe("Acceptance", () => {
       Effect.provide(
         QualityModel.layer({
           ...trained,
-          cascade: { ...trained.cascade, thresholds: { kept: [{ worth: 0, share: 0.9 }], floors: {} } }
+          cascade: { ...trained.cascade, shown: { ...trained.shown, families: [] } }
         })
       )
     )

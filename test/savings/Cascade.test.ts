@@ -492,6 +492,7 @@ describe("Cascade", () => {
         }),
         gain: () => Option.none(),
         worth: () => Option.none(),
+        guarantee: (keep) => ({ keep, confidence: 0.9, scope: "families", parts: [] }),
         best: large,
         cascade: Option.none(),
         experience: () => ({ good: 0, bad: 0 }),

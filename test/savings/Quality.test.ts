@@ -9,7 +9,6 @@ import { learn, weigh } from "../../src/savings/internal/evidence.js"
 import { hash } from "../../src/savings/internal/hash.js"
 import { inner, leastSquares, logistic, sigmoid } from "../../src/savings/internal/linear.js"
 import { costOf, mean } from "../../src/savings/internal/recorded.js"
-import { find, worthOf } from "../../src/savings/internal/thresholds.js"
 import * as data from "../utils/outcomes.js"
 import { runs } from "../utils/property.js"
 
@@ -82,9 +81,8 @@ describe("evidence", () => {
   it("speaks for answers that agree, and against those that don't", () => {
     const agreeing = weigh(learned, said(["a", "a"]), 0)
     const differing = weigh(learned, said(["a", "b"]), 0)
-    assert.isAbove(agreeing?.quality ?? 0, 0.8)
     assert.isBelow(agreeing?.gain ?? 1, 0.2)
-    assert.isBelow(differing?.quality ?? 1, 0.3)
+    assert.isAbove(differing?.gain ?? 0, 0.7)
     assert.isUndefined(weigh(learned, said(["", ""]), 0))
   })
 
@@ -92,34 +90,11 @@ describe("evidence", () => {
     const cascade = { stages: [{ provider: cheap, ...learn([], 1) }], last: AIProvider.Gpt4 } as const
     const before = { estimates: [], ask: () => "a" }
     assert.strictEqual(run(cascade, before, 0), cheap)
-    const better = { ...cascade, stages: [{ provider: cheap, accepted: [-5], escalated: [5] }] } as const
+    const better = {
+      ...cascade,
+      stages: [{ provider: cheap, accepted: [0], better: [5], worse: [-5] }]
+    } as const
     assert.strictEqual(run(better, before, 1e9), AIProvider.Gpt4)
-  })
-})
-
-describe("thresholds", () => {
-  it("let a family trade nothing whose floor breaks as soon as anything is", () => {
-    const trials = Array.from({ length: 80 }, (_, index) => ({
-      family: index % 2 === 0 ? "fragile" : "sturdy",
-      best: 1,
-      quality: () => (index % 2 === 0 ? 0.5 : 1)
-    }))
-    const thresholds = find(trials, 1)
-    assert.deepStrictEqual(thresholds.floors, { fragile: 0 })
-    assert.strictEqual(worthOf(thresholds, 0.7, "fragile"), 0)
-    assert.isAbove(worthOf(thresholds, 0.7, "sturdy") ?? 0, 1)
-    assert.isUndefined(worthOf(thresholds, 0.9, "sturdy"))
-  })
-
-  it("don't take a worth that was lucky, between others that keep less", () => {
-    const lucky = (worth: number): number => (worth < 1 || worth > 100 ? 1 : 0.5)
-    const trials = Array.from({ length: 20 }, () => ({ family: "a", best: 1, quality: lucky }))
-    assert.isBelow(worthOf(find(trials, 1), 0.9, "a") ?? Number.NaN, 1)
-  })
-
-  it("have nothing to keep of a provider that is never right", () => {
-    const trials = [{ family: "a", best: 0, quality: () => 0 }]
-    assert.isDefined(worthOf(find(trials, 1), 1, "a"))
   })
 })
 

@@ -97,7 +97,7 @@ describe("QualityModel.train", () => {
         "QualityModel.train: Expected outcomes of two providers at least, actual 1"
       )
       const few = yield* Effect.flip(QualityModel.train(partsOf(data.make(20))))
-      assert.match(few.message, /^QualityModel\.validation: Expected 20 outcomes at least/)
+      assert.match(few.message, /^QualityModel\.train: Expected 20 outcomes at least/)
     })
   )
 })
@@ -120,8 +120,8 @@ describe("a model's file", () => {
     [{}, /^QualityModel\.format: is missing$/],
     [{ format: "other" }, /^QualityModel\.format: Expected "arc-saga\/quality-model", actual "other"$/],
     [
-      { version: 2 },
-      /^QualityModel\.version: Expected 1 \(train the model again with this release\), actual 2$/
+      { version: 1 },
+      /^QualityModel\.version: Expected 2 \(train the model again with this release\), actual 1$/
     ],
     [
       { families: [{ name: "a", head: { words: "AAAA", scale: 1, form: [] } }] },

@@ -18,7 +18,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { choose } from "../../src/savings/internal/choice.js"
-import { find, worthOf } from "../../src/savings/internal/thresholds.js"
+import { show, worthOf, worths } from "../../src/savings/internal/guarantees.js"
 import * as data from "../utils/outcomes.js"
 import { runs } from "../utils/property.js"
 
@@ -27,11 +27,8 @@ const { cheap, middle, strong } = data
 const trained = Either.getOrThrow(QualityModel.train(Outcomes.split(data.make(1200), "s0")))
 const Model = QualityModel.layer(trained)
 
-/** The same model, which can't be asked to keep all. */
-const Modest = QualityModel.layer({
-  ...trained,
-  thresholds: { kept: [{ worth: 0, share: 0.99 }], floors: {} }
-})
+/** The same model, which can promise nothing. */
+const Modest = QualityModel.layer({ ...trained, shown: { ...trained.shown, families: [] } })
 
 const task = (prompt: string, more: Partial<AITask.Options> = {}) =>
   Either.getOrThrow(AITask.make({ prompt, ...more }))
@@ -98,6 +95,21 @@ describe("Savings", () => {
         assert.lengthOf(order, 3)
       }
     }).pipe(Effect.provide(Modest))
+  )
+
+  it.effect("says what it promises, and where the best provider answers", () =>
+    Effect.gen(function* () {
+      const tags = (options: Savings.Options) =>
+        Effect.map(Savings.make(options), ({ guarantee: { confidence, parts, scope } }) => {
+          assert.strictEqual(confidence, 0.9)
+          return [scope, ...parts.map(({ families, verdict }) => `${families.join(" ")} ${verdict._tag}`)]
+        })
+      assert.deepStrictEqual(yield* tags({ keep: 0.9 }), ["families", "facts Kept", "sums Kept"])
+      assert.deepStrictEqual(yield* tags({ keep: 0.995 }), ["families", "facts TooFew", "sums TooFew"])
+      assert.deepStrictEqual(yield* tags({ keep: 0.9, scope: "whole" }), ["whole", "facts sums Kept"])
+      // What the whole alone has to keep may be traded in families that can't show it.
+      assert.strictEqual(yield* first({ keep: 0.985 }, easy), "strong")
+    }).pipe(Effect.provide(Model))
   )
 
   it.effect("explores who is best, whatever it costs, where nothing may be traded", () =>
@@ -184,21 +196,12 @@ describe("Savings", () => {
   )
 
   it.effect.prop(
-    "with a perfect model keeps all of the best provider's quality",
-    [FastCheck.array(known, { minLength: 1, maxLength: 40 })],
-    ([rows]) =>
+    "with a perfect model loses nothing while a dollar is worth nothing",
+    [known],
+    ([row]) =>
       Effect.sync(() => {
-        const tasks = rows.map(estimatesOf)
-        const trials = tasks.map((estimates) => ({
-          family: "a",
-          best: estimates[2].quality,
-          quality: (worth: number) => choose(estimates, worth).quality
-        }))
-        const worth = worthOf(find(trials, 10), 1, "a")
-        const kept = tasks.map((estimates) =>
-          worth === undefined ? estimates[2].quality : choose(estimates, worth).quality
-        )
-        assert.isAtLeast(sum(kept), sum(trials.map(({ best }) => best)))
+        const estimates = estimatesOf(row)
+        assert.isAtLeast(choose(estimates, 0).quality, estimates[2].quality)
       }),
     runs()
   )
@@ -216,16 +219,18 @@ describe("Savings", () => {
       Effect.sync(() => {
         const [less, more] = pair.toSorted((left, right) => left - right)
         const tasks = rows.map(estimatesOf)
-        const thresholds = find(
-          tasks.map((estimates) => ({
+        const shown = show(
+          tasks.map((estimates, index) => ({
             family: "a",
+            group: `${index}`,
             best: estimates[2].quality,
             quality: (worth) => choose(estimates, worth).quality
           })),
-          10
+          worths(10),
+          0.5
         )
         const at = (keep: number | undefined) => {
-          const worth = worthOf(thresholds, keep ?? 1, "a")
+          const worth = worthOf(shown, keep ?? 1, "a", "families")
           if (worth === undefined) return undefined
           const chosen = tasks.map((estimates) => choose(estimates, worth))
           return {
@@ -242,7 +247,7 @@ describe("Savings", () => {
         assert.isAtLeast(strict.quality, lax.quality)
         assert.isAtLeast(strict.cost, lax.cost)
       }),
-    runs()
+    runs(100)
   )
 })
 

@@ -1,10 +1,11 @@
-import type * as Arr from "effect/Array"
+import * as Arr from "effect/Array"
 import type { AIProvider } from "../../AIProvider.js"
+import type { CrossFit, Fit } from "./crossfit.js"
 import { learn, type Said, type Weights, weigh } from "./evidence.js"
-import { type Estimate, estimateOf, predict, type Prediction, type Predictor } from "./predictor.js"
+import { mostIn, type Shown, show, showWhole, type Trial, worths } from "./guarantees.js"
+import { type Estimate, estimateOf, predict, type Prediction } from "./predictor.js"
 import { answerOf, costOf, mean, meanCost, qualityOf } from "./recorded.js"
-import { find, type Thresholds, worthOf } from "./thresholds.js"
-import { type Seen, unseen } from "./train.js"
+import type { Seen } from "./train.js"
 
 /** Who is asked next, and what the answers are evidence of then. */
 export interface Stage extends Weights {
@@ -16,10 +17,10 @@ export interface Cascade {
   readonly stages: Arr.NonEmptyReadonlyArray<Stage>
   /** Whose answer is taken when none was accepted. */
   readonly last: AIProvider
-  readonly thresholds: Thresholds
+  readonly shown: Shown
 }
 
-type Learned = Omit<Cascade, "thresholds">
+type Learned = Omit<Cascade, "shown">
 
 /** A task before a cascade: what is expected of the providers, and what they say when they are asked. */
 export interface Before {
@@ -65,37 +66,35 @@ const orders = ([first, ...rest]: ReadonlyArray<AIProvider>): ReadonlyArray<Orde
   return [[first], ...others.map((order): Order => [first, ...order]), ...others]
 }
 
-/** Learns what the answers of some providers in turn are evidence of. */
-const learnStages = (
+/** Learns what the answers of some providers in turn are evidence of; of the same providers once. */
+const stagesBy = (
   rows: ReadonlyArray<Seen & Prediction>,
-  [first, ...others]: Order,
   last: AIProvider
-): Cascade["stages"] => {
-  const stageOf = (asked: ReadonlyArray<AIProvider>, provider: AIProvider): Stage => ({
-    provider,
-    ...learn(
-      rows.map(({ estimates, outcome }) => ({
-        said: asked.map((each) => ({
-          provider: each,
-          answer: answerOf(outcome, each),
-          quality: qualityOf(outcome, each),
-          score: estimateOf(estimates, each).score
-        })),
-        last: { score: estimateOf(estimates, last).score, quality: qualityOf(outcome, last) }
+): ((order: Order) => Cascade["stages"]) => {
+  const known = new Map<string, Weights>()
+  const weightsOf = (asked: ReadonlyArray<AIProvider>): Weights => {
+    const records = rows.map(({ estimates, outcome }) => ({
+      said: asked.map((provider) => ({
+        provider,
+        answer: answerOf(outcome, provider),
+        quality: qualityOf(outcome, provider),
+        score: estimateOf(estimates, provider).score
       })),
-      asked.length
-    )
-  })
-  return [
-    stageOf([first], first),
-    ...others.map((provider, index) => stageOf([first, ...others.slice(0, index + 1)], provider))
-  ]
+      last: { score: estimateOf(estimates, last).score, quality: qualityOf(outcome, last) }
+    }))
+    return learn(records, asked.length)
+  }
+  return (order) =>
+    Arr.map(order, (provider, index) => {
+      const asked = order.slice(0, index + 1)
+      const weights = known.get(asked.join()) ?? weightsOf(asked)
+      known.set(asked.join(), weights)
+      return { provider, ...weights }
+    })
 }
 
 /** What a cascade does on a recorded task. */
 interface Game {
-  readonly family: string
-  readonly best: number
   /** What each stage accepts and from which worth of a dollar on. */
   readonly steps: ReadonlyArray<{
     readonly worth: number
@@ -105,13 +104,9 @@ interface Game {
   readonly spentOnAll: number
 }
 
-/**
- * Plays a cascade once for every worth. Quality is half the recorded one and half the evidence's:
- * one answer is right or wrong, and with few of them that alone is too rough to choose a threshold by.
- */
-const play = (learned: Learned, { outcome }: Seen, { estimates, family }: Prediction): Game => {
+/** Plays a cascade once for every worth. */
+const play = (learned: Learned, { outcome }: Seen, { estimates }: Prediction): Game => {
   const last = estimateOf(estimates, learned.last)
-  const best = qualityOf(outcome, learned.last)
   const said: Array<Said> = []
   let spent = 0
   const steps = learned.stages.flatMap((stage) => {
@@ -124,28 +119,39 @@ const play = (learned: Learned, { outcome }: Seen, { estimates, family }: Predic
     })
     const verdict = weigh(stage, said, last.score)
     if (verdict === undefined) return []
-    const recorded = qualityOf(outcome, verdict.said.provider)
-    return [{ worth: verdict.gain / last.costUsd, quality: (recorded + best - verdict.gain) / 2, spent }]
+    const quality = qualityOf(outcome, verdict.said.provider)
+    return [{ worth: verdict.gain / last.costUsd, quality, spent }]
   })
-  return { family, best, steps, spentOnAll: spent + costOf(outcome, learned.last) }
+  return { steps, spentOnAll: spent + costOf(outcome, learned.last) }
 }
 
 const stepOf = ({ steps }: Game, worth: number): Game["steps"][number] | undefined =>
   steps.find((step) => step.worth <= worth)
 
+const trialOf = (game: Game, { outcome }: Seen, { family }: Prediction, last: AIProvider): Trial => {
+  const best = qualityOf(outcome, last)
+  return {
+    family,
+    group: outcome.group,
+    best,
+    quality: (worth) => stepOf(game, worth)?.quality ?? best
+  }
+}
+
+/** What a cascade is learned for. */
+interface Options {
+  readonly last: AIProvider
+  /** The share of the last provider's quality that it is to keep. */
+  readonly keep: number
+}
+
 /**
- * Learns, of the cascades in front of a provider, the one that costs least on the outcomes that were held
- * back while it keeps a share of that provider's quality; undefined when no answers were recorded that
- * could be compared. All outcomes have an answer of every provider.
+ * Learns, of the cascades in front of a provider, the one that costs least while it as likely as not keeps a
+ * share of that provider's quality; undefined when no answers were recorded that could be compared. All
+ * outcomes have an answer of every provider.
  */
-export const trainCascade = (
-  train: ReadonlyArray<Seen>,
-  held: ReadonlyArray<Seen>,
-  predictor: Predictor,
-  options: { readonly last: AIProvider; readonly keep: number; readonly seed: number }
-): Cascade | undefined => {
-  const { keep, last, seed } = options
-  const outcomes = train.map(({ outcome }) => outcome)
+const learnCascade = ({ predictor, unseen }: Fit, { keep, last }: Options): Learned | undefined => {
+  const outcomes = unseen.map(({ outcome }) => outcome)
   const lastCost = meanCost(outcomes, last)
   const cheap = predictor.judges
     .map(({ provider }) => ({ provider, cost: meanCost(outcomes, provider) }))
@@ -155,27 +161,39 @@ export const trainCascade = (
     )
     .toSorted((left, right) => left.cost - right.cost)
     .slice(0, mostAsked)
-  const rows = unseen(train, predictor, seed)
-  const predictions = held.map((row) => ({ row, prediction: predict(predictor, row.features) }))
 
+  const stagesOf = stagesBy(unseen, last)
   const candidates = orders(cheap.map(({ provider }) => provider)).map((order) => {
-    const learned: Learned = { stages: learnStages(rows, order, last), last }
-    const games = predictions.map(({ prediction, row }) => play(learned, row, prediction))
-    const thresholds = find(
-      games.map((game) => ({
-        family: game.family,
-        best: game.best,
-        quality: (worth) => stepOf(game, worth)?.quality ?? game.best
-      })),
-      lastCost
-    )
-    const costs = games.map((game) => {
-      const worth = worthOf(thresholds, keep, game.family)
+    const learned: Learned = { stages: stagesOf(order), last }
+    const games = unseen.map((row) => ({ game: play(learned, row, row), row }))
+    const trials = games.map(({ game, row }) => trialOf(game, row, row, last))
+    const worth = mostIn(showWhole(trials, worths(lastCost), 0.5), keep)
+    const costs = games.map(({ game, row }) => {
       // What must not be traded isn't asked for: the last answers alone.
-      if (worth === undefined) return lastCost
+      if (worth === undefined) return costOf(row.outcome, last)
       return stepOf(game, worth)?.spent ?? game.spentOnAll
     })
-    return { cascade: { ...learned, thresholds }, cost: mean(costs) }
+    return { learned, cost: mean(costs) }
   })
-  return candidates.toSorted((left, right) => left.cost - right.cost).at(0)?.cascade
+  return candidates.toSorted((left, right) => left.cost - right.cost).at(0)?.learned
+}
+
+/** Learns a cascade of all outcomes, and shows by the folds what such a cascade keeps. */
+export const trainCascade = (
+  { folds, whole }: CrossFit,
+  tried: ReadonlyArray<number>,
+  options: Options & { readonly confidence: number }
+): Cascade | undefined => {
+  const learned = learnCascade(whole, options)
+  if (learned === undefined) return undefined
+  const trials = folds.flatMap(({ fit, held }) => {
+    const cascade = learnCascade(fit, options)
+    return held.map((row) => {
+      const prediction = predict(fit.predictor, row.features)
+      // Without a cascade the last provider answers.
+      const game = cascade === undefined ? { steps: [], spentOnAll: 0 } : play(cascade, row, prediction)
+      return trialOf(game, row, prediction, options.last)
+    })
+  })
+  return { ...learned, shown: show(trials, tried, options.confidence) }
 }

@@ -1,7 +1,7 @@
 import type { AIProvider } from "../../AIProvider.js"
+import type { Trial } from "./guarantees.js"
 import { type Estimate, predict, type Predictor } from "./predictor.js"
-import { costOf, mean, qualityOf } from "./recorded.js"
-import { find, type Thresholds } from "./thresholds.js"
+import { qualityOf } from "./recorded.js"
 import type { Seen } from "./train.js"
 
 /** Who serves best when a dollar is worth so much; the first of equals. */
@@ -14,16 +14,13 @@ export const choose = <E extends Estimate>(
     first
   )
 
-/** Finds how much a dollar may be worth for those who choose one provider by prediction alone. */
-export const trainChoice = (held: ReadonlyArray<Seen>, predictor: Predictor, best: AIProvider): Thresholds =>
-  find(
-    held.map(({ features, outcome }) => {
-      const { estimates, family } = predict(predictor, features)
-      return {
-        family,
-        best: qualityOf(outcome, best),
-        quality: (worth) => qualityOf(outcome, choose(estimates, worth).provider)
-      }
-    }),
-    mean(held.map(({ outcome }) => costOf(outcome, best)))
-  )
+/** A task before those who choose one provider by prediction alone. */
+export const choiceTrial = ({ features, outcome }: Seen, predictor: Predictor, best: AIProvider): Trial => {
+  const { estimates, family } = predict(predictor, features)
+  return {
+    family,
+    group: outcome.group,
+    best: qualityOf(outcome, best),
+    quality: (worth) => qualityOf(outcome, choose(estimates, worth).provider)
+  }
+}

@@ -14,17 +14,17 @@ export interface Said {
 export interface Weights {
   /** That the answer which speaks most for itself is good. */
   readonly accepted: ReadonlyArray<number>
-  /** That the last provider's answer would be good. */
-  readonly escalated: ReadonlyArray<number>
+  /** That the last provider's answer would be better, by how much it would. */
+  readonly better: ReadonlyArray<number>
+  /** The same for worse. */
+  readonly worse: ReadonlyArray<number>
 }
 
 /** What the answers so far are evidence of. */
 export interface Verdict<S extends Said> {
   /** The answer that speaks most for itself, as its first provider gave it. */
   readonly said: S
-  /** How likely that answer is good, 0 to 1. */
-  readonly quality: number
-  /** How much likelier that of the last provider is good, −1 to 1. */
+  /** How much better the answer of the last provider is expected to be, −1 to 1. */
   readonly gain: number
 }
 
@@ -59,15 +59,14 @@ const strongest = <S extends Said>(
 
 /** What the answers are evidence of; undefined when none can be compared. */
 export const weigh = <S extends Said>(
-  { accepted, escalated }: Weights,
+  { accepted, better, worse }: Weights,
   said: ReadonlyArray<S>,
   lastScore: number
 ): Verdict<S> | undefined => {
   const best = strongest(accepted, said, lastScore)
   if (best === undefined) return undefined
-  const quality = sigmoid(best.score)
-  const last = sigmoid(inner(inputsOf(said, best.said.answer, lastScore), escalated))
-  return { said: best.said, quality, gain: last - quality }
+  const inputs = inputsOf(said, best.said.answer, lastScore)
+  return { said: best.said, gain: sigmoid(inner(inputs, better)) - sigmoid(inner(inputs, worse)) }
 }
 
 /** The records of so many answers, and of the last provider's. */
@@ -87,14 +86,22 @@ export const learn = (records: ReadonlyArray<Record>, answers: number): Weights 
     ),
     sizeOf(answers)
   )
-  const escalated = logistic(
-    records.flatMap(({ last, said }): ReadonlyArray<Sample> => {
-      const best = strongest(accepted, said, last.score)
-      return best === undefined
-        ? []
-        : [{ inputs: inputsOf(said, best.said.answer, last.score), target: last.quality }]
-    }),
-    sizeOf(answers)
-  )
-  return { accepted, escalated }
+  // What one answer betters is learned itself: as the difference of two qualities it would have the errors of both.
+  const differences = records.flatMap(({ last, said }) => {
+    const best = strongest(accepted, said, last.score)
+    return best === undefined
+      ? []
+      : [
+          {
+            inputs: inputsOf(said, best.said.answer, last.score),
+            gain: last.quality - best.said.quality
+          }
+        ]
+  })
+  const towards = (sign: number) =>
+    logistic(
+      differences.map(({ gain, inputs }): Sample => ({ inputs, target: Math.max(0, sign * gain) })),
+      sizeOf(answers)
+    )
+  return { accepted, better: towards(1), worse: towards(-1) }
 }

@@ -9,7 +9,7 @@ import type { Head } from "./linear.js"
 import type { Judge, Predictor } from "./predictor.js"
 
 /** Models of another version see tasks otherwise: they can't be used. */
-export const version = 1
+export const version = 2
 
 const finite = Schema.Number.pipe(Schema.finite())
 const Weights = Schema.Array(finite)
@@ -30,17 +30,24 @@ const HeadFile = Schema.Struct({
   )
 })
 
-const ThresholdsFile = Schema.Struct({
-  kept: Schema.Array(Schema.Struct({ worth: finite, share: finite })),
-  floors: Schema.Record({ key: Schema.String, value: finite })
+const sequence = {
+  tasks: Schema.Int,
+  quality: finite,
+  shown: Schema.Array(Schema.Struct({ worth: finite, share: finite }))
+} as const
+
+const ShownFile = Schema.Struct({
+  confidence: finite,
+  whole: Schema.Struct(sequence),
+  families: Schema.Array(Schema.Struct({ names: Schema.Array(Schema.String), ...sequence }))
 })
 
 const CascadeFile = Schema.Struct({
   stages: Schema.NonEmptyArray(
-    Schema.Struct({ provider: AIProvider.AIProvider, accepted: Weights, escalated: Weights })
+    Schema.Struct({ provider: AIProvider.AIProvider, accepted: Weights, better: Weights, worse: Weights })
   ),
   last: AIProvider.AIProvider,
-  thresholds: ThresholdsFile
+  shown: ShownFile
 })
 
 export const ModelFile = Schema.Struct({
@@ -62,7 +69,7 @@ export const ModelFile = Schema.Struct({
     })
   ),
   best: AIProvider.AIProvider,
-  thresholds: ThresholdsFile,
+  shown: ShownFile,
   cascade: Schema.optional(CascadeFile)
 })
 
@@ -90,7 +97,7 @@ const unpackHead = ({ form, scale, words }: typeof HeadFile.Type): Head => ({
 
 export const pack = (
   { families, judges }: Predictor,
-  { cascade, ...rest }: Pick<ModelFile, "best" | "thresholds"> & { readonly cascade: Cascade | undefined }
+  { cascade, ...rest }: Pick<ModelFile, "best" | "shown"> & { readonly cascade: Cascade | undefined }
 ): ModelFile => ({
   format: "arc-saga/quality-model",
   version,
@@ -109,10 +116,11 @@ export const pack = (
     : {
         cascade: {
           ...cascade,
-          stages: Arr.map(cascade.stages, ({ accepted, escalated, provider }) => ({
+          stages: Arr.map(cascade.stages, ({ accepted, better, provider, worse }) => ({
             provider,
             accepted: accepted.map(rounded),
-            escalated: escalated.map(rounded)
+            better: better.map(rounded),
+            worse: worse.map(rounded)
           }))
         }
       })

@@ -7,32 +7,35 @@ export interface Head {
   readonly form: Float64Array
 }
 
-/** For loops that keep to the length of what they read. */
-const at = (numbers: ArrayLike<number>, index: number): number => numbers[index] ?? 0
-
-/** The inner product; what the shorter list lacks counts as 0. */
-export const inner = (left: ReadonlyArray<number>, right: ReadonlyArray<number>): number =>
-  left.reduce((sum, value, index) => sum + value * at(right, index), 0)
+/**
+ * The inner product; what the shorter list lacks counts as 0. Here and below loops read what they index by
+ * themselves: a function for it would see arrays of many kinds and be slow for all of them.
+ */
+export const inner = (left: ReadonlyArray<number>, right: ReadonlyArray<number>): number => {
+  let sum = 0
+  for (let index = 0; index < left.length; index++) sum += (left[index] ?? 0) * (right[index] ?? 0)
+  return sum
+}
 
 export const sigmoid = (score: number): number => 1 / (1 + Math.exp(-score))
 
 export const scoreOf = (head: Head, { amounts, buckets, form }: Features): number => {
   let score = 0
   for (let index = 0; index < buckets.length; index++) {
-    score += at(head.words, at(buckets, index)) * at(amounts, index)
+    score += (head.words[buckets[index] ?? 0] ?? 0) * (amounts[index] ?? 0)
   }
-  for (let index = 0; index < formSize; index++) score += at(head.form, index) * at(form, index)
+  for (let index = 0; index < formSize; index++) score += (head.form[index] ?? 0) * (form[index] ?? 0)
   return score
 }
 
 /** Moves a head so that what it says of a task rises, or falls where the step is below 0. */
 export const nudge = (head: Head, { amounts, buckets, form }: Features, step: number): void => {
   for (let index = 0; index < buckets.length; index++) {
-    const bucket = at(buckets, index)
-    head.words[bucket] = at(head.words, bucket) + step * at(amounts, index)
+    const bucket = buckets[index] ?? 0
+    head.words[bucket] = (head.words[bucket] ?? 0) + step * (amounts[index] ?? 0)
   }
   for (let index = 0; index < formSize; index++) {
-    head.form[index] = at(head.form, index) + step * at(form, index)
+    head.form[index] = (head.form[index] ?? 0) + step * (form[index] ?? 0)
   }
 }
 
@@ -61,9 +64,9 @@ export const fit = (examples: ReadonlyArray<Example>, seed: number): Head => {
     index: number,
     slope: number
   ): void => {
-    const weight = at(weights, index)
+    const weight = weights[index] ?? 0
     const gradient = slope + training.penalty * weight
-    const square = at(squares, index) + gradient * gradient
+    const square = (squares[index] ?? 0) + gradient * gradient
     squares[index] = square
     weights[index] = weight - (training.rate * gradient) / Math.sqrt(square)
   }
@@ -73,10 +76,10 @@ export const fit = (examples: ReadonlyArray<Example>, seed: number): Head => {
       const { amounts, buckets, form } = features
       const error = sigmoid(scoreOf(head, features)) - target
       for (let index = 0; index < buckets.length; index++) {
-        descend(head.words, wordSquares, at(buckets, index), error * at(amounts, index))
+        descend(head.words, wordSquares, buckets[index] ?? 0, error * (amounts[index] ?? 0))
       }
       for (let index = 0; index < formSize; index++) {
-        descend(head.form, formSquares, index, error * at(form, index))
+        descend(head.form, formSquares, index, error * (form[index] ?? 0))
       }
     }
   }
@@ -94,16 +97,16 @@ export const shuffled = <A>(list: ReadonlyArray<A>, random: PCGRandom): Readonly
 const solve = (matrix: ReadonlyArray<Float64Array>, right: Float64Array): Array<number> => {
   for (const [pivot, row] of matrix.entries()) {
     for (const [offset, below] of matrix.slice(pivot + 1).entries()) {
-      const factor = at(below, pivot) / at(row, pivot)
+      const factor = (below[pivot] ?? 0) / (row[pivot] ?? 0)
       for (let column = pivot; column < row.length; column++) {
-        below[column] = at(below, column) - factor * at(row, column)
+        below[column] = (below[column] ?? 0) - factor * (row[column] ?? 0)
       }
-      right[pivot + 1 + offset] = at(right, pivot + 1 + offset) - factor * at(right, pivot)
+      right[pivot + 1 + offset] = (right[pivot + 1 + offset] ?? 0) - factor * (right[pivot] ?? 0)
     }
   }
   const solution = Array.from(right, () => 0)
   for (const [pivot, row] of Array.from(matrix.entries()).toReversed()) {
-    solution[pivot] = (at(right, pivot) - inner(solution, Array.from(row))) / at(row, pivot)
+    solution[pivot] = ((right[pivot] ?? 0) - inner(solution, Array.from(row))) / (row[pivot] ?? 0)
   }
   return solution
 }
@@ -114,11 +117,12 @@ export interface Sample {
   readonly target: number
 }
 
-/** The normal equations of weighted samples, with a penalty on the weights. */
+/** The normal equations of samples with other targets and weights, and a penalty on what is sought. */
 const equations = (
-  samples: ReadonlyArray<Sample & { readonly weight: number }>,
+  samples: ReadonlyArray<Sample>,
   size: number,
-  penalty: number
+  penalty: number,
+  aimOf: (sample: Sample) => { readonly target: number; readonly weight: number }
 ): { readonly matrix: ReadonlyArray<Float64Array>; readonly right: Float64Array } => {
   const matrix = Array.from({ length: size }, (_, index) => {
     const row = new Float64Array(size)
@@ -126,12 +130,15 @@ const equations = (
     return row
   })
   const right = new Float64Array(size)
-  for (const { inputs, target, weight } of samples) {
+  for (const sample of samples) {
+    const { inputs } = sample
+    const { target, weight } = aimOf(sample)
     for (const [index, row] of matrix.entries()) {
-      const scaled = weight * at(inputs, index)
-      right[index] = at(right, index) + scaled * target
+      const scaled = weight * (inputs[index] ?? 0)
+      if (scaled === 0) continue
+      right[index] = (right[index] ?? 0) + scaled * target
       for (let column = 0; column < size; column++) {
-        row[column] = at(row, column) + scaled * at(inputs, column)
+        row[column] = (row[column] ?? 0) + scaled * (inputs[column] ?? 0)
       }
     }
   }
@@ -140,11 +147,7 @@ const equations = (
 
 /** Least squares with a penalty on the weights. */
 export const leastSquares = (samples: ReadonlyArray<Sample>, size: number, penalty = 1): Array<number> => {
-  const { matrix, right } = equations(
-    samples.map((sample) => ({ ...sample, weight: 1 })),
-    size,
-    penalty
-  )
+  const { matrix, right } = equations(samples, size, penalty, ({ target }) => ({ target, weight: 1 }))
   return solve(matrix, right)
 }
 
@@ -152,17 +155,19 @@ export const leastSquares = (samples: ReadonlyArray<Sample>, size: number, penal
 export const logistic = (samples: ReadonlyArray<Sample>, size: number, penalty = 1): Array<number> => {
   let weights = Array.from({ length: size }, () => 0)
   for (let step = 0; step < 20; step++) {
-    const weighted = samples.map(({ inputs, target }) => {
+    const { matrix, right } = equations(samples, size, penalty, ({ inputs, target }) => {
       const score = inner(inputs, weights)
       const chance = sigmoid(score)
       const weight = Math.max(chance * (1 - chance), 1e-4)
-      return { inputs, weight, target: score + (target - chance) / weight }
+      return { weight, target: score + (target - chance) / weight }
     })
-    const { matrix, right } = equations(weighted, size, penalty)
     const next = solve(matrix, right)
-    const moved = next.reduce((most, value, index) => Math.max(most, Math.abs(value - at(weights, index))), 0)
+    const moved = next.reduce(
+      (most, value, index) => Math.max(most, Math.abs(value - (weights[index] ?? 0))),
+      0
+    )
     weights = next
-    if (moved < 1e-8) break
+    if (moved < 1e-6) break
   }
   return weights
 }

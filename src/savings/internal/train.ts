@@ -2,10 +2,10 @@ import * as Arr from "effect/Array"
 import * as Order from "effect/Order"
 import type { AIProvider } from "../../AIProvider.js"
 import { type Answered, answered, type Outcome } from "../Outcomes.js"
-import { type Features, formSize, ofPrompt } from "./features.js"
+import { bucketCount, type Features, formSize, ofPrompt } from "./features.js"
 import { hash } from "./hash.js"
-import { type Example, fit, leastSquares, logistic, inner, scoreOf } from "./linear.js"
-import { type Family, type Judge, predict, type Prediction, type Predictor, sizeInputs } from "./predictor.js"
+import { type Example, fit, type Head, inner, leastSquares, logistic, scoreOf } from "./linear.js"
+import { type Family, type Judge, type Predictor, sizeInputs } from "./predictor.js"
 
 /** An outcome and what a model sees of it. */
 export interface Seen {
@@ -63,39 +63,57 @@ const trainFamilies = (
     )
   }))
 
-const trainHead = (rows: ReadonlyArray<Seen>, provider: AIProvider, seed: number) =>
-  fit(
-    of(rows, provider).map((row): Example => ({ features: row.features, target: row.of.quality })),
-    seed ^ hash(provider)
+/** The heads of all providers, by provider. */
+export type Heads = Readonly<Record<AIProvider, Head>>
+
+export const trainHeads = (
+  rows: ReadonlyArray<Seen>,
+  providers: ReadonlyArray<AIProvider>,
+  seed: number
+): Heads =>
+  Object.fromEntries(
+    providers.map((provider) => [
+      provider,
+      fit(
+        of(rows, provider).map((row): Example => ({ features: row.features, target: row.of.quality })),
+        seed ^ hash(provider)
+      )
+    ])
   )
 
-/** Trains on one part of the outcomes and calibrates on another. */
+const noHead: Head = { words: new Float32Array(bucketCount), form: new Float64Array(formSize) }
+
+export const headOf = (heads: Heads, provider: AIProvider): Head => heads[provider] ?? noHead
+
+/**
+ * Makes a predictor of heads. It is calibrated on what heads say of outcomes that they weren't trained on:
+ * `headsFor` gives those.
+ */
 export const trainPredictor = (
-  train: Arr.NonEmptyReadonlyArray<Seen>,
-  validation: ReadonlyArray<Seen>,
+  rows: Arr.NonEmptyReadonlyArray<Seen>,
   providers: Arr.NonEmptyReadonlyArray<AIProvider>,
-  seed: number
+  options: { readonly heads: Heads; readonly headsFor: (row: Seen) => Heads; readonly seed: number }
 ): Predictor => {
-  const families = trainFamilies(train, seed)
+  const { heads, headsFor, seed } = options
+  const families = trainFamilies(rows, seed)
   const judges = Arr.map(providers, (provider): Judge => {
-    const head = trainHead(train, provider, seed)
+    const own = of(rows, provider).map((row) => ({
+      ...row,
+      inputs: sizeInputs(row.features, row.outcome.family, families)
+    }))
     const [slope = 1, offset = 0] = logistic(
-      of(validation, provider).map((row) => ({
-        inputs: [scoreOf(head, row.features), 1],
+      own.map((row) => ({
+        inputs: [scoreOf(headOf(headsFor(row), provider), row.features), 1],
         target: row.of.quality
       })),
       2
     )
-    const own = of(train, provider).map((row) => ({
-      ...row,
-      inputs: sizeInputs(row.features, row.outcome.family, families)
-    }))
     const lengths = own.flatMap(({ inputs, of: { outputTokens } }) =>
       outputTokens === undefined ? [] : [{ inputs, size: outputTokens }]
     )
     return {
       provider,
-      head,
+      head: headOf(heads, provider),
       slope,
       offset,
       cost: sizes(
@@ -106,28 +124,4 @@ export const trainPredictor = (
     }
   })
   return { families, judges }
-}
-
-const folds = 3
-
-/**
- * Outcomes with what is expected of them by heads that weren't trained on them: what is learned of scores
- * must not believe those that a head has by heart.
- */
-export const unseen = (
-  rows: ReadonlyArray<Seen>,
-  { families, judges }: Predictor,
-  seed: number
-): ReadonlyArray<Seen & Prediction> => {
-  const foldOf = ({ outcome }: Seen): number => hash(`${seed}/${outcome.group}`) % folds
-  return Array.from({ length: folds }, (_, fold) => {
-    const others = rows.filter((row) => foldOf(row) !== fold)
-    const predictor = {
-      families,
-      judges: Arr.map(judges, (judge) => ({ ...judge, head: trainHead(others, judge.provider, seed) }))
-    }
-    return rows
-      .filter((row) => foldOf(row) === fold)
-      .map((row) => ({ ...row, ...predict(predictor, row.features, row.outcome.family) }))
-  }).flat()
 }

@@ -1,12 +1,10 @@
-import * as Arr from "effect/Array"
 import * as Option from "effect/Option"
-import { PCGRandom } from "effect/Utils"
 import type { AIProvider } from "../../../AIProvider.js"
 import type { Outcome } from "../../Outcomes.js"
 import { costOf, qualityOf, sum } from "../recorded.js"
 import type { Result } from "./policy.js"
 
-/** A family with fewer tasks than this says nothing of its floor. */
+/** A family with fewer tasks than this says nothing of what is kept in it. */
 export const fewestOfFamily = 60
 
 /** What a policy came to on some tasks. */
@@ -17,8 +15,8 @@ export interface Figures {
   readonly saved: number
 }
 
-/** The totals that figures are made of, so that they can be drawn again. */
-export interface Totals {
+/** The totals that figures are made of. */
+interface Totals {
   readonly quality: number
   readonly cost: number
   readonly bestQuality: number
@@ -40,65 +38,91 @@ const totalsOf = ({ costUsd, outcome, quality }: Result, best: AIProvider): Tota
 export const figures = (results: ReadonlyArray<Result>, best: AIProvider): Figures =>
   figuresOf(results.map((result) => totalsOf(result, best)))
 
+const byFamily = (results: ReadonlyArray<Result>) =>
+  Array.from(new Set(results.map(({ outcome }) => outcome.family))).flatMap((family) => {
+    const own = results.filter(({ outcome }) => outcome.family === family)
+    return own.length < fewestOfFamily ? [] : [{ family, own }]
+  })
+
 /** The share of quality that each family kept that has enough tasks. */
 export const families = (
   results: ReadonlyArray<Result>,
   best: AIProvider
 ): ReadonlyArray<{ readonly family: string } & Figures> =>
-  Array.from(new Set(results.map(({ outcome }) => outcome.family))).flatMap((family) => {
-    const own = results.filter(({ outcome }) => outcome.family === family)
-    return own.length < fewestOfFamily ? [] : [{ family, ...figures(own, best) }]
-  })
+  byFamily(results).map(({ family, own }) => ({ family, ...figures(own, best) }))
 
-/** Tasks of one group come and go together. */
-export const groups = (results: ReadonlyArray<Result>, best: AIProvider): ReadonlyArray<Totals> =>
-  Object.values(Arr.groupBy(results, ({ outcome }) => outcome.group)).map((group) => {
-    const totals = group.map((result) => totalsOf(result, best))
-    return {
-      quality: sum(totals.map(({ quality }) => quality)),
-      cost: sum(totals.map(({ cost }) => cost)),
-      bestQuality: sum(totals.map(({ bestQuality }) => bestQuality)),
-      bestCost: sum(totals.map(({ bestCost }) => bestCost))
-    }
-  })
-
-/** The middle 95 % of the figures over tasks drawn again; of several sets, of the mean over them. */
+/** The middle part of what figures may be behind the ones that were seen, for another draw of the tasks. */
 export interface Interval {
   readonly kept: readonly [number, number]
   readonly saved: readonly [number, number]
 }
 
-const draws = 400
+/** By how many standard errors an interval reaches to either side. */
+export const reaches = { ninety: 1.645, ninetyFive: 1.96 } as const
 
-/** The figures of as many tasks as there are, each drawn from all. */
-const drawn = (set: ReadonlyArray<Totals>, random: PCGRandom): Figures => {
-  let [quality, cost, bestQuality, bestCost] = [0, 0, 0, 0]
-  for (let count = 0; count < set.length; count++) {
-    const one = Arr.unsafeGet(set, random.integer(set.length))
-    quality += one.quality
-    cost += one.cost
-    bestQuality += one.bestQuality
-    bestCost += one.bestCost
+/** By how much each group moves a ratio of sums; tasks of one group come and go together. */
+const influences = (
+  totals: ReadonlyArray<Totals & { readonly group: string }>,
+  over: (totals: Totals) => number,
+  under: (totals: Totals) => number
+): ReadonlyMap<string, number> => {
+  const all = sum(totals.map(under))
+  const ratio = sum(totals.map(over)) / all
+  const moved = new Map<string, number>()
+  for (const each of totals) {
+    moved.set(each.group, (moved.get(each.group) ?? 0) + (over(each) - ratio * under(each)) / all)
   }
-  return { kept: quality / bestQuality, saved: 1 - cost / bestCost }
+  return moved
 }
 
-export const bootstrap = (sets: ReadonlyArray<ReadonlyArray<Totals>>, seed: number): Interval => {
-  const random = new PCGRandom(seed)
-  const means = Array.from({ length: draws }, () => {
-    const each = sets.map((set) => drawn(set, random))
-    return {
-      kept: sum(each.map(({ kept }) => kept)) / sets.length,
-      saved: sum(each.map(({ saved }) => saved)) / sets.length
-    }
-  })
-  const between = (numbers: ReadonlyArray<number>): readonly [number, number] => {
-    const sorted = numbers.toSorted((left, right) => left - right)
-    const at = (share: number): number => Arr.unsafeGet(sorted, Math.round(share * (sorted.length - 1)))
-    return [at(0.025), at(0.975)]
+/** The standard error of the mean of ratios over sets that have groups in common. */
+const errorOf = (sets: ReadonlyArray<ReadonlyMap<string, number>>): number => {
+  const moved = new Map<string, number>()
+  for (const set of sets) {
+    for (const [group, each] of set) moved.set(group, (moved.get(group) ?? 0) + each / sets.length)
   }
-  return { kept: between(means.map(({ kept }) => kept)), saved: between(means.map(({ saved }) => saved)) }
+  return Math.sqrt(sum(Array.from(moved.values(), (each) => each * each)))
 }
+
+/** The interval around the figures of some results, or around their mean over several sets. */
+export const interval = (
+  sets: ReadonlyArray<{ readonly results: ReadonlyArray<Result>; readonly best: AIProvider }>,
+  reach: number
+): Interval => {
+  const totals = sets.map(({ best, results }) =>
+    results.map((result) => ({ ...totalsOf(result, best), group: result.outcome.group }))
+  )
+  const around = (
+    middle: (figures: Figures) => number,
+    over: (totals: Totals) => number,
+    under: (totals: Totals) => number
+  ): readonly [number, number] => {
+    const center = sum(totals.map((set) => middle(figuresOf(set)))) / sets.length
+    const error = errorOf(totals.map((set) => influences(set, over, under)))
+    return [center - reach * error, center + reach * error]
+  }
+  return {
+    kept: around(
+      ({ kept }) => kept,
+      ({ quality }) => quality,
+      ({ bestQuality }) => bestQuality
+    ),
+    saved: around(
+      ({ saved }) => saved,
+      ({ cost }) => cost,
+      ({ bestCost }) => bestCost
+    )
+  }
+}
+
+/**
+ * Whether results break the promise to keep a share: the 90 % interval of what they kept lies below it, over
+ * all or in a family with enough tasks.
+ */
+export const breaks = (results: ReadonlyArray<Result>, best: AIProvider, keep: number): boolean =>
+  [results, ...byFamily(results).map(({ own }) => own)].some(
+    (own) => interval([{ results: own, best }], reaches.ninety).kept[1] < keep
+  )
 
 /** What a strong provider betters over a weak one on a task, and how much that was expected to be. */
 export interface Gain {

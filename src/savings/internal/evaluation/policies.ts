@@ -2,16 +2,17 @@ import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import type { AIProvider } from "../../../AIProvider.js"
 import type { InvalidArgumentError } from "../../../InvalidArgument.js"
-import { type Outcome, type Parts, providers } from "../../Outcomes.js"
-import { type Model, train } from "../../QualityModel.js"
+import { type Outcome, providers } from "../../Outcomes.js"
+import { type Model, train, type TrainOptions } from "../../QualityModel.js"
 import { run } from "../cascades.js"
 import { choose } from "../choice.js"
 import { unpack } from "../file.js"
+import type { Features } from "../features.js"
+import { guaranteeOf, type Scope, show, worthOf, worths } from "../guarantees.js"
 import { share } from "../hash.js"
-import { type Estimate, estimateOf, predict, type Predictor } from "../predictor.js"
+import { type Estimate, estimateOf, predict, type Prediction, type Predictor } from "../predictor.js"
 import { answerOf, meanCost, meanQuality, qualityOf } from "../recorded.js"
-import { find, type Thresholds, worthOf } from "../thresholds.js"
-import type { Decide, Fitted, Policy } from "./policy.js"
+import type { Decide, Fitted, Known, Policy } from "./policy.js"
 
 const constant = (provider: AIProvider): Fitted => {
   const decide: Decide = () => provider
@@ -57,12 +58,12 @@ export const randomMixture: Policy = {
   }
 }
 
-/** Worths of a dollar for a curve: those that were tried, thinned out. */
-const curveOf = ({ kept }: Thresholds): ReadonlyArray<number> =>
-  kept.filter((_, index) => index % 3 === 0).map(({ worth }) => worth)
+/** Worths of a dollar for a curve: those that are tried, thinned out. */
+const curveOf = (tried: ReadonlyArray<number>): ReadonlyArray<number> =>
+  tried.filter((_, index) => index % 3 === 0)
 
 /** Knows nothing of a task but its family: what merely recognizing benchmarks is worth. */
-export const familyLabel: Policy = {
+export const familyLabel = (confidence: number): Policy => ({
   name: "family label only",
   fit: ({ best, byCost, train, validation }) => {
     const estimatesOf = (family: string): Arr.NonEmptyReadonlyArray<Estimate> => {
@@ -81,49 +82,67 @@ export const familyLabel: Policy = {
       known.set(family, estimates)
       return choose(estimates, worth).provider
     }
-    const thresholds = find(
+    const tried = worths(meanCost(validation, best))
+    const shown = show(
       validation.map((outcome) => ({
         family: outcome.family,
+        group: outcome.group,
         best: qualityOf(outcome, best),
         quality: (worth) => qualityOf(outcome, chosen(outcome.family, worth))
       })),
-      meanCost(validation, best)
+      tried,
+      confidence
     )
     return Either.right({
       at:
         (keep) =>
         ({ family }) => {
-          const worth = worthOf(thresholds, keep, family)
+          const worth = worthOf(shown, keep, family, "families")
           return worth === undefined ? best : chosen(family, worth)
         },
-      curve: curveOf(thresholds).map(
+      guarantee: (keep) => guaranteeOf(shown, keep, "families"),
+      curve: curveOf(tried).map(
         (worth): Decide =>
           ({ family }) =>
             chosen(family, worth)
       )
     })
   }
-}
+})
 
 /** A model as policies use it. */
 interface Trained {
   readonly model: Model
   readonly predictor: Predictor
+  readonly predicted: (features: Features) => Prediction
+  /** What a dollar may be worth in a curve. */
+  readonly curve: ReadonlyArray<number>
 }
 
 /** Trains one model for all policies that are fitted on the same outcomes, or gives the one that there is. */
 export const trainer = (
+  options: TrainOptions = {},
   given?: Model
-): ((parts: Omit<Parts, "test">) => Either.Either<Trained, InvalidArgumentError>) => {
+): ((known: Known) => Either.Either<Trained, InvalidArgumentError>) => {
   const known = new WeakMap<ReadonlyArray<Outcome>, Either.Either<Trained, InvalidArgumentError>>()
   return (parts) => {
     const before = known.get(parts.train)
     if (before !== undefined) return before
-    // What is measured is what a file of it holds: weights in steps.
-    const trained = Either.map(given === undefined ? train(parts) : Either.right(given), (model) => ({
-      model,
-      predictor: unpack(model)
-    }))
+    const trained = Either.map(given === undefined ? train(parts, options) : Either.right(given), (model) => {
+      // What is measured is what a file of it holds: weights in steps.
+      const predictor = unpack(model)
+      const predictions = new WeakMap<Features, Prediction>()
+      return {
+        model,
+        predictor,
+        predicted: (features: Features): Prediction => {
+          const prediction = predictions.get(features) ?? predict(predictor, features)
+          predictions.set(features, prediction)
+          return prediction
+        },
+        curve: curveOf(worths(meanCost(parts.train, model.best)))
+      }
+    })
     known.set(parts.train, trained)
     return trained
   }
@@ -131,50 +150,59 @@ export const trainer = (
 
 type Trainer = ReturnType<typeof trainer>
 
-const predicting = ({ model, predictor }: Trained): Fitted => {
+/** How a policy is called that promises something on the whole alone. */
+const nameFor = (name: string, scope: Scope): string => (scope === "whole" ? `${name}, whole` : name)
+
+const predicting = ({ curve, model, predicted }: Trained, scope: Scope): Fitted => {
   const decide =
     (worthFor: (family: string) => number | undefined): Decide =>
     ({ features }) => {
-      const { estimates, family } = predict(predictor, features)
+      const { estimates, family } = predicted(features)
       const worth = worthFor(family)
       return worth === undefined ? model.best : choose(estimates, worth).provider
     }
   return {
-    at: (keep) => decide((family) => worthOf(model.thresholds, keep, family)),
-    curve: curveOf(model.thresholds).map((worth) => decide(() => worth)),
-    gain: (features, stronger, weaker) => {
-      const { estimates } = predict(predictor, features)
-      return estimateOf(estimates, stronger).quality - estimateOf(estimates, weaker).quality
-    }
+    at: (keep) => decide((family) => worthOf(model.shown, keep, family, scope)),
+    guarantee: (keep) => guaranteeOf(model.shown, keep, scope),
+    ...(scope === "whole"
+      ? { curve: [] }
+      : {
+          curve: curve.map((worth) => decide(() => worth)),
+          gain: (features, stronger, weaker) => {
+            const { estimates } = predicted(features)
+            return estimateOf(estimates, stronger).quality - estimateOf(estimates, weaker).quality
+          }
+        })
   }
 }
 
 /** Chooses one provider by what a model predicts. */
-export const prediction = (trained: Trainer): Policy => ({
-  name: "prediction",
-  fit: (parts) => Either.map(trained(parts), predicting)
+export const prediction = (trained: Trainer, scope: Scope = "families"): Policy => ({
+  name: nameFor("prediction", scope),
+  fit: (known) => Either.map(trained(known), (model) => predicting(model, scope))
 })
 
-const cascading = ({ model, predictor }: Trained): Fitted => {
+const cascading = ({ curve, model, predicted }: Trained, scope: Scope): Fitted => {
   const learned = model.cascade
   if (learned === undefined) return constant(model.best)
   const decide =
     (worthFor: (family: string) => number | undefined): Decide =>
     ({ ask, features }) => {
-      const { estimates, family } = predict(predictor, features)
+      const { estimates, family } = predicted(features)
       const worth = worthFor(family)
       return worth === undefined ? model.best : run(learned, { ask, estimates }, worth)
     }
   return {
-    at: (keep) => decide((family) => worthOf(learned.thresholds, keep, family)),
-    curve: curveOf(learned.thresholds).map((worth) => decide(() => worth))
+    at: (keep) => decide((family) => worthOf(learned.shown, keep, family, scope)),
+    guarantee: (keep) => guaranteeOf(learned.shown, keep, scope),
+    curve: scope === "whole" ? [] : curve.map((worth) => decide(() => worth))
   }
 }
 
 /** Asks cheap providers first and accepts what their answers are evidence enough for. */
-export const cascade = (trained: Trainer): Policy => ({
-  name: "cascade, learned",
-  fit: (parts) => Either.map(trained(parts), cascading)
+export const cascade = (trained: Trainer, scope: Scope = "families"): Policy => ({
+  name: nameFor("cascade, learned", scope),
+  fit: (known) => Either.map(trained(known), (model) => cascading(model, scope))
 })
 
 /**
@@ -194,16 +222,21 @@ export const agreement: Policy = {
 }
 
 /** All policies that can be compared on some outcomes. */
-export const all = (outcomes: ReadonlyArray<Outcome>, given?: Model): ReadonlyArray<Policy> => {
-  const trained = trainer(given)
+export const all = (
+  outcomes: ReadonlyArray<Outcome>,
+  confidence: number,
+  given?: Model
+): ReadonlyArray<Policy> => {
+  const trained = trainer({ confidence }, given)
   const known = providers(outcomes)
   const comparable = outcomes.some((outcome) => known.some((provider) => answerOf(outcome, provider) !== ""))
   return [
     ...known.map(single),
     cheapest,
     randomMixture,
-    familyLabel,
+    familyLabel(confidence),
     prediction(trained),
-    ...(comparable ? [agreement, cascade(trained)] : [])
+    prediction(trained, "whole"),
+    ...(comparable ? [agreement, cascade(trained), cascade(trained, "whole")] : [])
   ]
 }

@@ -5,6 +5,7 @@ import type { AIProvider } from "../../../AIProvider.js"
 import { InvalidArgumentError } from "../../../InvalidArgument.js"
 import { type Outcome, type Parts, providers } from "../../Outcomes.js"
 import type { Features } from "../features.js"
+import type { Guarantee } from "../guarantees.js"
 import { answerOf, bestOf, costOf, meanCost, qualityOf, sum } from "../recorded.js"
 import type { Seen } from "../train.js"
 
@@ -26,6 +27,8 @@ export interface Fitted {
   readonly at: (keep: number) => Decide
   /** What it does from dear to cheap, for a curve. */
   readonly curve: ReadonlyArray<Decide>
+  /** What it promises when it is asked for a share; absent where it promises nothing. */
+  readonly guarantee?: ((keep: number) => Guarantee) | undefined
   /** How much likelier the first provider is right than the second; absent where it doesn't say. */
   readonly gain?: ((features: Features, stronger: AIProvider, weaker: AIProvider) => number) | undefined
 }
