@@ -88,7 +88,7 @@ describe("Acceptance", () => {
 
   it.effect("as it was learned takes what two agree on and not what nobody confirms", () =>
     Effect.gen(function* () {
-      const learned = yield* Acceptance.learned({ keep: 0.98, ...words })
+      const learned = yield* Acceptance.learned({ keep: 0.95, ...words })
       assert.deepStrictEqual(
         learned.guarantee.parts.map(({ families, verdict }) => [families, verdict._tag]),
         [
