@@ -142,6 +142,13 @@ export const AIResult = Schema.Struct({
   cost: Schema.OptionFromNullOr(Usd.Usd),
   /** `provider` where all of its cost is what providers say that they bill. */
   costSource: Schema.optional(CostSource),
+  /**
+   * Where providers were chosen to save money: the provider that would have been asked otherwise, and what the
+   * tokens of the answer cost there; none where its price isn't known.
+   */
+  baseline: Schema.optional(
+    Schema.Struct({ provider: AIProvider.AIProvider, cost: Schema.OptionFromNullOr(Usd.Usd) })
+  ),
   /** Milliseconds for the whole call, waits included. */
   durationMs: Schema.Number,
   /** Milliseconds until the first content of the answer was there; none when it is empty. */
@@ -168,6 +175,18 @@ export const AIResult = Schema.Struct({
  * @category models
  */
 export interface AIResult extends Schema.Schema.Type<typeof AIResult> {}
+
+/**
+ * USD that the choice of providers saved: what the answer's tokens cost at the baseline, less what all attempts
+ * cost. Below zero where it cost more; none where there is no baseline, or one of both isn't known.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const saved = ({ baseline, cost }: Pick<AIResult, "baseline" | "cost">): Option.Option<Usd.Usd> =>
+  baseline === undefined
+    ? Option.none()
+    : Option.zipWith(baseline.cost, cost, (before, now) => Usd.fromPico(before.pico - now.pico))
 
 /**
  * The result as JSON: costs as exact decimals, what is absent or unknown as null.

@@ -3,6 +3,9 @@
  *
  * @since 0.1.0
  */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "./AIProvider.js"
 import * as AIResult from "./AIResult.js"
@@ -53,6 +56,27 @@ export interface Completed {
  * @category events
  */
 export type StreamEvent = Started | TextDelta | ReasoningDelta | ToolCallEvent | NativeEvent | Completed
+
+/**
+ * Events in which the result at their end, where they have one, is what an Effect makes of it. `Completed` is the
+ * last of its chunk.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const mapResult = <E, R>(
+  events: Chunk.Chunk<StreamEvent>,
+  f: (result: AIResult.AIResult) => Effect.Effect<AIResult.AIResult, E, R>
+): Effect.Effect<Chunk.Chunk<StreamEvent>, E, R> => {
+  const last = Option.getOrUndefined(Chunk.last(events))
+  if (last?._tag !== "Completed") return Effect.succeed(events)
+  return Effect.map(f(last.result), (result) =>
+    result === last.result
+      ? events
+      : // A slice of a chunk loses its elements where chunks are joined.
+        Chunk.unsafeFromArray([...Chunk.toReadonlyArray(events).slice(0, -1), { ...last, result }])
+  )
+}
 
 /**
  * A stream ended before its answer was whole, and couldn't be continued. The delivered text is in

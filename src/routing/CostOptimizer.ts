@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "../AIProvider.js"
@@ -17,6 +18,7 @@ import * as providerHealth from "./internal/providerHealth.js"
 import { given } from "../internal/options.js"
 import * as InvalidArgument from "../InvalidArgument.js"
 import * as ProviderMetrics from "../ProviderMetrics.js"
+import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type { Strategy } from "./Strategy.js"
 
 /**
@@ -245,3 +247,32 @@ export const layer = (
   providers: ReadonlyArray<ProviderMetrics.Options>
 ): Layer.Layer<CostOptimizer, InvalidArgument.InvalidArgumentError> =>
   Layer.effect(CostOptimizer, make(providers))
+
+/**
+ * An optimizer of the registered engines, at whose prices costs are where none is given. What is known of each
+ * provider is in the order that breaks ties; the registered ones when absent.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerEngines = (
+  providers?: ReadonlyArray<ProviderMetrics.Options>
+): Layer.Layer<CostOptimizer, InvalidArgument.InvalidArgumentError, ReasoningEngineRegistry> =>
+  Layer.effect(
+    CostOptimizer,
+    Effect.gen(function* () {
+      const engines = yield* (yield* ReasoningEngineRegistry).list
+      const known = providers ?? engines.map(({ provider }) => ({ provider }))
+      return yield* make(
+        known.map((metrics) =>
+          ProviderMetrics.withPrice(
+            metrics,
+            Option.flatMap(
+              Option.fromNullable(engines.find(({ provider }) => provider === metrics.provider)),
+              ({ price }) => price
+            )
+          )
+        )
+      )
+    })
+  )

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -21,14 +20,15 @@ import * as log from "../internal/log.js"
 import { optional } from "../internal/optional.js"
 import * as pulls from "../internal/pulls.js"
 import * as traced from "./internal/traced.js"
-import * as ProviderMetrics from "../ProviderMetrics.js"
+import type * as ProviderMetrics from "../ProviderMetrics.js"
 import * as ProviderRouter from "./ProviderRouter.js"
-import { lacks, type ReasoningEngine } from "../ReasoningEngine.js"
+import { lacks } from "../ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type * as RoutingPolicy from "./RoutingPolicy.js"
+import { withBaseline } from "../spend/baseline.js"
 import * as Strategy from "./Strategy.js"
 import * as TaskService from "./TaskService.js"
-import type { StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
+import { mapResult, type StreamEvent, type StreamInterruptedError } from "../StreamEvent.js"
 
 /**
  * What a task fails with when other providers may be asked.
@@ -95,6 +95,8 @@ type StreamError = OrchestratorError | SoleOrchestratorError | StreamInterrupted
 interface Choice {
   readonly task: AITask.AITask
   readonly options: RoutingPolicy.RouteOptions
+  /** The strategy's provider where nothing is to be saved. */
+  readonly baseline: AIProvider.AIProvider | undefined
   /** For the log. */
   readonly fields: { readonly taskId: string; readonly provider: AIProvider.AIProvider }
 }
@@ -130,6 +132,12 @@ export const make = (
 
     const answered = (task: AITask.AITask, result: AIResult): Effect.Effect<void> =>
       observer === undefined ? Effect.void : observer.answered(task, result)
+
+    /** The answer, beside what it would have cost where the strategy saves money. */
+    const compared = ({ baseline }: Choice, result: AIResult): Effect.Effect<AIResult> =>
+      baseline === undefined
+        ? Effect.succeed(result)
+        : Effect.map(registry.list, (engines) => withBaseline(result, baseline, engines))
 
     const strategyOf = (serve: ServeOptions): Effect.Effect<Strategy.Strategy> =>
       serve.strategy === undefined ? Ref.get(current) : Effect.succeed(serve.strategy)
@@ -194,6 +202,7 @@ export const make = (
                         ? {}
                         : { defaultTimeoutMs: serve.defaultTimeoutMs })
                     },
+                    baseline: strategy.baseline,
                     fields
                   }
                 )
@@ -207,9 +216,12 @@ export const make = (
       complete: (task, serve) =>
         traced.complete(tracing, task, (known) =>
           Effect.flatMap(choose(known, serve), (choice) =>
-            Effect.tapBoth(router.complete(choice.task, choice.options), {
-              onSuccess: (result) => Effect.zipRight(answered(known, result), completed(choice)),
-              onFailure: failed(choice)
+            Effect.matchEffect(router.complete(choice.task, choice.options), {
+              onSuccess: (answer) =>
+                Effect.tap(compared(choice, answer), (result) =>
+                  Effect.zipRight(answered(known, result), completed(choice))
+                ),
+              onFailure: (error) => Effect.zipRight(failed(choice)(error), Effect.fail(error))
             })
           )
         ),
@@ -218,13 +230,17 @@ export const make = (
           pulls.stream<StreamEvent, StreamError>(
             Effect.flatMap(choose(known, serve), (choice) =>
               Effect.map(pulls.open(router.stream(choice.task, choice.options)), (events) =>
-                Effect.tapBoth(events, {
-                  onFailure: Option.match({ onNone: () => completed(choice), onSome: failed(choice) }),
+                Effect.matchEffect(events, {
+                  onFailure: (end) =>
+                    Effect.zipRight(
+                      Option.match(end, { onNone: () => completed(choice), onSome: failed(choice) }),
+                      Effect.fail(end)
+                    ),
                   // The caller may act on the last event at once, with feedback for one.
-                  onSuccess: (chunk) => {
-                    const last = Option.getOrUndefined(Chunk.last(chunk))
-                    return last?._tag === "Completed" ? answered(known, last.result) : Effect.void
-                  }
+                  onSuccess: (chunk) =>
+                    mapResult(chunk, (answer) =>
+                      Effect.tap(compared(choice, answer), (result) => answered(known, result))
+                    )
                 })
               )
             )
@@ -262,21 +278,6 @@ export const layer = (
     )
   )
 
-/** What is known of the providers, at the prices of their engines where no cost is given. */
-const metricsOf = (
-  engines: ReadonlyArray<ReasoningEngine>,
-  providers: ReadonlyArray<ProviderMetrics.Options>
-): ReadonlyArray<ProviderMetrics.Options> =>
-  providers.map((known) =>
-    ProviderMetrics.withPrice(
-      known,
-      Option.flatMap(
-        Option.fromNullable(engines.find(({ provider }) => provider === known.provider)),
-        ({ price }) => price
-      )
-    )
-  )
-
 /**
  * Serves tasks over the registered engines, with an optimizer and a router of its own: everything but the
  * engines in one Layer.
@@ -298,15 +299,8 @@ export const layerFor = (options: {
   MultiLLMOrchestrator | TaskService.TaskService,
   InvalidArgumentError,
   ReasoningEngineRegistry
-> => {
-  const optimizer = Layer.effect(
-    CostOptimizer.CostOptimizer,
-    Effect.gen(function* () {
-      const engines = yield* (yield* ReasoningEngineRegistry).list
-      return yield* CostOptimizer.make(
-        metricsOf(engines, options.providers ?? engines.map(({ provider }) => ({ provider })))
-      )
-    })
+> =>
+  layer(options).pipe(
+    Layer.provide(CostOptimizer.layerEngines(options.providers)),
+    Layer.provide(ProviderRouter.layer(options.policy))
   )
-  return layer(options).pipe(Layer.provide(optimizer), Layer.provide(ProviderRouter.layer(options.policy)))
-}

@@ -6,6 +6,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as numbers from "../internal/numbers.js"
+import type { AIProvider } from "../AIProvider.js"
 import type { AITask } from "../AITask.js"
 import type * as InvalidArgument from "../InvalidArgument.js"
 import * as validation from "../internal/validation.js"
@@ -24,6 +25,8 @@ export interface Strategy {
   readonly score: (metrics: ProviderMetrics) => number
   /** For a strategy that looks at the task: what scores its providers, in place of `score`. */
   readonly scoreFor?: ((task: AITask) => Strategy["score"]) | undefined
+  /** For a strategy that saves money: the provider that would be asked if it didn't. Results say what was saved. */
+  readonly baseline?: AIProvider | undefined
 }
 
 // An infinite weight makes a score of NaN.

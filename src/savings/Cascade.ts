@@ -34,8 +34,10 @@ import * as ProviderRouter from "../routing/ProviderRouter.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import * as RoutingPolicy from "../routing/RoutingPolicy.js"
+import { withBaseline } from "../spend/baseline.js"
 import * as Strategy from "../routing/Strategy.js"
 import * as TaskService from "../routing/TaskService.js"
+import { mapResult } from "../StreamEvent.js"
 
 const Step = Schema.Union(AIProvider.AIProvider, Schema.NonEmptyArray(AIProvider.AIProvider)).annotations({
   description: "a provider, or several that are asked at once"
@@ -254,8 +256,14 @@ export const make = (
         return { current: after, accepted }
       })
 
-    const answered = (task: AITask.AITask, result: AIResult): Effect.Effect<void> =>
-      observer?.answered(task, result) ?? Effect.void
+    /** Tells of the answer, beside what it would have cost at the last provider. */
+    const concluded = (task: AITask.AITask, answer: AIResult): Effect.Effect<AIResult> =>
+      Effect.tap(
+        task.pinned
+          ? Effect.succeed(answer)
+          : Effect.map(registry.list, (engines) => withBaseline(answer, plan.last, engines)),
+        (result) => observer?.answered(task, result) ?? Effect.void
+      )
 
     const tryCheapSteps = (
       task: AITask.AITask,
@@ -306,7 +314,7 @@ export const make = (
                 )
               )
           })
-        ).pipe(Effect.tap((result) => answered(task, result))),
+        ).pipe(Effect.flatMap((result) => concluded(task, result))),
       stream: (task, serve) =>
         Stream.unwrap(
           Effect.map(tryCheapSteps(task, serve), ({ accepted, current, options, task: rest }) => {
@@ -329,8 +337,8 @@ export const make = (
                     )
                   )
               })
-            return Stream.tap(events, (event) =>
-              event._tag === "Completed" ? answered(task, event.result) : Effect.void
+            return Stream.mapChunksEffect(events, (chunk) =>
+              mapResult(chunk, (result) => concluded(task, result))
             )
           })
         )

@@ -164,6 +164,7 @@ export const make = (
       guarantee: model.guarantee(keep, scope),
       // What is best without a task: what the numbers say.
       score: (metrics) => -metrics.qualityScore,
-      scoreFor
+      scoreFor,
+      baseline: model.best
     }
   })

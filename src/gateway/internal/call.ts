@@ -91,17 +91,26 @@ export const taskOf = (
 /** Milliseconds for a call where neither the request nor the routing policy says: agents are patient. */
 const defaultTimeoutMs = 600_000
 
-/** The names by which a delivery may be set for a call: its model's, and that of its strategy. */
-const namesOf = (
+/** The name of that by which the provider of a call is chosen; undefined where the call names its provider. */
+const strategyOf = (
   { tasks }: Services,
-  model: string,
   target: models.Target,
   choice: models.Choice | undefined
-): Effect.Effect<ReadonlyArray<string>> => {
-  const withStrategy = ({ name }: { readonly name: string }) => [model, models.prefix + name]
-  if (choice !== undefined) return Effect.succeed(withStrategy(choice))
-  if (target._tag === "Provider") return Effect.succeed([model, target.provider])
-  return tasks.strategy === undefined ? Effect.succeed([model]) : Effect.map(tasks.strategy, withStrategy)
+): Effect.Effect<string | undefined> => {
+  if (choice !== undefined) return Effect.succeed(choice.name)
+  return target._tag === "Provider" || tasks.strategy === undefined
+    ? Effect.succeed(undefined)
+    : Effect.map(tasks.strategy, ({ name }) => name)
+}
+
+/** The names by which a delivery may be set for a call: its model's, and that of its strategy or provider. */
+const namesOf = (
+  model: string,
+  target: models.Target,
+  strategy: string | undefined
+): ReadonlyArray<string> => {
+  if (strategy !== undefined) return [model, models.prefix + strategy]
+  return target._tag === "Provider" ? [model, target.provider] : [model]
 }
 
 /** By what the provider of a call is chosen: what its header names goes before what its model is. */
@@ -138,7 +147,8 @@ export const answer = (
     const choice = yield* choiceOf(setup, target, said)
     // What one provider keeps can't be had of another.
     const useFallback = states.length === 0 ? said.useFallback : false
-    const names = yield* namesOf(services, question.model, target, choice)
+    const strategy = yield* strategyOf(services, target, choice)
+    const names = namesOf(question.model, target, strategy)
     const delivery = question.stream
       ? delivering.choose(setup.delivery, { said: said.delivery, key: key?.delivery, names })
       : "whole"
@@ -182,6 +192,7 @@ export const answer = (
       task,
       tasks: choice?.service ?? services.tasks,
       options: { defaultTimeoutMs, useFallback, strategy: choice?.strategy },
+      strategy,
       delivery,
       keepAliveMs
     } as const

@@ -14,7 +14,7 @@ import * as pulls from "../../internal/pulls.js"
 import * as timer from "../../internal/timer.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
-import { droppedHeader, summary } from "./summary.js"
+import { droppedHeader, strategyHeader, summary } from "./summary.js"
 import {
   type PreparedCall,
   defect,
@@ -37,12 +37,13 @@ const encoder = new TextEncoder()
 
 const headersOf = (
   id: string,
-  { dialect, delivery, question }: PreparedCall,
+  { dialect, delivery, question, strategy }: PreparedCall,
   started: Started | undefined
 ) => ({
   ...eventStream,
   [dialect.idHeader]: id,
   "x-saga-delivery": delivery,
+  ...strategyHeader(strategy),
   ...(started === undefined
     ? {}
     : {

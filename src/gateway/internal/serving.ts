@@ -30,6 +30,8 @@ export interface PreparedCall {
   /** What answers it: that of the gateway, or one that it names. */
   readonly tasks: TaskService.Service
   readonly options: TaskService.ServeOptions
+  /** The name of that by which its provider is chosen; undefined where the call names its provider. */
+  readonly strategy: string | undefined
   readonly delivery: Activity.CallStart["delivery"]
   readonly keepAliveMs: number
 }

@@ -1,5 +1,5 @@
 import * as Option from "effect/Option"
-import type * as AIResult from "../../AIResult.js"
+import * as AIResult from "../../AIResult.js"
 import * as Usd from "../../Usd.js"
 import type { ChatRequest, Summary } from "./dialect.js"
 
@@ -22,6 +22,10 @@ export const droppedHeader = (
     ? {}
     : { "x-saga-dropped": Array.from(new Set(dropped.map(fieldOf)), headerText).join(", ") }
 
+/** The header that names by what the provider was chosen; none where the call names its provider. */
+export const strategyHeader = (strategy: string | undefined): Readonly<Record<string, string>> =>
+  strategy === undefined ? {} : { "x-saga-strategy": headerText(strategy) }
+
 /** The same as headers; what isn't known has none. */
 export const headersOf = (
   result: AIResult.AIResult,
@@ -32,6 +36,10 @@ export const headersOf = (
     ...droppedHeader(result.dropped, question),
     "x-saga-provider": provider,
     "x-saga-attempts": String(attempts),
-    ...(cost === null ? {} : { "x-saga-cost": cost })
+    ...(cost === null ? {} : { "x-saga-cost": cost }),
+    ...Option.match(AIResult.saved(result), {
+      onNone: () => ({}),
+      onSome: (saved) => ({ "x-saga-saved": Usd.toDecimal(saved) })
+    })
   }
 }

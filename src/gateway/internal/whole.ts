@@ -25,12 +25,12 @@ const eventsOf = (writer: Writer, answer: Told): string =>
 
 /** An answer in one piece: as it came over the wire of its caller, or written for it. */
 const respond = (
-  { delivery, dialect, identity, question }: PreparedCall,
+  { delivery, dialect, identity, question, strategy }: PreparedCall,
   answer: Told,
   more: Readonly<Record<string, string>>,
   native: string | undefined
 ): HttpServerResponse.HttpServerResponse => {
-  const headers = { [dialect.idHeader]: identity.id, ...more }
+  const headers = { [dialect.idHeader]: identity.id, ...summary.strategyHeader(strategy), ...more }
   return delivery === "whole"
     ? native === undefined
       ? HttpServerResponse.unsafeJson(dialect.answer(identity, answer, question), { headers })
