@@ -217,6 +217,13 @@ const paidInVain = (attempts: ReadonlyArray<AIResult.Attempt>): ReadonlyArray<st
     return `${Format.cost(cost, usage.estimated)} of it for ${of}`
   })
 
+/** What choosing another provider than the baseline saved, or cost. */
+const savedOf = (result: AIResult.AIResult): ReadonlyArray<string> =>
+  Option.match(AIResult.saved(result), {
+    onNone: () => [],
+    onSome: (saved) => (result.baseline === undefined ? [] : [Format.saved(saved, result.baseline.provider)])
+  })
+
 /**
  * An answer on one line: who gave it, after how many attempts, how fast, for how much, and how much of that
  * went to attempts that were given up.
@@ -234,6 +241,7 @@ export const summary = (result: AIResult.AIResult): string => {
       `${firstToken}total ${Format.duration(result.durationMs)}`,
       Format.tokens(result.usage),
       Format.cost(result.cost, estimated),
+      ...savedOf(result),
       ...paidInVain(result.attempts)
     ].join(" · ")
   )

@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as AIProvider from "../AIProvider.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import { EngineNotRegisteredError } from "../ReasoningEngineRegistry.js"
+import type { StrategyName } from "./ConfigFile.js"
 import * as Configuration from "./Configuration.js"
 import { UsageError } from "./Report.js"
 
@@ -33,14 +34,31 @@ const usable = (
   return new UsageError({ reason: `No provider can be asked. ${why.join("; ")}` })
 }
 
+/** Fails where the strategy that is named has to be set up by the file, and isn't. */
+const checkStrategy = (
+  { learning }: Configuration.Configuration,
+  named: Option.Option<StrategyName>
+): Effect.Effect<void, UsageError> => {
+  const name = Option.getOrUndefined(named)
+  const isThere =
+    (name !== "savings" && name !== "cascade") ||
+    Option.exists(learning, (settings) => settings[name] !== undefined)
+  return isThere
+    ? Effect.void
+    : new UsageError({
+        reason: `--strategy: Expected a strategy that the configuration file sets up, actual ${name}`
+      })
+}
+
 /**
- * Loads the configuration for the flags `--config`, `--provider` and `--model`. Fails when the provider
- * can't be asked, or when there is a model without a provider.
+ * Loads the configuration for the flags `--config`, `--strategy`, `--provider` and `--model`. Fails when the
+ * provider can't be asked, when there is a model without a provider, or when the strategy isn't set up.
  */
 export const load = (flags: {
   readonly config: Option.Option<string>
   readonly provider: Option.Option<string>
   readonly model: Option.Option<string>
+  readonly strategy: Option.Option<StrategyName>
 }): Effect.Effect<
   Chosen,
   Configuration.LoadError | EngineNotRegisteredError | InvalidArgumentError | UsageError,
@@ -54,12 +72,15 @@ export const load = (flags: {
           reason: "--model: Expected its provider, too (--provider ID), actual none"
         })
       }
-      return { ...(yield* usable(yield* Configuration.load(config))), chosen: undefined }
+      const configuration = yield* usable(yield* Configuration.load(config))
+      yield* checkStrategy(configuration, flags.strategy)
+      return { ...configuration, chosen: undefined }
     }
     const chosen = yield* AIProvider.make(provider.value)
     const configuration = yield* Configuration.load(config, (id, configured) =>
       id === chosen ? Option.getOrElse(model, () => configured) : configured
     )
+    yield* checkStrategy(configuration, flags.strategy)
     const asked = configuration.providers.find(({ id }) => id === chosen)
     if (asked === undefined) {
       const ready = configuration.providers.filter(({ status }) => status._tag === "Ready")

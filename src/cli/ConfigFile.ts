@@ -151,10 +151,68 @@ export const SimulatedProvider = Schema.Struct({
   ...known
 }).pipe(Schema.omit("provider"), Schema.extend(Schema.Struct({ id: AIProvider.AIProvider })))
 
+/** What saves money per task, by the names that `strategy` and `saga/<name>` have for it. */
+const saving = ["savings", "cascade"] as const
+
+/** The names that a strategy may have in a file and on the command line. */
+export const strategies = ["cheapest", "fastest", "quality", "balanced", ...saving] as const
+
+/** By what a provider is chosen. */
+export type StrategyName = (typeof strategies)[number]
+
+const shareOfQuality = numbers.upTo("a share of quality", 1)
+
+/** One call per task, to the provider that a model expects to be worth its cost. */
+const Savings = Schema.Struct({
+  /** The share of the best provider's quality to keep, 0 to 1. */
+  keep: shareOfQuality,
+  /** The share of the input that providers read from their caches, 0 to 1; 0 when absent. */
+  cachedShare: Schema.optionalWith(numbers.upTo("a share of the input", 1), exact)
+})
+
+/** What the answers of cheap providers are compared by. */
+const comparisons = ["shortAnswer", "number", "choice", "json", "code"] as const
+
+const Step = Schema.Union(AIProvider.AIProvider, Schema.NonEmptyArray(AIProvider.AIProvider)).annotations({
+  description: "a provider, or several that are asked at once"
+})
+
+const comparison = Schema.Literal(...comparisons)
+
+/** Cheap answers first, where there is evidence that they are good. */
+const Cascade = Schema.Union(
+  /** Another provider gives the same answer. */
+  Schema.Struct({
+    accept: Schema.Literal("agreement"),
+    comparison,
+    /** Who is asked first, in turn; several in one step are asked at once. */
+    asks: Schema.NonEmptyArray(Step),
+    /** Who answers when no answer was accepted. */
+    last: AIProvider.AIProvider,
+    /** Milliseconds for a task that doesn't say. */
+    timeoutMs: limit
+  }),
+  /** What the model has learned of such answers; it also says who is asked. */
+  Schema.Struct({
+    accept: Schema.Literal("learned"),
+    comparison,
+    /** The share of the last provider's quality to keep, 0 to 1. */
+    keep: shareOfQuality,
+    timeoutMs: limit
+  })
+)
+
+/** Cheap answers first, where there is evidence that they are good. */
+export type Cascade = typeof Cascade.Type
+
 /** The configuration file. */
 export const ConfigFile = Schema.Struct({
-  /** By what a provider is chosen; `balanced` when absent. */
-  strategy: Schema.optionalWith(Schema.Literal("cheapest", "fastest", "quality", "balanced"), exact),
+  /** By what a provider is chosen; when absent `savings` or `cascade` where the file has one of them, else `balanced`. */
+  strategy: Schema.optionalWith(Schema.Literal(...strategies), exact),
+  /** A file that `train` wrote: what `savings` and a learned cascade go by. */
+  model: Schema.optionalWith(Schema.NonEmptyString, exact),
+  savings: Schema.optionalWith(Savings, exact),
+  cascade: Schema.optionalWith(Cascade, exact),
   providers: Schema.optionalWith(Schema.Array(Provider), exact),
   /** Simulated providers; with them the default ones aren't made. */
   simulated: Schema.optionalWith(Schema.Array(SimulatedProvider), exact),
@@ -193,10 +251,31 @@ export const ConfigFile = Schema.Struct({
   hedging: Schema.optionalWith(Hedging.Settings, exact),
   /** How `serve` serves. */
   gateway: Schema.optionalWith(Gateway.Settings, exact)
-})
+}).pipe(
+  Schema.filter((config) => {
+    const named = saving.find((name) => config.strategy === name && config[name] === undefined)
+    if (named !== undefined) {
+      return { path: ["strategy"], message: `Expected a strategy that the file sets up, actual "${named}"` }
+    }
+    if (config.strategy === undefined && saving.every((name) => config[name] !== undefined)) {
+      return {
+        path: ["strategy"],
+        message: 'Expected "savings" or "cascade", where both are set up, actual none'
+      }
+    }
+    const learned = config.savings !== undefined || config.cascade?.accept === "learned"
+    return learned && config.model === undefined
+      ? { path: ["model"], message: "Expected the file of a trained model, actual none" }
+      : undefined
+  })
+)
 
 /** The configuration file. */
 export type ConfigFile = typeof ConfigFile.Type
+
+/** By what the file has providers chosen, where a call doesn't say. */
+export const strategyOf = (config: ConfigFile): StrategyName =>
+  config.strategy ?? saving.find((name) => config[name] !== undefined) ?? "balanced"
 
 const toConfigurationError =
   (file: string) =>
@@ -231,6 +310,7 @@ const builtIn = [AIProvider.CopilotChat, AIProvider.Claude, AIProvider.Gpt4, "ol
 const referencesOf = (config: ConfigFile): ReadonlyArray<Reference.Reference> => {
   const {
     budgets = [],
+    cascade,
     chains = {},
     gateway,
     providerLimits = {},
@@ -258,6 +338,14 @@ const referencesOf = (config: ConfigFile): ReadonlyArray<Reference.Reference> =>
       provider(`chains.${primary}`, primary),
       ...fallbacks.map((id, index) => provider(`chains.${primary}[${index}]`, id))
     ]),
+    ...(cascade?.accept === "agreement"
+      ? [
+          ...cascade.asks.flatMap((step, index) =>
+            [step].flat().map((id) => provider(`cascade.asks[${index}]`, id))
+          ),
+          provider("cascade.last", cascade.last)
+        ]
+      : []),
     ...Object.keys(rateLimits).map((id) => provider(`rateLimits.${id}`, id)),
     ...Object.keys(providerLimits).map((id) => provider(`providerLimits.${id}`, id)),
     // A strategy is looked for where the gateway knows them all.

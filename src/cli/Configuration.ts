@@ -5,18 +5,21 @@
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Path from "@effect/platform/Path"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as AIProvider from "../AIProvider.js"
+import { AnswerObserver } from "../AnswerObserver.js"
 import type * as Budgets from "../spend/Budgets.js"
 import * as CircuitBreaker from "../reliability/CircuitBreaker.js"
 import * as Simulated from "../engines/Simulated.js"
 import type * as Gateway from "../gateway/Gateway.js"
 import * as Hedging from "../reliability/Hedging.js"
 import * as LiveMetrics from "../reliability/LiveMetrics.js"
+import * as CostOptimizer from "../routing/CostOptimizer.js"
 import * as MultiLLMOrchestrator from "../routing/MultiLLMOrchestrator.js"
 import * as PriceCatalog from "../spend/PriceCatalog.js"
 import type * as ProviderMetrics from "../ProviderMetrics.js"
@@ -25,10 +28,13 @@ import type { ReasoningEngine } from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 import * as Layers from "../reliability/Reliability.js"
 import * as RetryBudget from "../reliability/RetryBudget.js"
+import * as ProviderRouter from "../routing/ProviderRouter.js"
 import * as RoutingPolicy from "../routing/RoutingPolicy.js"
 import * as Strategy from "../routing/Strategy.js"
-import type * as TaskService from "../routing/TaskService.js"
+import * as TaskService from "../routing/TaskService.js"
+import type * as QualityModel from "../savings/QualityModel.js"
 import * as ConfigFile from "./ConfigFile.js"
+import type { Settings } from "./Learned.js"
 import { told } from "../internal/told.js"
 import * as Configured from "./ConfiguredProvider.js"
 import * as Copilot from "./Copilot.js"
@@ -44,10 +50,22 @@ export interface Reliability {
   readonly hedging: Hedging.Options | undefined
 }
 
+/** What answers tasks, by each strategy that there is. */
+export interface Services {
+  /** By the strategy that the command line or the file names. */
+  readonly tasks: TaskService.Service
+  /** The strategies that the file sets up. */
+  readonly strategies: ReadonlyArray<Strategy.Strategy>
+  /** What the file sets up besides, by name. */
+  readonly named: Readonly<Record<string, TaskService.Service>>
+}
+
 /** Everything that is configured. */
 export interface Configuration {
   readonly providers: ReadonlyArray<Configured.Provider>
-  readonly strategy: Strategy.Strategy
+  readonly strategy: ConfigFile.StrategyName
+  /** What saves money per task, where the file sets it up. */
+  readonly learning: Option.Option<Settings>
   readonly policy: RoutingPolicy.Options
   readonly ledger: Option.Option<Ledger.Ledger>
   readonly budgets: Option.Option<Budgets.Options>
@@ -180,6 +198,21 @@ const ledgerOf = (
       : Option.some(yield* Ledger.parse(Redacted.value(ledger), { file: origin, field: "ledger" }))
   })
 
+/** The trained model that a file names. */
+const trainedModel = (
+  origin: string,
+  path: string | undefined
+): Effect.Effect<QualityModel.Model | undefined, ConfigFile.ConfigurationError, FileSystem.FileSystem> =>
+  path === undefined
+    ? Effect.succeed(undefined)
+    : Effect.promise(() => import("./ModelFile.js")).pipe(
+        Effect.flatMap(({ read }) => read(path)),
+        Effect.mapError(
+          ({ message }) =>
+            new ConfigFile.ConfigurationError({ file: origin, field: "model", reason: message })
+        )
+      )
+
 /** Finds out where the ledger is, and nothing else. */
 export const loadLedger = (
   file: Option.Option<string>
@@ -231,7 +264,16 @@ export const load = (
       : []
     return {
       providers: [...madeUp, ...configured.filter(({ id }) => madeUp.every((other) => other.id !== id))],
-      strategy: Strategy.named[config.strategy ?? "balanced"],
+      strategy: ConfigFile.strategyOf(config),
+      learning:
+        config.savings === undefined && config.cascade === undefined
+          ? Option.none()
+          : Option.some({
+              origin,
+              savings: config.savings,
+              cascade: config.cascade,
+              model: yield* trainedModel(origin, config.model)
+            }),
       policy: ConfigFile.policyOf(config),
       ledger,
       budgets: ConfigFile.budgetsOf(config),
@@ -270,21 +312,50 @@ export const engines = ({
   return Layer.orDie(Registry.layerEngines(ready))
 }
 
-/** An orchestrator over the engines. */
-export const orchestrator = (
-  { policy, providers, strategy }: Configuration,
-  chosen: Option.Option<Strategy.Strategy>
-): Layer.Layer<TaskService.TaskService, never, Registry.ReasoningEngineRegistry> =>
-  MultiLLMOrchestrator.layerFor({
-    providers: providers
+/** What answers tasks over the engines. Fails with the ConfigurationError of a model that can't be used. */
+export const services = (
+  { learning, policy, providers, strategy }: Configuration,
+  chosen: Option.Option<ConfigFile.StrategyName>
+): Effect.Effect<Services, ConfigFile.ConfigurationError, Registry.ReasoningEngineRegistry | Scope.Scope> =>
+  Effect.gen(function* () {
+    const metrics = providers
       .filter(({ byNameOnly, status }) => status._tag === "Ready" && !byNameOnly)
-      .map(metricsOf),
-    strategy: Option.getOrElse(chosen, () => strategy),
-    policy
-  }).pipe(
-    // The numbers were checked when they were read.
-    Layer.orDie
-  )
+      .map(metricsOf)
+    const routing = yield* Layer.build(
+      // The numbers were checked when they were read.
+      Layer.orDie(Layer.merge(CostOptimizer.layerEngines(metrics), ProviderRouter.layer(policy)))
+    )
+    const learned = yield* Effect.transposeMapOption(learning, (settings) =>
+      Effect.flatMap(
+        Effect.promise(() => import("./Learned.js")),
+        ({ make }) => Effect.provide(make(settings), routing)
+      )
+    )
+    const savings = Option.flatMap(learned, (each) => each.savings)
+    const cascade = Option.flatMap(learned, (each) => each.cascade)
+    const observer = Option.flatMap(learned, (each) => each.observer)
+    const name = Option.getOrElse(chosen, () => strategy)
+    // A strategy that the file doesn't set up was refused when it was named.
+    const own =
+      name === "savings"
+        ? Option.getOrUndefined(savings)
+        : name === "cascade"
+          ? undefined
+          : Strategy.named[name]
+    const orchestrator = yield* MultiLLMOrchestrator.make({ strategy: own }).pipe(
+      Effect.provide(
+        Option.match(observer, {
+          onNone: () => routing,
+          onSome: (each) => Context.add(routing, AnswerObserver, each)
+        })
+      )
+    )
+    return {
+      tasks: name === "cascade" ? Option.getOrElse(cascade, () => orchestrator) : orchestrator,
+      strategies: Option.toArray(savings),
+      named: Option.match(cascade, { onNone: () => ({}), onSome: (service) => ({ cascade: service }) })
+    }
+  })
 
 /** All that keeps the providers of a server healthy, and hedging where the file has it. */
 export const guards = ({ reliability: { hedging, ...options } }: Configuration): Layer.Layer<never> => {
@@ -304,14 +375,17 @@ const namedGuards = ({ circuitBreaker, hedging, retryBudget }: Reliability): Lay
   )
 
 /**
- * An orchestrator over what is configured, with its engines, its ledger and its budgets. Fails with the
- * ConfigurationError of a provider or a ledger that can't be used.
+ * What answers tasks over what is configured, with its engines, its ledger and its budgets. Fails with the
+ * ConfigurationError of a provider, a ledger or a model that can't be used.
  */
 export const layer = (
   configuration: Configuration,
-  strategy: Option.Option<Strategy.Strategy>
+  strategy: Option.Option<ConfigFile.StrategyName>
 ): Layer.Layer<TaskService.TaskService, ConfigFile.ConfigurationError> =>
-  orchestrator(configuration, strategy).pipe(
+  Layer.scoped(
+    TaskService.TaskService,
+    Effect.map(services(configuration, strategy), ({ tasks }) => tasks)
+  ).pipe(
     Layer.provide(engines(configuration)),
     Layer.provide(
       Layer.merge(

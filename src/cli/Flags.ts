@@ -4,7 +4,7 @@ import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as Either from "effect/Either"
 import type * as Option from "effect/Option"
-import * as Strategy from "../routing/Strategy.js"
+import * as ConfigFile from "./ConfigFile.js"
 import * as Format from "./Format.js"
 
 /** `--config FILE`. */
@@ -49,14 +49,14 @@ export const model: Options.Options<Option.Option<string>> = parsed(
 ).pipe(Options.optional)
 
 /** `--strategy NAME`. */
-export const strategy: Options.Options<Option.Option<Strategy.Strategy>> = parsed(
+export const strategy: Options.Options<Option.Option<ConfigFile.StrategyName>> = parsed(
   "strategy",
   "NAME",
-  "By what the provider is chosen: cheapest, fastest, quality or balanced (the default)",
+  "By what the provider is chosen: cheapest, fastest, quality, balanced (the default), or, as the file sets them up, savings or cascade",
   (name) =>
     Either.fromNullable(
-      Object.values(Strategy.named).find((strategy) => strategy.name === name),
-      () => `one of ${Object.keys(Strategy.named).join(", ")}`
+      ConfigFile.strategies.find((strategy) => strategy === name),
+      () => `one of ${ConfigFile.strategies.join(", ")}`
     )
 ).pipe(Options.optional)
 

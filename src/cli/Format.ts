@@ -59,6 +59,12 @@ export const tokens = (usage: TokenUsage.TokenUsage): string => {
   return `${mark}${usage.inputTokens} in + ${mark}${usage.outputTokens} out tokens`
 }
 
+/** What choosing cheaper providers saved against another one, or cost more than that. */
+export const saved = (amount: Usd.Usd, baseline: string): string =>
+  amount.pico < 0n
+    ? `${Usd.format(Usd.fromPico(-amount.pico))} more than ${baseline} alone`
+    : `saved ${Usd.format(amount)} against ${baseline}`
+
 /** A number and its noun: `1 attempt`, `2 attempts`. */
 export const count = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`
 

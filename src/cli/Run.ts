@@ -183,9 +183,13 @@ export const command = Command.make("run", options, (given) =>
       Effect.provide(Configuration.layer(configuration, given.strategy))
     )
     const { answered, bad, failed } = tally
-    yield* streams.write(
-      `${Tally.table(tally)}\n\n${Format.count(answered, "task")} answered, ${failed} failed, ${Format.count(bad, "bad line")}\n`
-    )
+    const counts = [
+      `${Format.count(answered, "task")} answered`,
+      `${failed} failed`,
+      Format.count(bad, "bad line"),
+      ...Tally.saved(tally)
+    ]
+    yield* streams.write(`${Tally.table(tally)}\n\n${counts.join(", ")}\n`)
     const dropped = Tally.dropped(tally)
     if (dropped !== undefined) yield* streams.writeError(`Note: ${Format.plain(dropped)}\n`)
     if (failed + bad > 0) return yield* new UnansweredError({ failed, bad, out: given.out })

@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Activity from "../gateway/Activity.js"
 import * as Gateway from "../gateway/Gateway.js"
+import { TaskService } from "../routing/TaskService.js"
 import * as Chosen from "./Chosen.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
@@ -55,12 +56,14 @@ const gateway = (
   const activity = Activity.layer.pipe(
     Layer.provideMerge(Layer.merge(guards, Configuration.engines(configuration)))
   )
-  return Layer.provideMerge(announced, Gateway.layer(configuration.gateway)).pipe(
-    // What is provided last is built first.
-    Layer.provide(listening),
-    Layer.provide(Configuration.orchestrator(configuration, Option.none())),
-    Layer.provide(activity)
-  )
+  return Layer.unwrapScoped(
+    Effect.map(Configuration.services(configuration, Option.none()), ({ named, strategies, tasks }) =>
+      Layer.provideMerge(
+        announced,
+        Gateway.layer({ ...configuration.gateway, strategies, services: named })
+      ).pipe(Layer.provide(Layer.succeed(TaskService, tasks)), Layer.provide(listening))
+    )
+  ).pipe(Layer.provide(activity))
 }
 
 /** The command. */
@@ -74,7 +77,7 @@ export const command = Command.make("serve", options, (given) =>
       })
     }
     const configuration = yield* Effect.provide(
-      Chosen.load({ ...given, provider: Option.none(), model: Option.none() }),
+      Chosen.load({ ...given, provider: Option.none(), model: Option.none(), strategy: Option.none() }),
       yield* Layer.build(client)
     )
     // Refused before anything listens where others reach it.

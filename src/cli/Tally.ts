@@ -3,6 +3,7 @@ import * as Option from "effect/Option"
 import * as AIResult from "../AIResult.js"
 import { quantile } from "../internal/samples.js"
 import * as totals from "../spend/totals.js"
+import * as Usd from "../Usd.js"
 import * as Format from "./Format.js"
 import type { ResultLine } from "./ResultFile.js"
 
@@ -29,10 +30,19 @@ export interface Tally {
   readonly rows: Map<string, Row>
   /** The fields that were left out, with the number of tasks that had them. */
   readonly dropped: Map<string, number>
+  /** What choosing cheaper providers saved, by the provider that would have been asked otherwise. */
+  readonly saved: Map<string, Usd.Usd>
 }
 
 /** A tally of nothing. */
-export const make = (): Tally => ({ answered: 0, failed: 0, bad: 0, rows: new Map(), dropped: new Map() })
+export const make = (): Tally => ({
+  answered: 0,
+  failed: 0,
+  bad: 0,
+  rows: new Map(),
+  dropped: new Map(),
+  saved: new Map()
+})
 
 const emptyRow = (): Row => ({
   answered: 0,
@@ -70,6 +80,11 @@ export const record = (tally: Tally, line: ResultLine): void => {
     row.answered += 1
     for (const field of result.dropped ?? []) tally.dropped.set(field, (tally.dropped.get(field) ?? 0) + 1)
     if (result.attempts[0]?.provider !== result.provider) row.fallbacks += 1
+    const saved = Option.getOrUndefined(AIResult.saved(result))
+    if (result.baseline !== undefined && saved !== undefined) {
+      const { provider } = result.baseline
+      tally.saved.set(provider, Usd.add(tally.saved.get(provider) ?? Usd.zero, saved))
+    }
     return
   }
   const { error, taskId } = line
@@ -88,6 +103,10 @@ export const dropped = (tally: Tally): string | undefined =>
   tally.dropped.size === 0
     ? undefined
     : `Not sent: ${Array.from(tally.dropped, ([field, n]) => `${field} of ${Format.count(n, "task")}`).join(", ")}. The warnings of their results say why`
+
+/** What was saved, in words; empty where nothing was to be saved. */
+export const saved = (tally: Tally): ReadonlyArray<string> =>
+  Array.from(tally.saved, ([baseline, amount]) => Format.saved(amount, baseline))
 
 const columns = (rows: ReadonlyArray<Row>): ReadonlyArray<Format.Column> => [
   { title: "provider", align: "left" },

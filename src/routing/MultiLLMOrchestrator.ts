@@ -95,7 +95,7 @@ type StreamError = OrchestratorError | SoleOrchestratorError | StreamInterrupted
 interface Choice {
   readonly task: AITask.AITask
   readonly options: RoutingPolicy.RouteOptions
-  /** The strategy's provider where nothing is to be saved. */
+  /** The provider that would be asked if the strategy saved nothing; none where the task pins its own. */
   readonly baseline: AIProvider.AIProvider | undefined
   /** For the log. */
   readonly fields: { readonly taskId: string; readonly provider: AIProvider.AIProvider }
@@ -202,7 +202,7 @@ export const make = (
                         ? {}
                         : { defaultTimeoutMs: serve.defaultTimeoutMs })
                     },
-                    baseline: strategy.baseline,
+                    baseline: task.pinned ? undefined : strategy.baseline,
                     fields
                   }
                 )

@@ -137,6 +137,8 @@ export interface Summary {
   readonly attempts: number
   /** USD; null where it isn't known. */
   readonly cost: string | null
+  /** USD that choosing cheaper providers saved, where that is known. */
+  readonly saved?: string | undefined
 }
 
 /** An answer that clients are told: a result, or of a refusal what there is of one. */

@@ -4,10 +4,14 @@ import * as Usd from "../../Usd.js"
 import type { ChatRequest, Summary } from "./dialect.js"
 
 /** How an answer came about: what the headers of one that isn't streamed say. */
-export const summary = ({ attempts, cost, provider }: AIResult.AIResult): Summary => ({
-  provider,
-  attempts: attempts.length,
-  cost: Option.getOrNull(Option.map(cost, Usd.toDecimal))
+export const summary = (result: AIResult.AIResult): Summary => ({
+  provider: result.provider,
+  attempts: result.attempts.length,
+  cost: Option.getOrNull(Option.map(result.cost, Usd.toDecimal)),
+  ...Option.match(AIResult.saved(result), {
+    onNone: () => ({}),
+    onSome: (saved) => ({ saved: Usd.toDecimal(saved) })
+  })
 })
 
 /** A name as a header can hold it. */
@@ -31,15 +35,12 @@ export const headersOf = (
   result: AIResult.AIResult,
   question: Pick<ChatRequest, "fieldOf">
 ): Readonly<Record<string, string>> => {
-  const { attempts, cost, provider } = summary(result)
+  const { attempts, cost, provider, saved } = summary(result)
   return {
     ...droppedHeader(result.dropped, question),
     "x-saga-provider": provider,
     "x-saga-attempts": String(attempts),
     ...(cost === null ? {} : { "x-saga-cost": cost }),
-    ...Option.match(AIResult.saved(result), {
-      onNone: () => ({}),
-      onSome: (saved) => ({ "x-saga-saved": Usd.toDecimal(saved) })
-    })
+    ...(saved === undefined ? {} : { "x-saga-saved": saved })
   }
 }
