@@ -39,6 +39,8 @@ export interface Reply {
   readonly status: number
   readonly contentType: string
   readonly quotas: rateLimitHeaders.Quotas
+  /** The same in its own words. */
+  readonly limits: Readonly<Record<string, string>>
   /** What it is told as where it is a redirect. */
   readonly redirect: string | undefined
   readonly body: http.Body
@@ -76,6 +78,7 @@ export const send = (
       status: response.status,
       contentType,
       quotas,
+      limits: response.status < 400 ? {} : rateLimitHeaders.said(headers),
       redirect: http.redirectOf(response, request.url),
       body,
       maxCharacters: context.maxCharacters,
@@ -106,6 +109,7 @@ export const expectOk = (reply: Reply): Effect.Effect<Reply, EngineError.EngineE
       nativeError.keep(reply.onFailure(failure.fromBody(bodyReader.errorText(text), status), false), {
         status,
         contentType: reply.contentType,
+        headers: reply.limits,
         body: text
       })
     )

@@ -5,6 +5,8 @@ import type { Wire } from "../Wire.js"
 export interface Response {
   readonly status: number
   readonly contentType: string
+  /** What it says of the provider's limits: agents wait by it. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   readonly body: string
   /** Of an answer that failed: what of it hasn't been handed on. */
   readonly rest?: string | undefined

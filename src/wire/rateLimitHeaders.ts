@@ -32,6 +32,16 @@ const quotaOf = (
     : undefined
 }
 
+const ofLimits = /^(?:retry-after(?:-ms)?|anthropic-(?:ratelimit|priority)-.{1,64}|x-ratelimit-.{1,64})$/
+
+const printable = /^[\x20-\x7e]{1,256}$/
+
+/** What a response says of limits, in its own words. */
+export const said = (headers: Headers.Headers): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(headers).filter(([name, value]) => ofLimits.test(name) && printable.test(value))
+  )
+
 const quotas = (requests: Quota | undefined, tokens: Quota | undefined): Quotas => ({
   ...(requests === undefined ? {} : { requests }),
   ...(tokens === undefined ? {} : { tokens })

@@ -86,7 +86,7 @@ export const refusal = (
   const isStream = status < 300 && contentType.includes("event-stream")
   return HttpServerResponse.text(body, {
     status,
-    headers: isStream ? { ...headers, ...eventStream } : headers,
+    headers: { ...native.headers, ...headers, ...(isStream ? eventStream : {}) },
     contentType: contentType || "application/json"
   })
 }
