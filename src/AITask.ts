@@ -321,12 +321,17 @@ export interface Tool extends Schema.Schema.Type<typeof Tool> {}
 
 /**
  * A tool that one wire alone knows (a search of the provider's own, say), as that wire has it: only its
- * providers can be asked.
+ * providers can be asked, unless the task can do without.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const NativeTool = Schema.Struct({ wire: Wire.Wire, value: validation.JsonObject })
+export const NativeTool = Schema.Struct({
+  wire: Wire.Wire,
+  value: validation.JsonObject,
+  /** Whether a provider of another wire may be asked without it, which is told. */
+  optional: Schema.optional(Schema.Boolean)
+})
 
 /**
  * A tool that one wire alone knows.
@@ -641,3 +646,18 @@ export const promptText = (task: AITask): string => {
  */
 export const inputCharacters = (task: AITask): number =>
   task.messages.reduce((sum, message) => sum + messageText(message).length, task.systemPrompt?.length ?? 0)
+
+/**
+ * The task as it is asked of providers that speak these wires: without the optional tools of other wires, and without
+ * a choice among tools where none is left. The same task where nothing is left out, or where that is refused.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const within = (wires: ReadonlyArray<Wire.Wire>, task: AITask): AITask => {
+  if (task.nativeTools === undefined || task.unsupported === "refuse") return task
+  const { nativeTools, parallelToolCalls: _, toolChoice: __, ...rest } = task
+  const left = nativeTools.filter(({ optional, wire }) => optional !== true || wires.includes(wire))
+  if (left.length === nativeTools.length) return task
+  return left.length + (task.tools?.length ?? 0) === 0 ? rest : { ...task, nativeTools: left }
+}

@@ -13,7 +13,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as AIProvider from "./AIProvider.js"
-import type * as AITask from "./AITask.js"
+import * as AITask from "./AITask.js"
 import * as EngineError from "./EngineError.js"
 import * as attachment from "./internal/attachment.js"
 import { type Given, given } from "./internal/options.js"
@@ -540,7 +540,7 @@ export const lacks = (engine: ReasoningEngine, task: AITask.AITask): ReadonlyArr
     for (const field of [...(original.requires ?? []), ...refused]) need(false, field)
     if (task.messages.at(-1)?.role === "assistant") need(can.prefill, "a beginning of the answer")
   }
-  for (const { value, wire } of task.nativeTools ?? []) {
+  for (const { value, wire } of AITask.within(wires, task).nativeTools ?? []) {
     need(can.tools && wires.includes(wire), `the tool ${typeOf(value)} of ${wire}`)
   }
   for (const message of task.messages) {

@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import type * as AIProvider from "../AIProvider.js"
 import type { AIResult } from "../AIResult.js"
-import type * as AITask from "../AITask.js"
+import * as AITask from "../AITask.js"
 import { AnswerObserver } from "../AnswerObserver.js"
 import * as CostOptimizer from "./CostOptimizer.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
@@ -164,12 +164,18 @@ export const make = (
         ? Effect.succeed(task.provider)
         : Effect.flatMap(registry.list, (engines) => {
             let best: AIProvider.AIProvider | undefined
+            let fit = false
             for (const provider of order) {
               const engine = engines.find((each) => each.provider === provider)
               if (engine === undefined) continue
               const fits = lacks(engine, task).length === 0
-              if (fits || best === undefined) best = provider
-              if (fits) break
+              if ((fits && !fit) || best === undefined) best = provider
+              fit ||= fits
+              // One that has the tools that others would be asked without goes before them.
+              if (fits && AITask.within(engine.wires, task) === task) {
+                best = provider
+                break
+              }
             }
             return best === undefined
               ? new CostOptimizer.NoAvailableProviderError({ strategy: strategy.name, unavailable: order })

@@ -16,7 +16,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as AIResult from "../AIResult.js"
-import type * as AITask from "../AITask.js"
+import * as AITask from "../AITask.js"
 import type * as AttemptGuard from "../AttemptGuard.js"
 import * as BudgetExceeded from "../BudgetExceeded.js"
 import * as BudgetStore from "./BudgetStore.js"
@@ -197,8 +197,12 @@ const applyingTo = (rules: ReadonlyArray<Rule>, of: Subject, now: number): Reado
   })
 
 /** What an engine is sent of a task: a call as it came only where it came over a wire of the engine's. */
-const askedOf = (task: AITask.AITask, { wires }: AttemptGuard.AdmissionRequest["engine"]): AITask.AITask =>
-  task.original === undefined || wires.includes(task.original.wire) ? task : { ...task, original: undefined }
+const askedOf = (asked: AITask.AITask, { wires }: AttemptGuard.AdmissionRequest["engine"]): AITask.AITask => {
+  const task = AITask.within(wires, asked)
+  return task.original === undefined || wires.includes(task.original.wire)
+    ? task
+    : { ...task, original: undefined }
+}
 
 /** Where no budget applies there is nothing to do. */
 const free: AttemptGuard.Lease = { settle: () => Effect.void, cancel: Effect.void }

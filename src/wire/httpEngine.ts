@@ -137,13 +137,16 @@ export const attempt = (
     })
 
   return Effect.fnUntraced(function* (
-    request: ReasoningEngine.Request
+    asked: ReasoningEngine.Request
   ): Effect.fn.Return<ReasoningEngine.Pull, EngineError.EngineError, Scope.Scope> {
-    const { native, task } = request
+    const { native } = asked
+    const task = AITask.within([wire.name], asked.task)
+    const request = task === asked.task ? asked : { ...asked, task }
     const original = task.original?.wire === wire.name ? task.original : undefined
     const stream = streams(request, original)
     const asItCame = original && wire.original(original.body, request, stream)
-    const dropped = asItCame === undefined ? [...wire.dropped(task), ...notice.foreign(task)] : []
+    const dropped =
+      asItCame === undefined ? [...wire.dropped(task), ...notice.foreign(asked.task, wire.name)] : []
     const notices = asItCame === undefined ? dropped : notice.bounded(task)
     if (task.unsupported === "refuse" && dropped.length > 0) {
       return yield* unfit(dropped.map(({ message }) => message).join("; "))
@@ -174,9 +177,9 @@ export const attempt = (
 }
 
 /** Whether a wire has a place for all parts and tools of a task. */
-const carries = ({ lacks = [], name }: Wire, { messages, nativeTools = [] }: AITask.AITask): boolean =>
+const carries = ({ lacks = [], name }: Wire, { messages, nativeTools: tools = [] }: AITask.AITask): boolean =>
   name !== "embeddings" &&
-  nativeTools.every(({ wire }) => wire === name) &&
+  tools.every(({ wire }) => wire === name) &&
   messages.every(
     ({ content }) =>
       typeof content === "string" ||
@@ -196,7 +199,10 @@ export const attemptOver = (
   return (request) => {
     const { task } = request
     const native = all.find(({ wire }) => wire.name === task.original?.wire)
-    const chosen = native ?? all.find(({ wire }) => carries(wire, task))
+    const chosen =
+      native ??
+      all.find(({ wire }) => carries(wire, task)) ??
+      all.find(({ wire }) => carries(wire, AITask.within([wire.name], task)))
     return chosen === undefined
       ? Effect.fail(
           new EngineError.InputValidationError({

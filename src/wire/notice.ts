@@ -1,5 +1,6 @@
-import type * as AITask from "../AITask.js"
+import * as AITask from "../AITask.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
+import type { Wire } from "../Wire.js"
 
 export type Field = string
 
@@ -27,12 +28,21 @@ export const unsampled = (model: string, fields: ReadonlyArray<Field>, where = "
     ? []
     : [{ fields, message: `${model} takes no sampling parameters${where}: ${fields.join(" and ")} not sent` }]
 
-/** What is told of the fields of a call that came over another wire and has what only that one knows. */
-export const foreign = ({ original }: AITask.AITask): ReadonlyArray<Notice> => {
-  const { prefers = [], wire } = original ?? {}
-  return prefers.length === 0
+const unsent = (fields: ReadonlyArray<Field>, wire: Wire | undefined): ReadonlyArray<Notice> =>
+  fields.length === 0
     ? []
-    : [{ fields: prefers, message: `not sent, because only ${wire} has them: ${prefers.join(", ")}` }]
+    : [{ fields, message: `not sent, because only ${wire} has them: ${fields.join(", ")}` }]
+
+/** What is told of what only another wire knows: of fields of a call that came over it, and of tools. */
+export const foreign = (task: AITask.AITask, name: Wire): ReadonlyArray<Notice> => {
+  const { prefers = [], wire } = task.original ?? {}
+  const { nativeTools: left = [] } = AITask.within([name], task)
+  const tools = (task.nativeTools ?? []).filter((tool) => !left.includes(tool))
+  return [
+    ...unsent(prefers, wire),
+    // Those of the call are among its fields.
+    ...tools.filter((tool) => tool.wire !== wire).flatMap((tool) => unsent(["nativeTools"], tool.wire))
+  ]
 }
 
 const bounds = ["max_tokens", "max_completion_tokens", "max_output_tokens"] as const

@@ -916,7 +916,7 @@ describe("Responses across wires", () => {
   it.scopedLive("isn't sent to who can't do what it asks for, and says what that is", () =>
     Effect.gen(function* () {
       for (const [given, named] of [
-        [{ tools: [{ type: "web_search" }] }, "web_search"],
+        [{ tools: [{ type: "web_search" }], tool_choice: "required" }, "web_search"],
         [
           {
             input: [

@@ -168,6 +168,8 @@ const page = (): string =>
     "",
     "Where the provider speaks another wire, the call is translated. This page says of each field what becomes of it then. A field that isn't here is left out, which `x-saga-dropped` tells; a kind of content that isn't here makes providers of other wires unfit for the call. With the header `x-saga-unsupported: refuse`, or the gateway's setting `unsupported`, a call of which something would be left out is refused.",
     "",
+    "Tools are requirements: the model can't do without those that its caller runs. Those that run at a provider (searches of the web, code, pictures) are preferences where they are merely offered: a strategy chooses a provider that has them before others, and others are asked without them, which is told. They are requirements where they are demanded: `tool_choice` names one, or asks for a tool and there is no other. So are those that work on what a provider keeps, as searches of stored files do.",
+    "",
     "What a model wants back of its thoughts (signatures, encrypted content) goes back to the wire that it came from only.",
     "",
     "Some of what is translated has bounds elsewhere. A tool whose name OpenAI doesn't take (more than 64 characters, where Anthropic takes 128) is offered under another name, the same in every turn, and its calls come back under its own. A text that ends the answer is a preference: Responses has none, and Chat Completions takes four, so that of more the first four are sent; either is told.",
@@ -404,7 +406,7 @@ describe("the items and tools of Responses", () => {
     for (const type of kinds(responses, "Tool")) {
       if (Object.hasOwn(offered, type)) continue
       const { fields: task } = Either.getOrThrow(
-        responsesDialect.question({ model: "m", input: "a", tools: [{ type }] })
+        responsesDialect.question({ model: "m", input: "a", tools: [{ type }], tool_choice: { type } })
       )
       assert.deepStrictEqual(task["nativeTools"], [{ wire: "responses", value: { type } }], type)
     }

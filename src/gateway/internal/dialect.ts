@@ -8,6 +8,7 @@ import type { ReasoningDelta, TextDelta, ToolCallEvent } from "../../ReasoningEn
 import type { Wire } from "../../Wire.js"
 import * as decoding from "../../wire/decoding.js"
 import * as fields from "../../wire/fields.js"
+import * as hostedTools from "./hostedTools.js"
 import type { Problem } from "./problem.js"
 import { type Json, Reading } from "./reading.js"
 import { RejectedRequest } from "./rejection.js"
@@ -74,13 +75,17 @@ export const questionOf = (
     )
   }
   const uncarried = fields.uncarried(wire, json)
+  const offer = hostedTools.offered(json, allowed(json, said.fields))
   return Either.right({
     model,
     messages: [first, ...others],
-    fields: { ...instructions(said), ...allowed(json, said.fields) },
+    fields: { ...instructions(said), ...offer.fields },
     stream: stream === true,
     includeUsage: said.includeUsage,
-    uncarried: { ...uncarried, preferences: [...uncarried.preferences, ...(said.preferences ?? [])] },
+    uncarried: {
+      ...uncarried,
+      preferences: [...uncarried.preferences, ...(said.preferences ?? []), ...offer.optional]
+    },
     body: json,
     fieldOf: (field) => {
       const end = field.search(/[[.]|$/)
@@ -194,6 +199,8 @@ export interface Dialect {
   readonly answer: (identity: Identity, answer: Told, question: ChatRequest) => unknown
   readonly writer: (identity: Identity, question: ChatRequest) => Writer
   readonly error: (problem: Problem, id: string) => unknown
+  /** The status of a failure of providers, where the wire's clients would repeat the call upon the usual one. */
+  readonly failedStatus?: number | undefined
   /** What keeps a client waiting that hears nothing yet. */
   readonly keepAlive: string
   /** The header that names the request. */

@@ -52,6 +52,8 @@ export interface Problem {
   readonly challenge?: RejectedRequest["challenge"] | undefined
   /** How many attempts were made, where the failure tells of them. */
   readonly attempts?: number | undefined
+  /** Whether providers failed, though each has been asked as often as helps. */
+  readonly isProviders?: boolean | undefined
   /** The error that was the end of it, which may remember what its provider said. */
   readonly cause?: object | undefined
 }
@@ -181,13 +183,27 @@ export const causeOf = (failure: Failure): object | undefined => {
   return error._tag === "AuthenticationError" ? undefined : error
 }
 
+/** Failures of the providers, and not of the gateway. */
+const ofProviders: ReadonlySet<Failure["_tag"]> = new Set([
+  "AllProvidersFailedError",
+  "AuthenticationError",
+  "ModelNotFoundError",
+  "NoAvailableProviderError",
+  "TimeoutError",
+  "TransientError"
+])
+
 /** What a client is told of a failure, at an instant in milliseconds. */
-export const of = (failure: Failure, now: number): Problem => ({
-  message: failure.message,
-  cause: causeOf(failure),
-  ...("attempts" in failure ? { attempts: failure.attempts.length } : {}),
-  ...rowOf(failure, now)
-})
+export const of = (failure: Failure, now: number): Problem => {
+  const row = rowOf(failure, now)
+  return {
+    message: failure.message,
+    cause: causeOf(failure),
+    isProviders: ofProviders.has(failure._tag) && row.kind.status > kinds.internal.status,
+    ...("attempts" in failure ? { attempts: failure.attempts.length } : {}),
+    ...row
+  }
+}
 
 /** Milliseconds that the vendors' clients wait at most when they are told for how long. */
 const longestWait = 60_000

@@ -80,7 +80,12 @@ export const refusal = (
   // Agents mend their requests by what their provider says of them: it is told as it came.
   const native = nativeOf(dialect, told.cause)
   if (native === undefined) {
-    return HttpServerResponse.unsafeJson(dialect.error(told, id), { status: told.kind.status, headers })
+    // All that could be repeated has been.
+    const status = told.isProviders === true ? dialect.failedStatus : undefined
+    return HttpServerResponse.unsafeJson(dialect.error(told, id), {
+      status: status ?? told.kind.status,
+      headers
+    })
   }
   const { body, contentType, status } = native
   const isStream = status < 300 && contentType.includes("event-stream")

@@ -80,7 +80,8 @@ const required = ({ original }: AITask.AITask): ReadonlyArray<string> =>
 export const inputTokens = (sizes: Sizes, task: AITask.AITask): number => {
   const atProvider = (task.nativeTools ?? []).filter(runsAtProvider).length
   const body = task.original === undefined ? 0 : tokens(sizes, task.original.body)
-  return body + sizes.address * (atProvider + required(task).length)
+  const search = Predicate.isNullable(task.original?.body["web_search_options"]) ? 0 : 1
+  return body + sizes.address * (atProvider + search + required(task).length)
 }
 
 const count = (value: unknown): number => (Number(value) > 1 ? Math.ceil(Number(value)) : 1)
@@ -108,6 +109,8 @@ const isUsual: Readonly<Record<string, (value: unknown) => boolean>> = {
   speed: (value) => value === "standard",
   inference_geo: (value) => value === "global",
   // Other models, each at its own price.
+  // Whoever has it searches, and charges each search.
+  web_search_options: () => false,
   fallbacks: (value) => Array.isArray(value) && value.length === 0
 }
 

@@ -146,7 +146,13 @@ const parameters = {
 
 const richParameters = {
   logProbabilities: FastCheck.integer({ min: 0, max: 20 }),
-  nativeTools: FastCheck.array(FastCheck.record({ wire, value: fields }, ownFields), { maxLength: 2 }),
+  nativeTools: FastCheck.array(
+    FastCheck.record(
+      { wire, value: fields, optional: FastCheck.boolean() },
+      { ...ownFields, requiredKeys: ["wire", "value"] }
+    ),
+    { maxLength: 2 }
+  ),
   original: FastCheck.record({ wire, body: fields }, ownFields)
 }
 

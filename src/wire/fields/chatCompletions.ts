@@ -98,5 +98,5 @@ export const chatCompletions: Fields = {
   n: { class: "requirement", inert: [1] },
   audio: { class: "requirement" },
   modalities: { class: "requirement", inert: [["text"], []] },
-  web_search_options: { class: "requirement" }
+  web_search_options: { class: "preference" }
 }
