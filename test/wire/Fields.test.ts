@@ -174,6 +174,8 @@ const page = (): string =>
     "",
     "Some of what is translated has bounds elsewhere. A tool whose name OpenAI doesn't take (more than 64 characters, where Anthropic takes 128) is offered under another name, the same in every turn, and its calls come back under its own. A text that ends the answer is a preference: Responses has none, and Chat Completions takes four, so that of more the first four are sent; either is told.",
     "",
+    "Pages that an answer cites (`annotations`, a text's `citations`) are written in the form of the caller's wire; those that Messages gets have an empty `encrypted_index`, and go to no provider when they are sent back. Places in documents and files are left out, which `x-saga-dropped` tells as `citations`, or in a stream the field `saga` of its last event; so is what a stream cites in Messages or Responses that goes on with a tool call.",
+    "",
     "Embeddings are of one model: only providers of the wire whose model has the same name are asked.",
     ...(["chatCompletions", "messages", "responses", "embeddings"] as const).flatMap((wire) => [
       "",

@@ -9,6 +9,7 @@ import type { Wire } from "../../Wire.js"
 import * as decoding from "../../wire/decoding.js"
 import * as fields from "../../wire/fields.js"
 import * as hostedTools from "./hostedTools.js"
+import type { Source } from "../../wire/sources.js"
 import type { Problem } from "./problem.js"
 import { type Json, Reading } from "./reading.js"
 import { RejectedRequest } from "./rejection.js"
@@ -144,6 +145,8 @@ export interface Summary {
   readonly cost: string | null
   /** USD that choosing cheaper providers saved, where that is known. */
   readonly saved?: string | undefined
+  /** What of the answer the caller's wire has no form for. */
+  readonly dropped?: ReadonlyArray<string> | undefined
 }
 
 /** An answer that clients are told: a result, or of a refusal what there is of one. */
@@ -156,6 +159,8 @@ export interface Told
         "logProbabilities" | "rawFinishReason" | "reasoning" | "serviceTier" | "stopSequence"
       >
     > {
+  /** The pages that it names as its sources. */
+  readonly sources?: ReadonlyArray<Source> | undefined
   /** The words of a refusal. */
   readonly refusal?: string | undefined
   /** How it came about. */

@@ -14,7 +14,7 @@ import * as pulls from "../../internal/pulls.js"
 import * as timer from "../../internal/timer.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
-import { droppedHeader, strategyHeader, summary } from "./summary.js"
+import { droppedHeader, strategyHeader, told } from "./summary.js"
 import {
   type PreparedCall,
   defect,
@@ -102,7 +102,7 @@ export const live = (
             break
           case "Completed":
             whole = true
-            if (!isNative) text += writer.end({ ...event.result, summary: summary(event.result) })
+            if (!isNative) text += writer.end(told(event.result, dialect.wire, true))
             ending = activity.end(id, { _tag: "Answered", answer: event.result })
             break
           default:

@@ -1,7 +1,9 @@
 import * as Option from "effect/Option"
 import * as AIResult from "../../AIResult.js"
 import * as Usd from "../../Usd.js"
-import type { ChatRequest, Summary } from "./dialect.js"
+import type { Wire } from "../../Wire.js"
+import * as sources from "../../wire/sources.js"
+import type { ChatRequest, Summary, Told } from "./dialect.js"
 
 /** How an answer came about: what the headers of one that isn't streamed say. */
 export const summary = (result: AIResult.AIResult): Summary => ({
@@ -13,6 +15,22 @@ export const summary = (result: AIResult.AIResult): Summary => ({
     onSome: (saved) => ({ saved: Usd.toDecimal(saved) })
   })
 })
+
+/**
+ * An answer as it is written for a wire. What it cites that isn't a page is left out; and all of it where the text is
+ * told and closed before: Messages and Responses have citations within it.
+ */
+export const told = (
+  result: AIResult.AIResult,
+  wire: Wire,
+  isStreamed: boolean
+): Told & { readonly summary: Summary } => {
+  const { citations = [], text, toolCalls } = result
+  const isClosed = isStreamed && wire !== "chatCompletions" && toolCalls.length > 0
+  const pages = isClosed ? [] : sources.of(citations, text)
+  const dropped = pages.length < citations.length ? { dropped: ["citations"] } : {}
+  return { ...result, sources: pages, summary: { ...summary(result), ...dropped } }
+}
 
 /** A name as a header can hold it. */
 const headerText = (name: string): string => encodeURI(name).replaceAll("%5B", "[").replaceAll("%5D", "]")
@@ -32,15 +50,13 @@ export const strategyHeader = (strategy: string | undefined): Readonly<Record<st
 
 /** The same as headers; what isn't known has none. */
 export const headersOf = (
-  result: AIResult.AIResult,
-  question: Pick<ChatRequest, "fieldOf">
-): Readonly<Record<string, string>> => {
-  const { attempts, cost, provider, saved } = summary(result)
-  return {
-    ...droppedHeader(result.dropped, question),
-    "x-saga-provider": provider,
-    "x-saga-attempts": String(attempts),
-    ...(cost === null ? {} : { "x-saga-cost": cost }),
-    ...(saved === undefined ? {} : { "x-saga-saved": saved })
-  }
-}
+  { attempts, cost, dropped = [], provider, saved }: Summary,
+  question: Pick<ChatRequest, "fieldOf">,
+  asked: ReadonlyArray<string> = []
+): Readonly<Record<string, string>> => ({
+  ...droppedHeader([...asked, ...dropped], question),
+  "x-saga-provider": provider,
+  "x-saga-attempts": String(attempts),
+  ...(cost === null ? {} : { "x-saga-cost": cost }),
+  ...(saved === undefined ? {} : { "x-saga-saved": saved })
+})

@@ -46,17 +46,14 @@ export const whole = (
   { activity }: Services,
   asked: PreparedCall
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, Failure> => {
-  const { dialect, identity, options, question, task, tasks } = asked
+  const { delivery, dialect, identity, options, question, task, tasks } = asked
   return Effect.flatMap(tasks.complete(task, options), (result) => {
     const native = result.native?.wire === dialect.wire ? result.native.body : undefined
+    const told = summary.told(result, dialect.wire, delivery !== "whole")
+    const how = native === undefined ? told.summary : summary.summary(result)
     return Effect.as(
       activity.end(identity.id, { _tag: "Answered", answer: result }),
-      respond(
-        asked,
-        { ...result, summary: summary.summary(result) },
-        summary.headersOf(result, question),
-        native
-      )
+      respond(asked, told, summary.headersOf(how, question, result.dropped), native)
     )
   })
 }

@@ -35,6 +35,17 @@ const thoughts = ({ reasoning = [] }: Told): Json => {
   return text === "" ? {} : { reasoning_content: text }
 }
 
+/** The pages that it names; undefined where there are none. */
+const annotations = ({ sources = [] }: Told): Json | undefined =>
+  sources.length === 0
+    ? undefined
+    : {
+        annotations: sources.map(({ end, start, title, url }) => ({
+          type: "url_citation",
+          url_citation: { start_index: start, end_index: end, title, url }
+        }))
+      }
+
 /** The whole answer. */
 export const answer = (identity: Identity, result: Told): Json => ({
   id: idOf(identity),
@@ -52,6 +63,7 @@ export const answer = (identity: Identity, result: Told): Json => ({
             ? null
             : result.text,
         ...thoughts(result),
+        ...annotations(result),
         refusal: result.refusal ?? null,
         ...(result.toolCalls.length === 0 ? {} : { tool_calls: result.toolCalls.map(toolCall) })
       },
@@ -99,7 +111,9 @@ export const writer = (identity: Identity, { includeUsage }: ChatRequest): Write
       const reason = JSON.stringify(stopped(result)).slice(1)
       const refused = result.refusal === undefined ? "" : chunk(JSON.stringify({ refusal: result.refusal }))
       const saga = result.summary === undefined ? "" : `,"saga":${JSON.stringify(result.summary)}`
-      const last = `${refused}${head}{},"logprobs":null,${reason}]${saga}${noUsage}}\n\n`
+      const pages = annotations(result)
+      const cited = pages === undefined ? "" : chunk(JSON.stringify(pages))
+      const last = `${cited}${refused}${head}{},"logprobs":null,${reason}]${saga}${noUsage}}\n\n`
       const counted = JSON.stringify(usage(result))
       return includeUsage
         ? `${last}data: ${common}${JSON.stringify(result.model)},"choices":[],"usage":${counted}}\n\n${done}`

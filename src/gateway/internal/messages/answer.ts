@@ -66,12 +66,27 @@ const toolUse = (call: AITask.ToolCall, given: unknown): Json => ({
 const thinking = ({ state, text }: AITask.ReasoningPart): Json =>
   state?.wire === "messages" ? state.value : { type: "thinking", thinking: text, signature: "" }
 
+/** The pages that it names. Their index is the gateway's: sent back, it is left out, since no provider knows it. */
+const citations = ({ sources = [] }: Told): ReadonlyArray<Json> =>
+  sources.map(({ quote, title, url }) => ({
+    type: "web_search_result_location",
+    url,
+    title,
+    cited_text: quote,
+    encrypted_index: ""
+  }))
+
+const text = (result: Told): Json => {
+  const cited = citations(result)
+  return { type: "text", text: result.text, ...(cited.length === 0 ? {} : { citations: cited }) }
+}
+
 /** The whole answer. */
 export const answer = (identity: Identity, result: Told): Json => ({
   ...message(identity, result.model),
   content: [
     ...(result.reasoning ?? []).map(thinking),
-    ...(result.text === "" ? [] : [{ type: "text", text: result.text }]),
+    ...(result.text === "" ? [] : [text(result)]),
     ...result.toolCalls.map((call) => toolUse(call, input(call.arguments)))
   ],
   ...stopped(result),
@@ -175,6 +190,9 @@ export const writer = (identity: Identity): Writer => {
     },
     end: (result) =>
       [
+        ...(block === "text" ? citations(result) : []).map((citation) =>
+          named("content_block_delta", { index, delta: { type: "citations_delta", citation } })
+        ),
         close(),
         named("message_delta", {
           delta: stopped(result),

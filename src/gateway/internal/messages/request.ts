@@ -313,9 +313,43 @@ const fieldsOf = (reading: Reading, body: Json): ChatRequest["fields"] => {
   }
 }
 
+/** A citation that the gateway has written: its providers know nothing of it. */
+const isOwn = (citation: unknown): boolean =>
+  Predicate.isRecord(citation) &&
+  citation["type"] === "web_search_result_location" &&
+  citation["encrypted_index"] === ""
+
+/** Parts within a list of a value; none where it has no such list. */
+const within = (value: unknown, field: string): ReadonlyArray<unknown> => {
+  const list = Predicate.isRecord(value) ? value[field] : undefined
+  return Array.isArray(list) ? list : []
+}
+
+const hasOwn = (part: unknown): boolean => within(part, "citations").some(isOwn)
+
+const withoutOwn = (part: unknown): unknown => {
+  if (!Predicate.isRecord(part) || !hasOwn(part)) return part
+  const others = within(part, "citations").filter((citation) => !isOwn(citation))
+  return { ...part, citations: others.length === 0 ? null : others }
+}
+
+/** A body without what the gateway has written into answers for its caller alone. */
+const received = (json: unknown): unknown => {
+  const messages = within(json, "messages")
+  if (!messages.some((message) => within(message, "content").some(hasOwn))) return json
+  return {
+    ...(Predicate.isRecord(json) ? json : {}),
+    messages: messages.map((message) =>
+      Predicate.isRecord(message) && Array.isArray(message["content"])
+        ? { ...message, content: message["content"].map(withoutOwn) }
+        : message
+    )
+  }
+}
+
 /** What a body of Messages asks for. */
 export const question = (json: unknown): Either.Either<ChatRequest, Question> =>
-  questionOf("messages", json, (reading, body) => {
+  questionOf("messages", received(json), (reading, body) => {
     if (Predicate.isNullable(body["max_tokens"])) reading.expected("max_tokens", "a number", undefined)
     const messages = reading.each(body["messages"], "messages", "messages", (message, field) =>
       messagesOf(reading, message, field)

@@ -99,11 +99,25 @@ export const errorIn = ({ error }: Json): Pick<Problem, "code" | "message"> => {
   return { code: String(code ?? type), message: String(message) }
 }
 
+/** The pages that a text names, which begins so far within the answer's. */
+export const annotations = ({ sources = [] }: Told, from = 0): ReadonlyArray<Json> =>
+  sources.map(({ end, start, title, url }) => ({
+    type: "url_citation",
+    start_index: Math.max(0, start - from),
+    end_index: Math.max(0, end - from),
+    title,
+    url
+  }))
+
 /** A part of a message. */
-export const outputText = (text: string, logprobs: unknown = []): Json => ({
+export const outputText = (
+  text: string,
+  logprobs: unknown = [],
+  annotations: ReadonlyArray<Json> = []
+): Json => ({
   type: "output_text",
   text,
-  annotations: [],
+  annotations,
   logprobs: Array.isArray(logprobs) ? logprobs : []
 })
 
@@ -162,7 +176,7 @@ export const answer = (identity: Identity, result: Told, question: ChatRequest):
   const parts = [
     ...(result.text === "" && (calls.length > 0 || thoughts.length > 0 || result.refusal !== undefined)
       ? []
-      : [outputText(result.text, result.logProbabilities)]),
+      : [outputText(result.text, result.logProbabilities, annotations(result))]),
     ...(result.refusal === undefined ? [] : [refusalPart(result.refusal)])
   ]
   const status = incomplete(result) === null ? "completed" : "incomplete"

@@ -68,8 +68,7 @@ class Written implements Writer {
 
   readonly end = (result: Parameters<Writer["end"]>[0]): string => {
     this.catchUp()
-    const closed =
-      this.close(result.logProbabilities) + (result.refusal === undefined ? "" : this.refuse(result.refusal))
+    const closed = this.close(result) + (result.refusal === undefined ? "" : this.refuse(result.refusal))
     const response: Json = {
       ...answer.over(this.identity, this.question, result, this.output),
       id: this.responseId
@@ -179,14 +178,18 @@ class Written implements Writer {
     ].join("")
   }
 
-  private close(logprobs?: unknown): string {
+  private close(result?: Parameters<Writer["end"]>[0]): string {
     if (this.open === undefined) return ""
     if (this.open.type === "reasoning") return this.closeThought(undefined)
     const { id, text } = this.open
     this.open = undefined
     const at = { item_id: id, output_index: this.index, content_index: 0 }
-    const part = answer.outputText(text, logprobs)
+    const cited = result === undefined ? [] : answer.annotations(result, result.text.length - text.length)
+    const part = answer.outputText(text, result?.logProbabilities, cited)
     return [
+      ...cited.map((annotation, annotation_index) =>
+        this.named("response.output_text.annotation.added", { ...at, annotation_index, annotation })
+      ),
       this.named("response.output_text.done", { ...at, text, logprobs: part["logprobs"] }),
       this.named("response.content_part.done", { ...at, part }),
       this.done(answer.message(id, "completed", [part]))
