@@ -43,6 +43,38 @@ describe("the command line", () => {
     })
   )
 
+  it.effect("ends with 2 on wrong use, with nothing on standard output and no stack", () =>
+    Effect.gen(function* () {
+      const uses = [
+        [],
+        ["ask"],
+        ["ask", ""],
+        ["ask", "Hi", "--bogus"],
+        ["ask", "Hi", "--timeout", "soon"],
+        ["ask", "Hi", "--provider", "nobody"],
+        ["ask", "Hi", "--config", "nope.json"],
+        ["run", "nope.jsonl", "--out", "x"],
+        ["nonsense"]
+      ]
+      for (const args of uses) {
+        const { code, err, out } = yield* harness.run(args)
+        assert.strictEqual(code, 2, args.join(" "))
+        assert.strictEqual(out, "", args.join(" "))
+        assert.isNotEmpty(err)
+        assert.notMatch(err, /^ {4}at /m)
+      }
+    })
+  )
+
+  it.scoped("names the file and the field of a bad configuration", () =>
+    Effect.gen(function* () {
+      const file = yield* harness.directory({ "bad.json": '{"providers": [{"id": "x", "model": "m"}]}' })
+      const { code, err } = yield* harness.run(["ask", "Hi"], { env: { ARC_SAGA_CONFIG: file("bad.json") } })
+      assert.strictEqual(code, 2)
+      assert.match(err, /^ConfigurationError: .*bad\.json: providers\[0\]\.baseUrl: /)
+    }).pipe(Effect.provide(harness.platform))
+  )
+
   it.effect("logs on standard error, and only when it is asked to", () =>
     Effect.gen(function* () {
       const quiet = yield* harness.run(["ask", "Hi"])
