@@ -1,7 +1,7 @@
 /** POST /v1/embeddings: as it came, to providers of the same model, and accounted for. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { AIProvider, Budgets, Price, type ReasoningEngine, SpendLedger, Usd } from "arc-saga"
+import { AIProvider, AITask, Budgets, Price, ReasoningEngine, SpendLedger, Usd } from "arc-saga"
 import { OpenAI as OpenAIEngine, OpenAICompatible } from "arc-saga/engines"
 import { Behaviour } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
@@ -388,6 +388,33 @@ describe("POST /v1/embeddings", () => {
         OpenAIEngine.make({ model: small, wire: "embeddings", apiKey: Redacted.make("sk-test") })
       ).pipe(Effect.provide(FetchHttpClient.layer))
       assert.deepStrictEqual(openAI.wires, ["embeddings"])
+    })
+  )
+})
+
+describe("an engine of embeddings", () => {
+  it.scopedLive("that gives none is a bug, and told as that", () =>
+    Effect.gen(function* () {
+      const empty = ReasoningEngine.make({
+        provider: AIProvider.unsafeMake("empty"),
+        model: small,
+        wires: ["embeddings"],
+        attempt: () => Effect.succeed(Effect.succeed([ReasoningEngine.finish("stop", small)]))
+      })
+      const { embed } = yield* over([empty])
+      const reply = yield* embed({ model: small, input: "Hello" })
+      assert.strictEqual(reply.status, 500)
+      assert.deepInclude(errorOf(reply.text), { code: "internal_error" })
+    })
+  )
+
+  it.scopedLive("has no place for a conversation", () =>
+    Effect.gen(function* () {
+      const engine = yield* embedder("house", "http://127.0.0.1:1")
+      const task = yield* AITask.make({ prompt: "Hello" })
+      const error = yield* Effect.flip(engine.attempt({ task, mode: "complete" }))
+      assert.strictEqual(error._tag, "InputValidationError")
+      assert.include(error.message, "it is a conversation, and the model embeds")
     })
   )
 })

@@ -219,7 +219,11 @@ export class Answer implements decoding.Decoding {
     this.message(message, true)
     this.text(more.value)
     for (const [index, block] of content.entries()) {
-      if (block.type === "text" || this.blocks.has(index)) continue
+      if (this.blocks.has(index)) continue
+      if (block.type === "text") {
+        this.citations.push(...(block.citations ?? []))
+        continue
+      }
       this.block(index, block)
       this.endBlock(index)
     }
