@@ -37,12 +37,12 @@ const of = (measured: Report, policy: string, keep: number): Row | undefined =>
 
 const verdicts: Array<report.Verdict> = []
 
-const judgeSaved = (target: string, row: Row | undefined, saved: number, kept: number): void => {
+const judgeSaved = (target: string, row: Row | undefined, saved: number): void => {
   if (row === undefined) return
   verdicts.push({
-    target,
-    measured: `${(100 * row.saved.mean).toFixed(2)} % at ${(100 * row.kept.mean).toFixed(2)} %`,
-    met: row.saved.mean >= saved && row.kept.mean >= kept
+    target: `${target} saves ≥ ${100 * saved} %, broken in ≤ 1 of 20 splits`,
+    measured: `${(100 * row.saved.mean).toFixed(1)} %, ${row.broken} broken`,
+    met: row.saved.mean >= saved && row.broken <= 1
   })
 }
 
@@ -60,16 +60,15 @@ const measured = Object.fromEntries(
 
 const [cascades, pair] = [measured["claude-gpt4o"], measured["gpt4-mixtral"]]
 if (cascades !== undefined && pair !== undefined) {
-  const row = of(cascades.result, "cascade, learned", 0.99)
-  judgeSaved("claude-gpt4o: a cascade saves ≥ 60 % at ≥ 99 %", row, 0.6, 0.99)
-  const agreement = of(cascades.result, "cascade, agreement only", 0.99)
-  judgeSaved("claude-gpt4o: agreement alone saves ≥ 35 % at ≥ 99 %", agreement, 0.35, 0.99)
-  judgeSaved(
-    "gpt4-mixtral: prediction alone saves ≥ 20 % at ≥ 98 %",
-    of(pair.result, "prediction", 0.98),
-    0.2,
-    0.98
-  )
+  for (const [keep, saved] of [
+    [0.98, 0.65],
+    [0.99, 0.55]
+  ] as const) {
+    for (const policy of ["cascade, learned", "cascade, learned, whole"]) {
+      judgeSaved(`claude-gpt4o: ${policy} at ${100 * keep} %`, of(cascades.result, policy, keep), saved)
+    }
+  }
+  judgeSaved("gpt4-mixtral: prediction at 98 %", of(pair.result, "prediction", 0.98), 0.18)
   const apgr = pair.result.recovery.find(({ within }) => within === "all")?.apgr.mean ?? 0
   verdicts.push({ target: "gpt4-mixtral: APGR ≥ 0.62", measured: apgr.toFixed(3), met: apgr >= 0.62 })
 

@@ -64,7 +64,7 @@ export type Scope = guarantees.Scope
 /**
  * What is promised of some families: that the share is kept while a dollar is worth so much quality (`Kept`);
  * or that the best provider answers, because even without a single loss more tasks were needed to show it
- * (`TooFew`), or because not more than `share` of the quality was shown to be kept, 0 when nothing was
+ * (`TooFew`), or because what saves was shown to keep no more than `share` of the quality, 0 when nothing was
  * (`NotShown`).
  *
  * @since 0.1.0

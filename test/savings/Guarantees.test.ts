@@ -146,6 +146,8 @@ describe("betting", () => {
 
 const tried = times(9).map((step) => step / 8)
 
+const cheaply = (quality: number) => ({ quality, costUsd: 1 })
+
 /** Tasks of families that lose so much of the best provider's quality for each dollar's worth. */
 const trialsOf = (
   families: ReadonlyArray<readonly [family: string, tasks: number, loss: number]>,
@@ -157,8 +159,8 @@ const trialsOf = (
       return {
         family,
         group: `${family} ${index}`,
-        best: 1,
-        quality: (worth) => (draw < loss * worth ? 0 : 1)
+        best: { quality: 1, costUsd: 2 },
+        routed: (worth) => cheaply(draw < loss * worth ? 0 : 1)
       }
     })
   )
@@ -206,7 +208,7 @@ describe("a guarantee", () => {
     const lucky = show(
       trialsOf([["a", 300, 0]]).map((trial, index) => ({
         ...trial,
-        quality: (worth: number) => (worth > 0.2 && worth < 0.6 && index % 5 === 0 ? 0 : 1)
+        routed: (worth: number) => cheaply(worth > 0.2 && worth < 0.6 && index % 5 === 0 ? 0 : 1)
       })),
       tried,
       0.9
@@ -227,7 +229,7 @@ describe("a guarantee", () => {
     const lossy = show(
       trialsOf([["a", 400, 0]]).map((trial, index) => ({
         ...trial,
-        quality: () => (index % 10 === 0 ? 0 : 1)
+        routed: () => cheaply(index % 10 === 0 ? 0 : 1)
       })),
       tried,
       0.9
@@ -265,7 +267,11 @@ describe("a guarantee", () => {
     const of = (best: number, quality: number) =>
       guaranteeOf(
         show(
-          trialsOf([["a", 200, 0]]).map((trial) => ({ ...trial, best, quality: () => quality })),
+          trialsOf([["a", 200, 0]]).map((trial) => ({
+            ...trial,
+            best: { quality: best, costUsd: 2 },
+            routed: () => cheaply(quality)
+          })),
           tried,
           0.9
         ),
@@ -277,5 +283,16 @@ describe("a guarantee", () => {
     assert.deepStrictEqual(of(1, 1), { _tag: "Kept", worth: 1 })
     assert.deepStrictEqual(of(0.5, 0.5), { _tag: "Kept", worth: 1 })
     assert.deepStrictEqual(of(0, 1), { _tag: "Kept", worth: 1 })
+  })
+
+  it("trades nothing where that saves nothing, however much it keeps", () => {
+    const dear = trialsOf([["a", 300, 0]]).map((trial) => ({
+      ...trial,
+      routed: (worth: number) => ({ quality: 1, costUsd: worth < 0.5 ? 3 : 1 })
+    }))
+    const only = (tested: ReadonlyArray<number>) =>
+      show(dear, tested, 0.9).whole.shown.map(({ worth }) => worth)
+    assert.deepStrictEqual(only(tried), [1])
+    assert.deepStrictEqual(only([0, 0.25]), [])
   })
 })

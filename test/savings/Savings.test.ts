@@ -223,8 +223,8 @@ describe("Savings", () => {
           tasks.map((estimates, index) => ({
             family: "a",
             group: `${index}`,
-            best: estimates[2].quality,
-            quality: (worth) => choose(estimates, worth).quality
+            best: estimates[2],
+            routed: (worth) => choose(estimates, worth)
           })),
           worths(10),
           0.5

@@ -4,7 +4,7 @@ import type { CrossFit, Fit } from "./crossfit.js"
 import { learn, type Said, type Weights, weigh } from "./evidence.js"
 import { mostIn, type Shown, show, showWhole, type Trial, worths } from "./guarantees.js"
 import { type Estimate, estimateOf, predict, type Prediction } from "./predictor.js"
-import { answerOf, costOf, mean, meanCost, qualityOf } from "./recorded.js"
+import { answerOf, costOf, mean, meanCost, playedBy, qualityOf } from "./recorded.js"
 import type { Seen } from "./train.js"
 
 /** Who is asked next, and what the answers are evidence of then. */
@@ -93,20 +93,10 @@ const stagesBy = (
     })
 }
 
-/** What a cascade does on a recorded task. */
-interface Game {
-  /** What each stage accepts and from which worth of a dollar on. */
-  readonly steps: ReadonlyArray<{
-    readonly worth: number
-    readonly quality: number
-    readonly spent: number
-  }>
-  readonly spentOnAll: number
-}
-
-/** Plays a cascade once for every worth. */
-const play = (learned: Learned, { outcome }: Seen, { estimates }: Prediction): Game => {
+/** Plays a cascade once for every worth on a recorded task. */
+const play = (learned: Learned, { outcome }: Seen, { estimates, family }: Prediction): Trial => {
   const last = estimateOf(estimates, learned.last)
+  const best = playedBy(outcome, learned.last)
   const said: Array<Said> = []
   let spent = 0
   const steps = learned.stages.flatMap((stage) => {
@@ -120,21 +110,14 @@ const play = (learned: Learned, { outcome }: Seen, { estimates }: Prediction): G
     const verdict = weigh(stage, said, last.score)
     if (verdict === undefined) return []
     const quality = qualityOf(outcome, verdict.said.provider)
-    return [{ worth: verdict.gain / last.costUsd, quality, spent }]
+    return [{ from: verdict.gain / last.costUsd, played: { quality, costUsd: spent } }]
   })
-  return { steps, spentOnAll: spent + costOf(outcome, learned.last) }
-}
-
-const stepOf = ({ steps }: Game, worth: number): Game["steps"][number] | undefined =>
-  steps.find((step) => step.worth <= worth)
-
-const trialOf = (game: Game, { outcome }: Seen, { family }: Prediction, last: AIProvider): Trial => {
-  const best = qualityOf(outcome, last)
+  const escalated = { quality: best.quality, costUsd: spent + best.costUsd }
   return {
     family,
     group: outcome.group,
     best,
-    quality: (worth) => stepOf(game, worth)?.quality ?? best
+    routed: (worth) => steps.find(({ from }) => from <= worth)?.played ?? escalated
   }
 }
 
@@ -165,14 +148,10 @@ const learnCascade = ({ predictor, unseen }: Fit, { keep, last }: Options): Lear
   const stagesOf = stagesBy(unseen, last)
   const candidates = orders(cheap.map(({ provider }) => provider)).map((order) => {
     const learned: Learned = { stages: stagesOf(order), last }
-    const games = unseen.map((row) => ({ game: play(learned, row, row), row }))
-    const trials = games.map(({ game, row }) => trialOf(game, row, row, last))
+    const trials = unseen.map((row) => play(learned, row, row))
     const worth = mostIn(showWhole(trials, worths(lastCost), 0.5), keep)
-    const costs = games.map(({ game, row }) => {
-      // What must not be traded isn't asked for: the last answers alone.
-      if (worth === undefined) return costOf(row.outcome, last)
-      return stepOf(game, worth)?.spent ?? game.spentOnAll
-    })
+    // What must not be traded isn't asked for: the last answers alone.
+    const costs = trials.map(({ best, routed }) => (worth === undefined ? best : routed(worth)).costUsd)
     return { learned, cost: mean(costs) }
   })
   return candidates.toSorted((left, right) => left.cost - right.cost).at(0)?.learned
@@ -190,9 +169,9 @@ export const trainCascade = (
     const cascade = learnCascade(fit, options)
     return held.map((row) => {
       const prediction = predict(fit.predictor, row.features)
-      // Without a cascade the last provider answers.
-      const game = cascade === undefined ? { steps: [], spentOnAll: 0 } : play(cascade, row, prediction)
-      return trialOf(game, row, prediction, options.last)
+      if (cascade !== undefined) return play(cascade, row, prediction)
+      const best = playedBy(row.outcome, options.last)
+      return { family: prediction.family, group: row.outcome.group, best, routed: () => best }
     })
   })
   return { ...learned, shown: show(trials, tried, options.confidence) }

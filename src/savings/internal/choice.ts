@@ -1,7 +1,7 @@
 import type { AIProvider } from "../../AIProvider.js"
 import type { Trial } from "./guarantees.js"
 import { type Estimate, predict, type Predictor } from "./predictor.js"
-import { qualityOf } from "./recorded.js"
+import { playedBy } from "./recorded.js"
 import type { Seen } from "./train.js"
 
 /** Who serves best when a dollar is worth so much; the first of equals. */
@@ -20,7 +20,7 @@ export const choiceTrial = ({ features, outcome }: Seen, predictor: Predictor, b
   return {
     family,
     group: outcome.group,
-    best: qualityOf(outcome, best),
-    quality: (worth) => qualityOf(outcome, choose(estimates, worth).provider)
+    best: playedBy(outcome, best),
+    routed: (worth) => playedBy(outcome, choose(estimates, worth).provider)
   }
 }

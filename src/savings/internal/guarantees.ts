@@ -16,7 +16,7 @@
  * each family is kept on the whole, by that very argument, without a test.
  */
 import { hash } from "./hash.js"
-import { mean } from "./recorded.js"
+import { mean, sum } from "./recorded.js"
 import { type Pair, pairedPValue, pValueOf } from "./bounds.js"
 
 /** Where a share is kept: in each family, or on the whole alone. */
@@ -28,7 +28,7 @@ export interface Sequence {
   readonly tasks: number
   /** The mean quality of the best provider on them; 1 of none. */
   readonly quality: number
-  /** By rising worth: the share that is shown to be kept by this worth and every smaller one. */
+  /** By rising worth, as far as it saves anything: the share that is shown to be kept by it and all smaller ones. */
   readonly shown: ReadonlyArray<{ readonly worth: number; readonly share: number }>
 }
 
@@ -40,15 +40,21 @@ export interface Shown {
   readonly families: ReadonlyArray<Sequence & { readonly names: ReadonlyArray<string> }>
 }
 
+/** What came of a task. */
+export interface Played {
+  readonly quality: number
+  readonly costUsd: number
+}
+
 /** What is known of a task that was held back. */
 export interface Trial {
   /** The family that the task was taken for. */
   readonly family: string
   readonly group: string
-  /** The quality of the provider that is the best of all on the whole. */
-  readonly best: number
-  /** The quality that routing leads to. */
-  readonly quality: (worth: number) => number
+  /** The provider that is the best of all on the whole. */
+  readonly best: Played
+  /** What routing leads to. */
+  readonly routed: (worth: number) => Played
 }
 
 /** A family has a sequence of its own from so many tasks on: fewer can't show 98 % of anything. */
@@ -91,15 +97,19 @@ const sequence = (trials: ReadonlyArray<Trial>, tried: ReadonlyArray<number>, le
   const shown: Array<Sequence["shown"][number]> = []
   let share = thousandths
   for (const worth of tried) {
-    const pairs = trials.map(({ best, quality }): Pair => ({ best, quality: quality(worth) }))
-    const pValue = pValueOf(pairs)
+    const played = trials.map(({ best, routed }) => ({ best, routed: routed(worth) }))
+    const pValue = pValueOf(
+      played.map(({ best, routed }): Pair => ({ best: best.quality, quality: routed.quality }))
+    )
     share = highest(share, (each) => pValue(each / thousandths, level) <= level)
     if (share < least) break
+    // What only asks more providers, or dearer ones, isn't worth a trade.
+    if (sum(played.map(({ best, routed }) => best.costUsd - routed.costUsd)) <= 0) continue
     // Of worths that are shown to keep the same the highest counts.
     if (shown.at(-1)?.share === share / thousandths) shown.pop()
     shown.push({ worth, share: share / thousandths })
   }
-  const quality = trials.length === 0 ? 1 : mean(trials.map(({ best }) => best))
+  const quality = trials.length === 0 ? 1 : mean(trials.map(({ best }) => best.quality))
   return { tasks: trials.length, quality, shown }
 }
 
@@ -158,7 +168,7 @@ export type Verdict =
   | { readonly _tag: "Kept"; readonly worth: number }
   /** The best provider answers: even without a single loss so many tasks were needed to show the share. */
   | { readonly _tag: "TooFew"; readonly needed: number }
-  /** The best provider answers: no more than `share` was shown to be kept; 0 when nothing was. */
+  /** The best provider answers: what saves was shown to keep no more than `share`; 0 when nothing was. */
   | { readonly _tag: "NotShown"; readonly share: number }
 
 /** What is promised. */

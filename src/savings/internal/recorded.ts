@@ -10,6 +10,9 @@ export const qualityOf = (outcome: Outcome, provider: AIProvider): number => of(
 
 export const costOf = (outcome: Outcome, provider: AIProvider): number => of(outcome, provider).costUsd
 
+export const playedBy = (outcome: Outcome, provider: AIProvider): Pick<Answered, "quality" | "costUsd"> =>
+  of(outcome, provider)
+
 /** The answer in the form in which answers are compared; empty when there is none. */
 export const answerOf = (outcome: Outcome, provider: AIProvider): string => of(outcome, provider).answer ?? ""
 

@@ -11,7 +11,7 @@ import type { Features } from "../features.js"
 import { guaranteeOf, type Scope, show, worthOf, worths } from "../guarantees.js"
 import { share } from "../hash.js"
 import { type Estimate, estimateOf, predict, type Prediction, type Predictor } from "../predictor.js"
-import { answerOf, meanCost, meanQuality, qualityOf } from "../recorded.js"
+import { answerOf, meanCost, meanQuality, playedBy } from "../recorded.js"
 import type { Decide, Fitted, Known, Policy } from "./policy.js"
 
 const constant = (provider: AIProvider): Fitted => {
@@ -87,8 +87,8 @@ export const familyLabel = (confidence: number): Policy => ({
       validation.map((outcome) => ({
         family: outcome.family,
         group: outcome.group,
-        best: qualityOf(outcome, best),
-        quality: (worth) => qualityOf(outcome, chosen(outcome.family, worth))
+        best: playedBy(outcome, best),
+        routed: (worth) => playedBy(outcome, chosen(outcome.family, worth))
       })),
       tried,
       confidence
