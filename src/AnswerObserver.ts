@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type { AIResult } from "./AIResult.js"
 import type * as AITask from "./AITask.js"
 import { inTurn } from "./internal/inTurn.js"
@@ -23,6 +23,8 @@ export interface Service {
    * fail, and streams that are left before their end, have no answer.
    */
   readonly answered: (task: AITask.AITask, result: AIResult) => Effect.Effect<void>
+  /** Runs when a caller says how good the answer to a task was, from 0 to 1. */
+  readonly judged?: ((taskId: string, score: number) => Effect.Effect<void>) | undefined
 }
 
 /**
@@ -47,7 +49,8 @@ export interface Service {
  * ```
  */
 export const all = (observers: ReadonlyArray<Service>): Service => ({
-  answered: (task, result) => inTurn(observers, ({ answered }) => answered(task, result))
+  answered: (task, result) => inTurn(observers, ({ answered }) => answered(task, result)),
+  judged: (taskId, score) => inTurn(observers, ({ judged }) => judged?.(taskId, score) ?? Effect.void)
 })
 
 /**

@@ -34,7 +34,7 @@ export default defineConfig({
       { find: /^arc-saga$/, replacement: `${root}src/index.ts` },
       { find: /^arc-saga\/([a-z]+)$/, replacement: `${root}src/$1/index.ts` },
       {
-        find: /^arc-saga\/((?:Budgets|PriceCatalog|SpendLedger)\/.+)$/,
+        find: /^arc-saga\/((?:Budgets|Feedback|PriceCatalog|SpendLedger)\/.+)$/,
         replacement: `${root}src/spend/$1.ts`
       },
       { find: /^arc-saga\/(.+)$/, replacement: `${root}src/$1.ts` }

@@ -58,6 +58,8 @@ export interface Services {
   readonly strategies: ReadonlyArray<Strategy.Strategy>
   /** What the file sets up besides, by name. */
   readonly named: Readonly<Record<string, TaskService.Service>>
+  /** What learns from answers and from what is said of them. */
+  readonly observer: Option.Option<AnswerObserver["Type"]>
 }
 
 /** Everything that is configured. */
@@ -353,7 +355,8 @@ export const services = (
     return {
       tasks: name === "cascade" ? Option.getOrElse(cascade, () => orchestrator) : orchestrator,
       strategies: Option.toArray(savings),
-      named: Option.match(cascade, { onNone: () => ({}), onSome: (service) => ({ cascade: service }) })
+      named: Option.match(cascade, { onNone: () => ({}), onSome: (service) => ({ cascade: service }) }),
+      observer
     }
   })
 

@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Budgets from "../spend/Budgets.js"
 import * as BudgetStore from "../spend/BudgetStore.js"
+import type * as Feedback from "../spend/Feedback.js"
 import type * as SpendLedger from "../spend/SpendLedger.js"
 import { ConfigurationError } from "./ConfigFile.js"
 import type { Stores } from "./Ledger/Stores.js"
@@ -66,7 +67,7 @@ const errorsAreTold = <A, E>(stores: Layer.Layer<A, E>): Layer.Layer<A, E> =>
  */
 export const layer = (
   ledger: Ledger
-): Layer.Layer<SpendLedger.SpendLedger | BudgetStore.BudgetStore, ConfigurationError> => {
+): Layer.Layer<SpendLedger.SpendLedger | BudgetStore.BudgetStore | Feedback.Feedback, ConfigurationError> => {
   const unusable = (reason: string) => new ConfigurationError({ ...ledger.origin, reason })
   return Layer.unwrapEffect(
     Effect.tryPromise({

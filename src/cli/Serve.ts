@@ -5,6 +5,7 @@ import * as HttpServer from "@effect/platform/HttpServer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { AnswerObserver } from "../AnswerObserver.js"
 import * as Activity from "../gateway/Activity.js"
 import * as Gateway from "../gateway/Gateway.js"
 import { TaskService } from "../routing/TaskService.js"
@@ -57,11 +58,22 @@ const gateway = (
     Layer.provideMerge(Layer.merge(guards, Configuration.engines(configuration)))
   )
   return Layer.unwrapScoped(
-    Effect.map(Configuration.services(configuration, Option.none()), ({ named, strategies, tasks }) =>
-      Layer.provideMerge(
-        announced,
-        Gateway.layer({ ...configuration.gateway, strategies, services: named })
-      ).pipe(Layer.provide(Layer.succeed(TaskService, tasks)), Layer.provide(listening))
+    Effect.map(
+      Configuration.services(configuration, Option.none()),
+      ({ named, observer, strategies, tasks }) =>
+        Layer.provideMerge(
+          announced,
+          Gateway.layer({ ...configuration.gateway, strategies, services: named })
+        ).pipe(
+          Layer.provide(Layer.succeed(TaskService, tasks)),
+          Layer.provide(
+            Option.match(observer, {
+              onNone: () => Layer.empty,
+              onSome: (each) => Layer.succeed(AnswerObserver, each)
+            })
+          ),
+          Layer.provide(listening)
+        )
     )
   ).pipe(Layer.provide(activity))
 }

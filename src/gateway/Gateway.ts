@@ -18,7 +18,10 @@ import * as keyLimits from "./internal/keyLimits.js"
 import * as models from "./internal/models.js"
 import * as shutdown from "./internal/shutdown.js"
 import * as tracing from "./internal/tracing.js"
+import { AnswerObserver } from "../AnswerObserver.js"
+import { optional } from "../internal/optional.js"
 import * as validation from "../internal/validation.js"
+import { Feedback } from "../spend/Feedback.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type { Strategy } from "../routing/Strategy.js"
 import * as TaskService from "../routing/TaskService.js"
@@ -114,7 +117,8 @@ const decode = validation.decoder("Gateway", Settings)
  * what is left after `drainMs`. Fails when a setting can't be used, or when there are no keys and other
  * machines reach the server.
  *
- * Keys are those of the settings, or of the `ApiKeys` service if there is one.
+ * Keys are those of the settings, or of the `ApiKeys` service if there is one. What clients say of answers
+ * (`POST /v1/feedback`) goes to the `Feedback` and the `AnswerObserver` of the context, as far as there are some.
  *
  * @since 0.1.0
  * @category layers
@@ -157,6 +161,7 @@ export const layer = ({ services = {}, strategies = [], ...given }: Options = {}
         keys,
         keyLimits: keyLimits.make(),
         choices,
+        judges: { store: yield* optional(Feedback), observer: yield* optional(AnswerObserver) },
         aliases: settings.models ?? {},
         unsupported: settings.unsupported ?? "drop",
         keepAliveMs: settings.keepAliveMs ?? 15_000,

@@ -52,7 +52,7 @@ export type SoleOrchestratorError = TaskService.SoleTaskError
  * @since 0.1.0
  * @category models
  */
-export interface ServeOptions extends TaskService.ServeOptions {}
+export type ServeOptions = TaskService.ServeOptions
 
 /**
  * Serves tasks.

@@ -417,13 +417,15 @@ export const make = (input: unknown, options: Options = {}): Effect.Effect<Servi
   })
 
 /**
- * Has a model remember every answer for feedback. The layers of this module provide it.
+ * Has a model remember every answer, and learn from what callers say of one: of an answer that it doesn't remember
+ * it learns nothing. The layers of this module provide it.
  *
  * @since 0.1.0
  * @category combinators
  */
-export const observer = ({ remember }: Service): AnswerObserver.Service => ({
-  answered: (task, { provider, taskId }) => remember(taskId, task, provider)
+export const observer = ({ feedback, remember }: Service): AnswerObserver.Service => ({
+  answered: (task, { provider, taskId }) => remember(taskId, task, provider),
+  judged: (taskId, score) => Effect.ignore(feedback(taskId, score))
 })
 
 const layerOf = <E, R>(

@@ -103,6 +103,9 @@ describe("savings of the configuration file", () => {
       assert.deepStrictEqual(yield* ask("saga/cascade", countable, true), ["cascade", "cheap", "2", null])
       assert.deepStrictEqual(yield* ask("saga/cheapest", hard), ["cheapest", "cheap", "1", null])
       assert.deepStrictEqual(yield* ask("strong", easy), [null, "strong", "1", null])
+      // The model learns from what is said of its choices.
+      const said = yield* post(`${url}/v1/feedback`, { id: "any", score: 1 })
+      assert.deepStrictEqual(JSON.parse(said.text), { id: "any", score: 1, kept: false })
       const models = JSON.parse((yield* request(`${url}/v1/models`)).text)
       const ids = models.data.map(({ id }: { id: string }) => id)
       assert.includeMembers(ids, ["saga/savings", "saga/cascade"])

@@ -4,14 +4,16 @@ import type { SqlError } from "@effect/sql/SqlError"
 import * as Layer from "effect/Layer"
 import * as BudgetsSql from "../../spend/Budgets/Sql.js"
 import type * as BudgetStore from "../../spend/BudgetStore.js"
+import type * as Feedback from "../../spend/Feedback.js"
+import * as FeedbackSql from "../../spend/Feedback/Sql.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import type * as SpendLedger from "../../spend/SpendLedger.js"
 import * as SpendLedgerSql from "../../spend/SpendLedger/Sql.js"
 
 /** A ledger and the accounts of budgets. */
 export type Stores = Layer.Layer<
-  SpendLedger.SpendLedger | BudgetStore.BudgetStore,
-  SpendLedger.LedgerError | BudgetStore.BudgetStoreError | InvalidArgumentError
+  SpendLedger.SpendLedger | BudgetStore.BudgetStore | Feedback.Feedback,
+  SpendLedger.LedgerError | BudgetStore.BudgetStoreError | Feedback.FeedbackError | InvalidArgumentError
 >
 
 /** A driver dies of a file that it can't open. */
@@ -22,4 +24,6 @@ const openable = (
 
 /** Ledger and budgets in the database of a client. */
 export const layer = (client: Layer.Layer<SqlClient.SqlClient, SqlError | InvalidArgumentError>): Stores =>
-  Layer.merge(SpendLedgerSql.layer(), BudgetsSql.layerStore()).pipe(Layer.provide(openable(client)))
+  Layer.mergeAll(SpendLedgerSql.layer(), BudgetsSql.layerStore(), FeedbackSql.layer).pipe(
+    Layer.provide(openable(client))
+  )

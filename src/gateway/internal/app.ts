@@ -16,7 +16,7 @@ import { defect, failed, refusal } from "./serving.js"
 const noRoute = new RejectedRequest({
   reason: "no-route",
   description:
-    "There is nothing at this path. There are /v1/chat/completions, /v1/messages, /v1/responses, /v1/embeddings, /v1/models, /healthz, /readyz, /metrics and /"
+    "There is nothing at this path. There are /v1/chat/completions, /v1/messages, /v1/responses, /v1/embeddings, /v1/feedback, /v1/models, /healthz, /readyz, /metrics and /"
 })
 
 const noMethod = ({ methods }: routes.Route): RejectedRequest => {

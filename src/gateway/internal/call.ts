@@ -4,9 +4,11 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
+import type * as AnswerObserver from "../../AnswerObserver.js"
 import * as AITask from "../../AITask.js"
 import type { ApiKey, Service as Keys } from "../ApiKeys.js"
 import { InvalidArgumentError } from "../../InvalidArgument.js"
+import type * as Feedback from "../../spend/Feedback.js"
 import type * as Registry from "../../ReasoningEngineRegistry.js"
 import type * as Wire from "../../Wire.js"
 import { onClose } from "../../internal/onClose.js"
@@ -22,6 +24,12 @@ import type { Services } from "./serving.js"
 import * as callHeaders from "./callHeaders.js"
 import { refused, whole } from "./whole.js"
 
+/** What keeps feedback, and what learns from it. */
+export interface Judges {
+  readonly store: Feedback.Service | undefined
+  readonly observer: AnswerObserver.Service | undefined
+}
+
 /** What calls are answered with. */
 export interface Setup {
   readonly services: Services & { readonly registry: Registry.Service }
@@ -30,6 +38,7 @@ export interface Setup {
   /** What a call can name as `saga/<name>`. */
   readonly choices: models.Choices
   readonly aliases: models.Aliases
+  readonly judges: Judges
   /** What becomes of what a provider doesn't have, where the request doesn't say. */
   readonly unsupported: "drop" | "refuse"
   /** Milliseconds of silence before an answer, after which a stream begins with signs of life. */

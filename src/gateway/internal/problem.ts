@@ -4,6 +4,7 @@ import * as EngineError from "../../EngineError.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import type { SoleTaskError, TaskError } from "../../routing/TaskService.js"
 import type { AllProvidersFailedError } from "../../routing/ProviderRouter.js"
+import type { FeedbackError } from "../../spend/Feedback.js"
 import type { StreamInterruptedError } from "../../StreamEvent.js"
 import type { Reason, RejectedRequest } from "./rejection.js"
 
@@ -13,6 +14,7 @@ export type Failure =
   | SoleTaskError
   | StreamInterruptedError
   | BudgetExceededError
+  | FeedbackError
   | InvalidArgumentError
   | RejectedRequest
 
@@ -79,6 +81,7 @@ const rejections: { readonly [R in Reason]: { readonly kind: Kind; readonly code
   "no-method": { kind: kinds.method, code: "method_not_allowed" },
   "no-websocket": { kind: kinds.upgrade, code: "upgrade_required" },
   "no-model": { kind: kinds.missing, code: "model_not_found" },
+  "no-feedback": { kind: kinds.missing, code: "feedback_not_kept" },
   limited: { kind: kinds.limited, code: "key_limit_exceeded" },
   draining: { kind: kinds.unavailable, code: "shutting_down" },
   defect: { kind: kinds.internal, code: "internal_error" }
@@ -132,6 +135,12 @@ const table: Table = {
     code: "budget_exceeded",
     // Where the price isn't known, no new period brings it.
     retryAfterMs: needed === undefined ? undefined : Math.max(0, resetsAt - now)
+  }),
+  FeedbackError: () => ({
+    kind: kinds.unavailable,
+    code: "feedback_unavailable",
+    // What the database says isn't for callers.
+    message: "The feedback isn't kept, because its store can't be reached now. Send it again later"
   }),
   BudgetUnavailableError: () => ({
     kind: kinds.unavailable,

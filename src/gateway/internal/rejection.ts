@@ -19,6 +19,8 @@ export type Reason =
   | "no-method"
   | "no-websocket"
   | "no-model"
+  /** There is nothing that keeps feedback or learns from it. */
+  | "no-feedback"
   /** The key has reached one of its limits. */
   | "limited"
   /** The gateway shuts down. */

@@ -10,6 +10,7 @@ import * as chat from "./chat.js"
 import * as countTokens from "./countTokens.js"
 import type { Dialect } from "./dialect.js"
 import * as embeddings from "./embeddings.js"
+import * as feedback from "./feedback.js"
 import * as messages from "./messages.js"
 import * as metrics from "./metrics.js"
 import * as models from "./models.js"
@@ -126,6 +127,11 @@ export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effec
       ),
       post(responsesPath, calls(responses.dialect)),
       post(embeddingsPath, calls(embeddings.dialect)),
+      post("/v1/feedback", (request, id) =>
+        Effect.flatMap(access.admit(keys, request.headers, "call"), (key) =>
+          feedback.answer(setup, { request, id, key })
+        )
+      ),
       get(modelsPath, admitted("call", list), false),
       get("/healthz", health),
       get("/readyz", readiness),
