@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as AIProvider from "../AIProvider.js"
 import * as EngineError from "../EngineError.js"
+import { hide } from "./secrets.js"
 
 const maxDescription = 300
 
@@ -15,9 +16,6 @@ const probe = 12
 
 /** Words shorter than this are common, not the caller's. */
 const shortestQuote = 4
-
-/** A shorter one guards nothing, and hiding it would spoil every other word. */
-const shortestSecret = 8
 
 const hidden = "<redacted>"
 
@@ -66,17 +64,15 @@ const hideQuotes = (text: string, source: string): string => {
  * Hides secrets and what a provider repeats of the caller's words, drops line breaks and control
  * characters, and cuts what is long.
  */
-export const redactor = (secrets: ReadonlyArray<string>, words: () => ReadonlyArray<string>): Redact => {
-  const keys = secrets.filter((secret) => secret.length >= shortestSecret)
-  return (text) => {
-    const withoutKeys = keys.reduce((rest, key) => rest.replaceAll(key, hidden), text)
-    const examined = oneLine(withoutKeys).slice(0, maxExamined)
+export const redactor =
+  (secrets: ReadonlyArray<string>, words: () => ReadonlyArray<string>): Redact =>
+  (text) => {
+    const examined = oneLine(hide(text, secrets)).slice(0, maxExamined)
     return truncate(
       words().reduce((rest, word) => hideQuotes(rest, oneLine(word)), examined),
       maxDescription
     )
   }
-}
 
 /** What a response says of retrying its request; false where it says that this is no use. */
 export const shouldRetry = (headers: Headers.Headers): boolean | undefined => {

@@ -1,5 +1,6 @@
 import type { EngineError } from "../EngineError.js"
 import type { Wire } from "../Wire.js"
+import { hide } from "./secrets.js"
 
 /** A provider's response that became an error. */
 export interface Response {
@@ -27,21 +28,13 @@ export const keep = <E extends EngineError>(error: E, response: Response): E => 
   return error
 }
 
-const hidden = "<redacted>"
-
-/** A shorter one guards nothing, and hiding it would spoil every other word. */
-const shortestSecret = 8
-
 /** The error of a call that came over a wire and was asked over it; no body tells a key. */
 export const withWire = <E extends EngineError>(error: E, wire: Wire, secrets: ReadonlyArray<string>): E => {
   const response = responses.get(error)
   if (response !== undefined) {
-    const hide = (said: string): string =>
-      secrets
-        .filter(({ length }) => length >= shortestSecret)
-        .reduce((text, secret) => text.replaceAll(secret, hidden), said)
     const { body, rest } = response
-    natives.set(error, { ...response, body: hide(body), rest: rest && hide(rest), wire })
+    const told = { body: hide(body, secrets), rest: rest && hide(rest, secrets) }
+    natives.set(error, { ...response, ...told, wire })
   }
   return error
 }
