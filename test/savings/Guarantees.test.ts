@@ -75,7 +75,8 @@ describe("the exact test of pairs", () => {
 
   it("needs as many tasks without a loss as a loss that isn't seen takes", () => {
     const p = (tasks: number) => pairedPValue({ tasks, good: tasks, helps: 0, harms: 0 })(0.98)
-    // Not one harm of 0.02 in 150 has a chance of 0.98 ** 150 = 0.048.
+    // Without a single help, harms are seen the least.
+    for (const tasks of [60, 106, 150]) assert.isAtLeast(p(tasks), 0.98 ** tasks)
     assert.isAbove(p(100), 0.1)
     assert.isBelow(p(200), 0.05)
     assert.strictEqual(pairedPValue({ tasks: 500, good: 500, helps: 0, harms: 0 })(1), 1)
@@ -88,6 +89,7 @@ describe("the exact test of pairs", () => {
   it.each([
     [150, 0.8, 0.03, 0.97],
     [150, 0.95, 0.002, 0.95],
+    [110, 1, 0, 0.98],
     [400, 0.5, 0.1, 0.98],
     [60, 0.9, 0.05, 0.9]
   ])(

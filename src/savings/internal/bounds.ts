@@ -76,8 +76,8 @@ export const atLeast = (n: number, count: number, error: number): number => {
  */
 const nuisance = 1e-3
 
-/** So many rates of differing answers are tried up to their bound. */
-const rates = 8
+/** So many steps lie between the rates of differing answers that are tried: closer to the least, where few differ. */
+const steps = 8
 
 /**
  * The chance of a statistic as high as `seen` where answers differ at a `rate`, and by `loss` more often for
@@ -87,7 +87,10 @@ const chanceOf = (tasks: number, rate: number, loss: number, seen: number): numb
   const slack = tasks * loss
   /** The fewest helps among so many differences with which the statistic is as high. */
   const fewest = (differing: number): number =>
-    Math.ceil((differing - slack + seen * Math.sqrt(differing + slack)) / 2 - 1e-9)
+    // Where nothing differs and nothing may be lost, nothing is seen.
+    differing + slack === 0
+      ? 1
+      : Math.ceil((differing - slack + seen * Math.sqrt(differing + slack)) / 2 - 1e-9)
   const help = Math.max((1 - loss / rate) / 2, 1e-12)
   const [differs, helped] = [binomial(rate), binomial(help)]
   const reach = 4.5 * Math.sqrt(tasks * rate) + 10
@@ -130,8 +133,8 @@ export const pairedPValue = ({ good, harms, helps, tasks }: Counts): ((keep: num
     const low = Math.max(loss, 1e-9)
     const high = Math.min(1 - 1e-9, Math.max(low, mostDiffering))
     let highest = 0
-    for (let step = 1; step <= rates; step++) {
-      highest = Math.max(highest, chanceOf(tasks, low + ((high - low) * step) / rates, loss, seen))
+    for (let step = 0; step <= steps; step++) {
+      highest = Math.max(highest, chanceOf(tasks, low + (high - low) * (step / steps) ** 2, loss, seen))
     }
     return Math.min(1, highest + nuisance)
   }
