@@ -186,7 +186,7 @@ describe("A catalogue", () => {
       const task = yield* AITask.make({ prompt: "Hi" })
       const results = yield* Effect.replicateEffect(complete(task), 100)
       assert.deepStrictEqual(catalog.asked, [
-        { model: "claude-haiku-4-5", baseUrl: "https://api.anthropic.com" }
+        { model: "claude-haiku-4-5", baseUrl: "https://api.anthropic.com", embeds: false }
       ])
       const costs = results.map(({ cost }) => Option.getOrElse(cost, () => Usd.zero))
       // 3 × 1 + 2 × 5 dollars per million, a hundred times
