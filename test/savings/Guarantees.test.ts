@@ -297,4 +297,13 @@ describe("a guarantee", () => {
     assert.deepStrictEqual(only(tried), [1])
     assert.deepStrictEqual(only([0, 0.25]), [])
   })
+
+  it("divides among families what may go wrong", () => {
+    const tagsOf = (...families: ReadonlyArray<string>) => {
+      const shown = show(trialsOf(families.map((family) => [family, 130, 0] as const)), tried, 0.9)
+      return guaranteeOf(shown, 0.98, "families").parts.map(({ verdict }) => verdict._tag)
+    }
+    assert.deepStrictEqual(tagsOf("a"), ["Kept"])
+    assert.deepStrictEqual(tagsOf("a", "b"), ["TooFew", "TooFew"])
+  })
 })
