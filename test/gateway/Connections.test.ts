@@ -299,6 +299,32 @@ describe.concurrent("a shutdown", () => {
     })
   )
 
+  it.scopedLive("tells a stream that was silent before it began to shut down that it isn't whole", () =>
+    Effect.gen(function* () {
+      const closing = yield* Deferred.make<void>()
+      const events = [[ReasoningEngine.textDelta("Light ")]]
+      const engine = ReasoningEngine.make({
+        provider: Claude,
+        attempt: () =>
+          Effect.as(
+            Effect.addFinalizer(() => Deferred.succeed(closing, undefined)),
+            Effect.suspend(() => {
+              const next = events.shift()
+              return next === undefined ? Effect.never : Effect.succeed(next)
+            })
+          )
+      })
+      const { stop, url } = yield* start({ engines: [], registered: [engine], gateway: { drainMs: 20 } })
+      const { closed, heard } = yield* connect(url, requestOf("/v1/chat/completions", begin))
+      yield* eventually(Effect.sync(() => heard().includes("Light ")))
+      yield* stop
+      yield* Deferred.await(closing)
+      yield* eventually(Effect.sync(closed))
+      assert.notInclude(heard(), "[DONE]")
+      assert.include(heard(), '"code":"shutting_down"')
+    })
+  )
+
   it.scopedLive("interrupts a call that isn't answered in time", () =>
     Effect.gen(function* () {
       const { engines, stop, url } = yield* start({

@@ -128,11 +128,11 @@ export const live = (
       return Effect.map(failed(services, id, failure), (told) => Chunk.of(encoder.encode(endingOf(told))))
     }
 
-    // Only a shutdown that has begun is raced: a race for every chunk would cost more than the chunk.
-    const pulled = Effect.suspend(() =>
-      shutdown.begun()
-        ? Effect.raceFirst(source, Effect.zipRight(shutdown.over, Effect.fail(Option.some(shuttingDown))))
-        : source
+    const late: Option.Option<problem.Failure> = Option.some(shuttingDown)
+    const pulled = shutdown.bounded<Chunk.Chunk<StreamEvent>, Option.Option<problem.Failure>>(
+      source,
+      runtime,
+      late
     )
 
     const unexpected = (cause: Cause.Cause<never>) => Effect.flatMap(defect(cause, id), lastWord)

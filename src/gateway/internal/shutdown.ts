@@ -2,6 +2,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as LogLevel from "effect/LogLevel"
+import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as log from "../../internal/log.js"
 import { onClose } from "../../internal/onClose.js"
@@ -15,8 +16,12 @@ export interface Shutdown {
   readonly begun: () => boolean
   /** Counts the request of this fiber until its scope closes. */
   readonly track: Effect.Effect<void, never, Scope.Scope>
-  /** Waits until the grace period of the shutdown is over; it never is without one. */
-  readonly over: Effect.Effect<void>
+  /** An effect until the grace period of a shutdown is over: then it is interrupted, and fails with `late`. */
+  readonly bounded: <A, E>(
+    effect: Effect.Effect<A, E>,
+    runtime: Runtime.Runtime<never>,
+    late: E
+  ) => Effect.Effect<A, E>
   /** Takes no more requests, and waits for those under way; the ones that are left are ended. */
   readonly drain: Effect.Effect<void>
 }
@@ -25,8 +30,10 @@ export const make = (gracePeriodMs: number): Effect.Effect<Shutdown> =>
   Effect.gen(function* () {
     const requests = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
     const empty = yield* Deferred.make<void>()
-    const over = yield* Deferred.make<void>()
+    /** What is told when the grace period is over. */
+    const bounds = new Set<() => void>()
     let begun = false
+    let over = false
 
     const emptied = Effect.suspend(() =>
       begun && requests.size === 0 ? Deferred.succeed(empty, undefined) : Effect.void
@@ -51,13 +58,29 @@ export const make = (gracePeriodMs: number): Effect.Effect<Shutdown> =>
           })
         )
       }),
-      over: Deferred.await(over),
+      // In a fiber of its own, which costs less than a race.
+      bounded: <A, E>(effect: Effect.Effect<A, E>, runtime: Runtime.Runtime<never>, late: E) =>
+        Effect.async<A, E>((resume) => {
+          if (over) return resume(Effect.fail(late))
+          const running = Runtime.runFork(runtime, Effect.interruptible(effect), { immediate: true })
+          const end = () => resume(Effect.zipRight(Fiber.interrupt(running), Effect.fail(late)))
+          bounds.add(end)
+          running.addObserver((exit) => {
+            bounds.delete(end)
+            resume(exit)
+          })
+          return Effect.suspend(() => {
+            bounds.delete(end)
+            return Fiber.interrupt(running)
+          })
+        }),
       drain: Effect.gen(function* () {
         begun = true
         yield* emptied
         yield* log.event(LogLevel.Info, "gateway_draining", () => ({ requests: requests.size }))
         yield* waited(gracePeriodMs)
-        yield* Deferred.succeed(over, undefined)
+        over = true
+        for (const end of bounds) end()
         yield* waited(lastWordMs)
         yield* Fiber.interruptAll(requests)
       })
