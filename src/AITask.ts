@@ -480,6 +480,8 @@ export const Options = Schema.Struct({
   unsupported: Schema.optional(Schema.Literal("drop", "refuse")),
   /** The conversation that the call belongs to, at most 256 characters. */
   session: Schema.optional(Schema.NonEmptyString.pipe(sizes.bounded("user"))),
+  /** The agent of that conversation which asks, where it has several, at most 256 characters. */
+  agent: Schema.optional(Schema.NonEmptyString.pipe(sizes.bounded("user"))),
   /** What one wire alone knows. */
   options: Schema.optional(Wire.Options),
   /** The call as it came over a wire. */

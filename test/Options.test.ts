@@ -163,6 +163,7 @@ const calls: Omit<Absent<AITask.Options>, "messages" | "mode" | "prompt" | "resp
   serviceTier: undefined,
   cacheKey: undefined,
   session: undefined,
+  agent: undefined,
   unsupported: undefined,
   options: undefined,
   original: undefined,
@@ -493,7 +494,8 @@ const rows: ReadonlyArray<Row> = [
       provider: undefined,
       userId: undefined,
       keyId: undefined,
-      taskId: undefined
+      taskId: undefined,
+      session: undefined
     }
   ),
   row<Sqlite.Options>(

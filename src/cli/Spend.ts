@@ -36,8 +36,11 @@ const moment = (name: string, description: string): Options.Options<Option.Optio
 const decodeBy = Schema.decodeUnknownEither(SpendLedger.By)
 
 const options = {
-  by: Flags.parsed("by", "NAME", "What to sum up by: provider, user, key, model or day", (name) =>
-    Either.mapLeft(decodeBy(name), () => `one of ${SpendLedger.By.literals.join(", ")}`)
+  by: Flags.parsed(
+    "by",
+    "NAME",
+    "What to sum up by: provider, user, key, session, agent, model or day",
+    (name) => Either.mapLeft(decodeBy(name), () => `one of ${SpendLedger.By.literals.join(", ")}`)
   ).pipe(Options.withDefault<SpendLedger.By>("provider")),
   since: moment("since", "Only what began at this time or later: a date (UTC), or how long ago"),
   until: moment("until", "Only what began before this time"),

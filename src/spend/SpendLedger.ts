@@ -18,6 +18,7 @@ import type * as AITask from "../AITask.js"
 import type * as AttemptObserver from "../AttemptObserver.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as ids from "../internal/ids.js"
+import { given } from "../internal/options.js"
 import { MemoryLedger } from "./internal/memoryLedger.js"
 import type { By, Filter, Group, Row } from "./internal/row.js"
 import * as validation from "../internal/validation.js"
@@ -77,6 +78,7 @@ export const rowOf = (attempt: AIResult.Attempt, task: AITask.AITask): Effect.Ef
     taskId: task.id ?? "",
     userId: Option.fromNullable(task.userId),
     keyId: Option.fromNullable(task.keyId),
+    ...given({ session: task.session, agent: task.agent }),
     provider: attempt.provider,
     model: attempt.model,
     outcome: attempt.outcome,

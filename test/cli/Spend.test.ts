@@ -101,7 +101,10 @@ describe("spend", () => {
           /--since: Expected a date such as 2026-11-27 or a duration such as 12h or 7d, actual "yesterday"/
         ],
         [["--since", "2026-13-01"], /--since: Expected a date/],
-        [["--by", "team"], /--by: Expected one of provider, user, key, model, day, actual "team"/]
+        [
+          ["--by", "team"],
+          /--by: Expected one of provider, user, key, session, agent, model, day, actual "team"/
+        ]
       ] as const) {
         const { code, err } = yield* run(["spend", ...flags], recorded)
         assert.strictEqual(code, 2)

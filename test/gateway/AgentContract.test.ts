@@ -5,7 +5,11 @@
  * the gateway, not of its caller, and is told as the provider's failure.
  */
 import { assert, describe, it } from "@effect/vitest"
+import { SpendLedger } from "arc-saga"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import * as messages from "../utils/messages.js"
 import * as RawServer from "../utils/RawServer.js"
 import { dataOf, post, request } from "./harness.js"
@@ -193,6 +197,36 @@ describe("a gateway for Claude Code", () => {
       const again = yield* wired.ask(url, "messages", "messages", false, alone)
       assert.include(again.headers.get("content-type") ?? "", "application/json")
       assert.deepStrictEqual(JSON.parse(again.text), messages.piece())
+    })
+  )
+
+  it.scopedLive("has the session and the agent of each call in the accounts", () =>
+    Effect.gen(function* () {
+      const ledger = yield* SpendLedger.makeMemory()
+      const { url } = yield* wired.over([json(200, messages.piece())], {
+        around: Layer.succeed(SpendLedger.SpendLedger, ledger)
+      })
+      const body = wired.bodyOf("messages", "messages", false)
+      for (const headers of [
+        { "x-claude-code-session-id": "s-1" },
+        { "x-claude-code-session-id": "s-1", "x-claude-code-agent-id": "reviewer" },
+        { "x-saga-session": "s-2", "x-claude-code-session-id": "s-1", "x-saga-agent": "mine" },
+        { "x-session-id": "s-3", "x-openai-subagent": "a".repeat(257) },
+        {}
+      ]) {
+        assert.strictEqual((yield* post(`${url}/v1/messages`, body, headers)).status, 200)
+      }
+      const rows = Chunk.toReadonlyArray(yield* Stream.runCollect(ledger.rows()))
+      assert.deepStrictEqual(
+        rows.map(({ agent, session }) => [session, agent]),
+        [
+          ["s-1", undefined],
+          ["s-1", "reviewer"],
+          ["s-2", "mine"],
+          ["s-3", undefined],
+          [undefined, undefined]
+        ]
+      )
     })
   )
 

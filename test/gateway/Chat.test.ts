@@ -393,6 +393,7 @@ describe("POST /v1/chat/completions", () => {
         "x-saga-delivery": "tomorrow",
         "x-saga-unsupported": "maybe",
         "x-saga-session": "s".repeat(257),
+        "x-saga-agent": "a".repeat(257),
         "x-saga-strategie": "fastest"
       }
       for (const [name, value] of Object.entries(wrong)) {

@@ -136,6 +136,32 @@ export const ledgerContract = (made: Made): void => {
       assert.deepInclude(group, { attempts: 2, succeeded: 1, unpriced: 1 })
     }))
 
+  test("knows the conversation of an attempt, and the agent of it that asked", (ledger) =>
+    Effect.gen(function* () {
+      const one = { cost: Option.some(Usd.fromNumber(1)) }
+      yield* ledger.observe(attempt({ ...one, startedAt: 1 }), task({ session: "s-1" }))
+      yield* ledger.observe(attempt({ ...one, startedAt: 2 }), task({ session: "s-1", agent: "review" }))
+      yield* ledger.observe(attempt({ ...one, startedAt: 3 }), task({ session: "s-2" }))
+      yield* ledger.observe(attempt({ ...one, startedAt: 4 }), task())
+      const sessions = (yield* rowsOf(ledger)).map(({ agent, session }) => [session, agent])
+      assert.deepStrictEqual(sessions, [
+        ["s-1", undefined],
+        ["s-1", "review"],
+        ["s-2", undefined],
+        [undefined, undefined]
+      ])
+      assert.lengthOf(yield* rowsOf(ledger, { session: "s-1" }), 2)
+      assert.deepStrictEqual((yield* ledger.summary({ by: "session" })).map(brief), [
+        [null, 1, "1"],
+        ["s-1", 2, "2"],
+        ["s-2", 1, "1"]
+      ])
+      assert.deepStrictEqual((yield* ledger.summary({ by: "agent", session: "s-1" })).map(brief), [
+        [null, 1, "1"],
+        ["review", 1, "1"]
+      ])
+    }))
+
   test("sums by provider, user, key, model and day", (ledger) =>
     Effect.gen(function* () {
       const one = { cost: Option.some(Usd.fromNumber(1)) }

@@ -1,6 +1,7 @@
 import type * as Headers from "@effect/platform/Headers"
 import * as Either from "effect/Either"
 import * as duration from "../../internal/duration.js"
+import { given } from "../../internal/options.js"
 import * as delivery from "./delivery.js"
 import type { Wire } from "../../Wire.js"
 import { RejectedRequest } from "./rejection.js"
@@ -43,11 +44,20 @@ const sessionHeaders = [
   "x-session-affinity"
 ] as const
 
-/** The conversation that a request belongs to, where its headers name one. */
-export const sessionOf = (headers: Headers.Headers): { readonly session?: string | undefined } => {
-  const session = sessionHeaders.map((name) => headers[name]).find((id) => id !== undefined && id !== "")
-  return session === undefined || session.length > 256 ? {} : { session }
+/** Where they say which agent of it asks: Claude Code and Codex name those that they start. */
+const agentHeaders = ["x-saga-agent", "x-claude-code-agent-id", "x-openai-subagent"] as const
+
+/** The first name that headers have and that accounts can hold. */
+const firstOf = (headers: Headers.Headers, names: ReadonlyArray<string>): string | undefined => {
+  const found = names.map((name) => headers[name]).find((id) => id !== undefined && id !== "")
+  return found === undefined || found.length > 256 ? undefined : found
 }
+
+/** The conversation that a request belongs to and the agent that asks, where its headers name them. */
+export const sessionOf = (
+  headers: Headers.Headers
+): { readonly session?: string | undefined; readonly agent?: string | undefined } =>
+  given({ session: firstOf(headers, sessionHeaders), agent: firstOf(headers, agentHeaders) })
 
 type Read = (value: string) => Either.Either<CallHeaders, string>
 
@@ -72,6 +82,10 @@ const readers: Readonly<Record<string, Read>> = {
     session.length > 0 && session.length <= 256
       ? Either.right({})
       : Either.left("the id of a conversation, of at most 256 characters"),
+  "x-saga-agent": (agent) =>
+    agent.length > 0 && agent.length <= 256
+      ? Either.right({})
+      : Either.left("the name of an agent, of at most 256 characters"),
   "x-saga-user": (user) => (user.trim() === "" ? Either.left("a user's id") : Either.right({ user })),
   "x-saga-delivery": (value) => {
     const meant = delivery.of(value)

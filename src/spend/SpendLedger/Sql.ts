@@ -18,6 +18,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as numbers from "../../internal/numbers.js"
+import { given } from "../../internal/options.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import { byName, dayMs, dayOf } from "../internal/memoryLedger.js"
 import * as database from "../internal/sql.js"
@@ -79,7 +80,8 @@ const migrations: ReadonlyArray<database.Migration> = [
     )`,
     sql`CREATE INDEX IF NOT EXISTS arc_saga_spend_started_at ON arc_saga_spend (started_at, id)`
   ],
-  (sql) => [database.addColumn(sql, "arc_saga_spend", "cost_source TEXT")]
+  (sql) => [database.addColumn(sql, "arc_saga_spend", "cost_source TEXT")],
+  (sql) => ["session TEXT", "agent TEXT"].map((column) => database.addColumn(sql, "arc_saga_spend", column))
 ]
 
 const micro = 1_000_000n
@@ -94,6 +96,8 @@ const toColumns = (row: SpendLedger.Row) => ({
   task_id: text(row.taskId),
   user_id: textOrNull(row.userId),
   key_id: textOrNull(row.keyId),
+  session: textOrNull(Option.fromNullable(row.session)),
+  agent: textOrNull(Option.fromNullable(row.agent)),
   provider: row.provider,
   model: text(row.model),
   outcome: row.outcome,
@@ -136,6 +140,8 @@ const Columns = Schema.Struct({
   task_id: Schema.String,
   user_id: Schema.NullOr(Schema.String),
   key_id: Schema.NullOr(Schema.String),
+  session: Schema.NullOr(Schema.String),
+  agent: Schema.NullOr(Schema.String),
   provider: Schema.String,
   model: Schema.String,
   outcome: Schema.String,
@@ -184,6 +190,7 @@ const fromColumns = (columns: typeof Columns.Type) =>
     taskId: columns.task_id,
     userId: columns.user_id,
     keyId: columns.key_id,
+    ...given({ session: columns.session ?? undefined, agent: columns.agent ?? undefined }),
     provider: columns.provider,
     model: columns.model,
     outcome: columns.outcome,
@@ -228,7 +235,8 @@ const conditions = (
   ...(filter.provider === undefined ? [] : [sql`provider = ${filter.provider}`]),
   ...(filter.userId === undefined ? [] : [sql`user_id = ${filter.userId}`]),
   ...(filter.keyId === undefined ? [] : [sql`key_id = ${filter.keyId}`]),
-  ...(filter.taskId === undefined ? [] : [sql`task_id = ${filter.taskId}`])
+  ...(filter.taskId === undefined ? [] : [sql`task_id = ${filter.taskId}`]),
+  ...(filter.session === undefined ? [] : [sql`session = ${filter.session}`])
 ]
 
 const nameIn = (sql: SqlClient.SqlClient, by: SpendLedger.By): Statement.Fragment => {
@@ -239,6 +247,10 @@ const nameIn = (sql: SqlClient.SqlClient, by: SpendLedger.By): Statement.Fragmen
       return sql`user_id`
     case "key":
       return sql`key_id`
+    case "session":
+      return sql`session`
+    case "agent":
+      return sql`agent`
     case "model":
       return sql`model`
     case "day":

@@ -14,6 +14,9 @@ interface Named {
   readonly model: string
   readonly userId: Option.Option<string>
   readonly keyId: Option.Option<string>
+  /** Rows alone say these: there are too many of them for totals. */
+  readonly session?: string | undefined
+  readonly agent?: string | undefined
   readonly startedAt: number
 }
 
@@ -26,6 +29,8 @@ const nameOf: Readonly<Record<By, (of: Named) => Option.Option<string>>> = {
   provider: ({ provider }) => Option.some(provider),
   user: ({ userId }) => userId,
   key: ({ keyId }) => keyId,
+  session: ({ session }) => Option.fromNullable(session),
+  agent: ({ agent }) => Option.fromNullable(agent),
   model: ({ model }) => Option.some(model),
   day: ({ startedAt }) => Option.some(dayOf(startedAt))
 }
@@ -39,7 +44,8 @@ const passes = (filter: Filter, of: Named, taskId: Option.Option<string>): boole
   (filter.provider === undefined || filter.provider === of.provider) &&
   is(filter.userId, of.userId) &&
   is(filter.keyId, of.keyId) &&
-  is(filter.taskId, taskId)
+  is(filter.taskId, taskId) &&
+  (filter.session === undefined || filter.session === of.session)
 
 /** Groups in the order of their names; the one without a name first, as both databases have it. */
 export const byName = (left: Group, right: Group): number => {

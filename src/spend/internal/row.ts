@@ -20,6 +20,9 @@ export const Row = Schema.Struct({
   userId: Schema.OptionFromNullOr(Schema.String),
   /** With which of the caller's keys, by its name. */
   keyId: Schema.OptionFromNullOr(Schema.String),
+  /** The conversation that it belongs to, and the agent of it that asked, where the task says. */
+  session: Schema.optional(Schema.String),
+  agent: Schema.optional(Schema.String),
   provider,
   model,
   outcome,
@@ -56,15 +59,16 @@ export interface Filter {
   readonly userId?: string | undefined
   readonly keyId?: string | undefined
   readonly taskId?: string | undefined
+  readonly session?: string | undefined
 }
 
 /**
- * What rows can be summed by. A day is one of UTC, `2026-11-27`.
+ * What rows can be summed by. A day is one of UTC, `2026-11-27`; a session is a conversation.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const By = Schema.Literal("provider", "user", "key", "model", "day")
+export const By = Schema.Literal("provider", "user", "key", "session", "agent", "model", "day")
 
 /**
  * What rows can be summed by.
@@ -81,7 +85,7 @@ export type By = typeof By.Type
  * @category schemas
  */
 export const Group = Schema.Struct({
-  /** None for attempts without a user or a key. */
+  /** None for attempts without a user, a key, a session or an agent. */
   name: Schema.OptionFromNullOr(Schema.String),
   ...Totals.fields
 })

@@ -136,6 +136,7 @@ const parameters = {
   serviceTier: word,
   cacheKey: word,
   session: word,
+  agent: word,
   unsupported: FastCheck.constantFrom<"drop" | "refuse">("drop", "refuse"),
   repair: FastCheck.constantFrom<1 | 2>(1, 2),
   options: FastCheck.record(

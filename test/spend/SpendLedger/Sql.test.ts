@@ -54,7 +54,10 @@ describe.each(databases)("SpendLedger/Sql on $name", ({ fresh }) => {
         // As the first version left them.
         yield* Effect.flatMap(SqlClient.SqlClient, (sql) =>
           Effect.zipRight(
-            sql`ALTER TABLE arc_saga_spend DROP COLUMN cost_source`,
+            Effect.forEach(
+              ["cost_source", "session", "agent"],
+              (column) => sql`ALTER TABLE arc_saga_spend DROP COLUMN ${sql.literal(column)}`
+            ),
             sql`DELETE FROM arc_saga_migrations WHERE component = 'spend' AND version > 1`
           )
         ).pipe(Effect.provide(client))
