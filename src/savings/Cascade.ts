@@ -87,8 +87,8 @@ export type CascadeError = TaskService.TaskError
 /**
  * Serves tasks: as a stream, an accepted answer comes in one piece, and the last provider's as it is written.
  *
- * Where no fallback is allowed, the error of any provider that is asked is the task's. A strategy ranks the
- * last provider's fallbacks; by quality when absent.
+ * Where no fallback is allowed, the last provider answers alone. A strategy ranks its fallbacks; by quality when
+ * absent.
  *
  * @since 0.1.0
  * @category models
@@ -153,7 +153,7 @@ export const make = (
 
     const routeOf = (
       task: AITask.AITask,
-      { strategy = Strategy.quality }: TaskService.ServeOptions
+      { strategy = Strategy.quality, useFallback = true }: TaskService.ServeOptions
     ): Effect.Effect<Route, CostOptimizer.NoAvailableProviderError> =>
       Effect.gen(function* () {
         const order = yield* optimizer.rank(task, strategy)
@@ -168,7 +168,7 @@ export const make = (
         return {
           // A pinned provider answers, and no other.
           steps:
-            pinned === undefined && Acceptance.applies(acceptance, task)
+            pinned === undefined && useFallback && Acceptance.applies(acceptance, task)
               ? plan.asks.map((step) => [step].flat().filter(there)).filter((step) => step.length > 0)
               : [],
           options: {
@@ -183,21 +183,16 @@ export const make = (
     const askOne = (
       current: progress.Progress,
       task: AITask.AITask,
-      provider: AIProvider.AIProvider,
-      { useFallback }: TaskService.ServeOptions
-    ): Effect.Effect<progress.StepResult, TaskService.TaskError | TaskService.SoleTaskError> =>
+      provider: AIProvider.AIProvider
+    ): Effect.Effect<progress.StepResult, ProviderRouter.RouteError> =>
       Effect.gen(function* () {
         const engines = yield* registry.list
         const now = yield* Clock.currentTimeMillis
         const others = new Set(engines.map((engine) => engine.provider).filter((other) => other !== provider))
         const timeoutMs = Math.max(1, shareOfTime * (current.deadline - now))
         const asked = { ...task, mode: "complete", timeoutMs } as const
-        const answered = (result: AIResult) => progress.answered(provider, result, now)
-        if (useFallback === false) {
-          return yield* Effect.map(router.complete(asked, { primary: provider, useFallback }), answered)
-        }
         return yield* router.complete(asked, { primary: provider, order: [], unavailable: others }).pipe(
-          Effect.map(answered),
+          Effect.map((result) => progress.answered(provider, result, now)),
           Effect.catchTags({
             AllProvidersFailedError: ({ attempts }) =>
               Effect.succeed(progress.failed(provider, attempts, now)),
@@ -238,21 +233,20 @@ export const make = (
     const runSteps = (
       current: progress.Progress,
       task: AITask.AITask,
-      steps: Route["steps"],
-      serve: TaskService.ServeOptions
+      steps: Route["steps"]
     ): Effect.Effect<
       { readonly current: progress.Progress; readonly accepted: Option.Option<progress.StepAnswer> },
-      TaskService.TaskError | TaskService.SoleTaskError
+      ProviderRouter.RouteError
     > =>
       Effect.gen(function* () {
         const [step, ...rest] = steps
         if (step === undefined) return { current, accepted: Option.none() }
-        const latest = yield* Effect.forEach(step, (provider) => askOne(current, task, provider, serve), {
+        const latest = yield* Effect.forEach(step, (provider) => askOne(current, task, provider), {
           concurrency: "unbounded"
         })
         const after = { ...current, steps: [...current.steps, ...latest] }
         const accepted = yield* judge(after, task, latest)
-        if (Option.isNone(accepted)) return yield* runSteps(after, task, rest, serve)
+        if (Option.isNone(accepted)) return yield* runSteps(after, task, rest)
         return { current: after, accepted }
       })
 
@@ -268,7 +262,7 @@ export const make = (
     const tryCheapSteps = (
       task: AITask.AITask,
       serve: TaskService.ServeOptions
-    ): Effect.Effect<CheapSteps, TaskService.TaskError | TaskService.SoleTaskError> =>
+    ): Effect.Effect<CheapSteps, TaskService.TaskError> =>
       Effect.gen(function* () {
         const id = yield* ids.ofTask(task)
         const startedAt = yield* Clock.currentTimeMillis
@@ -277,7 +271,7 @@ export const make = (
         const begun = { startedAt, deadline: startedAt + timeoutMs, steps: [] }
         const named = { ...task, id }
         const { options, steps } = yield* routeOf(named, serve)
-        const { accepted, current } = yield* runSteps(begun, named, steps, serve)
+        const { accepted, current } = yield* runSteps(begun, named, steps)
         const now = yield* Clock.currentTimeMillis
         const rest = { ...named, timeoutMs: Math.max(1, current.deadline - now) }
         return yield* log.eventAs(
