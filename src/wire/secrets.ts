@@ -40,7 +40,8 @@ const base64Of = (bytes: Uint8Array): ReadonlyArray<string> =>
     return [core, core.replaceAll("+", "-").replaceAll("/", "_")]
   })
 
-const patternOf = (secret: string): RegExp => {
+/** What finds a secret in every form: the work for each character of a text is bounded, whatever the text is. */
+export const patternOf = (secret: string): RegExp => {
   const bytes = encoder.encode(secret)
   return new RegExp([charactersOf(secret), ...base64Of(bytes).map(escaped), hex(bytes)].join("|"), "gi")
 }
