@@ -60,8 +60,13 @@ export interface Trial {
 /** A family has a sequence of its own from so many tasks on: fewer can't show 98 % of anything. */
 const fewest = 100
 
-/** Shares are looked for in thousandths, down to this. */
-const [thousandths, least] = [1000, 500]
+/**
+ * The shares that are tested. Who asks for one between them has the next. Each is tested by itself: the p-value of a
+ * higher share may be the lower one, where few answers differ.
+ */
+const shares = [
+  0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.975, 0.98, 0.985, 0.99, 0.995, 1
+] as const
 
 /** Worths from nothing to where everything is given for the least cost; `meanCost` gives their scale. */
 export const worths = (meanCost: number): ReadonlyArray<number> =>
@@ -76,38 +81,28 @@ const independent = (trials: ReadonlyArray<Trial>): ReadonlyArray<Trial> =>
     .toSorted((left, right) => left.at - right.at)
     .map(({ trial }) => trial)
 
-/** The highest share up to one that passes; below the least when none does. */
-const highest = (from: number, passes: (share: number) => boolean): number => {
-  if (passes(from)) return from
-  let [low, high] = [least - 1, from]
-  // Mostly it is near: the steps grow until one is too far.
-  for (let step = 1; low < least && high - step >= least; step *= 2) {
-    if (passes(high - step)) low = high - step
-    else high -= step
-  }
-  while (high - low > 1) {
-    const middle = Math.floor((low + high) / 2)
-    if (passes(middle)) low = middle
-    else high = middle
-  }
-  return low
+/** The highest share up to one that passes with all below it; undefined when the least doesn't. */
+const highest = (most: number, passes: (share: number) => boolean): number | undefined => {
+  const failing = shares.findIndex((share) => share > most || !passes(share))
+  return failing === -1 ? shares.at(-1) : shares[failing - 1]
 }
 
 const sequence = (trials: ReadonlyArray<Trial>, tried: ReadonlyArray<number>, level: number): Sequence => {
   const shown: Array<Sequence["shown"][number]> = []
-  let share = thousandths
+  let most = 1
   for (const worth of tried) {
     const played = trials.map(({ best, routed }) => ({ best, routed: routed(worth) }))
     const pValue = pValueOf(
       played.map(({ best, routed }): Pair => ({ best: best.quality, quality: routed.quality }))
     )
-    share = highest(share, (each) => pValue(each / thousandths, level) <= level)
-    if (share < least) break
+    const share = highest(most, (each) => pValue(each, level) <= level)
+    if (share === undefined) break
+    most = share
     // What only asks more providers, or dearer ones, isn't worth a trade.
     if (sum(played.map(({ best, routed }) => best.costUsd - routed.costUsd)) <= 0) continue
     // Of worths that are shown to keep the same the highest counts.
-    if (shown.at(-1)?.share === share / thousandths) shown.pop()
-    shown.push({ worth, share: share / thousandths })
+    if (shown.at(-1)?.share === share) shown.pop()
+    shown.push({ worth, share })
   }
   const quality = trials.length === 0 ? 1 : mean(trials.map(({ best }) => best.quality))
   return { tasks: trials.length, quality, shown }
