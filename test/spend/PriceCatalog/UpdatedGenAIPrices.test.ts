@@ -16,7 +16,7 @@ const model = (id: string, prices: GenAI.ModelInfo["prices"]): GenAI.ModelInfo =
 const flat = { input_mtok: 1, output_mtok: 2 }
 const night = { start_time: "22:00:00Z", end_time: "06:00:00Z", type: "time_of_date" } as const
 
-// The table belongs to the process: that of this file is another than that of the others.
+// The table belongs to the process, and there is no way back to the package's own: this file is the last that is run.
 GenAI.updatePrices(({ setProviderData }) => {
   setProviderData([
     {
