@@ -1,6 +1,9 @@
 import { PCGRandom } from "effect/Utils"
 import { bucketCount, type Features, formSize } from "./features.js"
 
+/** A number of a list; there is one at every index that is asked for. */
+const at = (list: ArrayLike<number>, index: number): number => list[index] ?? 0
+
 /** A linear model: a weight for each bucket and each number of the form. */
 export interface Head {
   readonly words: Float32Array
@@ -13,7 +16,7 @@ export interface Head {
  */
 export const inner = (left: ReadonlyArray<number>, right: ReadonlyArray<number>): number => {
   let sum = 0
-  for (let index = 0; index < left.length; index++) sum += (left[index] ?? 0) * (right[index] ?? 0)
+  for (let index = 0; index < left.length; index++) sum += at(left, index) * at(right, index)
   return sum
 }
 
@@ -22,20 +25,20 @@ export const sigmoid = (score: number): number => 1 / (1 + Math.exp(-score))
 export const scoreOf = (head: Head, { amounts, buckets, form }: Features): number => {
   let score = 0
   for (let index = 0; index < buckets.length; index++) {
-    score += (head.words[buckets[index] ?? 0] ?? 0) * (amounts[index] ?? 0)
+    score += at(head.words, at(buckets, index)) * at(amounts, index)
   }
-  for (let index = 0; index < formSize; index++) score += (head.form[index] ?? 0) * (form[index] ?? 0)
+  for (let index = 0; index < formSize; index++) score += at(head.form, index) * at(form, index)
   return score
 }
 
 /** Moves a head so that what it says of a task rises, or falls where the step is below 0. */
 export const nudge = (head: Head, { amounts, buckets, form }: Features, step: number): void => {
   for (let index = 0; index < buckets.length; index++) {
-    const bucket = buckets[index] ?? 0
-    head.words[bucket] = (head.words[bucket] ?? 0) + step * (amounts[index] ?? 0)
+    const bucket = at(buckets, index)
+    head.words[bucket] = at(head.words, bucket) + step * at(amounts, index)
   }
   for (let index = 0; index < formSize; index++) {
-    head.form[index] = (head.form[index] ?? 0) + step * (form[index] ?? 0)
+    head.form[index] = at(head.form, index) + step * at(form, index)
   }
 }
 
@@ -64,9 +67,9 @@ export const fit = (examples: ReadonlyArray<Example>, seed: number): Head => {
     index: number,
     slope: number
   ): void => {
-    const weight = weights[index] ?? 0
+    const weight = at(weights, index)
     const gradient = slope + training.penalty * weight
-    const square = (squares[index] ?? 0) + gradient * gradient
+    const square = at(squares, index) + gradient * gradient
     squares[index] = square
     weights[index] = weight - (training.rate * gradient) / Math.sqrt(square)
   }
@@ -76,10 +79,10 @@ export const fit = (examples: ReadonlyArray<Example>, seed: number): Head => {
       const { amounts, buckets, form } = features
       const error = sigmoid(scoreOf(head, features)) - target
       for (let index = 0; index < buckets.length; index++) {
-        descend(head.words, wordSquares, buckets[index] ?? 0, error * (amounts[index] ?? 0))
+        descend(head.words, wordSquares, at(buckets, index), error * at(amounts, index))
       }
       for (let index = 0; index < formSize; index++) {
-        descend(head.form, formSquares, index, error * (form[index] ?? 0))
+        descend(head.form, formSquares, index, error * at(form, index))
       }
     }
   }
@@ -97,16 +100,16 @@ export const shuffled = <A>(list: ReadonlyArray<A>, random: PCGRandom): Readonly
 const solve = (matrix: ReadonlyArray<Float64Array>, right: Float64Array): Array<number> => {
   for (const [pivot, row] of matrix.entries()) {
     for (const [offset, below] of matrix.slice(pivot + 1).entries()) {
-      const factor = (below[pivot] ?? 0) / (row[pivot] ?? 0)
+      const factor = at(below, pivot) / at(row, pivot)
       for (let column = pivot; column < row.length; column++) {
-        below[column] = (below[column] ?? 0) - factor * (row[column] ?? 0)
+        below[column] = at(below, column) - factor * at(row, column)
       }
-      right[pivot + 1 + offset] = (right[pivot + 1 + offset] ?? 0) - factor * (right[pivot] ?? 0)
+      right[pivot + 1 + offset] = at(right, pivot + 1 + offset) - factor * at(right, pivot)
     }
   }
   const solution = Array.from(right, () => 0)
   for (const [pivot, row] of Array.from(matrix.entries()).toReversed()) {
-    solution[pivot] = ((right[pivot] ?? 0) - inner(solution, Array.from(row))) / (row[pivot] ?? 0)
+    solution[pivot] = (at(right, pivot) - inner(solution, Array.from(row))) / at(row, pivot)
   }
   return solution
 }
@@ -134,11 +137,11 @@ const equations = (
     const { inputs } = sample
     const { target, weight } = aimOf(sample)
     for (const [index, row] of matrix.entries()) {
-      const scaled = weight * (inputs[index] ?? 0)
+      const scaled = weight * at(inputs, index)
       if (scaled === 0) continue
-      right[index] = (right[index] ?? 0) + scaled * target
+      right[index] = at(right, index) + scaled * target
       for (let column = 0; column < size; column++) {
-        row[column] = (row[column] ?? 0) + scaled * (inputs[column] ?? 0)
+        row[column] = at(row, column) + scaled * at(inputs, column)
       }
     }
   }
@@ -162,10 +165,7 @@ export const logistic = (samples: ReadonlyArray<Sample>, size: number, penalty =
       return { weight, target: score + (target - chance) / weight }
     })
     const next = solve(matrix, right)
-    const moved = next.reduce(
-      (most, value, index) => Math.max(most, Math.abs(value - (weights[index] ?? 0))),
-      0
-    )
+    const moved = next.reduce((most, value, index) => Math.max(most, Math.abs(value - at(weights, index))), 0)
     weights = next
     if (moved < 1e-6) break
   }
