@@ -162,12 +162,21 @@ export type StrategyName = (typeof strategies)[number]
 
 const shareOfQuality = numbers.upTo("a share of quality", 1)
 
+/** Where a share is kept: in each family (`families`, when absent), or on the `whole` alone. */
+const scope = Schema.optionalWith(Schema.Literal("families", "whole"), exact)
+
 /** One call per task, to the provider that a model expects to be worth its cost. */
 const Savings = Schema.Struct({
   /** The share of the best provider's quality to keep, 0 to 1. */
   keep: shareOfQuality,
+  scope,
   /** The share of the input that providers read from their caches, 0 to 1; 0 when absent. */
-  cachedShare: Schema.optionalWith(numbers.upTo("a share of the input", 1), exact)
+  cachedShare: Schema.optionalWith(numbers.upTo("a share of the input", 1), exact),
+  /** The share of the tasks whose providers are drawn by how likely each is the best; none when absent. */
+  explore: Schema.optionalWith(
+    Schema.Struct({ share: numbers.upTo("a share of the tasks", 1), seed: Schema.Int }),
+    exact
+  )
 })
 
 /** What the answers of cheap providers are compared by. */
@@ -198,6 +207,7 @@ const Cascade = Schema.Union(
     comparison,
     /** The share of the last provider's quality to keep, 0 to 1. */
     keep: shareOfQuality,
+    scope,
     timeoutMs: limit
   })
 )

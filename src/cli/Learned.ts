@@ -51,7 +51,7 @@ const planOf = (setup: Setup, quality: Quality): Effect.Effect<Cascade.Options, 
     const { asks, last } = setup
     return Effect.succeed({ asks, last, accept: Acceptance.agreement(comparison), timeoutMs })
   }
-  return Acceptance.learned({ keep: setup.keep, comparison }).pipe(
+  return Acceptance.learned({ keep: setup.keep, scope: setup.scope, comparison }).pipe(
     Effect.map((accept) => ({ asks: accept.asks, last: accept.last, accept, timeoutMs })),
     // The file has a model beside it: that was checked when it was read.
     Effect.provideServiceEffect(QualityModel.QualityModel, Effect.orDie(quality))

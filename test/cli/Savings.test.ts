@@ -93,16 +93,26 @@ describe("savings of the configuration file", () => {
         Effect.map(
           post(`${url}/v1/chat/completions`, { model, stream, messages: [{ role: "user", content }] }),
           ({ headers }) =>
-            ["strategy", "provider", "attempts", "saved"].map((name) => headers.get(`x-saga-${name}`))
+            ["strategy", "provider", "attempts", "saved", "asked"].map((name) =>
+              headers.get(`x-saga-${name}`)
+            )
         )
       const [, provider, attempts, saved] = yield* ask("saga/auto", easy)
       assert.deepStrictEqual([provider, attempts], ["cheap", "1"])
       assert.isAbove(Number(saved), 0)
-      assert.deepStrictEqual(yield* ask("saga/savings", hard), ["savings", "strong", "1", "0"])
-      assert.deepStrictEqual((yield* ask("saga/cascade", countable)).slice(0, 3), ["cascade", "cheap", "2"])
-      assert.deepStrictEqual(yield* ask("saga/cascade", countable, true), ["cascade", "cheap", "2", null])
-      assert.deepStrictEqual(yield* ask("saga/cheapest", hard), ["cheapest", "cheap", "1", null])
-      assert.deepStrictEqual(yield* ask("strong", easy), [null, "strong", "1", null])
+      assert.deepStrictEqual(yield* ask("saga/savings", hard), ["savings", "strong", "1", "0", null])
+      const cascaded = yield* ask("saga/cascade", countable)
+      assert.deepStrictEqual(cascaded.slice(0, 3), ["cascade", "cheap", "2"])
+      assert.strictEqual(cascaded.at(4), "cheap, middle")
+      assert.deepStrictEqual(yield* ask("saga/cascade", countable, true), [
+        "cascade",
+        "cheap",
+        "2",
+        null,
+        null
+      ])
+      assert.deepStrictEqual(yield* ask("saga/cheapest", hard), ["cheapest", "cheap", "1", null, null])
+      assert.deepStrictEqual(yield* ask("strong", easy), [null, "strong", "1", null, null])
       // The model learns from what is said of its choices.
       const said = yield* post(`${url}/v1/feedback`, { id: "any", score: 1 })
       assert.deepStrictEqual(JSON.parse(said.text), { id: "any", score: 1, kept: false })
@@ -126,7 +136,13 @@ describe("a cascade of the configuration file", () => {
     Effect.gen(function* () {
       const { config } = yield* world({
         model: "model.json",
-        cascade: { accept: "learned", comparison: "shortAnswer", keep: 0.9, timeoutMs: 5000 }
+        cascade: {
+          accept: "learned",
+          comparison: "shortAnswer",
+          keep: 0.9,
+          scope: "whole",
+          timeoutMs: 5000
+        }
       })
       const { code, err } = yield* run(["ask", easy, "--config", config])
       assert.strictEqual(code, 0)
@@ -202,6 +218,8 @@ describe("what can't be used", () => {
     [{ model: "m", savings: { keep: 2 } }, /savings\.keep: Expected a share of quality .*, actual 2/],
     [{ model: "m", savings: {} }, /savings\.keep: /],
     [{ model: "m", savings: { keep: 1, kept: 1 } }, /savings\.kept: /],
+    [{ model: "m", savings: { keep: 1, scope: "all" } }, /savings\.scope: Expected "families" or "whole"/],
+    [{ model: "m", savings: { keep: 1, explore: { share: 2, seed: 1 } } }, /savings\.explore\.share: /],
     [{ simulated, cascade: { ...agreement, last: "nobody" } }, /cascade\.last: Expected a provider/],
     [
       { simulated, cascade: { ...agreement, asks: ["cheap", ["no"]] } },
