@@ -222,13 +222,11 @@ export const make = (
       complete: (task, serve) =>
         traced.complete(tracing, task, (known) =>
           Effect.flatMap(choose(known, serve), (choice) =>
-            Effect.matchEffect(router.complete(choice.task, choice.options), {
-              onSuccess: (answer) =>
-                Effect.tap(compared(choice, answer), (result) =>
-                  Effect.zipRight(answered(known, result), completed(choice))
-                ),
-              onFailure: (error) => Effect.zipRight(failed(choice)(error), Effect.fail(error))
-            })
+            router.complete(choice.task, choice.options).pipe(
+              Effect.tapError(failed(choice)),
+              Effect.flatMap((answer) => compared(choice, answer)),
+              Effect.tap((result) => Effect.zipRight(answered(known, result), completed(choice)))
+            )
           )
         ),
       stream: (task, serve) =>
@@ -236,18 +234,15 @@ export const make = (
           pulls.stream<StreamEvent, StreamError>(
             Effect.flatMap(choose(known, serve), (choice) =>
               Effect.map(pulls.open(router.stream(choice.task, choice.options)), (events) =>
-                Effect.matchEffect(events, {
-                  onFailure: (end) =>
-                    Effect.zipRight(
-                      Option.match(end, { onNone: () => completed(choice), onSome: failed(choice) }),
-                      Effect.fail(end)
-                    ),
+                events.pipe(
+                  Effect.tapError(Option.match({ onNone: () => completed(choice), onSome: failed(choice) })),
                   // The caller may act on the last event at once, with feedback for one.
-                  onSuccess: (chunk) =>
+                  Effect.flatMap((chunk) =>
                     mapResult(chunk, (answer) =>
                       Effect.tap(compared(choice, answer), (result) => answered(known, result))
                     )
-                })
+                  )
+                )
               )
             )
           )
