@@ -51,6 +51,25 @@ describe("POST /v1/messages/count_tokens", () => {
     })
   )
 
+  it.scopedLive("has it count no citations that the gateway has written", () =>
+    Effect.gen(function* () {
+      const citation = { type: "web_search_result_location", url: "u", title: "t", cited_text: "q" }
+      const said = (encrypted_index: string) => ({
+        role: "assistant",
+        content: [{ type: "text", text: "Hi", citations: [{ ...citation, encrypted_index }] }]
+      })
+      const messages = [...body.messages, said("x"), said("")]
+      const asked = { model: "claude", messages }
+      const { request } = yield* counted(200, { input_tokens: 17 }, asked)
+      const [first, theirs] = messages
+      const ours = { role: "assistant", content: [{ type: "text", text: "Hi", citations: null }] }
+      assert.deepStrictEqual(JSON.parse(request?.body ?? ""), {
+        model: "claude-m",
+        messages: [first, theirs, ours]
+      })
+    })
+  )
+
   it.scopedLive("estimates where the provider doesn't count, and says so", () =>
     Effect.gen(function* () {
       const text = "x".repeat(400)

@@ -47,9 +47,10 @@ export const answer = (
     const question = yield* dialect.question({ ...given, max_tokens: 1 })
     const engines = yield* setup.services.registry.list
     const target = yield* models.resolve(question.model, engines, setup.choices, setup.aliases)
+    const { max_tokens: _, ...asked } = question.body
     const task = yield* taskOf({ ...question.fields, id }, question, {
       wire: dialect.wire,
-      body: given,
+      body: asked,
       headers: callHeaders.forwarded(dialect.wire, request.headers)
     })
     const counted = yield* Effect.option(
