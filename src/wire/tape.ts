@@ -34,19 +34,23 @@ const carriageReturn = 13
 const cutter = (): ((bytes: Uint8Array) => ReadonlyArray<Uint8Array>) => {
   let before = 0
   let isBlank = false
+  /** Whether a cut was made behind the last byte, which may be half of a line's end. */
+  let isCut = false
   return (bytes) => {
     const cuts: Array<number> = []
     for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at] ?? 0
       if (byte === lineFeed && before === carriageReturn) {
         // The other half of a line's end.
-        if (cuts.at(-1) === at) cuts[cuts.length - 1] = at + 1
+        if (at === 0 && isCut) cuts.push(1)
+        else if (cuts.at(-1) === at) cuts[cuts.length - 1] = at + 1
       } else if (byte === lineFeed || byte === carriageReturn) {
         if (isBlank) cuts.push(at + 1)
         isBlank = true
       } else isBlank = false
       before = byte
     }
+    isCut = bytes.length === 0 ? isCut : cuts.at(-1) === bytes.length
     if (cuts.at(-1) !== bytes.length) cuts.push(bytes.length)
     return cuts.length === 1 ? [bytes] : cuts.map((to, index) => bytes.subarray(cuts[index - 1] ?? 0, to))
   }

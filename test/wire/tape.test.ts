@@ -54,17 +54,21 @@ describe("a stream's end", () => {
   const body = `${sse(delta({ content: "Grüße 🚀" }))}: a\n\ndata: [DONE]\n\n`
 
   it.prop(
-    "is the last that is handed on of it, in whatever pieces it comes and what follows it",
-    [bodies.lengths, FastCheck.string({ maxLength: 40 })],
-    ([lengths, more]) => {
-      assert.strictEqual(decodedOf(`${body}data: ${more}\n\n`, lengths), body)
+    "is the last that is handed on of it, in whatever pieces it comes, what follows it and how lines end",
+    [bodies.lengths, FastCheck.string({ maxLength: 40 }), FastCheck.constantFrom("\n", "\r\n")],
+    ([lengths, more, end]) => {
+      const lines = body.replaceAll("\n", end)
+      assert.strictEqual(decodedOf(`${lines}data: ${more}${end}${end}`, lengths), lines)
     },
     runs(300, 60)
   )
 
-  it("is that also where lines end as in HTTP", () => {
+  it("is that also where it is cut within the end of its last line", () => {
     const lines = body.replaceAll("\n", "\r\n")
-    assert.strictEqual(decodedOf(`${lines}data: {}\r\n\r\n`, []), lines)
+    const length = encoder.encode(lines).length
+    for (const before of [1, 2, 3]) {
+      assert.strictEqual(decodedOf(`${lines}data: {}\r\n\r\n`, [length - before]), lines)
+    }
   })
 
   it("is awaited of a refusal, and is there when nothing follows", () => {
