@@ -131,7 +131,12 @@ describe("POST /v1/chat/completions", () => {
         const data = dataOf(reply.text)
         assert.strictEqual(data.at(-1), "[DONE]")
         const last = JSON.parse(data.at(-2) ?? "")
-        assert.deepStrictEqual(last.saga, { provider: "claude", attempts: 2, cost: null })
+        assert.deepStrictEqual(last.saga, {
+          provider: "claude",
+          attempts: 2,
+          asked: ["gpt4", "claude"],
+          cost: null
+        })
         assert.notProperty(last, "usage")
       })
   )

@@ -141,6 +141,8 @@ const instructions = (said: Said): Readonly<Record<string, unknown>> => {
 export interface Summary {
   readonly provider: string
   readonly attempts: number
+  /** The providers that were asked, in that order, where there were several. */
+  readonly asked?: ReadonlyArray<string> | undefined
   /** USD; null where it isn't known. */
   readonly cost: string | null
   /** USD that choosing cheaper providers saved, where that is known. */

@@ -5,10 +5,17 @@ import type { Wire } from "../../Wire.js"
 import * as sources from "../../wire/sources.js"
 import type { ChatRequest, Summary, Told } from "./dialect.js"
 
+/** The providers that were asked, where there were several. */
+const several = (attempts: ReadonlyArray<AIResult.Attempt>): Pick<Summary, "asked"> => {
+  const asked = Array.from(new Set(attempts.map(({ provider }) => provider)))
+  return asked.length < 2 ? {} : { asked }
+}
+
 /** How an answer came about: what the headers of one that isn't streamed say. */
 export const summary = (result: AIResult.AIResult): Summary => ({
   provider: result.provider,
   attempts: result.attempts.length,
+  ...several(result.attempts),
   cost: Option.getOrNull(Option.map(result.cost, Usd.toDecimal)),
   ...Option.match(AIResult.saved(result), {
     onNone: () => ({}),
@@ -50,13 +57,14 @@ export const strategyHeader = (strategy: string | undefined): Readonly<Record<st
 
 /** The same as headers; what isn't known has none. */
 export const headersOf = (
-  { attempts, cost, dropped = [], provider, saved }: Summary,
+  { asked, attempts, cost, dropped = [], provider, saved }: Summary,
   question: Pick<ChatRequest, "fieldOf">,
-  asked: ReadonlyArray<string> = []
+  unasked: ReadonlyArray<string> = []
 ): Readonly<Record<string, string>> => ({
-  ...droppedHeader([...asked, ...dropped], question),
+  ...droppedHeader([...unasked, ...dropped], question),
   "x-saga-provider": provider,
   "x-saga-attempts": String(attempts),
+  ...(asked === undefined ? {} : { "x-saga-asked": asked.map(headerText).join(", ") }),
   ...(cost === null ? {} : { "x-saga-cost": cost }),
   ...(saved === undefined ? {} : { "x-saga-saved": saved })
 })
