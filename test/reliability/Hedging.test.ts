@@ -20,7 +20,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { collected, fleet, task } from "../utils/fleet.js"
-import { record } from "../utils/guards.js"
+import { measured, record } from "../utils/guards.js"
 import { runs } from "../utils/property.js"
 
 const { Claude, Gpt4 } = AIProvider
@@ -28,17 +28,6 @@ const { answer, cut, deaf, fail, never } = Behaviour
 
 const text = "Light scatters."
 const other = "Short waves are scattered most."
-
-/** What has been measured: first contents after 100 ms. */
-const measured = Layer.effect(
-  LiveMetrics.LiveMetrics,
-  Effect.gen(function* () {
-    const live = yield* LiveMetrics.make({ enough: 1 })
-    const asks = yield* Effect.orDie(task())
-    yield* live.observe(record(undefined, { firstTokenMs: Option.some(100) }), asks)
-    return live
-  })
-)
 
 const hedging = (options: Hedging.Options = { share: 1 }) => Layer.provide(Hedging.layer(options), measured)
 

@@ -4,7 +4,6 @@ import {
   AIProvider,
   AITask,
   Hedging,
-  LiveMetrics,
   ProviderRouter,
   ReasoningEngine,
   ReasoningEngineRegistry
@@ -13,22 +12,10 @@ import { VirtualTime } from "arc-saga/testing"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { record } from "../utils/guards.js"
+import { measured } from "../utils/guards.js"
 
 const { Claude, Gpt4 } = AIProvider
-
-/** First contents after 100 ms. */
-const measured = Layer.effect(
-  LiveMetrics.LiveMetrics,
-  Effect.gen(function* () {
-    const live = yield* LiveMetrics.make({ enough: 1 })
-    const task = yield* Effect.orDie(AITask.make({ prompt: "Hi" }))
-    yield* live.observe(record(undefined, { firstTokenMs: Option.some(100) }), task)
-    return live
-  })
-)
 
 /** An engine whose first content comes after so many milliseconds; one of the wire gives it as it came, too. */
 const engine = (provider: AIProvider.AIProvider, wires: ReadonlyArray<"messages">, firstMs: number) =>

@@ -1,6 +1,15 @@
-import { AIProvider, type AIResult, AITask, type AttemptGuard, type EngineError, TokenUsage } from "arc-saga"
+import {
+  AIProvider,
+  type AIResult,
+  AITask,
+  type AttemptGuard,
+  type EngineError,
+  LiveMetrics,
+  TokenUsage
+} from "arc-saga"
 import { Behaviour } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as ReasoningEngine from "../../src/ReasoningEngine.js"
 
@@ -38,6 +47,17 @@ export const record = (
   firstTokenMs: Option.none(),
   ...fields
 })
+
+/** What has been measured of Claude: first contents after 100 ms. */
+export const measured = Layer.effect(
+  LiveMetrics.LiveMetrics,
+  Effect.gen(function* () {
+    const live = yield* LiveMetrics.make({ enough: 1 })
+    const task = yield* Effect.orDie(AITask.make({ prompt: "Hi" }))
+    yield* live.observe(record(undefined, { firstTokenMs: Option.some(100) }), task)
+    return live
+  })
+)
 
 /** Asks a guard, and ends the attempt at once if it is let in: what it was refused with. */
 export const ends = (
