@@ -60,6 +60,8 @@ export interface Services {
   readonly named: Readonly<Record<string, TaskService.Service>>
   /** What learns from answers and from what is said of them. */
   readonly observer: Option.Option<AnswerObserver["Type"]>
+  /** The tasks of which the model can't promise what is asked for, in words. */
+  readonly withheld: ReadonlyArray<string>
 }
 
 /** Everything that is configured. */
@@ -356,7 +358,8 @@ export const services = (
       tasks: name === "cascade" ? Option.getOrElse(cascade, () => orchestrator) : orchestrator,
       strategies: Option.toArray(savings),
       named: Option.match(cascade, { onNone: () => ({}), onSome: (service) => ({ cascade: service }) }),
-      observer
+      observer,
+      withheld: Option.match(learned, { onNone: () => [], onSome: (each) => each.withheld })
     }
   })
 

@@ -14,6 +14,7 @@ import * as Cascade from "../savings/Cascade.js"
 import * as Comparison from "../savings/Comparison.js"
 import * as QualityModel from "../savings/QualityModel.js"
 import * as Savings from "../savings/Savings.js"
+import * as Guarantee from "./Guarantee.js"
 import { type Cascade as Setup, type ConfigFile, ConfigurationError } from "./ConfigFile.js"
 
 /** What of a file it is made of. */
@@ -31,6 +32,8 @@ export interface Learned {
   readonly cascade: Option.Option<TaskService.Service>
   /** What learns from all answers. */
   readonly observer: Option.Option<AnswerObserver.Service>
+  /** The tasks of which the model can't promise what is asked for. */
+  readonly withheld: ReadonlyArray<string>
 }
 
 const comparisons: Readonly<Record<Setup["comparison"], Comparison.Comparison>> = {
@@ -58,6 +61,30 @@ const planOf = (setup: Setup, quality: Quality): Effect.Effect<Cascade.Options, 
   )
 }
 
+/** Where the best provider answers because what is asked for can't be promised. */
+const withheldOf = ({ cascade, model, savings }: Settings): ReadonlyArray<string> => {
+  if (model === undefined) return []
+  const told = (name: string, guarantee: Option.Option<QualityModel.Guarantee>): ReadonlyArray<string> =>
+    Option.toArray(guarantee).flatMap((each) =>
+      Guarantee.withheld(each, model.best).map((line) => `${name}: ${line}`)
+    )
+  return [
+    ...told(
+      "savings",
+      Option.map(
+        Option.fromNullable(savings),
+        ({ keep, scope }) => QualityModel.guaranteesOf(model, keep, scope).prediction
+      )
+    ),
+    ...told(
+      "cascade",
+      cascade?.accept === "learned"
+        ? QualityModel.guaranteesOf(model, cascade.keep, cascade.scope).cascade
+        : Option.none()
+    )
+  ]
+}
+
 /** Fails where a cascade asks providers that aren't there: it would take each for one that failed. */
 const checkProviders = (
   { asks, last }: Cascade.Options,
@@ -79,16 +106,14 @@ const checkProviders = (
  * Makes what the file sets up. Fails with the ConfigurationError of a model that can't be used for it, or of a
  * provider that isn't there.
  */
-export const make = ({
-  cascade: setup,
-  model,
-  origin,
-  savings
-}: Settings): Effect.Effect<
+export const make = (
+  settings: Settings
+): Effect.Effect<
   Learned,
   ConfigurationError,
   CostOptimizer.CostOptimizer | ProviderRouter.ProviderRouter | ReasoningEngineRegistry
 > => {
+  const { cascade: setup, model, origin, savings } = settings
   const unusable =
     (field: "cascade" | "model") =>
     ({ message }: InvalidArgumentError) =>
@@ -115,6 +140,11 @@ export const make = ({
         })
       })
     )
-    return { savings: Option.map(strategy, (each) => ({ ...each, name: "savings" })), cascade, observer }
+    return {
+      savings: Option.map(strategy, (each) => ({ ...each, name: "savings" })),
+      cascade,
+      observer,
+      withheld: withheldOf(settings)
+    }
   })
 }

@@ -12,6 +12,7 @@ import { TaskService } from "../routing/TaskService.js"
 import * as Chosen from "./Chosen.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
+import * as Format from "./Format.js"
 import * as Ledger from "./Ledger.js"
 import { Listener, type ListenError } from "./Listener.js"
 import { UsageError } from "./Report.js"
@@ -42,6 +43,12 @@ const announced = Layer.effectDiscard(
   )
 )
 
+/** Tells of which tasks nothing is saved, because the model can't promise what the file asks for. */
+const noteWithheld = ({ withheld }: Configuration.Services) =>
+  Effect.flatMap(StandardStreams, (streams) =>
+    Effect.forEach(withheld, (line) => streams.writeError(`Note: ${Format.plain(line)}\n`), { discard: true })
+  )
+
 /**
  * The gateway over what is configured, with all that keeps its providers healthy and its spending bounded. All
  * of that is there before it listens: until then a connection is refused, and never left without an answer.
@@ -59,7 +66,7 @@ const gateway = (
   )
   return Layer.unwrapScoped(
     Effect.map(
-      Configuration.services(configuration, Option.none()),
+      Effect.tap(Configuration.services(configuration, Option.none()), noteWithheld),
       ({ named, observer, strategies, tasks }) =>
         Layer.provideMerge(
           announced,

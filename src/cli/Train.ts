@@ -9,6 +9,7 @@ import * as Outcomes from "../savings/Outcomes.js"
 import * as QualityModel from "../savings/QualityModel.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
+import * as Guarantee from "./Guarantee.js"
 import * as ModelFile from "./ModelFile.js"
 import * as OutcomesFile from "./OutcomesFile.js"
 import { StandardStreams } from "./StandardStreams.js"
@@ -50,23 +51,6 @@ const seed = Flags.parsed("seed", "NUMBER", "What chance is drawn from; 1 when i
   Either.filterOrLeft(Format.parseNumber(text), Number.isSafeInteger, () => "a whole number")
 ).pipe(Options.withDefault(1))
 
-const percent = (share: number): string => `${Number((100 * share).toFixed(1))} %`
-
-/** What is promised of each part of the tasks, in words. */
-const promises = ({ parts, scope }: QualityModel.Guarantee, best: string): ReadonlyArray<string> =>
-  parts.map(({ families, tasks, verdict }) => {
-    const part = scope === "whole" ? "on the whole" : families.join(", ")
-    const left = `  ${part}: left to ${best}, because`
-    switch (verdict._tag) {
-      case "Kept":
-        return `  ${part}: kept`
-      case "TooFew":
-        return `${left} ${Format.count(tasks, "outcome")} can't show it: ${verdict.needed} or more are needed`
-      case "NotShown":
-        return `${left} ${verdict.share === 0 ? "nothing" : `no more than ${percent(verdict.share)}`} is shown to be kept`
-    }
-  })
-
 /** What the model does and promises, in words. */
 const summary = (model: QualityModel.Model, keep: number): string => {
   const [families, whole] = [
@@ -74,14 +58,14 @@ const summary = (model: QualityModel.Model, keep: number): string => {
     QualityModel.guaranteesOf(model, keep, "whole")
   ]
   const both = (...guarantees: ReadonlyArray<QualityModel.Guarantee>) =>
-    guarantees.flatMap((guarantee) => promises(guarantee, model.best))
+    guarantees.flatMap((guarantee) => Guarantee.lines(guarantee, model.best).map((line) => `  ${line}`))
   return [
     `best provider: ${model.best}`,
     `families: ${model.families.map(({ name }) => name).join(", ")}`,
     model.cascade === undefined
       ? "no cascade: no answers were recorded that could be compared"
       : `cascade: ${[...model.cascade.stages.map(({ provider }) => provider), model.cascade.last].join(" → ")}`,
-    `${percent(keep)} of ${model.best}'s quality, with ${percent(model.shown.confidence)} confidence`,
+    `${Guarantee.percent(keep)} of ${model.best}'s quality, with ${Guarantee.percent(model.shown.confidence)} confidence`,
     ...Option.match(Option.all([families.cascade, whole.cascade]), {
       onNone: () => [],
       onSome: (guarantees) => ["by the cascade:", ...both(...guarantees)]

@@ -123,6 +123,30 @@ describe("savings of the configuration file", () => {
   )
 })
 
+describe("what can't be promised", () => {
+  it.scopedLive("is told when serve begins, with the reason", () =>
+    Effect.gen(function* () {
+      const { config } = yield* world({
+        model: "model.json",
+        savings: { keep: 1 },
+        cascade: { accept: "learned", comparison: "shortAnswer", keep: 1 },
+        strategy: "savings"
+      })
+      const { effect, printed } = command(["serve", "--port", "0", "--config", config])
+      yield* Effect.forkScoped(effect)
+      yield* eventually(Effect.sync(() => printed.err.join("").includes("Listening at ")))
+      const notes = printed.err
+        .join("")
+        .split("\n")
+        .filter((line) => line.startsWith("Note: "))
+      assert.isAbove(notes.length, 1)
+      for (const note of notes) {
+        assert.match(note, /^Note: (savings|cascade): (sums|facts): left to strong, because .+/)
+      }
+    }).pipe(Effect.provide(platform))
+  )
+})
+
 describe("a cascade of the configuration file", () => {
   it.scoped("asks cheap providers first, which agree, and says what that saved", () =>
     Effect.gen(function* () {
