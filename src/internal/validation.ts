@@ -180,6 +180,12 @@ const toInvalidArgument = (subject: string, error: ParseResult.ParseError): Inva
   })
 }
 
+/** A function that is made when it is first called: building the parsers of all schemas takes a third of a start. */
+export const onFirstUse = <A, B>(make: () => (input: A) => B): ((input: A) => B) => {
+  let made: ((input: A) => B) | undefined
+  return (input) => (made ??= make())(input)
+}
+
 /**
  * A decoder made once: values that pass are trusted from here on, hold nothing that is undefined, and are never
  * nested so deeply that what walks through them runs out of stack.
@@ -188,7 +194,7 @@ export const decoder = <A, I>(
   subject: string,
   schema: Schema.Schema<A, I>
 ): ((input: unknown) => Either.Either<A, InvalidArgumentError>) => {
-  const decode = Schema.decodeUnknownEither(schema, { onExcessProperty: "error" })
+  const decode = onFirstUse(() => Schema.decodeUnknownEither(schema, { onExcessProperty: "error" }))
   return (input) => {
     const found = look(input, sizes.depth.most)
     if (found === "too deep") return Either.left(tooDeep(subject, input))
