@@ -7,10 +7,10 @@ export const defaultMaxCharacters = 16 * 1024 * 1024
 /** What a body turned out to be: server-sent events, JSON values, a page, or nothing of these. */
 export type Kind = "events" | "json" | "page" | "unknown"
 
-/** Reads the events of a body from bytes that come in any pieces. */
+/** Reads the events of a body from text that comes in any pieces. */
 export interface Reader {
-  /** The events that these bytes complete. */
-  readonly feed: (bytes: Uint8Array) => ReadonlyArray<sse.Event>
+  /** The events that this text completes. */
+  readonly feed: (text: string) => ReadonlyArray<sse.Event>
   /** What the body ended in: an event whose sender forgot the blank line after it, or a torn one. */
   readonly end: () => ReadonlyArray<sse.Event>
   /** Whether an event was too long: nothing is read after it. */
@@ -27,8 +27,6 @@ const listBegins = /^\[\s*\{/
  * chunks); anything else is read as server-sent events. What follows a value is looked at anew.
  */
 export const make = (maxCharacters: number = defaultMaxCharacters): Reader => {
-  // Not fatal: a byte that is no UTF-8 spoils its own character and nothing else.
-  const decoder = new TextDecoder()
   const events = sse.make(maxCharacters)
   let kind: Kind = "unknown"
   let mode: "between" | "value" | "events" = "between"
@@ -98,15 +96,14 @@ export const make = (maxCharacters: number = defaultMaxCharacters): Reader => {
   }
 
   return {
-    feed: (bytes) => read(decoder.decode(bytes, { stream: true })),
+    feed: read,
     // The parser drops an event without a blank line after it: here it gets one.
     end: () => {
-      const last = read(decoder.decode())
-      if (mode === "events") return [...last, ...read("\n\n")]
+      if (mode === "events") return read("\n\n")
       if (held !== "") begin(held)
       // A list that isn't closed is torn, too.
       if (held !== "" || (listed && pieces.length === 0)) pieces.push("[")
-      return pieces.length === 0 ? last : [...last, value()]
+      return pieces.length === 0 ? [] : [value()]
     },
     overflowed: () => length > maxCharacters || events.overflowed(),
     kind: () => kind
@@ -119,6 +116,6 @@ const event = /^\s*(?:data|event|id|retry)?:/
 export const errorText = (body: string): string => {
   if (!event.test(body)) return body
   const said = make()
-  const events = [...said.feed(new TextEncoder().encode(body)), ...said.end()]
+  const events = [...said.feed(body), ...said.end()]
   return events.find(({ data }) => data.trim() !== "")?.data ?? body
 }

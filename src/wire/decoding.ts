@@ -55,6 +55,8 @@ export interface Decoder<out A extends Decoding = Decoding> {
   readonly answer: A
   /** The events that these bytes complete. */
   readonly feed: (pieces: Iterable<Uint8Array>) => ReadonlyArray<EngineEvent>
+  /** The same of bytes that are decoded already. */
+  readonly read: (text: string) => ReadonlyArray<EngineEvent>
   /** The events that the end of the body completes, an orderly one by default; the answer has ended then. */
   readonly end: (orderly?: boolean) => ReadonlyArray<EngineEvent>
   /** The answer as it came, where its provider has said in its wire's words why it fails. */
@@ -154,7 +156,9 @@ export const streamDecoder = <A extends Decoding>(
   maxCharacters: number = bodyReader.defaultMaxCharacters
 ): Decoder<A> => {
   const reader = bodyReader.make(maxCharacters)
-  let bytes = 0
+  // Not fatal: a byte that is no UTF-8 spoils its own character and nothing else.
+  const decoder = new TextDecoder()
+  let characters = 0
   const take = (events: ReadonlyArray<sse.Event>): void => {
     for (const event of events) {
       if (event.data.trim() === "" && event.name !== "error") answer.ping()
@@ -163,24 +167,26 @@ export const streamDecoder = <A extends Decoding>(
   }
   const isTorn = ({ data }: sse.Event): boolean =>
     data.trim() !== "" && !isDone(data) && Option.isNone(read(data))
+  const readAll = (texts: Iterable<string>): ReadonlyArray<EngineEvent> => {
+    for (const text of texts) {
+      characters += text.length
+      take(reader.feed(text).flatMap(apart))
+    }
+    if (reader.overflowed() && !answer.ended) {
+      answer.failure = failure.ofKind("malformed", "an event of the answer is too long")
+    }
+    if (characters > overhead * maxCharacters && !answer.ended) {
+      answer.failure = failure.ofKind("malformed", "the answer is too long")
+    }
+    answer.settle()
+    return answer.take()
+  }
   return {
     answer,
-    feed: (pieces) => {
-      for (const piece of pieces) {
-        bytes += piece.length
-        take(reader.feed(piece).flatMap(apart))
-      }
-      if (reader.overflowed() && !answer.ended) {
-        answer.failure = failure.ofKind("malformed", "an event of the answer is too long")
-      }
-      if (bytes > overhead * maxCharacters && !answer.ended) {
-        answer.failure = failure.ofKind("malformed", "the answer is too long")
-      }
-      answer.settle()
-      return answer.take()
-    },
+    feed: (pieces) => readAll(Array.from(pieces, (piece) => decoder.decode(piece, { stream: true }))),
+    read: (text) => readAll([text]),
     end: (orderly = true) => {
-      const last = reader.end().flatMap(apart)
+      const last = [...reader.feed(decoder.decode()), ...reader.end()].flatMap(apart)
       take(last.filter((event) => !isTorn(event)))
       answer.settle()
       const kind = reader.kind()

@@ -20,39 +20,54 @@ const ended = (text: string): string =>
 
 /** Where the last event of a text ends: behind its blank line. */
 const endOfEvents = (text: string): number =>
-  Math.max(
-    ...ends.map((end) => {
-      const at = text.lastIndexOf(end)
-      return at === -1 ? 0 : at + end.length
-    })
-  )
+  text.endsWith("\n\n")
+    ? text.length
+    : Math.max(
+        ...ends.map((end) => {
+          const at = text.lastIndexOf(end)
+          return at === -1 ? 0 : at + end.length
+        })
+      )
 
 const lineFeed = 10
 const carriageReturn = 13
 
-/** Cuts the bytes of a stream behind each blank line, in whatever pieces they come. */
-const cutter = (): ((bytes: Uint8Array) => ReadonlyArray<Uint8Array>) => {
+/** Cuts the text of a stream behind each blank line, in whatever pieces it comes. */
+export const cutter = (): ((text: string) => ReadonlyArray<string>) => {
   let before = 0
   let isBlank = false
-  /** Whether a cut was made behind the last byte, which may be half of a line's end. */
+  /** Whether a cut was made behind the last character, which may be half of a line's end. */
   let isCut = false
-  return (bytes) => {
+  /** Where lines end in line feeds alone, as they do nearly everywhere. */
+  const atLineFeeds = (text: string): Array<number> => {
+    const cuts = isBlank && text.charCodeAt(0) === lineFeed ? [1] : []
+    for (let at = text.indexOf("\n\n"); at !== -1; at = text.indexOf("\n\n", at + 1)) cuts.push(at + 2)
+    before = text.charCodeAt(text.length - 1)
+    isBlank = before === lineFeed
+    return cuts
+  }
+  const atLineEnds = (text: string): Array<number> => {
     const cuts: Array<number> = []
-    for (let at = 0; at < bytes.length; at++) {
-      const byte = bytes[at] ?? 0
-      if (byte === lineFeed && before === carriageReturn) {
+    for (let at = 0; at < text.length; at++) {
+      const unit = text.charCodeAt(at)
+      if (unit === lineFeed && before === carriageReturn) {
         // The other half of a line's end.
         if (at === 0 && isCut) cuts.push(1)
         else if (cuts.at(-1) === at) cuts[cuts.length - 1] = at + 1
-      } else if (byte === lineFeed || byte === carriageReturn) {
+      } else if (unit === lineFeed || unit === carriageReturn) {
         if (isBlank) cuts.push(at + 1)
         isBlank = true
       } else isBlank = false
-      before = byte
+      before = unit
     }
-    isCut = bytes.length === 0 ? isCut : cuts.at(-1) === bytes.length
-    if (cuts.at(-1) !== bytes.length) cuts.push(bytes.length)
-    return cuts.length === 1 ? [bytes] : cuts.map((to, index) => bytes.subarray(cuts[index - 1] ?? 0, to))
+    return cuts
+  }
+  return (text) => {
+    if (text === "") return []
+    const cuts = before === carriageReturn || text.includes("\r") ? atLineEnds(text) : atLineFeeds(text)
+    isCut = cuts.at(-1) === text.length
+    if (!isCut) cuts.push(text.length)
+    return cuts.length === 1 ? [text] : cuts.map((to, index) => text.slice(cuts[index - 1] ?? 0, to))
   }
 }
 
@@ -70,7 +85,7 @@ export interface Settings {
  * failure what came together with it.
  */
 export const taped = <A extends decoding.Decoding>(
-  { answer, end, feed }: decoding.Decoder<A>,
+  { answer, end, read }: decoding.Decoder<A>,
   { isWanted, stream }: Settings
 ): decoding.Decoder<A> => {
   // A byte order mark is the body's, too.
@@ -86,12 +101,7 @@ export const taped = <A extends decoding.Decoding>(
   const isForeign = (): boolean => answer.foreign === true || (stream && answer.unnamed === true)
 
   const pieceOf = (piece: string): string =>
-    isWanted === undefined || !stream
-      ? piece
-      : piece
-          .split(/(?<=\r\n\r\n|\n\n|\r\r)/)
-          .filter(isWanted)
-          .join("")
+    isWanted === undefined || !stream ? piece : cutter()(piece).filter(isWanted).join("")
 
   const settle = (isOver: boolean): ReadonlyArray<ReasoningEngine.EngineEvent> => {
     if (answer.failure !== undefined) {
@@ -117,25 +127,30 @@ export const taped = <A extends decoding.Decoding>(
     return [ReasoningEngine.native(piece, answer.beyondText), ...events]
   }
 
+  const take = (more: string): void => {
+    for (const part of stream ? cut(more) : [more]) {
+      // What is sent behind the last word is no part of the answer.
+      if (answer.ended) break
+      text += part
+      held.push(...read(part))
+    }
+  }
+
+  const readOn = (more: string): ReadonlyArray<ReasoningEngine.EngineEvent> => {
+    take(more)
+    if (isAsked === undefined) {
+      const first = text.trimStart()[0]
+      if (first !== undefined) isAsked = stream ? !"{[<".includes(first) : first === "{"
+    }
+    return settle(false)
+  }
+
   return {
     answer,
-    feed: (bytes) => {
-      for (const piece of bytes) {
-        for (const part of stream ? cut(piece) : [piece]) {
-          // What is sent behind the last word is no part of the answer.
-          if (answer.ended) break
-          text += decoder.decode(part, { stream: true })
-          held.push(...feed([part]))
-        }
-      }
-      if (isAsked === undefined) {
-        const first = text.trimStart()[0]
-        if (first !== undefined) isAsked = stream ? !"{[<".includes(first) : first === "{"
-      }
-      return settle(false)
-    },
+    feed: (bytes) => readOn(Array.from(bytes, (piece) => decoder.decode(piece, { stream: true })).join("")),
+    read: readOn,
     end: (orderly) => {
-      text += decoder.decode()
+      take(decoder.decode())
       held.push(...end(orderly))
       return settle(true)
     },

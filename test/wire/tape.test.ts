@@ -82,3 +82,58 @@ describe("a stream's end", () => {
     assert.strictEqual(answer.failure?.kind, "policy")
   })
 })
+
+describe("where a stream is cut", () => {
+  /** Each line's end, and whether it ends an event: what stands before it is another line's end, or nothing of a line. */
+  const slowly = (text: string): ReadonlyArray<string> => {
+    const parts: Array<string> = []
+    let part = ""
+    let isBlank = false
+    for (const line of text.match(/[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+$/g) ?? []) {
+      const isEmpty = /^[\r\n]/.test(line)
+      part += line
+      if (isEmpty && isBlank) {
+        parts.push(part)
+        part = ""
+      }
+      isBlank = true
+    }
+    return part === "" ? parts : [...parts, part]
+  }
+  const ends = (...of: ReadonlyArray<string>) =>
+    FastCheck.array(FastCheck.constantFrom("a", "ü", ...of), { maxLength: 24 })
+
+  it.prop(
+    "is behind each blank line, whatever lines end in",
+    [FastCheck.oneof(ends("\n"), ends("\n", "\r\n", "\r"))],
+    ([words]) => {
+      const text = words.join("")
+      assert.deepStrictEqual(tape.cutter()(text), slowly(text))
+    },
+    runs(1000, 200)
+  )
+
+  it.prop(
+    "is the same in whatever pieces it comes, but for those that a piece ends",
+    [FastCheck.oneof(ends("\n"), ends("\n", "\r\n")), bodies.lengths],
+    ([words, lengths]) => {
+      const text = words.join("")
+      const cut = tape.cutter()
+      const boundaries = new Set<number>()
+      const pieces = new Set<number>()
+      let at = 0
+      for (const length of [...lengths.map((each) => each % 5), text.length]) {
+        const piece = text.slice(at, at + length)
+        let end = at
+        for (const part of cut(piece)) boundaries.add((end += part.length))
+        at += piece.length
+        pieces.add(at)
+      }
+      let end = 0
+      const expected = slowly(text).map((part) => (end += part.length))
+      for (const each of expected) assert.isTrue(boundaries.has(each), `${each} of ${JSON.stringify(text)}`)
+      for (const each of boundaries) assert.isTrue(pieces.has(each) || expected.includes(each), String(each))
+    },
+    runs(1000, 200)
+  )
+})

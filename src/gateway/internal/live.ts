@@ -129,7 +129,7 @@ export const live = (
     }
 
     const late: Option.Option<problem.Failure> = Option.some(shuttingDown)
-    const pulled = shutdown.bounded<Chunk.Chunk<StreamEvent>, Option.Option<problem.Failure>>(
+    const pulled = yield* shutdown.bounded<Chunk.Chunk<StreamEvent>, Option.Option<problem.Failure>>(
       source,
       runtime,
       late

@@ -16,12 +16,15 @@ export interface Shutdown {
   readonly begun: () => boolean
   /** Counts the request of this fiber until its scope closes. */
   readonly track: Effect.Effect<void, never, Scope.Scope>
-  /** An effect until the grace period of a shutdown is over: then it is interrupted, and fails with `late`. */
+  /**
+   * An effect, which is run again and again, until the grace period of a shutdown is over: then it is interrupted,
+   * and fails with `late`. Closing the scope ends it.
+   */
   readonly bounded: <A, E>(
     effect: Effect.Effect<A, E>,
     runtime: Runtime.Runtime<never>,
     late: E
-  ) => Effect.Effect<A, E>
+  ) => Effect.Effect<Effect.Effect<A, E>, never, Scope.Scope>
   /** Takes no more requests, and waits for those under way; the ones that are left are ended. */
   readonly drain: Effect.Effect<void>
 }
@@ -58,22 +61,49 @@ export const make = (gracePeriodMs: number): Effect.Effect<Shutdown> =>
           })
         )
       }),
-      // In a fiber of its own, which costs less than a race.
-      bounded: <A, E>(effect: Effect.Effect<A, E>, runtime: Runtime.Runtime<never>, late: E) =>
-        Effect.async<A, E>((resume) => {
-          if (over) return resume(Effect.fail(late))
-          const running = Runtime.runFork(runtime, Effect.interruptible(effect), { immediate: true })
-          const end = () => resume(Effect.zipRight(Fiber.interrupt(running), Effect.fail(late)))
-          bounds.add(end)
-          running.addObserver((exit) => {
-            bounds.delete(end)
+      bounded: <A, E>(effect: Effect.Effect<A, E>, runtime: Runtime.Runtime<never>, late: E) => {
+        /** The fiber that runs it each time, which costs less than a race, or a fiber each time. */
+        let running: Fiber.RuntimeFiber<never> | undefined
+        let isAsked = false
+        let runOn = (): void => {}
+        let tell: (answer: Effect.Effect<A, E>) => void = () => {}
+        const asked = Effect.async<void>((resume) => {
+          runOn = () => resume(Effect.void)
+          if (isAsked) runOn()
+        })
+        const run: Effect.Effect<never> = Effect.zipRight(
+          asked,
+          Effect.flatMap(Effect.exit(effect), (exit) => {
+            isAsked = false
+            tell(exit)
+            return run
+          })
+        )
+        const end = Effect.suspend(() => (running === undefined ? Effect.void : Fiber.interrupt(running)))
+        const next = Effect.async<A, E>((resume) => {
+          const isLate = (): void => {
+            bounds.delete(isLate)
+            resume(Effect.zipRight(end, Effect.fail(late)))
+          }
+          if (over) return isLate()
+          bounds.add(isLate)
+          tell = (exit) => {
+            bounds.delete(isLate)
             resume(exit)
-          })
+          }
+          isAsked = true
+          if (running === undefined) running = Runtime.runFork(runtime, Effect.interruptible(run))
+          else runOn()
           return Effect.suspend(() => {
-            bounds.delete(end)
-            return Fiber.interrupt(running)
+            bounds.delete(isLate)
+            return end
           })
-        }),
+        })
+        return Effect.as(
+          onClose(() => end),
+          next
+        )
+      },
       drain: Effect.gen(function* () {
         begun = true
         yield* emptied
