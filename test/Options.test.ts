@@ -14,6 +14,7 @@ import {
   Cascade,
   CircuitBreaker,
   CostOptimizer,
+  Feedback,
   Hedging,
   LiveMetrics,
   MultiLLMOrchestrator,
@@ -507,6 +508,9 @@ const rows: ReadonlyArray<Row> = [
     writeTimeoutMs: undefined,
     drainMs: undefined,
     maxWaiting: undefined
+  }),
+  row<Feedback.Options>("Feedback.Options", (options) => built(Feedback.layerMemory(options)), {
+    perKey: undefined
   }),
   row<Strategy.Weights>(
     "Strategy.Weights",

@@ -9,7 +9,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as numbers from "../internal/numbers.js"
+import * as keptPerKey from "./internal/keptPerKey.js"
 
 /**
  * A score for the answer to a task.
@@ -59,7 +61,7 @@ export class FeedbackError extends Schema.TaggedError<FeedbackError>("arc-saga/F
 }
 
 /**
- * Keeps judgements, one for each task: a later one takes the place of an earlier.
+ * Keeps judgements, one for each task: a later one takes the place of an earlier. Of each key only so many are kept.
  *
  * @since 0.1.0
  * @category models
@@ -79,28 +81,44 @@ export interface Service {
  */
 export class Feedback extends Context.Tag("arc-saga/Feedback")<Feedback, Service>() {}
 
-/** The judgements that memory holds. */
-const most = 100_000
+/**
+ * How many judgements are kept.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends keptPerKey.Options {}
 
 /**
- * Keeps the last 100,000 judgements in memory.
+ * Keeps judgements in memory.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeMemory = (options: Options = {}): Effect.Effect<Service, InvalidArgumentError> =>
+  Effect.map(keptPerKey.make(options), ({ isDue, perKey }) => {
+    const kept = new Map<string, Judgement>()
+    const prune = (keyId: string | undefined): void => {
+      // The first are the oldest.
+      const ids = [...kept.values()].filter((each) => each.keyId === keyId).map(({ taskId }) => taskId)
+      for (const id of ids.slice(0, Math.max(0, ids.length - perKey))) kept.delete(id)
+    }
+    return {
+      record: (judgement) =>
+        Effect.sync(() => {
+          kept.delete(judgement.taskId)
+          kept.set(judgement.taskId, judgement)
+          if (isDue(judgement.keyId)) prune(judgement.keyId)
+        }),
+      judgements: Stream.suspend(() => Stream.fromIterable([...kept.values()]))
+    }
+  })
+
+/**
+ * Keeps judgements in memory: see {@link makeMemory}.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerMemory: Layer.Layer<Feedback> = Layer.sync(Feedback, () => {
-  const kept = new Map<string, Judgement>()
-  return {
-    record: (judgement) =>
-      Effect.sync(() => {
-        // The first key is the oldest.
-        kept.delete(judgement.taskId)
-        kept.set(judgement.taskId, judgement)
-        for (const oldest of kept.keys()) {
-          if (kept.size <= most) break
-          kept.delete(oldest)
-        }
-      }),
-    judgements: Stream.suspend(() => Stream.fromIterable([...kept.values()]))
-  }
-})
+export const layerMemory = (options: Options = {}): Layer.Layer<Feedback, InvalidArgumentError> =>
+  Layer.effect(Feedback, makeMemory(options))

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
+import { given } from "../../src/internal/options.js"
 import { post, start } from "./harness.js"
 
 const key = "test-key-web"
@@ -13,7 +14,11 @@ const sha256 = createHash("sha256").update(key).digest("hex")
 const authorization = { authorization: `Bearer ${key}` }
 
 /** A gateway with whatever judges there are, and what they were told. */
-const judged = (judges: { readonly store?: "kept" | "away"; readonly learns?: boolean }) =>
+const judged = (judges: {
+  readonly store?: "kept" | "away"
+  readonly learns?: boolean
+  readonly requestsPerMinute?: number
+}) =>
   Effect.gen(function* () {
     const kept: Array<Feedback.Judgement> = []
     const learned: Array<readonly [string, number]> = []
@@ -37,7 +42,9 @@ const judged = (judges: { readonly store?: "kept" | "away"; readonly learns?: bo
     })
     const { url } = yield* start({
       engines: [{ provider: AIProvider.Claude, script: [Behaviour.answer({ text: "Hi" })] }],
-      gateway: { keys: [{ id: "web", sha256 }] },
+      gateway: {
+        keys: [{ id: "web", sha256, ...given({ requestsPerMinute: judges.requestsPerMinute }) }]
+      },
       around: Layer.merge(store, observer)
     })
     const tell = (body: unknown, headers: Readonly<Record<string, string>> = authorization) =>
@@ -106,6 +113,22 @@ describe("POST /v1/feedback", () => {
       assert.strictEqual(told.error.code, "feedback_unavailable")
       assert.notInclude(JSON.stringify(told), "secret")
       assert.deepStrictEqual(learned, [])
+    })
+  )
+
+  it.scopedLive("counts against the limit of its key, with the calls", () =>
+    Effect.gen(function* () {
+      const { kept, tell, url } = yield* judged({ store: "kept", requestsPerMinute: 3 })
+      assert.strictEqual((yield* post(`${url}/v1/chat/completions`, call, authorization)).status, 200)
+      assert.strictEqual((yield* tell({ id: "a", score: 1 })).status, 200)
+      assert.strictEqual((yield* tell({ id: "b", score: 2 })).status, 400)
+      const { status, told } = yield* tell({ id: "c", score: 1 })
+      assert.strictEqual(status, 429)
+      assert.strictEqual(told.error.code, "key_limit_exceeded")
+      assert.deepStrictEqual(
+        kept.map(({ taskId }) => taskId),
+        ["a"]
+      )
     })
   )
 

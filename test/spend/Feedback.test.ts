@@ -9,13 +9,14 @@ import * as Stream from "effect/Stream"
 import { databases } from "../utils/databases.js"
 import { flaky, refused } from "../utils/flakySql.js"
 
-type Made = Effect.Effect<Layer.Layer<Feedback.Feedback>, never, Scope.Scope>
+/** A store that keeps so many of a key. */
+type Made = (options?: Feedback.Options) => Effect.Effect<Layer.Layer<Feedback.Feedback>, never, Scope.Scope>
 
 const stores: ReadonlyArray<readonly [string, Made]> = [
-  ["memory", Effect.succeed(Feedback.layerMemory)],
+  ["memory", (options) => Effect.succeed(Layer.orDie(Feedback.layerMemory(options)))],
   ...databases.map(({ fresh, name }): readonly [string, Made] => [
     name,
-    Effect.map(fresh, (client) => Layer.orDie(Layer.provide(FeedbackSql.layer, client)))
+    (options) => Effect.map(fresh, (client) => Layer.orDie(Layer.provide(FeedbackSql.layer(options), client)))
   ])
 ]
 
@@ -39,7 +40,7 @@ describe.each(stores)("Feedback in %s", (_, made) => {
         assert.deepStrictEqual(yield* all, [first, second])
         yield* record(again)
         assert.deepStrictEqual(yield* all, [second, again])
-      }).pipe(Effect.provide(yield* made))
+      }).pipe(Effect.provide(yield* made()))
     })
   )
 
@@ -56,12 +57,63 @@ describe.each(stores)("Feedback in %s", (_, made) => {
         const ids = (yield* all).map(({ taskId }) => taskId)
         assert.deepStrictEqual(new Set(ids).size, some.length)
         assert.lengthOf(ids, some.length)
-      }).pipe(Effect.provide(yield* made))
+      }).pipe(Effect.provide(yield* made()))
     })
+  )
+
+  it.scopedLive(
+    "keeps so many of each key and of callers without one, the latest, and at most a tenth more",
+    () =>
+      Effect.gen(function* () {
+        const perKey = 10
+        const keys = ["web", undefined, "other"]
+        yield* Effect.gen(function* () {
+          for (let at = 0; at < 30; at++) {
+            for (const keyId of at < 3 ? keys : keys.slice(0, 2)) {
+              const judgement = { taskId: `${keyId} ${at}`, score: 1, at }
+              yield* record(keyId === undefined ? judgement : { ...judgement, keyId })
+            }
+            const kept = yield* all
+            for (const keyId of keys.slice(0, 2)) {
+              const times = kept.filter((each) => each.keyId === keyId).map((each) => each.at)
+              assert.isAtMost(times.length, perKey + perKey / 10)
+              assert.isAtLeast(times.length, Math.min(at + 1, perKey))
+              assert.deepStrictEqual(
+                times,
+                times.map((_, index) => at + 1 - times.length + index)
+              )
+            }
+          }
+          const others = (yield* all).filter(({ keyId }) => keyId === "other")
+          assert.lengthOf(others, 3)
+        }).pipe(Effect.provide(yield* made({ perKey })))
+      })
   )
 })
 
 describe("Feedback/Sql", () => {
+  it.scopedLive(
+    "removes what is too much of a key with the first of it that is written since the start",
+    () =>
+      Effect.gen(function* () {
+        const client = yield* Effect.flatten(Effect.fromNullable(databases[0]?.fresh))
+        const some = Array.from({ length: 10 }, (_, at) => ({
+          taskId: `task ${at}`,
+          score: 1,
+          keyId: "web",
+          at
+        }))
+        yield* Effect.forEach(some, record).pipe(Effect.provide(Layer.provide(FeedbackSql.layer(), client)))
+        yield* Effect.gen(function* () {
+          yield* record({ taskId: "task 10", score: 1, keyId: "web", at: 10 })
+          assert.deepStrictEqual(
+            (yield* all).map(({ at }) => at),
+            [7, 8, 9, 10]
+          )
+        }).pipe(Effect.provide(Layer.provide(FeedbackSql.layer({ perKey: 4 }), client)))
+      })
+  )
+
   it.scopedLive("says that it can't write or read while its database is away", () =>
     Effect.gen(function* () {
       const sql = flaky(yield* Effect.flatten(Effect.fromNullable(databases[0]?.fresh)))
@@ -72,7 +124,7 @@ describe("Feedback/Sql", () => {
         assert.match(written.message, /^Feedback can't be written: .+\. Look whether its database/)
         const read = yield* Effect.flip(all)
         assert.strictEqual(read.operation, "read")
-      }).pipe(Effect.provide(Layer.provide(FeedbackSql.layer, sql.client)))
+      }).pipe(Effect.provide(Layer.provide(FeedbackSql.layer(), sql.client)))
     })
   )
 })

@@ -24,6 +24,6 @@ const openable = (
 
 /** Ledger and budgets in the database of a client. */
 export const layer = (client: Layer.Layer<SqlClient.SqlClient, SqlError | InvalidArgumentError>): Stores =>
-  Layer.mergeAll(SpendLedgerSql.layer(), BudgetsSql.layerStore(), FeedbackSql.layer).pipe(
+  Layer.mergeAll(SpendLedgerSql.layer(), BudgetsSql.layerStore(), FeedbackSql.layer()).pipe(
     Layer.provide(openable(client))
   )

@@ -55,8 +55,8 @@ export interface Admitted {
   readonly key: ApiKey | undefined
 }
 
-/** Counts the call of a key for as long as it lasts. */
-const counted = (
+/** Counts the request of a key for as long as it lasts. */
+export const counted = (
   { keyLimits }: Setup,
   key: ApiKey,
   now: number

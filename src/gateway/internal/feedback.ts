@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 import * as validation from "../../internal/validation.js"
 import * as Feedback from "../../spend/Feedback.js"
 import * as body from "./body.js"
-import type { Admitted, Setup } from "./call.js"
+import { type Admitted, counted, type Setup } from "./call.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
 
@@ -30,12 +30,14 @@ export const answer = (
   Effect.gen(function* () {
     const { observer, store } = setup.judges
     if (store === undefined && observer?.judged === undefined) return yield* noJudges
+    const at = yield* Clock.currentTimeMillis
+    if (key !== undefined) yield* counted(setup, key, at)
     const { json } = yield* body.json(request, setup.limits)
     const { id, ...said } = yield* decode(json)
     const judgement = {
       ...said,
       taskId: id.replace(ofAnswer, ""),
-      at: yield* Clock.currentTimeMillis,
+      at,
       ...(key === undefined ? {} : { keyId: key.id })
     }
     yield* store?.record(judgement) ?? Effect.void

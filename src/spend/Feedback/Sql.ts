@@ -14,6 +14,8 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Feedback from "../Feedback.js"
+import type { InvalidArgumentError } from "../../InvalidArgument.js"
+import * as keptPerKey from "../internal/keptPerKey.js"
 import * as database from "../internal/sql.js"
 import { given } from "../../internal/options.js"
 
@@ -27,6 +29,9 @@ const migrations: ReadonlyArray<database.Migration> = [
       given_at DOUBLE PRECISION NOT NULL
     )`,
     sql`CREATE INDEX IF NOT EXISTS arc_saga_feedback_given_at ON arc_saga_feedback (given_at, task_id)`
+  ],
+  (sql) => [
+    sql`CREATE INDEX IF NOT EXISTS arc_saga_feedback_key ON arc_saga_feedback (key_id, given_at, task_id)`
   ]
 ]
 
@@ -49,13 +54,17 @@ const decodeRow = Schema.decodeUnknown(
 const text = (value: string | undefined): string | null => value?.replaceAll("\u0000", "\uFFFD") ?? null
 
 /**
- * Makes a store in the database of the context, whose tables are made when they aren't there.
+ * Makes a store in the database of the context, whose tables are made when they aren't there. Each process that
+ * writes removes what is too much of a key, with its first judgement and then with every tenth of what is kept.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Feedback.Service, Feedback.FeedbackError, SqlClient.SqlClient> = Effect.gen(
-  function* () {
+export const make = (
+  options: Feedback.Options = {}
+): Effect.Effect<Feedback.Service, Feedback.FeedbackError | InvalidArgumentError, SqlClient.SqlClient> =>
+  Effect.gen(function* () {
+    const { isDue, perKey } = yield* keptPerKey.make(options)
     const sql = (yield* SqlClient.SqlClient).withoutTransforms()
     yield* Effect.mapError(database.migrate("feedback", migrations), failedTo("set up"))
 
@@ -87,6 +96,14 @@ export const make: Effect.Effect<Feedback.Service, Feedback.FeedbackError, SqlCl
         )
     }
 
+    /** Removes what of a key came before its latest. */
+    const prune = (keyId: string | undefined) => {
+      const ofKey = keyId === undefined ? sql`key_id IS NULL` : sql`key_id = ${text(keyId)}`
+      return sql`DELETE FROM arc_saga_feedback WHERE ${ofKey} AND (given_at, task_id) <= (
+        SELECT given_at, task_id FROM arc_saga_feedback WHERE ${ofKey}
+        ORDER BY given_at DESC, task_id DESC LIMIT 1 OFFSET ${perKey})`
+    }
+
     return {
       record: ({ at, comment, keyId, score, taskId }) => {
         const row = {
@@ -102,7 +119,13 @@ export const make: Effect.Effect<Feedback.Service, Feedback.FeedbackError, SqlCl
               ON CONFLICT (task_id) DO UPDATE SET score = excluded.score, key_id = excluded.key_id,
                 comment = excluded.comment, given_at = excluded.given_at`
           )
-          .pipe(Effect.mapError(failedTo("written")), Effect.asVoid)
+          .pipe(
+            Effect.zipRight(
+              Effect.suspend(() => (isDue(keyId) ? database.patiently(prune(keyId)) : Effect.void))
+            ),
+            Effect.mapError(failedTo("written")),
+            Effect.asVoid
+          )
       },
       judgements: Stream.paginateChunkEffect(undefined as Feedback.Judgement | undefined, (after) =>
         Effect.map(page(after), (found) => [
@@ -111,8 +134,7 @@ export const make: Effect.Effect<Feedback.Service, Feedback.FeedbackError, SqlCl
         ])
       )
     }
-  }
-)
+  })
 
 /**
  * Judgements in the database of the context: see {@link make}.
@@ -120,5 +142,7 @@ export const make: Effect.Effect<Feedback.Service, Feedback.FeedbackError, SqlCl
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<Feedback.Feedback, Feedback.FeedbackError, SqlClient.SqlClient> =
-  Layer.effect(Feedback.Feedback, make)
+export const layer = (
+  options: Feedback.Options = {}
+): Layer.Layer<Feedback.Feedback, Feedback.FeedbackError | InvalidArgumentError, SqlClient.SqlClient> =>
+  Layer.effect(Feedback.Feedback, make(options))
