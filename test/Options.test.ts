@@ -16,6 +16,7 @@ import {
   CostOptimizer,
   Feedback,
   Hedging,
+  Learning,
   LiveMetrics,
   MultiLLMOrchestrator,
   Outcomes,
@@ -43,6 +44,7 @@ import { AccessTokens, EntraId, TokenStore } from "arc-saga/auth"
 import * as BudgetsSql from "arc-saga/Budgets/Sql"
 import { Claude, Copilot, OpenAI, OpenAICompatible, Simulated } from "arc-saga/engines"
 import { Activity, Gateway } from "arc-saga/gateway"
+import * as OutcomesFile from "arc-saga/Outcomes/File"
 import * as SpendLedgerSql from "arc-saga/SpendLedger/Sql"
 import * as Sqlite from "arc-saga/SpendLedger/Sqlite"
 import { Behaviour, ScriptedEngine, Simulation, VirtualTime } from "arc-saga/testing"
@@ -332,6 +334,34 @@ const rows: ReadonlyArray<Row> = [
       qualityScore: undefined,
       available: undefined
     }
+  ),
+  row<Learning.Options>(
+    "Learning.Options",
+    (options) =>
+      Effect.provide(
+        Learning.make({
+          share: 0.1,
+          budget: { usd: 1 },
+          judge: { name: "none", judge: () => Effect.succeedNone },
+          record: () => Effect.void,
+          ...options
+        }),
+        Engines
+      ),
+    {
+      providers: undefined,
+      concurrency: undefined,
+      seed: undefined,
+      prompts: undefined,
+      remembered: undefined,
+      familyOf: undefined,
+      policy: undefined
+    }
+  ),
+  row<OutcomesFile.Options>(
+    "Outcomes/File.Options",
+    (options) => Effect.provide(OutcomesFile.make("outcomes.jsonl", options), NodeContext.layer),
+    { maxBytes: undefined }
   ),
   row<QualityModel.Options>("QualityModel.Options", (options) => QualityModel.make(quality, options), {
     remembered: undefined,

@@ -38,6 +38,7 @@ export default defineConfig({
         find: /^arc-saga\/((?:Budgets|Feedback|PriceCatalog|SpendLedger)\/.+)$/,
         replacement: `${root}src/spend/$1.ts`
       },
+      { find: /^arc-saga\/(Outcomes\/.+)$/, replacement: `${root}src/savings/$1.ts` },
       { find: /^arc-saga\/(.+)$/, replacement: `${root}src/$1.ts` }
     ]
   },

@@ -1,4 +1,7 @@
-/** A file of outcomes: one JSON object a line, gzipped or not. Blank lines are skipped. */
+/**
+ * A file of outcomes: one JSON object a line, gzipped or not. Blank lines are skipped, and so are lines that a process
+ * was killed in.
+ */
 import { gunzipSync } from "node:zlib"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
@@ -7,28 +10,31 @@ import * as Stream from "effect/Stream"
 import * as Outcomes from "../savings/Outcomes.js"
 import * as Format from "./Format.js"
 import * as Lines from "./Lines.js"
-import { FileError } from "./StandardStreams.js"
+import { FileError, StandardStreams } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
 
 const isGzipped = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b
 
-const decode = (line: Lines.Line): Either.Either<Outcomes.Outcome, string> =>
+/** The line is the beginning of an outcome. */
+const cut = Symbol.for("arc-saga/cli/OutcomesFile/cut")
+
+const decode = (line: Lines.Line): Either.Either<Outcomes.Outcome, string | typeof cut> =>
   Either.gen(function* () {
     const text = yield* Either.mapLeft(Lines.text(line), () => "Expected UTF-8 text, actual other bytes")
     const json: unknown = yield* Either.try({
       try: () => JSON.parse(text),
-      catch: () => "Expected a JSON object, actual text that isn't JSON"
+      catch: () => (text.startsWith("{") ? cut : "Expected a JSON object, actual text that isn't JSON")
     })
     return yield* Either.mapLeft(Outcomes.decodeUnknown(json), ({ message }) => message)
   })
 
 /**
  * The outcomes of a file. Fails with a FileError that names the first line that can't be used, and how many
- * there are.
+ * there are. Lines that were cut short are told on standard error.
  */
 export const read = (
   file: string
-): Effect.Effect<ReadonlyArray<Outcomes.Outcome>, FileError, FileSystem.FileSystem> =>
+): Effect.Effect<ReadonlyArray<Outcomes.Outcome>, FileError, FileSystem.FileSystem | StandardStreams> =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const bytes = yield* Effect.mapError(fs.readFile(file), TaskFile.fileError(file))
@@ -38,13 +44,17 @@ export const read = (
     })
     const outcomes: Array<Outcomes.Outcome> = []
     const bad: Array<string> = []
+    let short = 0
     yield* Lines.fromBytes(Stream.succeed(unpacked)).pipe(
       Stream.filter((line) => !Lines.isBlank(line)),
       Stream.runForEach((line) =>
         Effect.sync(() =>
           Either.match(decode(line), {
-            onLeft: (reason) => bad.push(`line ${line.number}: ${reason}`),
-            onRight: (outcome) => outcomes.push(outcome)
+            onLeft: (reason) => {
+              if (reason === cut) short += 1
+              else bad.push(`line ${line.number}: ${reason}`)
+            },
+            onRight: (outcome) => void outcomes.push(outcome)
           })
         )
       )
@@ -53,6 +63,11 @@ export const read = (
     if (first !== undefined) {
       const more = bad.length === 1 ? "" : `, and ${Format.count(bad.length - 1, "more line")} can't be used`
       return yield* new FileError({ file, reason: `${first}${more}` })
+    }
+    if (short > 0) {
+      yield* (yield* StandardStreams).writeError(
+        `Note: ${Format.count(short, "line")} of ${file} cut short, and left out\n`
+      )
     }
     if (outcomes.length === 0) return yield* new FileError({ file, reason: "holds no outcomes" })
     return outcomes

@@ -28,6 +28,9 @@ export type Event =
   | "budget_write_failed"
   | "budget_writes_lost"
   | "budget_overrun"
+  | "learning_outcome_lost"
+  | "model_taken"
+  | "model_refused"
   | "gateway_draining"
   | "gateway_defect"
 

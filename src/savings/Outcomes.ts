@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as numbers from "../internal/numbers.js"
 import * as AIProvider from "../AIProvider.js"
 import type * as InvalidArgument from "../InvalidArgument.js"
+import { bucketCount, formSize } from "./internal/features.js"
 import { share } from "./internal/hash.js"
 import * as validation from "../internal/validation.js"
 
@@ -38,6 +39,35 @@ export const Answered = Schema.Struct({
 export interface Answered extends Schema.Schema.Type<typeof Answered> {}
 
 /**
+ * What a model learns of a task, in place of its prompt: hashes of its words and pairs of words, without their order,
+ * and a few numbers of its form. The text can't be read from it; who guesses a word can see whether it may occur.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Features = Schema.Struct({
+  words: Schema.Array(
+    numbers.number(
+      `a hash (a whole number from 0 to ${bucketCount - 1})`,
+      (n) => Number.isInteger(n) && n >= 0 && n < bucketCount
+    )
+  ),
+  form: Schema.Array(Schema.Number.pipe(Schema.finite())).pipe(
+    Schema.filter((form) => form.length === formSize, {
+      description: `a list of ${formSize} numbers (outcomes of another release have others)`
+    })
+  )
+})
+
+/**
+ * What a model learns of a task, in place of its prompt.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Features extends Schema.Schema.Type<typeof Features> {}
+
+/**
  * One prompt and what came of asking for it.
  *
  * @since 0.1.0
@@ -50,9 +80,17 @@ export const Outcome = Schema.Struct({
   subject: Schema.optional(Schema.String),
   /** The same for prompts that nearly repeat each other: they belong to one part of a split. */
   group: Schema.NonEmptyString,
-  prompt: Schema.String,
+  /** The prompt, or what is learned of it; where there are both, `features` count. */
+  prompt: Schema.optional(Schema.String),
+  features: Schema.optional(Features),
   outcomes: Schema.Record({ key: AIProvider.AIProvider, value: Answered })
-})
+}).pipe(
+  Schema.filter(({ features, prompt }) =>
+    prompt === undefined && features === undefined
+      ? { path: ["prompt"], message: "Expected a prompt or features, actual neither" }
+      : undefined
+  )
+)
 
 /**
  * One prompt and what came of asking for it.

@@ -75,40 +75,54 @@ const formOf = (text: string, wordCount: number, length: number, around: Surroun
 
 export const formSize = formOf("", 0, 0, alone).length
 
-const of = (text: string, length: number, around: Surroundings): Features => {
-  const seen = excerpt(text)
-  const found = seen.toLowerCase().match(words) ?? []
+/** The same as it is written down: what of the text is kept can't be read. */
+export interface Written {
+  /** The bucket of each word and pair, once for each time that it occurs, in no order but theirs. */
+  readonly words: ReadonlyArray<number>
+  readonly form: Features["form"]
+}
+
+/** What is seen of a task. */
+export const fromWritten = ({ form, words }: Written): Features => {
   const counts = new Map<number, number>()
-  const count = (name: string): void => {
-    const bucket = hash(name) % bucketCount
-    counts.set(bucket, (counts.get(bucket) ?? 0) + 1)
-  }
-  let before: string | undefined
-  for (const word of found) {
-    count(word)
-    if (before !== undefined) count(`${before} ${word}`)
-    before = word
-  }
+  for (const bucket of words) counts.set(bucket, (counts.get(bucket) ?? 0) + 1)
   const buckets = Int32Array.from(counts.keys())
   const amounts = Float64Array.from(counts.values(), (n) => 1 + Math.log(n))
   const norm = Math.sqrt(amounts.reduce((sum, amount) => sum + amount * amount, 0))
-  return {
-    buckets,
-    amounts: amounts.map((amount) => amount / norm),
-    form: formOf(seen, found.length, length, around)
+  return { buckets, amounts: amounts.map((amount) => amount / norm), form }
+}
+
+const write = (text: string, length: number, around: Surroundings): Written => {
+  const seen = excerpt(text)
+  const found = seen.toLowerCase().match(words) ?? []
+  const buckets: Array<number> = []
+  let before: string | undefined
+  for (const word of found) {
+    buckets.push(hash(word) % bucketCount)
+    if (before !== undefined) buckets.push(hash(`${before} ${word}`) % bucketCount)
+    before = word
   }
+  return { words: buckets, form: formOf(seen, found.length, length, around) }
 }
 
 /** Of a prompt that stands alone. */
-export const ofPrompt = (prompt: string): Features => of(prompt, prompt.length, alone)
+export const ofPrompt = (prompt: string): Features => fromWritten(write(prompt, prompt.length, alone))
 
-/** Of a task: the words of what is asked last, and the form of the whole. */
-export const ofTask = (task: AITask.AITask): Features => {
+const writeTask = (task: AITask.AITask): Written => {
   const prompt = AITask.promptText(task)
-  return of(prompt, AITask.inputCharacters(task), {
+  return write(prompt, AITask.inputCharacters(task), {
     turns: task.messages.length,
     tools: task.tools?.length ?? 0,
     hasSystemPrompt: task.systemPrompt !== undefined,
     wantsJson: task.responseFormat !== undefined && task.responseFormat.type !== "text"
   })
+}
+
+/** Of a task: the words of what is asked last, and the form of the whole. */
+export const ofTask = (task: AITask.AITask): Features => fromWritten(writeTask(task))
+
+/** The same to be written down; sorted, so that no sentence is left. */
+export const toWritten = (task: AITask.AITask): Written => {
+  const { form, words } = writeTask(task)
+  return { form, words: words.toSorted((one, other) => one - other) }
 }

@@ -2,7 +2,7 @@ import * as Arr from "effect/Array"
 import * as Order from "effect/Order"
 import type { AIProvider } from "../../AIProvider.js"
 import { type Answered, answered, type Outcome } from "../Outcomes.js"
-import { bucketCount, type Features, formSize, ofPrompt } from "./features.js"
+import { bucketCount, type Features, formSize, fromWritten, ofPrompt } from "./features.js"
 import { hash } from "./hash.js"
 import { type Example, fit, type Head, inner, leastSquares, logistic, scoreOf } from "./linear.js"
 import { type Family, type Judge, type Predictor, sizeInputs } from "./predictor.js"
@@ -17,7 +17,11 @@ export interface Seen {
 const looked = new WeakMap<Outcome, Seen>()
 
 export const seen = (outcome: Outcome): Seen => {
-  const known = looked.get(outcome) ?? { outcome, features: ofPrompt(outcome.prompt) }
+  const { features, prompt = "" } = outcome
+  const known = looked.get(outcome) ?? {
+    outcome,
+    features: features === undefined ? ofPrompt(prompt) : fromWritten(features)
+  }
   looked.set(outcome, known)
   return known
 }
