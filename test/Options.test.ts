@@ -30,6 +30,7 @@ import {
   ReasoningEngineRegistry,
   Reliability,
   ResponseMode,
+  Retraining,
   RetryBudget,
   RoutingPolicy,
   Savings,
@@ -338,15 +339,17 @@ const rows: ReadonlyArray<Row> = [
   row<Learning.Options>(
     "Learning.Options",
     (options) =>
-      Effect.provide(
-        Learning.make({
-          share: 0.1,
-          budget: { usd: 1 },
-          judge: { name: "none", judge: () => Effect.succeedNone },
-          record: () => Effect.void,
-          ...options
-        }),
-        Engines
+      built(
+        Layer.provide(
+          Learning.layer({
+            share: 0.1,
+            budget: { usd: 1 },
+            judge: { name: "none", judge: () => Effect.succeedNone },
+            record: () => Effect.void,
+            ...options
+          }),
+          Engines
+        )
       ),
     {
       providers: undefined,
@@ -357,6 +360,12 @@ const rows: ReadonlyArray<Row> = [
       familyOf: undefined,
       policy: undefined
     }
+  ),
+  row<Retraining.Options>(
+    "Retraining.Options",
+    (options) =>
+      Retraining.decide(outcomes.make(300), { promises: [{ by: "prediction", keep: 0.9 }], ...options }),
+    { current: undefined, seed: undefined, confidence: undefined }
   ),
   row<OutcomesFile.Options>(
     "Outcomes/File.Options",

@@ -29,6 +29,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
+import * as Struct from "effect/Struct"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as Price from "../../src/Price.js"
@@ -49,7 +50,7 @@ const agreement = Judge.agreement(Comparison.number, strong)
 
 /** What is known of each provider, but for the form of its answer. */
 const answersOf = (outcome: Outcomes.Outcome | undefined) =>
-  Object.entries(outcome?.outcomes ?? {}).map(([id, { answer: _, ...rest }]) => [id, rest])
+  Object.entries(outcome?.outcomes ?? {}).map(([id, all]) => [id, Struct.omit(all, "answer")])
 
 const answered = (quality: number) => ({ quality, costUsd, outputTokens: 5 })
 
