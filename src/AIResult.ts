@@ -15,12 +15,13 @@ import * as Wire from "./Wire.js"
 /**
  * How an attempt ended: with an answer (`succeeded`), with an error (`failed`; a timeout is one), with an
  * error after part of its text had been delivered (`cut`), because the caller went away (`interrupted`),
- * or because its answer wasn't needed (`discarded`).
+ * or because its answer wasn't needed (`discarded`). One that wasn't made, because the answer was there already, is
+ * `cached`.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const Outcome = Schema.Literal("succeeded", "failed", "cut", "interrupted", "discarded")
+export const Outcome = Schema.Literal("succeeded", "failed", "cut", "interrupted", "discarded", "cached")
 
 /**
  * How an attempt ended.
@@ -111,6 +112,22 @@ export const isFailure = ({ outcome }: Pick<Attempt, "outcome">): boolean =>
   outcome === "failed" || outcome === "cut"
 
 /**
+ * How an answer came of the cache of answers.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const CacheUse = Schema.Literal("hit", "joined", "miss")
+
+/**
+ * How an answer came of the cache of answers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CacheUse = typeof CacheUse.Type
+
+/**
  * The answer to a task.
  *
  * @since 0.1.0
@@ -149,6 +166,12 @@ export const AIResult = Schema.Struct({
   baseline: Schema.optional(
     Schema.Struct({ provider: AIProvider.AIProvider, cost: Schema.OptionFromNullOr(Usd.Usd) })
   ),
+  /**
+   * Whether the answer was kept (`hit`), or that of an equal call at the same time (`joined`): then no provider was
+   * asked for this one, it cost nothing, and `baseline` has what it cost before. `miss` where the cache was used and
+   * had none; absent where it wasn't.
+   */
+  cache: Schema.optional(CacheUse),
   /** Milliseconds for the whole call, waits included. */
   durationMs: Schema.Number,
   /** Milliseconds until the first content of the answer was there; none when it is empty. */

@@ -478,6 +478,11 @@ export const Options = Schema.Struct({
    * result's `dropped` (`drop`, when absent), or the provider isn't asked.
    */
   unsupported: Schema.optional(Schema.Literal("drop", "refuse")),
+  /**
+   * Whether an answer may be one that was given before (`use`), is to be a new one that is kept (`refresh`), or
+   * neither (`off`); what the cache of answers says when absent. Without such a cache it means nothing.
+   */
+  answerCache: Schema.optional(Schema.Literal("use", "refresh", "off")),
   /** The conversation that the call belongs to, at most 256 characters. */
   session: Schema.optional(Schema.NonEmptyString.pipe(sizes.bounded("user"))),
   /** The agent of that conversation which asks, where it has several, at most 256 characters. */

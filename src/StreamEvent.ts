@@ -34,6 +34,8 @@ export interface Started {
   readonly native?: Wire.Wire | undefined
   /** The fields of the task that were left out. */
   readonly dropped?: ReadonlyArray<string> | undefined
+  /** Whether the answer comes of the cache of answers, where that is used. */
+  readonly cache?: AIResult.CacheUse | undefined
 }
 
 /**

@@ -6,6 +6,7 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
 import {
+  AnswerCache,
   AIProvider,
   AITask,
   Acceptance,
@@ -102,6 +103,7 @@ const Engines = ReasoningEngineRegistry.layerEngines([
   ReasoningEngine.fromEffect({ provider, answer: () => Effect.succeed({ text: "a" }) })
 ])
 const Router = Layer.provideMerge(ProviderRouter.layer(), Engines)
+const Answers = AnswerCache.layerMemory()
 const Orchestrator = Layer.provideMerge(MultiLLMOrchestrator.layerFor({}), Engines)
 
 const sqlite = <A, E>(layer: Layer.Layer<A, E, SqlClient.SqlClient>) =>
@@ -169,6 +171,7 @@ const calls: Omit<Absent<AITask.Options>, "messages" | "mode" | "prompt" | "resp
   session: undefined,
   agent: undefined,
   unsupported: undefined,
+  answerCache: undefined,
   options: undefined,
   original: undefined,
   tools: undefined,
@@ -458,6 +461,15 @@ const rows: ReadonlyArray<Row> = [
     rateLimits: undefined,
     retryBudget: undefined,
     liveMetrics: undefined
+  }),
+  row<AnswerCache.Options>(
+    "AnswerCache.Options",
+    (options) => built(Layer.provide(AnswerCache.layer(options), Layer.merge(Orchestrator, Answers))),
+    { ttlMs: undefined, use: undefined, share: undefined, version: undefined }
+  ),
+  row<AnswerCache.MemoryOptions>("AnswerCache.MemoryOptions", AnswerCache.makeMemory, {
+    entries: undefined,
+    bytes: undefined
   }),
   row<RetryBudget.Options>("RetryBudget.Options", RetryBudget.make, {
     share: undefined,

@@ -23,6 +23,7 @@ export type Event =
   | "orchestrator_task_complete"
   | "orchestrator_task_failed"
   | "orchestrator_strategy_updated"
+  | "answer_cache_failed"
   | "ledger_write_failed"
   | "ledger_rows_lost"
   | "budget_write_failed"

@@ -7,7 +7,10 @@ import * as sizes from "../../internal/sizes.js"
 import type { Attempt } from "./attempt.js"
 
 /** What of an answer has to be JSON. */
-type Answer = Pick<Attempt, "text" | "toolCalls">
+interface Answer {
+  readonly text: string
+  readonly toolCalls: ReadonlyArray<AITask.ToolCall>
+}
 
 const parse = (text: string): Either.Either<unknown, string> => {
   const large = sizes.tooLarge(text)

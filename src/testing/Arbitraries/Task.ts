@@ -138,6 +138,7 @@ const parameters = {
   session: word,
   agent: word,
   unsupported: FastCheck.constantFrom<"drop" | "refuse">("drop", "refuse"),
+  answerCache: FastCheck.constantFrom<"use" | "refresh" | "off">("use", "refresh", "off"),
   repair: FastCheck.constantFrom<1 | 2>(1, 2),
   options: FastCheck.record(
     { chatCompletions: fields, messages: fields, responses: fields },
