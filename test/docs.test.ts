@@ -153,7 +153,7 @@ describe("the documentation of the gateway", () => {
     const shown = docs.blocks.filter(
       ({ document, language }) => document === "docs/gateway.md" && language === "json"
     )
-    assert.strictEqual(shown.length, 2)
+    assert.strictEqual(shown.length, 3)
     for (const { code } of shown) assert.isTrue(Either.isRight(ConfigFile.parse("gateway.md", code)))
   })
 })

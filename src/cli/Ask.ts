@@ -237,7 +237,7 @@ export const summary = (result: AIResult.AIResult): string => {
   return Format.plain(
     [
       `${result.provider} (${result.model})`,
-      Format.count(result.attempts.length, "attempt"),
+      result.attempts.length === 0 ? "given before" : Format.count(result.attempts.length, "attempt"),
       `${firstToken}total ${Format.duration(result.durationMs)}`,
       Format.tokens(result.usage),
       Format.cost(result.cost, estimated),

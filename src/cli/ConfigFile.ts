@@ -19,6 +19,7 @@ import { looksLikeKey, told } from "../internal/told.js"
 import * as Price from "../Price.js"
 import * as RateLimits from "../reliability/RateLimits.js"
 import * as RetryBudget from "../reliability/RetryBudget.js"
+import * as AnswerCache from "../routing/AnswerCache.js"
 import * as RoutingPolicy from "../routing/RoutingPolicy.js"
 import * as Reference from "./Reference.js"
 import { type FileError, StandardStreams } from "./StandardStreams.js"
@@ -259,6 +260,13 @@ export const ConfigFile = Schema.Struct({
   retryBudget: Schema.optionalWith(RetryBudget.Settings, exact),
   /** Asks a second provider when the first is late; nothing is hedged when absent. */
   hedging: Schema.optionalWith(Hedging.Settings, exact),
+  /** Answers that are given again, from memory; none when absent. */
+  cache: Schema.optionalWith(
+    Schema.Struct({ ...AnswerCache.Settings.fields, ...AnswerCache.MemorySettings.fields }).pipe(
+      Schema.omit("version")
+    ),
+    exact
+  ),
   /** How `serve` serves. */
   gateway: Schema.optionalWith(Gateway.Settings, exact)
 }).pipe(

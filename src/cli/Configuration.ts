@@ -71,6 +71,8 @@ export interface Configuration {
   /** What saves money per task, where the file sets it up. */
   readonly learning: Option.Option<Settings>
   readonly policy: RoutingPolicy.Options
+  /** The cache of answers, where the file has one. */
+  readonly cache: ConfigFile.ConfigFile["cache"]
   readonly ledger: Option.Option<Ledger.Ledger>
   readonly budgets: Option.Option<Budgets.Options>
   readonly reliability: Reliability
@@ -279,6 +281,7 @@ export const load = (
               model: yield* trainedModel(origin, config.model)
             }),
       policy: ConfigFile.policyOf(config),
+      cache: config.cache,
       ledger,
       budgets: ConfigFile.budgetsOf(config),
       reliability: {
@@ -318,7 +321,7 @@ export const engines = ({
 
 /** What answers tasks over the engines. Fails with the ConfigurationError of a model that can't be used. */
 export const services = (
-  { learning, policy, providers, strategy }: Configuration,
+  { cache, learning, policy, providers, strategy }: Configuration,
   chosen: Option.Option<ConfigFile.StrategyName>
 ): Effect.Effect<Services, ConfigFile.ConfigurationError, Registry.ReasoningEngineRegistry | Scope.Scope> =>
   Effect.gen(function* () {
@@ -354,10 +357,21 @@ export const services = (
         })
       )
     )
+    const caching =
+      cache === undefined
+        ? (_name: string, service: TaskService.Service) => Effect.succeed(service)
+        : yield* Effect.flatMap(
+            Effect.promise(() => import("./AnswerCaching.js")),
+            ({ make }) => make(cache, providers)
+          )
+    const named = yield* Effect.transposeMapOption(cascade, (service) => caching("cascade", service))
     return {
-      tasks: name === "cascade" ? Option.getOrElse(cascade, () => orchestrator) : orchestrator,
+      tasks:
+        name === "cascade" && Option.isSome(named)
+          ? named.value
+          : yield* caching("orchestrator", orchestrator),
       strategies: Option.toArray(savings),
-      named: Option.match(cascade, { onNone: () => ({}), onSome: (service) => ({ cascade: service }) }),
+      named: Option.match(named, { onNone: () => ({}), onSome: (service) => ({ cascade: service }) }),
       observer,
       withheld: Option.match(learned, { onNone: () => [], onSome: (each) => each.withheld })
     }

@@ -55,6 +55,7 @@ const columns = (
   { title: by, align: "left" },
   { title: "attempts", align: "right" },
   { title: "answered", align: "right" },
+  { title: "from cache", align: "right", shown: groups.some(({ cached }) => cached > 0) },
   ...Format.totalsColumns(groups)
 ]
 
@@ -62,6 +63,7 @@ const cells = (title: string, sum: SpendLedger.Totals): ReadonlyArray<string> =>
   Format.plain(title),
   String(sum.attempts),
   String(sum.succeeded),
+  String(sum.cached),
   ...Format.totals(sum)
 ]
 

@@ -79,7 +79,8 @@ export const record = (tally: Tally, line: ResultLine): void => {
     const row = rowOf(tally, result.provider)
     row.answered += 1
     for (const field of result.dropped ?? []) tally.dropped.set(field, (tally.dropped.get(field) ?? 0) + 1)
-    if (result.attempts[0]?.provider !== result.provider) row.fallbacks += 1
+    const [first] = result.attempts
+    if (first !== undefined && first.provider !== result.provider) row.fallbacks += 1
     const saved = Option.getOrUndefined(AIResult.saved(result))
     if (result.baseline !== undefined && saved !== undefined) {
       const { provider } = result.baseline

@@ -212,7 +212,7 @@ export const make: Effect.Effect<
 
   const see = (attempt: AIResult.Attempt, taskId: string | undefined, now: number): void => {
     count(attempt)
-    standingOf(attempt.provider).see(attempt, now)
+    if (attempt.outcome !== "cached") standingOf(attempt.provider).see(attempt, now)
     day.attempt(attempt, now)
     if (taskId === undefined) return
     const call = running.get(taskId) ?? ended.find(({ id }) => id === taskId)

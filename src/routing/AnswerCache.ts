@@ -21,7 +21,7 @@ import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as log from "../internal/log.js"
 import * as numbers from "../internal/numbers.js"
 import * as validation from "../internal/validation.js"
-import * as answered from "./internal/answered.js"
+import type * as answered from "./internal/answered.js"
 import { MemoryAnswers } from "./internal/memoryAnswers.js"
 import * as TaskService from "./TaskService.js"
 
@@ -89,7 +89,10 @@ export const make = (
   options: Options = {}
 ): Effect.Effect<TaskService.Executing, InvalidArgumentError, AnswerCache | Scope.Scope> =>
   Effect.gen(function* () {
-    return yield* answered.make(service, yield* decode(options), yield* AnswerCache)
+    const settings = yield* decode(options)
+    // Most programs have none.
+    const { make } = yield* Effect.promise(() => import("./internal/answered.js"))
+    return yield* make(service, settings, yield* AnswerCache)
   })
 
 /**
@@ -104,7 +107,7 @@ export const make = (
  *
  * export const Tasks = AnswerCache.layer({ ttlMs: 60_000, use: "always" }).pipe(
  *   Layer.provide(AnswerCache.layerMemory()),
- *   Layer.provide(MultiLLMOrchestrator.layer)
+ *   Layer.provide(MultiLLMOrchestrator.layerFor({ providers: [{ provider: "claude" }, { provider: "gpt4" }] }))
  * )
  * ```
  */

@@ -12,6 +12,8 @@ import * as Usd from "../Usd.js"
  */
 export const Totals = Schema.Struct({
   attempts: Schema.Int,
+  /** Answers that were there already: no attempts. */
+  cached: Schema.Int,
   /** Attempts that gave an answer. */
   succeeded: Schema.Int,
   /** All tokens; estimated when those of one attempt are. */
@@ -36,6 +38,7 @@ export interface Totals extends Schema.Schema.Type<typeof Totals> {}
 
 export const nothing: Totals = {
   attempts: 0,
+  cached: 0,
   succeeded: 0,
   usage: TokenUsage.none,
   estimated: 0,
@@ -52,8 +55,10 @@ export interface Summand extends Pick<AIResult.Attempt, "usage" | "cost" | "cost
 /** The totals of one attempt. */
 export const of = (attempt: Summand): Totals => {
   const cost = Option.getOrElse(attempt.cost, () => Usd.zero)
+  const cached = attempt.outcome === "cached" ? 1 : 0
   return {
-    attempts: 1,
+    attempts: 1 - cached,
+    cached,
     succeeded: attempt.outcome === "succeeded" ? 1 : 0,
     usage: attempt.usage,
     estimated: attempt.usage.estimated ? 1 : 0,
@@ -65,6 +70,7 @@ export const of = (attempt: Summand): Totals => {
 
 export const add = (left: Totals, right: Totals): Totals => ({
   attempts: left.attempts + right.attempts,
+  cached: left.cached + right.cached,
   succeeded: left.succeeded + right.succeeded,
   usage: TokenUsage.add(left.usage, right.usage),
   estimated: left.estimated + right.estimated,

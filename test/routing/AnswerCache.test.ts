@@ -192,7 +192,7 @@ describe("an answer that is kept", () => {
     ["nothing of calls that don't ask for it", undefined, undefined, 2],
     ["all where it is always used", "always", undefined, 1],
     ["nothing of a call that is to be left alone", "always", "off", 2]
-  ] as const)("%s", ([_, use, answerCache, expected]) =>
+  ] as const)("%s", ([, use, answerCache, expected]) =>
     Effect.gen(function* () {
       const asked = yield* setUp({ cache: { use } })
       for (const delivery of both) {
@@ -210,7 +210,7 @@ describe("an answer that is kept", () => {
     ["doesn't fit its schema", Behaviour.answer({ text: "no JSON" }), { responseFormat: schema, repair: 1 }],
     ["was given up by its provider", Behaviour.fail({ _tag: "ContentPolicyError" }), {}]
   ]
-  it.scoped.each(unkept)("isn't one that %s", ([_, behaviour, options]) =>
+  it.scoped.each(unkept)("isn't one that %s", ([, behaviour, options]) =>
     Effect.gen(function* () {
       const asked = yield* setUp({ script: [behaviour] })
       const ask = Effect.exit(inTime(deliveries.whole(asked, taskOf(options))))
@@ -270,7 +270,7 @@ describe("what is asked", () => {
       { original: original({ x: 1 }, { "session-id": "b" }) }
     ]
   ]
-  it.scoped.each(same)("is the same whatever %s", ([_, one, other]) =>
+  it.scoped.each(same)("is the same whatever %s", ([, one, other]) =>
     Effect.gen(function* () {
       const asked = yield* setUp()
       yield* inTime(deliveries.whole(asked, taskOf(one)))
@@ -485,7 +485,7 @@ describe("a store of answers", () => {
     ["memory", Layer.orDie(AnswerCache.layerMemory())],
     ["a KeyValueStore", Layer.provide(AnswerCache.layerKeyValueStore, KeyValueStore.layerMemory)]
   ]
-  it.scoped.each(stores)("keeps texts for their time: %s", ([_, layer]) =>
+  it.scoped.each(stores)("keeps texts for their time: %s", ([, layer]) =>
     Effect.gen(function* () {
       const { get, set } = Context.get(yield* Layer.build(layer), AnswerCache.AnswerCache)
       assert.deepStrictEqual(yield* get("a"), Option.none())

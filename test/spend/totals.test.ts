@@ -19,6 +19,7 @@ describe("totals", () => {
       ]),
       {
         attempts: 4,
+        cached: 0,
         succeeded: 2,
         usage: TokenUsage.make({ inputTokens: 203, outputTokens: 42, estimated: true }),
         estimated: 1,

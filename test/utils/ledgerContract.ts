@@ -58,6 +58,17 @@ export const ledgerContract = (made: Made): void => {
       assert.notInclude(JSON.stringify([first, second]), "secret")
     }))
 
+  test("counts answers that were there already, which are no attempts", (ledger) =>
+    Effect.gen(function* () {
+      yield* ledger.observe(attempt({ cost: Option.some(Usd.fromPico(7n)) }), task())
+      yield* ledger.observe(
+        attempt({ outcome: "cached", usage: TokenUsage.none, cost: Option.some(Usd.zero) }),
+        task()
+      )
+      const [group] = yield* ledger.summary({ by: "provider" })
+      assert.deepInclude(group, { attempts: 1, cached: 1, succeeded: 1, cost: Usd.fromPico(7n) })
+    }))
+
   test("keeps whose the cost is", (ledger) =>
     Effect.gen(function* () {
       yield* ledger.observe(attempt({ costSource: "provider" }), task())
@@ -119,6 +130,7 @@ export const ledgerContract = (made: Made): void => {
       assert.deepStrictEqual(group, {
         name: Option.some("claude"),
         attempts: 4,
+        cached: 0,
         succeeded: 3,
         usage: TokenUsage.make({ inputTokens: 106, outputTokens: 24, estimated: true }),
         estimated: 2,

@@ -171,7 +171,8 @@ export const answer = (
         ...(target._tag === "Provider" ? { provider: target.provider, pinned: true } : {}),
         ...(yield* userOf(key, said.user ?? question.fields["userId"])),
         ...(key === undefined ? {} : { keyId: key.id }),
-        ...(said.timeoutMs === undefined ? {} : { timeoutMs: said.timeoutMs })
+        ...(said.timeoutMs === undefined ? {} : { timeoutMs: said.timeoutMs }),
+        ...(said.cache === undefined ? {} : { answerCache: said.cache })
       },
       question,
       {

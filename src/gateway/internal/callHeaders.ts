@@ -15,6 +15,8 @@ export interface CallHeaders {
   readonly user?: string | undefined
   readonly delivery?: delivery.Delivery | undefined
   readonly unsupported?: "drop" | "refuse" | undefined
+  /** Whether an answer may be one that was given before. */
+  readonly cache?: "use" | "refresh" | "off" | undefined
 }
 
 /** What a header says; a program and its proxy may both have set it, and the same value twice says the same. */
@@ -77,6 +79,10 @@ const readers: Readonly<Record<string, Read>> = {
     value === "drop" || value === "refuse"
       ? Either.right({ unsupported: value })
       : Either.left('"drop" or "refuse"'),
+  "x-saga-cache": (value) =>
+    value === "use" || value === "refresh" || value === "off"
+      ? Either.right({ cache: value })
+      : Either.left('"use", "refresh" or "off"'),
   // Read with those of the agents.
   "x-saga-session": (session) =>
     session.length > 0 && session.length <= 256

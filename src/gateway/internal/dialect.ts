@@ -147,6 +147,8 @@ export interface Summary {
   readonly cost: string | null
   /** USD that choosing cheaper providers saved, where that is known. */
   readonly saved?: string | undefined
+  /** Whether it came of the cache of answers, where that was used. */
+  readonly cache?: AIResult.CacheUse | undefined
   /** What of the answer the caller's wire has no form for. */
   readonly dropped?: ReadonlyArray<string> | undefined
 }

@@ -14,7 +14,7 @@ import * as pulls from "../../internal/pulls.js"
 import * as timer from "../../internal/timer.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
-import { droppedHeader, strategyHeader, told } from "./summary.js"
+import { cacheHeader, droppedHeader, strategyHeader, told } from "./summary.js"
 import {
   type PreparedCall,
   defect,
@@ -49,6 +49,7 @@ const headersOf = (
     : {
         "x-saga-provider": started.provider,
         "x-saga-attempts": String(started.attempts),
+        ...cacheHeader(started.cache),
         ...droppedHeader(started.dropped, question)
       })
 })

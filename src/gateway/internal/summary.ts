@@ -1,5 +1,6 @@
 import * as Option from "effect/Option"
 import * as AIResult from "../../AIResult.js"
+import { given } from "../../internal/options.js"
 import * as Usd from "../../Usd.js"
 import type { Wire } from "../../Wire.js"
 import * as sources from "../../wire/sources.js"
@@ -17,6 +18,7 @@ export const summary = (result: AIResult.AIResult): Summary => ({
   attempts: result.attempts.length,
   ...several(result.attempts),
   cost: Option.getOrNull(Option.map(result.cost, Usd.toDecimal)),
+  ...given({ cache: result.cache }),
   ...Option.match(AIResult.saved(result), {
     onNone: () => ({}),
     onSome: (saved) => ({ saved: Usd.toDecimal(saved) })
@@ -55,9 +57,13 @@ export const droppedHeader = (
 export const strategyHeader = (strategy: string | undefined): Readonly<Record<string, string>> =>
   strategy === undefined ? {} : { "x-saga-strategy": headerText(strategy) }
 
+/** The header that tells whether an answer came of the cache; none where that wasn't used. */
+export const cacheHeader = (cache: AIResult.CacheUse | undefined): Readonly<Record<string, string>> =>
+  cache === undefined ? {} : { "x-saga-cache": cache }
+
 /** The same as headers; what isn't known has none. */
 export const headersOf = (
-  { asked, attempts, cost, dropped = [], provider, saved }: Summary,
+  { asked, attempts, cache, cost, dropped = [], provider, saved }: Summary,
   question: Pick<ChatRequest, "fieldOf">,
   unasked: ReadonlyArray<string> = []
 ): Readonly<Record<string, string>> => ({
@@ -66,5 +72,6 @@ export const headersOf = (
   "x-saga-attempts": String(attempts),
   ...(asked === undefined ? {} : { "x-saga-asked": asked.map(headerText).join(", ") }),
   ...(cost === null ? {} : { "x-saga-cost": cost }),
+  ...cacheHeader(cache),
   ...(saved === undefined ? {} : { "x-saga-saved": saved })
 })

@@ -159,6 +159,7 @@ const Sums = Schema.Struct({
   ...Usage,
   name: Schema.NullOr(Schema.Union(Schema.String, Schema.Number)),
   attempts: Whole,
+  cached: Whole,
   succeeded: Whole,
   estimated: Whole,
   cost_micro: Big,
@@ -211,6 +212,7 @@ const toGroup = (by: SpendLedger.By, sums: typeof Sums.Type): SpendLedger.Group 
     by === "day" ? dayOf(Number(name) * dayMs) : String(name)
   ),
   attempts: sums.attempts,
+  cached: sums.cached,
   succeeded: sums.succeeded,
   usage: usageOf(sums, sums.estimated),
   estimated: sums.estimated,
@@ -333,7 +335,8 @@ export const make = (
         database
           .patiently(
             sql`SELECT ${nameIn(sql, by)} AS name,
-              COUNT(*) AS attempts,
+              SUM(CASE WHEN outcome = 'cached' THEN 0 ELSE 1 END) AS attempts,
+              SUM(CASE WHEN outcome = 'cached' THEN 1 ELSE 0 END) AS cached,
               SUM(CASE WHEN outcome = 'succeeded' THEN 1 ELSE 0 END) AS succeeded,
               CAST(SUM(input_tokens) AS TEXT) AS input_tokens,
               CAST(SUM(output_tokens) AS TEXT) AS output_tokens,

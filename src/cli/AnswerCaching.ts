@@ -1,0 +1,31 @@
+/** The cache of answers that the file sets up, in front of what answers tasks. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { given } from "../internal/options.js"
+import * as AnswerCache from "../routing/AnswerCache.js"
+import type * as TaskService from "../routing/TaskService.js"
+
+/** What the file says of it. */
+export interface Settings extends Omit<AnswerCache.Options, "version">, AnswerCache.MemoryOptions {}
+
+/**
+ * A service like the given one that answers from memory. All have one cache, each by the name that it is called by; a
+ * provider with another model is another one.
+ */
+export const make = (
+  { bytes, entries, ...options }: Settings,
+  providers: ReadonlyArray<{ readonly id: string; readonly model?: string | undefined }>
+): Effect.Effect<
+  (name: string, service: TaskService.Service) => Effect.Effect<TaskService.Service, never, Scope.Scope>
+> =>
+  // The numbers were checked when they were read.
+  Effect.map(Effect.orDie(AnswerCache.makeMemory(given({ bytes, entries }))), (store) => (name, service) => {
+    const version = JSON.stringify([name, ...providers.map(({ id, model }) => [id, model])])
+    return Effect.orDie(
+      Effect.provideService(
+        AnswerCache.make(service, { ...options, version }),
+        AnswerCache.AnswerCache,
+        store
+      )
+    )
+  })
