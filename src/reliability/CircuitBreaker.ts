@@ -27,6 +27,7 @@ import type * as AIResult from "../AIResult.js"
 import type * as AttemptGuard from "../AttemptGuard.js"
 import * as EngineError from "../EngineError.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
+import * as CircuitStore from "./CircuitStore.js"
 import { Circuit } from "./internal/circuit.js"
 import * as log from "../internal/log.js"
 import * as validation from "../internal/validation.js"
@@ -176,16 +177,10 @@ interface UserCircuit {
   error: EngineError.EngineError
 }
 
-/**
- * Makes a circuit breaker. Fails with an InvalidArgumentError when a number is out of range.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}): Effect.Effect<
-  Service,
-  InvalidArgumentError
-> =>
+const makeOver = (
+  { isFailure: counts = isFailure, ...options }: Options,
+  store: CircuitStore.Service | undefined
+): Effect.Effect<Service, InvalidArgumentError> =>
   Effect.map(decode(options), ({ users: ofUsers, ...ofProviders }) => {
     const settings = { ...ofProviders, ...capped(ofProviders, 15_000) }
     const userSettings = {
@@ -197,13 +192,23 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
     const circuits = new Map<AIProvider, Circuit>()
     const users = new Map<string, UserCircuit>()
 
-    const circuitOf = (provider: AIProvider): Circuit => {
+    const ownOf = (provider: AIProvider): Circuit => {
       const known = circuits.get(provider)
       if (known !== undefined) return known
       const made = new Circuit(settings)
       circuits.set(provider, made)
       return made
     }
+
+    /** A circuit as it stands, here and elsewhere. */
+    const circuitOf = (provider: AIProvider, circuit: Circuit = ownOf(provider)): Circuit => {
+      if (store !== undefined) circuit.adopt(store.unsafeGet(provider))
+      return circuit
+    }
+
+    /** The circuit of a provider that was asked, or that is open elsewhere. */
+    const knownOf = (provider: AIProvider): Circuit | undefined =>
+      store === undefined ? circuits.get(provider) : circuitOf(provider)
 
     // No id of a provider has a line break in it.
     const keyOf = (provider: AIProvider, userId: string): string => `${provider}\n${userId}`
@@ -254,50 +259,77 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
         if (circuit.refuses(now)) return Effect.fail(refusal(provider, circuit, now))
         const user = userOf(provider, userId)
         if (user?.circuit.refuses(now) === true) return Effect.fail(user.error)
-        const trial = circuit.enter(now)
         const userTrial = user?.circuit.enter(now)
-        let closed = false
-
-        const works = (): void => {
-          const at = clock.unsafeCurrentTimeMillis()
-          closed = circuit.succeed(trial, at) || closed
-          if (userTrial === undefined) return
-          user?.circuit.succeed(userTrial, at)
-          if (userId !== undefined) users.delete(keyOf(provider, userId))
-        }
-
-        const leave = (): void => {
-          circuit.leave(trial)
+        const leaveUser = (): void => {
           if (userTrial !== undefined) user?.circuit.leave(userTrial)
         }
+        const enter = (probeId?: string): AttemptGuard.Lease => {
+          const trial = circuit.enter(clock.unsafeCurrentTimeMillis(), probeId)
+          let closed = false
 
-        const refuseUser = (error: EngineError.EngineError): void => {
-          if (userId === undefined) return
-          const refused = refusedUser(provider, userId, error)
-          const at = clock.unsafeCurrentTimeMillis()
-          refused.circuit.fail(userTrial ?? refused.circuit.enter(at), at)
-        }
-
-        return Effect.succeed<AttemptGuard.Lease>({
-          onFirstToken: works,
-          settle: (attempt) => {
+          const works = (): void => {
             const at = clock.unsafeCurrentTimeMillis()
-            const error = Option.getOrUndefined(attempt.error)
-            if (attempt.outcome === "succeeded") works()
-            const failed = error !== undefined && counts(attempt)
-            const opens = failed && circuit.fail(trial, at, EngineError.retryAfterMs(error))
-            if (!failed) circuit.leave(trial)
-            if (error !== undefined && EngineError.belongsToUser(error)) refuseUser(error)
-            else if (userTrial !== undefined) user?.circuit.leave(userTrial)
-            if (opens) return opened(provider, circuit, at)
-            return closed ? log.event(LogLevel.Info, "circuit_closed", () => ({ provider })) : Effect.void
-          },
-          cancel: Effect.sync(leave)
+            if (circuitOf(provider, circuit).succeed(trial, at)) {
+              closed = true
+              store?.unsafeClose(provider)
+            }
+            if (userTrial === undefined) return
+            user?.circuit.succeed(userTrial, at)
+            if (userId !== undefined) users.delete(keyOf(provider, userId))
+          }
+
+          const fails = (at: number, error: EngineError.EngineError): boolean => {
+            const opens = circuitOf(provider, circuit).fail(trial, at, EngineError.retryAfterMs(error))
+            if (circuit.isOpen) store?.unsafeOpen(provider, circuit.wait, trial.probeId)
+            return opens
+          }
+
+          const leave = (): void => {
+            circuit.leave(trial)
+            if (trial.probeId !== undefined) store?.unsafeRelease(provider, trial.probeId)
+          }
+
+          const refuseUser = (error: EngineError.EngineError): void => {
+            if (userId === undefined) return
+            const refused = refusedUser(provider, userId, error)
+            const at = clock.unsafeCurrentTimeMillis()
+            refused.circuit.fail(userTrial ?? refused.circuit.enter(at), at)
+          }
+
+          return {
+            onFirstToken: works,
+            settle: (attempt) => {
+              const at = clock.unsafeCurrentTimeMillis()
+              const error = Option.getOrUndefined(attempt.error)
+              if (attempt.outcome === "succeeded") works()
+              const failed = error !== undefined && counts(attempt)
+              const opens = failed && fails(at, error)
+              if (!failed) leave()
+              if (error !== undefined && EngineError.belongsToUser(error)) refuseUser(error)
+              else leaveUser()
+              if (opens) return opened(provider, circuit, at)
+              return closed ? log.event(LogLevel.Info, "circuit_closed", () => ({ provider })) : Effect.void
+            },
+            cancel: Effect.sync(() => {
+              leave()
+              leaveUser()
+            })
+          }
+        }
+        if (store === undefined || !circuit.isOpen) return Effect.succeed(enter())
+        return Effect.flatMap(store.probe(provider, settings.probeMs), (probe) => {
+          // What became of it meanwhile is known here now.
+          circuitOf(provider, circuit)
+          if (Option.isSome(probe) || !circuit.isOpen) {
+            return Effect.succeed(enter(Option.getOrUndefined(probe)))
+          }
+          leaveUser()
+          return Effect.fail(refusal(provider, circuit, clock.unsafeCurrentTimeMillis()))
         })
       })
 
     const stateOf = (provider: AIProvider, now: number): State => {
-      const circuit = circuits.get(provider)
+      const circuit = knownOf(provider)
       if (circuit === undefined || !circuit.isOpen) return { _tag: "closed" }
       return now < circuit.halfOpenAt ? { _tag: "open", until: circuit.halfOpenAt } : { _tag: "half-open" }
     }
@@ -307,15 +339,37 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
       state: (provider) => Effect.map(Clock.currentTimeMillis, (now) => stateOf(provider, now)),
       unsafeState: stateOf,
       unsafeRefuses: (provider, userId, now) =>
-        circuits.get(provider)?.refuses(now) === true ||
-        userOf(provider, userId)?.circuit.refuses(now) === true,
+        knownOf(provider)?.refuses(now) === true || userOf(provider, userId)?.circuit.refuses(now) === true,
       reset: (provider) =>
         Effect.sync(() => {
           circuits.delete(provider)
+          store?.unsafeClose(provider)
           for (const key of users.keys()) if (key.startsWith(keyOf(provider, ""))) users.delete(key)
         })
     }
   })
+
+/**
+ * Makes a circuit breaker of this process alone. Fails with an InvalidArgumentError when a number is out of range.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgumentError> =>
+  makeOver(options, undefined)
+
+/**
+ * Makes a circuit breaker whose open circuits are those of the store in the context: what one process finds out
+ * holds for all, and one attempt of all of them is the probe. Each process counts its own calls. The circuits of
+ * users aren't shared.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeStore = (
+  options: Options = {}
+): Effect.Effect<Service, InvalidArgumentError, CircuitStore.CircuitStore> =>
+  Effect.flatMap(CircuitStore.CircuitStore, (store) => makeOver(options, store))
 
 /**
  * Puts a circuit breaker before every attempt of the routers that are built on this Layer.
@@ -325,3 +379,15 @@ export const make = ({ isFailure: counts = isFailure, ...options }: Options = {}
  */
 export const layer = (options: Options = {}): Layer.Layer<CircuitBreaker, InvalidArgumentError> =>
   Layer.effect(CircuitBreaker, make(options))
+
+/**
+ * Puts a circuit breaker before every attempt of the routers that are built on this Layer, whose open circuits are
+ * those of the store: see {@link makeStore}.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerStore = (
+  options: Options = {}
+): Layer.Layer<CircuitBreaker, InvalidArgumentError, CircuitStore.CircuitStore> =>
+  Layer.effect(CircuitBreaker, makeStore(options))

@@ -12,6 +12,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -21,9 +22,8 @@ import * as AITask from "../AITask.js"
 import type * as AttemptGuard from "../AttemptGuard.js"
 import * as EngineError from "../EngineError.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
-import { SlidingSum } from "./internal/slidingSum.js"
+import * as LimitStore from "./LimitStore.js"
 import * as validation from "../internal/validation.js"
-import type * as ReasoningEngine from "../ReasoningEngine.js"
 import * as TokenUsage from "../TokenUsage.js"
 
 /**
@@ -93,154 +93,96 @@ export interface Options extends Schema.Schema.Encoded<typeof Settings> {}
 
 const decode = validation.decoder("RateLimits", Settings)
 
-const minuteMs = 60_000
-const slots = 60
-
-/** What a provider said is left. */
-interface Stated {
-  remaining: number
-  readonly resetAt: number
+/** What each limit keeps an attempt from, in words. */
+const because: { readonly [R in LimitStore.Reason]: (limits: LimitStore.Limits) => string } = {
+  statedWait: () => "it said when to come back",
+  statedRequests: () => "it has no requests left",
+  statedTokens: () => "it has too few tokens left",
+  requestsPerMinute: ({ requestsPerMinute }) =>
+    `the limit of ${requestsPerMinute} requests a minute is reached`,
+  tokensPerMinute: ({ tokensPerMinute }) => `the limit of ${tokensPerMinute} tokens a minute is reached`,
+  concurrency: ({ concurrency }) => `all of its ${concurrency} calls are under way`
 }
 
-/** What is known of one provider. */
-class Allowance {
-  private readonly requests = new SlidingSum(minuteMs, slots)
-  private readonly tokens = new SlidingSum(minuteMs, slots)
-  private underWay = 0
-  private notBefore = Number.NEGATIVE_INFINITY
-  private statedRequests: Stated | undefined = undefined
-  private statedTokens: Stated | undefined = undefined
-
-  constructor(private readonly limits: typeof Limits.Type) {}
-
-  /** From when an attempt of so many tokens can begin, and what it waits for; `now` and no reason if it can. */
-  room(now: number, tokens: number): { readonly at: number; readonly reason: string } {
-    const { concurrency, requestsPerMinute, tokensPerMinute } = this.limits
-    const waits = [
-      { at: this.notBefore, reason: "it said when to come back" },
-      { at: exhaustedUntil(this.statedRequests, 1), reason: "it has no requests left" },
-      { at: exhaustedUntil(this.statedTokens, tokens), reason: "it has too few tokens left" },
-      ...(requestsPerMinute === undefined
-        ? []
-        : [
-            {
-              at: this.requests.atMost(now, requestsPerMinute - 1),
-              reason: `the limit of ${requestsPerMinute} requests a minute is reached`
-            }
-          ]),
-      ...(tokensPerMinute === undefined
-        ? []
-        : [
-            {
-              // What is larger than the whole limit has it to itself.
-              at: this.tokens.atMost(now, Math.max(0, tokensPerMinute - tokens)),
-              reason: `the limit of ${tokensPerMinute} tokens a minute is reached`
-            }
-          ]),
-      ...(concurrency === undefined || this.underWay < concurrency
-        ? []
-        : [{ at: Number.POSITIVE_INFINITY, reason: `all of its ${concurrency} calls are under way` }])
-    ]
-    return waits.reduce((longest, wait) => (wait.at > longest.at ? wait : longest), { at: now, reason: "" })
-  }
-
-  take(now: number, tokens: number): void {
-    this.requests.add(now, 1)
-    this.tokens.add(now, tokens)
-    this.underWay += 1
-    if (this.statedRequests !== undefined) this.statedRequests.remaining -= 1
-    if (this.statedTokens !== undefined) this.statedTokens.remaining -= tokens
-  }
-
-  /** Corrects the reservation by the usage. */
-  settle(now: number, takenAt: number, difference: number): void {
-    this.tokens.add(now, difference, takenAt)
-    this.underWay -= 1
-  }
-
-  cancel(now: number, takenAt: number, tokens: number): void {
-    this.requests.add(now, -1, takenAt)
-    this.settle(now, takenAt, -tokens)
-    if (this.statedRequests !== undefined) this.statedRequests.remaining += 1
-    if (this.statedTokens !== undefined) this.statedTokens.remaining += tokens
-  }
-
-  told({ requests, tokens }: ReasoningEngine.RateLimitsEvent): void {
-    if (requests !== undefined) this.statedRequests = { ...requests }
-    if (tokens !== undefined) this.statedTokens = { ...tokens }
-  }
-
-  comeBackAt(at: number): void {
-    this.notBefore = Math.max(this.notBefore, at)
-  }
-}
-
-/** Until when less than so much is left, as the provider said it. */
-const exhaustedUntil = (stated: Stated | undefined, needed: number): number =>
-  stated === undefined || stated.remaining >= needed ? Number.NEGATIVE_INFINITY : stated.resetAt
+const noLimits: LimitStore.Limits = {}
 
 /**
- * Makes a keeper of rate limits. Fails with an InvalidArgumentError when a limit is out of range or an id
- * can't be a provider's.
+ * Makes a keeper of rate limits over the store of the context, which may be shared by several processes. Fails
+ * with an InvalidArgumentError when a limit is out of range or an id can't be a provider's.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgumentError> =>
-  Effect.map(decode(options), ({ expectedOutputTokens, providers }) => {
-    const allowances = new Map<AIProvider.AIProvider, Allowance>()
-
-    const allowanceOf = (provider: AIProvider.AIProvider): Allowance => {
-      const known = allowances.get(provider)
-      if (known !== undefined) return known
-      const made = new Allowance(providers[provider] ?? {})
-      allowances.set(provider, made)
-      return made
-    }
+export const makeStore = (
+  options: Options = {}
+): Effect.Effect<Service, InvalidArgumentError, LimitStore.LimitStore> =>
+  Effect.gen(function* () {
+    const { expectedOutputTokens, providers } = yield* decode(options)
+    const store = yield* LimitStore.LimitStore
+    const limitsOf = (provider: AIProvider.AIProvider): LimitStore.Limits => providers[provider] ?? noLimits
 
     const estimate = ({ prefill = "", task }: AttemptGuard.AdmissionRequest): number =>
       TokenUsage.estimateTokens(AITask.inputCharacters(task) + prefill.length) +
       (task.maxTokens ?? expectedOutputTokens)
 
-    const admit: Service["admit"] = (asked) =>
-      Effect.flatMap(Effect.clock, (clock) => {
-        const { provider } = asked.engine
-        const allowance = allowanceOf(provider)
-        const startedAt = clock.unsafeCurrentTimeMillis()
-        const tokens = estimate(asked)
-        const { at, reason } = allowance.room(startedAt, tokens)
-        if (at > startedAt) {
+    const admit: Service["admit"] = (asked) => {
+      const { provider } = asked.engine
+      const limits = limitsOf(provider)
+      return Effect.flatMap(store.take(provider, limits, estimate(asked)), (taken) => {
+        if (Either.isLeft(taken)) {
+          const { reason, waitMs } = taken.left
           return new EngineError.RateLimitError(
             {
               provider,
-              description: `not asked, since ${reason}`,
-              ...(Number.isFinite(at) ? { retryAfterMs: at - startedAt } : {})
+              description: `not asked, since ${because[reason](limits)}`,
+              ...(Number.isFinite(waitMs) ? { retryAfterMs: waitMs } : {})
             },
             EngineError.unchecked
           )
         }
-        allowance.take(startedAt, tokens)
+        const { cancel, settle, unsafeState } = taken.right
         return Effect.succeed<AttemptGuard.Lease>({
-          onRateLimits: (limits) => allowance.told(limits),
+          onRateLimits: unsafeState,
           settle: ({ error, usage }) =>
-            Effect.sync(() => {
-              const now = clock.unsafeCurrentTimeMillis()
-              allowance.settle(now, startedAt, usage.inputTokens + usage.outputTokens - tokens)
-              const stated = Option.flatMapNullable(error, EngineError.retryAfterMs)
-              if (Option.isSome(stated)) allowance.comeBackAt(now + stated.value)
+            settle({
+              tokens: usage.inputTokens + usage.outputTokens,
+              retryAfterMs: Option.getOrUndefined(Option.flatMapNullable(error, EngineError.retryAfterMs))
             }),
-          cancel: Effect.sync(() => allowance.cancel(clock.unsafeCurrentTimeMillis(), startedAt, tokens))
+          cancel
         })
       })
+    }
 
     return {
       admit,
-      unsafeReadyAt: (provider, now) => allowances.get(provider)?.room(now, 1).at ?? now
+      unsafeReadyAt: (provider, now) => store.unsafeReadyAt(provider, limitsOf(provider), now)
     }
   })
 
 /**
- * Keeps the routers that are built on this Layer to the rate limits of their providers.
+ * Makes a keeper of rate limits in memory, of this process alone. Fails with an InvalidArgumentError when a limit
+ * is out of range or an id can't be a provider's.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgumentError> =>
+  Effect.provideServiceEffect(makeStore(options), LimitStore.LimitStore, LimitStore.makeMemory)
+
+/**
+ * Keeps the routers that are built on this Layer to the rate limits of their providers, by what the store of the
+ * context knows: several processes keep to them together where it is shared.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerStore = (
+  options: Options = {}
+): Layer.Layer<RateLimits, InvalidArgumentError, LimitStore.LimitStore> =>
+  Layer.effect(RateLimits, makeStore(options))
+
+/**
+ * Keeps the routers that are built on this Layer to the rate limits of their providers, this process alone.
  *
  * @since 0.1.0
  * @category layers

@@ -6,7 +6,9 @@
  */
 import * as Layer from "effect/Layer"
 import * as CircuitBreaker from "./CircuitBreaker.js"
+import type * as CircuitStore from "./CircuitStore.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
+import type * as LimitStore from "./LimitStore.js"
 import * as LiveMetrics from "./LiveMetrics.js"
 import * as RateLimits from "./RateLimits.js"
 import * as RetryBudget from "./RetryBudget.js"
@@ -51,6 +53,27 @@ export const layer = (
   Layer.mergeAll(
     CircuitBreaker.layer(options.circuitBreaker),
     RateLimits.layer(options.rateLimits),
+    RetryBudget.layer(options.retryBudget),
+    LiveMetrics.layer(options.liveMetrics)
+  )
+
+/**
+ * The same over the stores of the context, which may be shared by several processes: they keep to rate limits
+ * together, and an open circuit is open in all of them. Retry budgets and live metrics are each process's own.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerStore = (
+  options: Options = {}
+): Layer.Layer<
+  CircuitBreaker.CircuitBreaker | LiveMetrics.LiveMetrics | RateLimits.RateLimits | RetryBudget.RetryBudget,
+  InvalidArgumentError,
+  CircuitStore.CircuitStore | LimitStore.LimitStore
+> =>
+  Layer.mergeAll(
+    CircuitBreaker.layerStore(options.circuitBreaker),
+    RateLimits.layerStore(options.rateLimits),
     RetryBudget.layer(options.retryBudget),
     LiveMetrics.layer(options.liveMetrics)
   )

@@ -15,9 +15,38 @@ export interface Settings {
   readonly probeMs: number
 }
 
+/**
+ * The attempt that tells whether a provider is back.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Probe {
+  readonly id: string
+  /** Until when it keeps others from probing. */
+  readonly until: number
+}
+
+/**
+ * An open circuit. Times are in milliseconds of the Clock.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Open {
+  /** When it becomes half-open. */
+  readonly until: number
+  /** Milliseconds of the wait that led there; a probe that fails doubles it. */
+  readonly waitMs: number
+  /** The latest probe, if it hasn't ended. */
+  readonly probe: Probe | undefined
+}
+
 /** One attempt that was let through. */
 export interface Trial {
   readonly probe: boolean
+  /** The id of its probe, where others know of it. */
+  readonly probeId?: string | undefined
   /** Whether the provider has been seen to work. */
   worked: boolean
 }
@@ -41,7 +70,7 @@ export class Circuit {
   private waitMs: number
   /** The latest probe, and until when it keeps others from probing. */
   private probe: Trial | undefined = undefined
-  private probesUntil = 0
+  private probesUntil = Number.NEGATIVE_INFINITY
 
   constructor(private readonly settings: Settings) {
     this.successes = new SlidingSum(settings.windowMs)
@@ -58,14 +87,33 @@ export class Circuit {
     return this.until
   }
 
+  /** What is to be known elsewhere of an open circuit. */
+  get wait(): Omit<Open, "probe"> {
+    return { until: this.until, waitMs: this.waitMs }
+  }
+
+  /** Takes over what is known elsewhere. */
+  adopt(known: Open | undefined): void {
+    if (known === undefined) {
+      if (this.open) this.close()
+      return
+    }
+    this.open = true
+    this.until = known.until
+    this.waitMs = known.waitMs
+    this.probesUntil = known.probe?.until ?? Number.NEGATIVE_INFINITY
+    // Another process has taken over.
+    if (this.probe?.probeId !== known.probe?.id) this.probe = undefined
+  }
+
   /** Whether an attempt would be refused now. */
   refuses(now: number): boolean {
-    return this.open && (now < this.until || (this.probe !== undefined && now < this.probesUntil))
+    return this.open && (now < this.until || now < this.probesUntil)
   }
 
   /** Lets an attempt through that isn't refused. */
-  enter(now: number): Trial {
-    const trial: Trial = { probe: this.open, worked: false }
+  enter(now: number, probeId?: string): Trial {
+    const trial: Trial = { probe: this.open, probeId, worked: false }
     if (trial.probe) {
       this.probe = trial
       this.probesUntil = now + this.settings.probeMs
@@ -96,7 +144,7 @@ export class Circuit {
       // One that another took over from was counted out then.
       if (trial === this.probe) {
         this.waitMs = Math.min(2 * this.waitMs, this.settings.maxOpenMs)
-        this.probe = undefined
+        this.endProbe()
         this.until = now + this.waitMs
       }
       this.until = Math.max(this.until, now + retryAfterMs)
@@ -123,12 +171,17 @@ export class Circuit {
   /** The attempt ended and says nothing of the provider. */
   leave(trial: Trial): void {
     this.waiting.delete(trial)
-    if (trial === this.probe) this.probe = undefined
+    if (trial === this.probe) this.endProbe()
+  }
+
+  private endProbe(): void {
+    this.probe = undefined
+    this.probesUntil = Number.NEGATIVE_INFINITY
   }
 
   private close(): void {
     this.open = false
-    this.probe = undefined
+    this.endProbe()
     this.consecutive = 0
     this.waitMs = this.settings.openMs
     this.successes.clear()
