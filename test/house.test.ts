@@ -8,7 +8,7 @@ const src = fileURLToPath(new URL("../src", import.meta.url))
 /** The rooms of each floor, the highest first. A room knows only the floors below its own. */
 const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["cli", "index"],
-  ["gateway", "ai", "testing", "savings"],
+  ["gateway", "ai", "testing", "savings", "redis"],
   ["routing"],
   ["engines", "telemetry"],
   ["auth", "spend", "reliability"],

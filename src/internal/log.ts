@@ -17,6 +17,8 @@ export type Event =
   | "routing_all_failed"
   | "circuit_opened"
   | "circuit_closed"
+  | "redis_away"
+  | "redis_back"
   | "cascade_accepted"
   | "cascade_escalated"
   | "orchestrator_provider_selected"

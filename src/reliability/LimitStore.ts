@@ -77,9 +77,17 @@ export class LimitStore extends Context.Tag("arc-saga/LimitStore")<LimitStore, S
  */
 export const makeMemory: Effect.Effect<Service> = Effect.sync(() => {
   const allowances = new Map<string, Allowance>()
-  const allowanceOf = (key: string): Allowance => {
+  let enough = 1000
+  /** Forgets keys whose attempts hold back no others any more; at most as often as there are twice as many. */
+  const forget = (now: number): void => {
+    if (allowances.size < enough) return
+    for (const [key, allowance] of allowances) if (allowance.isIdle(now)) allowances.delete(key)
+    enough = Math.max(1000, 2 * allowances.size)
+  }
+  const allowanceOf = (key: string, now: number): Allowance => {
     const known = allowances.get(key)
     if (known !== undefined) return known
+    forget(now)
     const made = new Allowance()
     allowances.set(key, made)
     return made
@@ -87,8 +95,8 @@ export const makeMemory: Effect.Effect<Service> = Effect.sync(() => {
   return {
     take: (key, limits, tokens) =>
       Effect.map(Effect.clock, (clock) => {
-        const allowance = allowanceOf(key)
         const startedAt = clock.unsafeCurrentTimeMillis()
+        const allowance = allowanceOf(key, startedAt)
         const { at, reason } = allowance.room(limits, startedAt, tokens)
         if (reason !== undefined) return Either.left({ waitMs: at - startedAt, reason })
         allowance.take(startedAt, tokens)

@@ -87,6 +87,16 @@ export class Allowance {
     })
   }
 
+  /** Whether nothing is under way, and nothing that was holds back what comes. */
+  isIdle(now: number): boolean {
+    const until = Math.max(this.notBefore, exhaustedUntil(this.statedRequests, Number.POSITIVE_INFINITY))
+    return (
+      this.underWay === 0 &&
+      this.requests.total(now) === 0 &&
+      now >= Math.max(until, exhaustedUntil(this.statedTokens, Number.POSITIVE_INFINITY))
+    )
+  }
+
   take(now: number, tokens: number): void {
     this.requests.add(now, 1)
     this.tokens.add(now, tokens)

@@ -1,0 +1,49 @@
+/**
+ * All that is shared in Redis, in one Layer: rate limits and circuits.
+ *
+ * @since 0.1.0
+ */
+import * as Layer from "effect/Layer"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import type * as CircuitStore from "../reliability/CircuitStore.js"
+import type * as LimitStore from "../reliability/LimitStore.js"
+import type { SharedState } from "../reliability/SharedState.js"
+import * as Circuits from "./Circuits.js"
+import * as Connection from "./Connection.js"
+import * as Limits from "./Limits.js"
+
+/**
+ * What can be set of all of it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Connection.Options, Limits.Options, Circuits.Options {}
+
+/**
+ * Shares rate limits and circuits with all processes that have the same Redis and the same prefix. It doesn't fail
+ * when Redis isn't there: each process goes on by its own share then.
+ *
+ * @since 0.1.0
+ * @category layers
+ * @example
+ * ```ts
+ * import { MultiLLMOrchestrator, Reliability } from "arc-saga"
+ * import { Shared } from "arc-saga/redis"
+ * import { Layer } from "effect"
+ *
+ * const Guards = Reliability.layerStore({
+ *   rateLimits: { providers: { claude: { requestsPerMinute: 600 } } }
+ * }).pipe(Layer.provide(Shared.layer({ url: "redis://localhost:6379", share: 1 / 4 })))
+ *
+ * // What remains is the registry with the engines.
+ * export const Orchestrator = Layer.provide(MultiLLMOrchestrator.layerFor({}), Guards)
+ * ```
+ */
+export const layer = (
+  options: Options = {}
+): Layer.Layer<CircuitStore.CircuitStore | LimitStore.LimitStore | SharedState, InvalidArgumentError> =>
+  Layer.merge(
+    Limits.layer({ share: options.share, leaseMs: options.leaseMs }),
+    Circuits.layer({ refreshMs: options.refreshMs })
+  ).pipe(Layer.provideMerge(Connection.layer(options)))
