@@ -22,6 +22,8 @@ import { AnswerObserver } from "../AnswerObserver.js"
 import { optional } from "../internal/optional.js"
 import * as validation from "../internal/validation.js"
 import { Feedback } from "../spend/Feedback.js"
+import { LimitStore } from "../reliability/LimitStore.js"
+import { SharedState } from "../reliability/SharedState.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type { Strategy } from "../routing/Strategy.js"
 import * as TaskService from "../routing/TaskService.js"
@@ -117,7 +119,8 @@ const decode = validation.decoder("Gateway", Settings)
  * what is left after `drainMs`. Fails when a setting can't be used, or when there are no keys and other
  * machines reach the server.
  *
- * Keys are those of the settings, or of the `ApiKeys` service if there is one. What clients say of answers
+ * Keys are those of the settings, or of the `ApiKeys` service if there is one. Their calls are counted in the
+ * `LimitStore` of the context if there is one, and by this process alone otherwise. What clients say of answers
  * (`POST /v1/feedback`) goes to the `Feedback` and the `AnswerObserver` of the context, as far as there are some.
  *
  * @since 0.1.0
@@ -149,6 +152,7 @@ export const layer = ({ services = {}, strategies = [], ...given }: Options = {}
       yield* models.checkNames("deliveries", Object.keys(settings.deliveries ?? {}), choices)
       yield* models.checkNames("models", Object.values(settings.models ?? {}), choices)
       const stopping = yield* shutdown.make(settings.drainMs ?? 30_000)
+      const store = yield* optional(LimitStore)
       // What only a server needs is read when one starts.
       const app = yield* Effect.promise(() => import("./internal/app.js"))
       const served = yield* app.make({
@@ -159,7 +163,8 @@ export const layer = ({ services = {}, strategies = [], ...given }: Options = {}
           shutdown: stopping
         },
         keys,
-        keyLimits: keyLimits.make(),
+        count: store === undefined ? keyLimits.alone() : keyLimits.shared(store),
+        shared: yield* optional(SharedState),
         choices,
         judges: { store: yield* optional(Feedback), observer: yield* optional(AnswerObserver) },
         aliases: settings.models ?? {},

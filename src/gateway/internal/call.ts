@@ -9,12 +9,13 @@ import * as AITask from "../../AITask.js"
 import type { ApiKey, Service as Keys } from "../ApiKeys.js"
 import { InvalidArgumentError } from "../../InvalidArgument.js"
 import type * as Feedback from "../../spend/Feedback.js"
+import type * as SharedState from "../../reliability/SharedState.js"
 import type * as Registry from "../../ReasoningEngineRegistry.js"
 import type * as Wire from "../../Wire.js"
 import { onClose } from "../../internal/onClose.js"
 import * as body from "./body.js"
 import type { Dialect, ChatRequest } from "./dialect.js"
-import type { KeyLimits } from "./keyLimits.js"
+import type { Count } from "./keyLimits.js"
 import { live } from "./live.js"
 import * as delivering from "./delivery.js"
 import * as models from "./models.js"
@@ -34,7 +35,10 @@ export interface Judges {
 export interface Setup {
   readonly services: Services & { readonly registry: Registry.Service }
   readonly keys: Keys
-  readonly keyLimits: KeyLimits
+  /** Whether the state that several gateways share can be reached; undefined where nothing is shared. */
+  readonly shared: SharedState.Service | undefined
+  /** Counts the call of a key for as long as it lasts. */
+  readonly count: Count
   /** What a call can name as `saga/<name>`. */
   readonly choices: models.Choices
   readonly aliases: models.Aliases
@@ -54,16 +58,6 @@ export interface Admitted {
   readonly id: string
   readonly key: ApiKey | undefined
 }
-
-/** Counts the request of a key for as long as it lasts. */
-export const counted = (
-  { keyLimits }: Setup,
-  key: ApiKey,
-  now: number
-): Effect.Effect<void, RejectedRequest, Scope.Scope> =>
-  Effect.uninterruptible(
-    Effect.suspend(() => keyLimits.begin(key, now) ?? onClose(() => Effect.sync(() => keyLimits.end(key))))
-  )
 
 /** The user of a call: the key's, if it has one; else the header's, or the body's. */
 const userOf = (
@@ -141,7 +135,7 @@ export const answer = (
   Effect.gen(function* () {
     const { services } = setup
     const createdAt = yield* Clock.currentTimeMillis
-    if (key !== undefined) yield* counted(setup, key, createdAt)
+    if (key !== undefined) yield* setup.count(key, createdAt)
     const said = yield* callHeaders.read(request.headers)
     const { json, turn } = yield* body.json(request, setup.limits, dialect.values)
     yield* turn

@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 import * as validation from "../../internal/validation.js"
 import * as Feedback from "../../spend/Feedback.js"
 import * as body from "./body.js"
-import { type Admitted, counted, type Setup } from "./call.js"
+import type { Admitted, Setup } from "./call.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
 
@@ -31,7 +31,7 @@ export const answer = (
     const { observer, store } = setup.judges
     if (store === undefined && observer?.judged === undefined) return yield* noJudges
     const at = yield* Clock.currentTimeMillis
-    if (key !== undefined) yield* counted(setup, key, at)
+    if (key !== undefined) yield* setup.count(key, at)
     const { json } = yield* body.json(request, setup.limits)
     const { id, ...said } = yield* decode(json)
     const judgement = {

@@ -1,3 +1,8 @@
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Scope from "effect/Scope"
+import { onClose } from "../../internal/onClose.js"
+import type * as LimitStore from "../../reliability/LimitStore.js"
 import type { ApiKey } from "../ApiKeys.js"
 import { RejectedRequest } from "./rejection.js"
 
@@ -9,6 +14,9 @@ interface Use {
   next: number
   running: number
 }
+
+/** Counts the call of a key that begins at an instant in milliseconds until the scope closes, or says why not. */
+export type Count = (key: ApiKey, now: number) => Effect.Effect<void, RejectedRequest, Scope.Scope>
 
 /** Counts the calls of each key. */
 export interface KeyLimits {
@@ -26,6 +34,12 @@ const tooMany = (limit: string, advice: string, retryAfterMs?: number): Rejected
     description: `This key may make ${limit}. ${advice}`,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs })
   })
+
+const tooManyInAMinute = (requests: number | undefined, waitMs: number): RejectedRequest =>
+  tooMany(`${requests} calls in a minute`, `Retry after ${Math.ceil(waitMs)} ms`, waitMs)
+
+const tooManyAtATime = (calls: number | undefined): RejectedRequest =>
+  tooMany(`${calls} calls at a time`, "Wait until one of them has ended")
 
 export const make = (): KeyLimits => {
   const uses = new Map<string, Use>()
@@ -51,13 +65,11 @@ export const make = (): KeyLimits => {
       const { concurrent, requestsPerMinute } = key
       const use = useOf(key, now)
       if (concurrent !== undefined && use.running >= concurrent) {
-        return tooMany(`${concurrent} calls at a time`, "Wait until one of them has ended")
+        return tooManyAtATime(concurrent)
       }
       if (requestsPerMinute !== undefined) {
         const wait = (use.begun[use.next] ?? Number.NEGATIVE_INFINITY) + minute - now
-        if (wait > 0) {
-          return tooMany(`${requestsPerMinute} calls in a minute`, `Retry after ${Math.ceil(wait)} ms`, wait)
-        }
+        if (wait > 0) return tooManyInAMinute(requestsPerMinute, wait)
         use.begun[use.next] = now
         use.next = (use.next + 1) % requestsPerMinute
       }
@@ -73,3 +85,30 @@ export const make = (): KeyLimits => {
     }
   }
 }
+
+/** Counts the calls of this process alone. */
+export const alone =
+  (limits: KeyLimits = make()): Count =>
+  (key, now) =>
+    Effect.uninterruptible(
+      Effect.suspend(() => limits.begin(key, now) ?? onClose(() => Effect.sync(() => limits.end(key))))
+    )
+
+/** Counts the calls of all processes that have the store. A space isn't part of a provider's id: no key is one's. */
+export const shared =
+  (store: LimitStore.Service): Count =>
+  ({ concurrent, id, requestsPerMinute }) =>
+    concurrent === undefined && requestsPerMinute === undefined
+      ? Effect.void
+      : Effect.uninterruptible(
+          Effect.flatMap(
+            store.take(`key ${id}`, { concurrency: concurrent, requestsPerMinute }, 0),
+            Either.match({
+              onLeft: ({ reason, waitMs }): ReturnType<Count> =>
+                reason === "concurrency"
+                  ? tooManyAtATime(concurrent)
+                  : tooManyInAMinute(requestsPerMinute, waitMs),
+              onRight: ({ settle }) => onClose(() => settle({ tokens: 0 }))
+            })
+          )
+        )

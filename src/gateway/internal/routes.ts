@@ -4,6 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
+import type * as SharedState from "../../reliability/SharedState.js"
 import * as access from "./access.js"
 import * as call from "./call.js"
 import * as chat from "./chat.js"
@@ -55,10 +56,12 @@ export const dialectOf = (request: Request): Dialect => {
     : chat.dialect
 }
 
+const isAway = ({ unsafeAwaySince }: SharedState.Service): boolean => unsafeAwaySince() !== undefined
+
 /** The routes of a gateway. */
 export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effect<RouteOf> =>
   Effect.map(Clock.currentTimeMillis, (startedAt) => {
-    const { keys, services } = setup
+    const { keys, services, shared } = setup
     const { activity, registry, shutdown } = services
     const names = Effect.map(registry.list, (engines) => models.names(engines, setup.choices, setup.aliases))
 
@@ -93,7 +96,12 @@ export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effec
     const readiness: Respond = () =>
       Effect.map(registry.list, (engines) => {
         const status = shutdown.begun() ? "shutting down" : engines.length === 0 ? "no provider" : "ready"
-        return HttpServerResponse.unsafeJson({ status }, { status: status === "ready" ? 200 : 503 })
+        // This process goes on without it.
+        const sharing = shared === undefined ? {} : { shared: isAway(shared) ? "away" : "reachable" }
+        return HttpServerResponse.unsafeJson(
+          { status, ...sharing },
+          { status: status === "ready" ? 200 : 503 }
+        )
       })
 
     const scraped = () =>
@@ -104,7 +112,7 @@ export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effec
       )
 
     const shown = () =>
-      Effect.map(activity.snapshot, (snapshot) => HttpServerResponse.unsafeJson(status.of(snapshot)))
+      Effect.map(activity.snapshot, (snapshot) => HttpServerResponse.unsafeJson(status.of(snapshot, shared)))
 
     const post = (name: string, respond: Respond): Route => ({
       name,

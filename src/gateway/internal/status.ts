@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import type * as AIResult from "../../AIResult.js"
 import type * as Activity from "../Activity.js"
+import type * as SharedState from "../../reliability/SharedState.js"
 import { endings } from "./metrics.js"
 import * as Usd from "../../Usd.js"
 
@@ -11,6 +12,8 @@ const decimal = (cost: Option.Option<Usd.Usd>): string | null =>
   Option.getOrNull(Option.map(cost, Usd.toDecimal))
 
 const iso = (ms: number): string => DateTime.formatIso(DateTime.unsafeMake(ms))
+
+const isoOrNull = (ms: number | undefined): string | null => (ms === undefined ? null : iso(ms))
 
 const attempt = ({ cost, costSource, durationMs, error, model, outcome, provider }: AIResult.Attempt) => ({
   provider,
@@ -66,10 +69,11 @@ export const health = ({ providers }: Activity.Snapshot): unknown => ({
 })
 
 /** What goes on, as the page reads it. */
-export const of = (snapshot: Activity.Snapshot): unknown => ({
+export const of = (snapshot: Activity.Snapshot, shared: SharedState.Service | undefined): unknown => ({
   now: iso(snapshot.now),
   since: iso(snapshot.since),
   running: snapshot.running,
+  ...(shared === undefined ? {} : { sharedAwaySince: isoOrNull(shared.unsafeAwaySince()) }),
   cost: Usd.toDecimal(snapshot.cost),
   dearest: Option.getOrNull(
     Option.map(snapshot.dearest, ({ cost, provider }) => ({ provider, cost: Usd.toDecimal(cost) }))

@@ -94,8 +94,15 @@ const saved = ({ cost, dearest }) => {
     : "That is " + percent(share) + " less than the same answers would have cost with the most expensive provider."
 }
 
+const alone = ({ sharedAwaySince }) =>
+  sharedAwaySince
+    ? " Redis is away since " + new Date(sharedAwaySince).toLocaleTimeString() +
+      ": this process keeps to its own share of the limits."
+    : ""
+
 const show = (status) => {
-  at("state").textContent = "Live. Money is counted since " + new Date(status.since).toLocaleString() + "."
+  at("state").textContent =
+    "Live. Money is counted since " + new Date(status.since).toLocaleString() + "." + alone(status)
   at("figures").replaceChildren(...figures(status))
   at("saved").textContent = saved(status)
   at("providers").replaceChildren(...status.providers.map(provider))
