@@ -68,22 +68,15 @@ export interface Service {
   /** The name of a key; keys of the same name are in the same slot of a cluster. */
   readonly key: (kind: string, name: string) => string
   /**
-   * Runs a script and gives its answer, or none when Redis is away or doesn't answer in time. What comes too late is
-   * handed to `onLate`.
+   * Runs a script and gives its answer, or none when Redis is away or doesn't answer in time. For an answer that
+   * comes too late, `undo` may give the command that takes it back.
    */
   readonly run: (
-    script: script.Script,
-    keys: ReadonlyArray<string>,
-    args: ReadonlyArray<string | number>,
-    onLate?: (reply: unknown) => void
+    command: script.Command,
+    undo?: (reply: unknown) => script.Command | undefined
   ) => Effect.Effect<Option.Option<unknown>>
   /** Has a script run, without waiting for it. Calls `onLost` if that isn't certain. */
-  readonly unsafeSend: (
-    script: script.Script,
-    keys: ReadonlyArray<string>,
-    args: ReadonlyArray<string | number>,
-    onLost?: () => void
-  ) => void
+  readonly unsafeSend: (command: script.Command, onLost?: () => void) => void
   /** Since when Redis is away, in milliseconds of the Clock; undefined while it is there. */
   readonly unsafeAwaySince: () => number | undefined
   /** When it was away last, in milliseconds of the Clock; `-Infinity` if never. */
@@ -137,11 +130,7 @@ class Scripts {
 
   constructor(private readonly client: Redis | Cluster) {}
 
-  async run(
-    { lua, sha1 }: script.Script,
-    keys: ReadonlyArray<string>,
-    args: ReadonlyArray<string | number>
-  ): Promise<unknown> {
+  async run({ args, keys, script: { lua, sha1 } }: script.Command): Promise<unknown> {
     if (this.seen.has(sha1)) {
       try {
         return await this.client.evalsha(sha1, keys.length, ...keys, ...args)
@@ -180,6 +169,8 @@ export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgum
       outages.unsafeOffer(reason)
     }
 
+    const failed = (error: unknown): void => lose(error instanceof Error ? error.message : String(error))
+
     const onError = (): void => {}
     const onClose = (): void => lose("the connection was closed")
     const client = yield* Effect.acquireRelease(
@@ -205,10 +196,8 @@ export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgum
 
     const ask = (
       ms: number,
-      run: script.Script,
-      keys: ReadonlyArray<string>,
-      args: ReadonlyArray<string | number>,
-      onLate?: (reply: unknown) => void
+      command: script.Command,
+      undo?: (reply: unknown) => script.Command | undefined
     ): Effect.Effect<Option.Option<unknown>> =>
       Effect.async((resume) => {
         let ended = false
@@ -225,18 +214,21 @@ export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgum
             end(Option.none())
           })
         })
-        evaluate.run(run, keys, args).then(
-          (reply) => (ended ? onLate?.(reply) : end(Option.some(reply))),
-          (error: unknown) => {
-            lose(error instanceof Error ? error.message : String(error))
-            end(Option.none())
-          }
-        )
+        const answered = (reply: unknown): void => {
+          if (!ended) return end(Option.some(reply))
+          const undoing = undo?.(reply)
+          // Redis answers, though it still counts as away.
+          if (undoing !== undefined) evaluate.run(undoing).catch(failed)
+        }
+        evaluate.run(command).then(answered, (error: unknown) => {
+          failed(error)
+          end(Option.none())
+        })
       })
 
     const key = (kind: string, name: string): string => `${prefix}${kind}:{${encodeURIComponent(name)}}`
     const isThere = (ms: number): Effect.Effect<boolean> =>
-      Effect.map(ask(ms, pulse, [key("alive", "1")], [1]), Option.isSome)
+      Effect.map(ask(ms, { script: pulse, keys: [key("alive", "1")], args: [1] }), Option.isSome)
 
     const probe = (waitMs: number): Effect.Effect<void> =>
       Effect.flatMap(Effect.delay(isThere(timeoutMs), waitMs), (there) =>
@@ -263,14 +255,12 @@ export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgum
 
     return {
       key,
-      run: (run, keys, args, onLate) =>
-        Effect.suspend(() =>
-          awaySince === undefined ? ask(timeoutMs, run, keys, args, onLate) : Effect.succeedNone
-        ),
-      unsafeSend: (run, keys, args, onLost) => {
+      run: (command, undo) =>
+        Effect.suspend(() => (awaySince === undefined ? ask(timeoutMs, command, undo) : Effect.succeedNone)),
+      unsafeSend: (command, onLost) => {
         if (awaySince !== undefined) return onLost?.()
-        evaluate.run(run, keys, args).catch((error: unknown) => {
-          lose(error instanceof Error ? error.message : String(error))
+        evaluate.run(command).catch((error: unknown) => {
+          failed(error)
           onLost?.()
         })
       },

@@ -8,6 +8,7 @@ import * as ids from "../../internal/ids.js"
 import * as CircuitStore from "../../reliability/CircuitStore.js"
 import { Connection } from "../Connection.js"
 import * as scripts from "./circuitScripts.js"
+import type * as script from "./script.js"
 import { ofServer, type Time } from "./time.js"
 
 /** How circuits are shared. */
@@ -72,22 +73,30 @@ export const make = (
       const lost = (): void => void unwritten.add(name)
       const open = circuits.get(name)
       unwritten.delete(name)
-      if (open === undefined) return redis.unsafeSend(closes, keys, [name], lost)
+      if (open === undefined) return redis.unsafeSend({ script: closes, keys, args: [name] }, lost)
       const waitsMs = Math.max(0, open.until - now())
-      redis.unsafeSend(opens, keys, [time(now()), name, waitsMs, open.waitMs, probeId], lost)
+      const args = [time(now()), name, waitsMs, open.waitMs, probeId]
+      redis.unsafeSend({ script: opens, keys, args }, lost)
     }
+
+    const releasing = (name: string, probeId: string): script.Command => ({
+      script: releases,
+      keys,
+      args: [time(now()), name, probeId]
+    })
 
     const refresh: Effect.Effect<void> = Effect.suspend(() => {
       if (redis.unsafeAwaySince() === undefined) for (const name of unwritten) write(name)
       const before = changes
-      return Effect.map(redis.run(lists, keys, [time(now())]), (reply) => {
+      const sentAt = now()
+      return Effect.map(redis.run({ script: lists, keys, args: [time(sentAt)] }), (reply) => {
         const listed = Option.flatMap(reply, decodeList)
         if (Option.isNone(listed)) return
         const isOlder = (name: string): boolean => (changed.get(name) ?? 0) <= before
         for (const name of circuits.keys()) if (isOlder(name)) circuits.delete(name)
         for (const [name, untilMs, waitMs, probesMs, id] of listed.value) {
-          const probe = id === "-" ? undefined : { id, until: now() + probesMs }
-          if (isOlder(name)) circuits.set(name, { until: now() + untilMs, waitMs, probe })
+          const probe = id === "-" ? undefined : { id, until: sentAt + probesMs }
+          if (isOlder(name)) circuits.set(name, { until: sentAt + untilMs, waitMs, probe })
         }
       })
     })
@@ -126,9 +135,9 @@ export const make = (
       probe: (name, probeMs) =>
         Effect.suspend(() => {
           const id = `${owner}-${++attempts}`
-          const release = (): void => redis.unsafeSend(releases, keys, [time(now()), name, id])
+          const asks = { script: probes, keys, args: [time(now()), name, probeMs, id] }
           return Effect.flatMap(
-            redis.run(probes, keys, [time(now()), name, probeMs, id], release),
+            redis.run(asks, () => releasing(name, id)),
             Option.match({
               onNone: () => Effect.sync(() => begin(name, id, probeMs)),
               onSome: (reply) => {
@@ -145,7 +154,7 @@ export const make = (
         const open = circuits.get(name)
         if (open?.probe?.id !== probeId) return
         set(name, { ...open, probe: undefined })
-        redis.unsafeSend(releases, keys, [time(now()), name, probeId])
+        redis.unsafeSend(releasing(name, probeId))
       }
     }
     return { store, refresh }

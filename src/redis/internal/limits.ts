@@ -10,6 +10,7 @@ import type * as ReasoningEngine from "../../ReasoningEngine.js"
 import * as LimitStore from "../../reliability/LimitStore.js"
 import { Connection } from "../Connection.js"
 import * as scripts from "./limitScripts.js"
+import type * as script from "./script.js"
 import { ofServer, type Time } from "./time.js"
 
 /** How limits are shared. */
@@ -35,6 +36,15 @@ const reasons: ReadonlyArray<LimitStore.Reason | undefined> = [
 const decodeReply = Schema.decodeUnknownOption(
   Schema.Tuple(Schema.Number, Schema.Number, Schema.Number, Schema.Number)
 )
+
+/** A call that Redis has let in. */
+interface Taken {
+  readonly key: string
+  readonly tokens: number
+  /** By the clock of the server. */
+  readonly takenAt: number
+  readonly lease: string
+}
 
 const noLimits: LimitStore.Limits = {}
 
@@ -84,15 +94,13 @@ export const make = (
       ids.row
     )
     let attempts = 0
-    /** The leases of calls under way, by the key that they are in. */
+    /** The leases of calls under way, by key. */
     const leases = new Map<string, Set<string>>()
     /** From when there is room at a key, and until when that is believed. */
     const hints = new Map<string, { readonly at: number; readonly until: number }>()
 
-    const keysOf = (key: string): readonly [string, string] => [
-      redis.key("limit", key),
-      redis.key("leases", key)
-    ]
+    const windowOf = (key: string): string => redis.key("limit", key)
+    const leasesOf = (key: string): string => redis.key("leases", key)
 
     const hint = (key: string, waitMs: number, now: number): void => {
       if (waitMs === 0) hints.delete(key)
@@ -102,20 +110,31 @@ export const make = (
       }
     }
 
+    /** What ends a call that Redis has let in: differences to what it took, and a wait that was stated. */
+    const ending = (
+      { key, lease, takenAt }: Taken,
+      requests: number,
+      tokens: number,
+      retryAfterMs: number | "" = ""
+    ): script.Command => {
+      const now = time(clock.unsafeCurrentTimeMillis())
+      return {
+        script: settles,
+        keys: [windowOf(key), leasesOf(key)],
+        args: [now, takenAt, requests, Math.round(tokens), retryAfterMs, lease]
+      }
+    }
+
     /** The grant of a call that Redis has let in. */
-    const granted = (key: string, tokens: number, takenAt: number, lease: string): LimitStore.Grant => {
-      const [window, leased] = keysOf(key)
-      const end = (requests: number, difference: number, retryAfterMs: number | ""): Effect.Effect<void> =>
+    const granted = (taken: Taken): LimitStore.Grant => {
+      const { key, lease, tokens } = taken
+      const end = (...differences: [number, number, (number | "")?]): Effect.Effect<void> =>
         Effect.sync(() => {
-          leases.get(leased)?.delete(lease)
-          const now = clock.unsafeCurrentTimeMillis()
-          if (retryAfterMs !== "") hint(key, retryAfterMs, now)
+          leases.get(key)?.delete(lease)
+          const [, , retryAfterMs = ""] = differences
+          if (retryAfterMs !== "") hint(key, retryAfterMs, clock.unsafeCurrentTimeMillis())
           else if (hints.get(key)?.at === Number.POSITIVE_INFINITY) hints.delete(key)
-          redis.unsafeSend(
-            settles,
-            [window, leased],
-            [time(now), takenAt, requests, Math.round(difference), retryAfterMs, lease]
-          )
+          redis.unsafeSend(ending(taken, ...differences))
         })
       return {
         unsafeState: (stated) => {
@@ -126,14 +145,14 @@ export const make = (
             if (quota.remaining < 1) hint(key, resetMs, now)
             return [quota.remaining, resetMs]
           }
-          redis.unsafeSend(
-            tells,
-            [window, leased],
-            [time(now), ...told(stated.requests), ...told(stated.tokens)]
-          )
+          redis.unsafeSend({
+            script: tells,
+            keys: [windowOf(key)],
+            args: [time(now), ...told(stated.requests), ...told(stated.tokens)]
+          })
         },
-        settle: ({ retryAfterMs, tokens: used }) => end(0, used - tokens, retryAfterMs ?? ""),
-        cancel: end(-1, -tokens, "")
+        settle: ({ retryAfterMs, tokens: used }) => end(0, used - tokens, retryAfterMs),
+        cancel: end(-1, -tokens)
       }
     }
 
@@ -145,47 +164,35 @@ export const make = (
       now: number
     ): Effect.Effect<Option.Option<Either.Either<LimitStore.Grant, LimitStore.Wait>>> => {
       const lease = `${owner}-${++attempts}`
-      const keys = keysOf(key)
       const { concurrency = -1, requestsPerMinute = -1, tokensPerMinute = -1 } = limits
-      const args = [
-        time(now),
-        Math.ceil(tokens),
-        requestsPerMinute,
-        tokensPerMinute,
-        concurrency,
-        lease,
-        leaseMs
-      ]
-      const read = (reply: unknown) =>
-        Option.map(decodeReply(reply), ([why, waitMs, takenAt, nextMs]) => {
+      const command = {
+        script: takes,
+        keys: [windowOf(key), leasesOf(key)],
+        args: [time(now), tokens, requestsPerMinute, tokensPerMinute, concurrency, lease, leaseMs]
+      }
+      // The call has gone on without it.
+      const undo = (reply: unknown): script.Command | undefined => {
+        const [why, , takenAt] = Option.getOrElse(decodeReply(reply), () => [-1, 0, 0, 0] as const)
+        return why === 0 ? ending({ key, tokens, takenAt, lease }, -1, -tokens) : undefined
+      }
+      return Effect.map(redis.run(command, undo), (answer) =>
+        Option.map(Option.flatMap(answer, decodeReply), ([why, waitMs, takenAt, nextMs]) => {
           hint(key, nextMs, clock.unsafeCurrentTimeMillis())
           const reason = reasons[why]
           if (reason !== undefined) {
             return Either.left({ waitMs: waitMs < 0 ? Number.POSITIVE_INFINITY : waitMs, reason })
           }
-          return Either.right(granted(key, Math.ceil(tokens), takenAt, lease))
+          if (concurrency >= 0) leases.set(key, (leases.get(key) ?? new Set()).add(lease))
+          return Either.right(granted({ key, tokens, takenAt, lease }))
         })
-      // The call has gone on without it.
-      const giveBack = (reply: unknown): void => {
-        for (const late of Option.toArray(read(reply))) {
-          if (Either.isRight(late)) Effect.runSync(late.right.cancel)
-        }
-      }
-      return Effect.map(redis.run(takes, keys, args, giveBack), (reply) => {
-        const answer = Option.flatMap(reply, read)
-        if (concurrency >= 0 && Option.isSome(answer) && Either.isRight(answer.value)) {
-          const known = leases.get(keys[1]) ?? new Set()
-          leases.set(keys[1], known.add(lease))
-        }
-        return answer
-      })
+      )
     }
 
     const renew = Effect.sync(() => {
       const now = time(clock.unsafeCurrentTimeMillis())
       for (const [key, running] of leases) {
         if (running.size === 0) leases.delete(key)
-        else redis.unsafeSend(renews, [key], [now, leaseMs, ...running])
+        else redis.unsafeSend({ script: renews, keys: [leasesOf(key)], args: [now, leaseMs, ...running] })
       }
     })
     yield* Effect.forkScoped(
@@ -193,8 +200,9 @@ export const make = (
     )
 
     return {
-      take: (key, limits, tokens) =>
+      take: (key, limits, wanted) =>
         Effect.suspend((): ReturnType<LimitStore.Service["take"]> => {
+          const tokens = Math.ceil(wanted)
           const now = clock.unsafeCurrentTimeMillis()
           return Effect.flatMap(shared(key, limits, tokens, now), (answer) => {
             if (Option.isNone(answer)) return own.take(key, shareOf(limits, share), tokens)

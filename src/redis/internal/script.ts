@@ -6,6 +6,13 @@ export interface Script {
   readonly sha1: string
 }
 
+/** A script with what it is run on. */
+export interface Command {
+  readonly script: Script
+  readonly keys: ReadonlyArray<string>
+  readonly args: ReadonlyArray<string | number>
+}
+
 export const make = (lua: string): Effect.Effect<Script> =>
   Effect.map(
     Effect.promise(() => crypto.subtle.digest("SHA-1", new TextEncoder().encode(lua))),
