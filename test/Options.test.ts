@@ -43,6 +43,7 @@ import {
 } from "arc-saga"
 import { CallOptions, LanguageModelEngine } from "arc-saga/ai"
 import { AccessTokens, EntraId, TokenStore } from "arc-saga/auth"
+import { Circuits, Connection, Limits, Shared } from "arc-saga/redis"
 import * as BudgetsSql from "arc-saga/Budgets/Sql"
 import { Claude, Copilot, OpenAI, OpenAICompatible, Simulated } from "arc-saga/engines"
 import { Activity, Gateway } from "arc-saga/gateway"
@@ -64,6 +65,7 @@ import * as NodeListener from "../src/cli/Listener/Node.js"
 import * as databases from "./utils/databases.js"
 import { openAi } from "./utils/languageModels.js"
 import * as outcomes from "./utils/outcomes.js"
+import { nowhere } from "./utils/redis.js"
 
 /** All options of `O` that may be absent, as undefined: the compiler asks for each of them. */
 type Absent<O> = { readonly [K in keyof O as O extends Record<K, O[K]> ? never : K]-?: undefined }
@@ -92,6 +94,10 @@ const row = <O>(
 ): Row => ({ of, made: Effect.map(make(fields), shape), plain: Effect.map(make({}), shape) })
 
 const built = <A, E>(layer: Layer.Layer<A, E>) => Effect.as(Layer.build(layer), "built")
+
+/** Without a Redis. */
+const away = <A, E>(layer: Layer.Layer<A, E, Connection.Connection>) =>
+  built(Layer.provide(layer, Connection.layer({ url: nowhere })))
 
 const provider = AIProvider.Claude
 const baseUrl = "http://127.0.0.1:1/v1"
@@ -383,6 +389,32 @@ const rows: ReadonlyArray<Row> = [
     "QualityModel.TrainOptions",
     (options) => QualityModel.train(Outcomes.split(outcomes.make(300), "s0"), options),
     { seed: undefined, keep: undefined, confidence: undefined }
+  ),
+  row<Circuits.Options>("redis/Circuits.Options", (options) => away(Circuits.layer(options)), {
+    refreshMs: undefined
+  }),
+  row<Connection.Options>(
+    "redis/Connection.Options",
+    (options) => built(Connection.layer({ ...options, url: nowhere })),
+    { url: undefined, options: undefined, client: undefined, prefix: undefined, timeoutMs: undefined }
+  ),
+  row<Limits.Options>("redis/Limits.Options", (options) => away(Limits.layer(options)), {
+    share: undefined,
+    leaseMs: undefined
+  }),
+  row<Shared.Options>(
+    "redis/Shared.Options",
+    (options) => built(Shared.layer({ ...options, url: nowhere })),
+    {
+      url: undefined,
+      options: undefined,
+      client: undefined,
+      prefix: undefined,
+      timeoutMs: undefined,
+      share: undefined,
+      leaseMs: undefined,
+      refreshMs: undefined
+    }
   ),
   row<RateLimits.Options>("RateLimits.Options", RateLimits.make, {
     providers: undefined,

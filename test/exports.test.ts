@@ -71,6 +71,7 @@ describe("the package's exports", () => {
       ["./auth", "auth/index"],
       ["./engines", "engines/index"],
       ["./gateway", "gateway/index"],
+      ["./redis", "redis/index"],
       ["./testing", "testing/index"]
     ] as const) {
       assert.deepStrictEqual(resolve(subpath), { types: `./dist/${file}.d.ts`, import: `./dist/${file}.js` })

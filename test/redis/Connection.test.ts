@@ -12,11 +12,8 @@ import * as Scope from "effect/Scope"
 import { Redis } from "ioredis"
 import { eventually } from "../gateway/harness.js"
 import { logged } from "../utils/logged.js"
-import { prefix, urls } from "../utils/redis.js"
+import { nowhere, prefix, urls } from "../utils/redis.js"
 import * as redisProxy from "../utils/redisProxy.js"
-
-/** Nothing listens at the port of discarded data. */
-const nowhere = "redis://127.0.0.1:9"
 
 const limits = { requestsPerMinute: 10 }
 
@@ -82,31 +79,6 @@ describe("a Redis that isn't there", () => {
       yield* exit
       assert.deepStrictEqual(names(lines), ["redis_away"])
       assert.include(JSON.stringify(yield* gauge), "1")
-    })
-  )
-
-  it.scopedLive("leaves at least one request, one token and one call", () =>
-    Effect.gen(function* () {
-      const { limits: store } = yield* processOf({ url: nowhere, share: 0.01 })
-      assert.strictEqual(yield* letIn(store, 3, "requests"), 1)
-      assert.strictEqual(yield* letIn(store, 3, "tokens", { tokensPerMinute: 20 }), 1)
-      assert.strictEqual(yield* letIn(store, 3, "calls", { concurrency: 20 }), 1)
-    })
-  )
-
-  it.effect("is refused with settings that are out of range", () =>
-    Effect.gen(function* () {
-      for (const [field, options] of [
-        ["share", { share: 0 }],
-        ["share", { share: 1.1 }],
-        ["leaseMs", { leaseMs: 0 }],
-        ["refreshMs", { refreshMs: -1 }],
-        ["timeoutMs", { timeoutMs: 0 }],
-        ["prefix", { prefix: "" }]
-      ] as const) {
-        const error = yield* Effect.flip(Effect.scoped(Layer.build(Shared.layer(options))))
-        assert.strictEqual(error.field, field)
-      }
     })
   )
 })

@@ -90,6 +90,7 @@ const paths = {
   "arc-saga/auth/AccessTokens": path.join(root, "src/auth/AccessTokens.ts"),
   "arc-saga/engines": path.join(root, "src/engines/index.ts"),
   "arc-saga/gateway": path.join(root, "src/gateway/index.ts"),
+  "arc-saga/redis": path.join(root, "src/redis/index.ts"),
   "arc-saga/testing": path.join(root, "src/testing/index.ts"),
   "arc-saga/testing/WireServer/Node": path.join(root, "src/testing/WireServer/Node.ts")
 }

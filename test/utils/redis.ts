@@ -11,6 +11,9 @@ const { REDIS_URL = "" } = process.env
 
 export const urls: ReadonlyArray<string> = REDIS_URL === "" ? [] : [REDIS_URL]
 
+/** Nothing listens at the port of discarded data. */
+export const nowhere = "redis://127.0.0.1:9"
+
 /** A prefix that no other test has. */
 export const prefix = (): string => `test-${randomUUID()}:`
 
