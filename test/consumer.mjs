@@ -177,7 +177,13 @@ process.stdout.write(JSON.stringify(results))
 `
     )
     // Without the libraries that only they need.
-    const incomplete = ["arc-saga/ai", "arc-saga/auth", "arc-saga/Budgets/Sql", "arc-saga/SpendLedger/Sql"]
+    const incomplete = [
+      "arc-saga/ai",
+      "arc-saga/auth",
+      "arc-saga/redis",
+      "arc-saga/Budgets/Sql",
+      "arc-saga/SpendLedger/Sql"
+    ]
     const { out } = run(process.execPath, ["--no-warnings", "imports.mjs", ...open, ...incomplete, ...closed])
     assert.deepEqual(
       JSON.parse(out),
@@ -190,9 +196,17 @@ process.stdout.write(JSON.stringify(results))
   })
 
   step("opens what needs a library that is optional, once that is installed", () => {
-    const libraries = ["oauth4webapi", "@effect/ai", "@effect/sql", "@effect/experimental"].map(locked)
+    const libraries = ["oauth4webapi", "@effect/ai", "@effect/sql", "@effect/experimental", "ioredis"].map(
+      locked
+    )
     run("npm", ["install", "--silent", "--no-audit", "--no-fund", ...libraries])
-    const names = ["arc-saga/ai", "arc-saga/auth", "arc-saga/Budgets/Sql", "arc-saga/SpendLedger/Sql"]
+    const names = [
+      "arc-saga/ai",
+      "arc-saga/auth",
+      "arc-saga/redis",
+      "arc-saga/Budgets/Sql",
+      "arc-saga/SpendLedger/Sql"
+    ]
     const { out } = run(process.execPath, ["--no-warnings", "imports.mjs", ...names])
     assert.deepEqual(JSON.parse(out), Object.fromEntries(names.map((name) => [name, "open"])))
   })
