@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type * as Either from "effect/Either"
+import * as Either from "effect/Either"
 import * as Function from "effect/Function"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -106,3 +106,21 @@ export const withPrice: {
     })
   })
 )
+
+/** A price list stays the same object, and so does the price that is made of it. */
+const resolved = new WeakMap<Price.Options, Option.Option<Price.Price>>()
+
+/**
+ * The price of a provider, resolved once for each list; none where it isn't known.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const priceOf = ({ price: list }: Pick<ProviderMetrics, "price">): Option.Option<Price.Price> => {
+  if (list === undefined) return Option.none()
+  const known = resolved.get(list)
+  if (known !== undefined) return known
+  const price = Either.getRight(Price.make(list))
+  resolved.set(list, price)
+  return price
+}

@@ -35,6 +35,8 @@ import {
   RetryBudget,
   RoutingPolicy,
   Savings,
+  Sessions,
+  SessionStore,
   SpendLedger,
   Strategy,
   Telemetry,
@@ -488,6 +490,15 @@ const rows: ReadonlyArray<Row> = [
       ),
     { toolCalls: undefined, usage: undefined, finishReason: undefined, model: undefined }
   ),
+  row<Sessions.Options>(
+    "Sessions.Options",
+    (options) => Effect.provide(Sessions.make(options), SessionStore.layerMemory()),
+    { lifetimes: undefined }
+  ),
+  row<SessionStore.Options>("SessionStore.Options", SessionStore.makeMemory, {
+    capacity: undefined,
+    idleMs: undefined
+  }),
   row<Reliability.Options>("Reliability.Options", (options) => built(Reliability.layer(options)), {
     circuitBreaker: undefined,
     rateLimits: undefined,
@@ -807,6 +818,7 @@ const rows: ReadonlyArray<Row> = [
       seed: undefined,
       durationMs: undefined,
       arrivals: undefined,
+      sessions: undefined,
       inputTokens: undefined,
       outputTokens: undefined,
       streamingShare: undefined,

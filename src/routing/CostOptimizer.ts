@@ -14,11 +14,14 @@ import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
+import * as outlooks from "./internal/outlook.js"
 import * as providerHealth from "./internal/providerHealth.js"
+import { optional } from "../internal/optional.js"
 import { given } from "../internal/options.js"
 import * as InvalidArgument from "../InvalidArgument.js"
 import * as ProviderMetrics from "../ProviderMetrics.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
+import { Sessions } from "./Sessions.js"
 import type { Strategy } from "./Strategy.js"
 
 /**
@@ -100,6 +103,8 @@ const stateOf = (known: Known): State => {
 /** The providers that can be chosen at once, and those that are asked after a wait where there are none. */
 interface Candidates {
   readonly known: Known
+  /** What is known of the task's session, where one of them has some of it cached. */
+  readonly outlook: outlooks.Outlook | undefined
   readonly ready: ReadonlyArray<ProviderMetrics.ProviderMetrics>
   readonly later: ReadonlyArray<ProviderMetrics.ProviderMetrics>
 }
@@ -112,42 +117,44 @@ const none = (strategy: Strategy, known: Known): NoAvailableProviderError =>
 const invalid = (field: string, reason: string): InvalidArgument.InvalidArgumentError =>
   new InvalidArgument.InvalidArgumentError({ subject: "CostOptimizer", field, reason })
 
-/** NaN compares as neither less nor greater: it must not decide an order. */
-const scoreOf = (scoring: Strategy["score"], metrics: ProviderMetrics.ProviderMetrics): number => {
-  const score = scoring(metrics)
-  return Number.isNaN(score) ? Number.POSITIVE_INFINITY : score
+/** How one of the candidates does. */
+interface Scored {
+  readonly provider: AIProvider.AIProvider
+  readonly score: number
+  /** Of several that tie the one is best that costs least; 0 where nothing is known of a session. */
+  readonly cost: number
 }
 
-const scoringOf = (strategy: Strategy, task: AITask.AITask): Strategy["score"] =>
-  strategy.scoreFor === undefined ? strategy.score : strategy.scoreFor(task)
-
-/** The first of those with the least score. */
-const leastOf = (
-  scoring: Strategy["score"],
-  candidates: ReadonlyArray<ProviderMetrics.ProviderMetrics>
-): ProviderMetrics.ProviderMetrics | undefined => {
-  let best: ProviderMetrics.ProviderMetrics | undefined
-  let least = Number.POSITIVE_INFINITY
-  for (const metrics of candidates) {
-    const score = scoreOf(scoring, metrics)
-    if (best === undefined || score < least) {
-      best = metrics
-      least = score
+/** Scores the candidates for a task, by what they have cached where that is known. */
+const scorer = (
+  strategy: Strategy,
+  task: AITask.AITask,
+  outlook: outlooks.Outlook | undefined
+): ((metrics: ProviderMetrics.ProviderMetrics) => Scored) => {
+  const scoring = strategy.scoreFor === undefined ? strategy.score : strategy.scoreFor(task, outlook)
+  return (metrics) => {
+    const seen = outlook === undefined ? metrics : outlooks.expected(outlook, metrics)
+    const score = scoring(seen)
+    return {
+      provider: metrics.provider,
+      // NaN compares as neither less nor greater: it must not decide an order.
+      score: Number.isNaN(score) ? Number.POSITIVE_INFINITY : score,
+      cost: outlook === undefined ? 0 : (seen.costPerToken ?? Number.POSITIVE_INFINITY)
     }
   }
-  return best
 }
 
-/** The least score first; those that tie keep their order. */
-const ranked = (
-  scoring: Strategy["score"],
-  candidates: ReadonlyArray<ProviderMetrics.ProviderMetrics>
-): ReadonlyArray<AIProvider.AIProvider> =>
-  candidates
-    .map((metrics) => ({ provider: metrics.provider, score: scoreOf(scoring, metrics) }))
-    // Compared without subtraction, so that infinities tie.
-    .toSorted((left, right) => (left.score < right.score ? -1 : left.score > right.score ? 1 : 0))
-    .map(({ provider }) => provider)
+/** Compared without subtraction, so that infinities tie. */
+const compare = (left: Scored, right: Scored): number =>
+  left.score < right.score
+    ? -1
+    : left.score > right.score
+      ? 1
+      : left.cost < right.cost
+        ? -1
+        : left.cost > right.cost
+          ? 1
+          : 0
 
 /**
  * Makes an optimizer that knows the given providers. Fails with an InvalidArgumentError when the numbers
@@ -175,9 +182,10 @@ export const make = (
     }
     const state = yield* Ref.make(stateOf(initial))
     const health = yield* providerHealth.fromContext
+    const sessions = yield* optional(Sessions)
 
     /** The available providers as they are now: those that can be asked at once, and the others. */
-    const candidates = (task: AITask.AITask): Effect.Effect<Candidates> =>
+    const present = (task: AITask.AITask): Effect.Effect<Omit<Candidates, "outlook">> =>
       health === undefined
         ? Effect.map(Ref.get(state), ({ available, known }) => ({ known, ready: available, later: [] }))
         : Effect.flatMap(Ref.get(state), ({ available, known }) =>
@@ -193,16 +201,31 @@ export const make = (
             })
           )
 
+    const candidates = (task: AITask.AITask): Effect.Effect<Candidates> =>
+      sessions === undefined || task.session === undefined
+        ? Effect.map(present(task), (found) => ({ ...found, outlook: undefined }))
+        : Effect.zipWith(present(task), sessions.outlook(task), (found, outlook) => ({
+            ...found,
+            outlook:
+              outlook !== undefined && outlooks.isWarm(outlook, [...found.ready, ...found.later])
+                ? outlook
+                : undefined
+          }))
+
     const select: Service["select"] = (task, strategy) =>
-      Effect.flatMap(candidates(task), ({ known, later, ready }) => {
-        const best = leastOf(scoringOf(strategy, task), ready.length > 0 ? ready : later)
-        return best === undefined ? none(strategy, known) : Effect.succeed(best.provider)
+      Effect.flatMap(candidates(task), ({ known, later, outlook, ready }) => {
+        const scored = (ready.length > 0 ? ready : later).map(scorer(strategy, task, outlook))
+        const [first, ...rest] = scored
+        if (first === undefined) return none(strategy, known)
+        const best = rest.reduce((least, each) => (compare(each, least) < 0 ? each : least), first)
+        return Effect.succeed(best.provider)
       })
 
     const rank: Service["rank"] = (task, strategy) =>
-      Effect.flatMap(candidates(task), ({ known, later, ready }) => {
-        const scoring = scoringOf(strategy, task)
-        const [first, ...rest] = [...ranked(scoring, ready), ...ranked(scoring, later)]
+      Effect.flatMap(candidates(task), ({ known, later, outlook, ready }) => {
+        const score = scorer(strategy, task, outlook)
+        const ranked = [ready, later].flatMap((group) => group.map(score).toSorted(compare))
+        const [first, ...rest] = ranked.map(({ provider }) => provider)
         return first === undefined ? none(strategy, known) : Effect.succeed([first, ...rest] as const)
       })
 

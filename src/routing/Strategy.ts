@@ -11,6 +11,7 @@ import type { AITask } from "../AITask.js"
 import type * as InvalidArgument from "../InvalidArgument.js"
 import * as validation from "../internal/validation.js"
 import type { ProviderMetrics } from "../ProviderMetrics.js"
+import type { Outlook } from "./internal/outlook.js"
 
 /**
  * By what a provider is chosen.
@@ -21,10 +22,17 @@ import type { ProviderMetrics } from "../ProviderMetrics.js"
 export interface Strategy {
   /** Names the strategy in logs and tables. */
   readonly name: string
-  /** The least score is chosen; ties go to the provider that was given first. NaN ranks last. */
+  /**
+   * The least score is chosen; ties go to the provider that is expected to cost least, where a session says, and
+   * else to the one that was given first. NaN ranks last. Where providers have some of the task's session cached,
+   * `costPerToken` is what is expected of the call.
+   */
   readonly score: (metrics: ProviderMetrics) => number
-  /** For a strategy that looks at the task: what scores its providers, in place of `score`. */
-  readonly scoreFor?: ((task: AITask) => Strategy["score"]) | undefined
+  /**
+   * For a strategy that looks at the task: what scores its providers, in place of `score`. The outlook is there
+   * where providers have some of the task's session cached.
+   */
+  readonly scoreFor?: ((task: AITask, outlook?: Outlook) => Strategy["score"]) | undefined
   /** For a strategy that saves money: the provider that would be asked if it didn't. Results say what was saved. */
   readonly baseline?: AIProvider | undefined
 }

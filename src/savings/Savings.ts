@@ -8,7 +8,6 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { PCGRandom } from "effect/Utils"
@@ -19,8 +18,9 @@ import { beta } from "./internal/beta.js"
 import { hash, share } from "./internal/hash.js"
 import * as validation from "../internal/validation.js"
 import * as Price from "../Price.js"
-import type { ProviderMetrics } from "../ProviderMetrics.js"
+import * as ProviderMetrics from "../ProviderMetrics.js"
 import * as QualityModel from "./QualityModel.js"
+import * as Sessions from "../routing/Sessions.js"
 import type { Strategy } from "../routing/Strategy.js"
 import * as TokenUsage from "../TokenUsage.js"
 import * as Usd from "../Usd.js"
@@ -63,40 +63,34 @@ const priorAnswers = 10
 
 const decode = validation.decoder("Savings", Options)
 
-/** A price list stays the same object, and so does the price that is made of it. */
-const resolved = new WeakMap<Price.Options, Option.Option<Price.Price>>()
-
-const priceOf = ({ price: list }: ProviderMetrics): Option.Option<Price.Price> => {
-  if (list === undefined) return Option.none()
-  const known = resolved.get(list)
-  if (known !== undefined) return known
-  const price = Either.getRight(Price.make(list))
-  resolved.set(list, price)
-  return price
-}
-
 /**
  * What a task is expected to cost at a provider, in USD: at its price, where that and the length of its
- * answers are known, and else what such tasks cost when the model was trained.
+ * answers are known, and else what such tasks cost when the model was trained. With the outlook of a session what
+ * its providers have cached counts, in place of a share.
  *
  * @since 0.1.0
  * @category costs
  */
 export const expectedCost = (
   task: AITask.AITask,
-  metrics: ProviderMetrics,
+  metrics: ProviderMetrics.ProviderMetrics,
   estimate: QualityModel.Estimate,
-  cachedShare = 0
+  cachedShare = 0,
+  outlook?: Sessions.Outlook
 ): number => {
-  const { costUsd, outputTokens } = estimate
-  return Option.match(Option.all([priceOf(metrics), Option.fromNullable(outputTokens)]), {
+  const { costUsd, outputTokens: predicted } = estimate
+  return Option.match(Option.all([ProviderMetrics.priceOf(metrics), Option.fromNullable(predicted)]), {
     onNone: () => costUsd,
-    onSome: ([price, written]) => {
+    onSome: ([price, length]) => {
+      const outputTokens = Math.round(Math.min(length, task.maxTokens ?? Number.POSITIVE_INFINITY))
+      if (outlook !== undefined) {
+        return Sessions.expectedCost(outlook, metrics.provider, price, outputTokens)
+      }
       const inputTokens = TokenUsage.estimateTokens(AITask.inputCharacters(task))
       const usage = TokenUsage.make({
         inputTokens,
         cacheReadTokens: Math.floor(cachedShare * inputTokens),
-        outputTokens: Math.round(Math.min(written, task.maxTokens ?? Number.POSITIVE_INFINITY)),
+        outputTokens,
         estimated: true
       })
       return Usd.toNumber(Price.cost(price, usage))
@@ -139,7 +133,7 @@ export const make = (
       return beta(priorAnswers * quality + good, priorAnswers * (1 - quality) + bad, random)
     }
 
-    const scoreFor = (task: AITask.AITask): Strategy["score"] => {
+    const scoreFor = (task: AITask.AITask, outlook?: Sessions.Outlook): Strategy["score"] => {
       const { estimates, family } = model.predict(task)
       const worth = Option.getOrUndefined(model.worth(keep, family, scope))
       const key = explore === undefined ? undefined : `${explore.seed}/${task.id ?? AITask.promptText(task)}`
@@ -149,13 +143,14 @@ export const make = (
         if (estimate === undefined) return Number.POSITIVE_INFINITY
         if (explores) {
           return (
-            (worth ?? 0) * expectedCost(task, metrics, estimate, cachedShare) - drawn(key, family, estimate)
+            (worth ?? 0) * expectedCost(task, metrics, estimate, cachedShare, outlook) -
+            drawn(key, family, estimate)
           )
         }
         if (worth === undefined) {
           return estimate.provider === model.best ? Number.NEGATIVE_INFINITY : -estimate.quality
         }
-        return worth * expectedCost(task, metrics, estimate, cachedShare) - estimate.quality
+        return worth * expectedCost(task, metrics, estimate, cachedShare, outlook) - estimate.quality
       }
     }
 

@@ -19,6 +19,7 @@ import type * as AIResult from "../AIResult.js"
 import * as AITask from "../AITask.js"
 import * as AttemptObserver from "../AttemptObserver.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
+import * as agents from "./internal/simulatedAgents.js"
 import { Callers, serve, type Served } from "./internal/simulatedCaller.js"
 import * as simulated from "./internal/simulatedProvider.js"
 import * as tally from "./internal/tally.js"
@@ -34,20 +35,20 @@ import * as VirtualTime from "./VirtualTime.js"
 export { discrepancies, type Report } from "./Simulation/Report.js"
 export type { Options } from "./Simulation/Options.js"
 
+/** Serves a task, and tells what its caller got. */
+type Serve = (task: AITask.AITask) => Effect.Effect<Served>
+
+/** What all tasks of a simulation have in common. */
+const templateOf = ({ timeoutMs }: Options.Decoded) =>
+  AITask.make({ prompt: "A task of a simulation", timeoutMs })
+
 /** Lets the tasks come, and waits until the last is done. */
-const drive = (
-  options: Options.Decoded,
-  served: (task: AITask.AITask, served: Served) => void
-): Effect.Effect<void, InvalidArgumentError, MultiLLMOrchestrator.MultiLLMOrchestrator> =>
+const drive = (options: Options.Decoded, serving: Serve): Effect.Effect<void, InvalidArgumentError> =>
   Effect.gen(function* () {
-    const orchestrator = yield* MultiLLMOrchestrator.MultiLLMOrchestrator
     const arrivals = Random.make(`${options.seed}/arrivals`)
     const meanMs = 60_000 / options.arrivals.perMinute
     const underWay = new Map<string, Fiber.RuntimeFiber<void>>()
-    const template = yield* AITask.make({
-      prompt: "A task of a simulation",
-      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs })
-    })
+    const template = yield* templateOf(options)
     let at = 0
     for (let number = 1; ; number++) {
       at += options.arrivals.kind === "fixed" ? meanMs : -Math.log(1 - (yield* arrivals.next)) * meanMs
@@ -55,12 +56,10 @@ const drive = (
       yield* Effect.sleep(at - (yield* Clock.currentTimeMillis))
       const id = `task-${number}`
       const mode = (yield* arrivals.next) < options.streamingShare ? "streaming" : "complete"
-      const task: AITask.AITask = { ...template, id, mode }
-      const serving = Effect.map(serve(orchestrator, task), (got) => {
-        served(task, got)
+      const done = Effect.map(serving({ ...template, id, mode }), () => {
         underWay.delete(id)
       })
-      underWay.set(id, yield* Effect.fork(serving))
+      underWay.set(id, yield* Effect.fork(done))
     }
     // One that has died is still there: joining it tells why.
     yield* Effect.forEach([...underWay.values()], Fiber.join, { discard: true })
@@ -127,11 +126,21 @@ const simulate = (
       ),
       Layer.provide(around)
     )
-    const served = ({ id }: AITask.AITask, got: Served): void => {
-      callers.add(got, attempts.get(id) ?? [])
-      attempts.delete(id)
-    }
-    yield* Effect.provide(drive(options, served), layer)
+    const driven = Effect.flatMap(MultiLLMOrchestrator.MultiLLMOrchestrator, (orchestrator) => {
+      const serving: Serve = (task) =>
+        Effect.map(serve(orchestrator, task), (got) => {
+          callers.add(got, attempts.get(task.id) ?? [])
+          attempts.delete(task.id)
+          return got
+        })
+      const { sessions } = options
+      return sessions === undefined
+        ? drive(options, serving)
+        : Effect.flatMap(templateOf(options), (template) =>
+            agents.drive(options, sessions, template, serving, () => callers.addSwitch())
+          )
+    })
+    yield* Effect.provide(driven, layer)
     const { costUsd, unpriced } = all.totals
     return {
       seed: options.seed,

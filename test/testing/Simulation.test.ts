@@ -449,6 +449,8 @@ describe("Simulation", () => {
       errors: {},
       inputTokens: 1,
       outputTokens: 1,
+      cacheReadTokens: 0,
+      cacheWriteTokens: 0,
       estimated: 0,
       costUsd: "1",
       unpriced: 0

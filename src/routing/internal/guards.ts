@@ -7,6 +7,7 @@ import * as Hedging from "../../reliability/Hedging.js"
 import * as LiveMetrics from "../../reliability/LiveMetrics.js"
 import * as RateLimits from "../../reliability/RateLimits.js"
 import * as RetryBudget from "../../reliability/RetryBudget.js"
+import * as Sessions from "../Sessions.js"
 import * as Budgets from "../../spend/Budgets.js"
 import * as SpendLedger from "../../spend/SpendLedger.js"
 import type * as Telemetry from "../../telemetry/Telemetry.js"
@@ -44,6 +45,7 @@ export const fromContext: Effect.Effect<Guards> = Effect.gen(function* () {
   const observers: ReadonlyArray<AttemptObserver.Service | undefined> = [
     yield* optional(LiveMetrics.LiveMetrics),
     yield* optional(SpendLedger.SpendLedger),
+    yield* optional(Sessions.Sessions),
     yield* optional(AttemptObserver.AttemptObserver)
   ]
   return {

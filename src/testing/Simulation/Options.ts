@@ -86,6 +86,42 @@ export const Outage = period({ kind: withDefault(Schema.Literal("refuse", "silen
 export const Slowdown = period({ factor: positive("a factor") })
 
 /**
+ * What a provider keeps of the sessions that it has read: from 1,024 tokens on, in steps of 128 where tasks needn't
+ * mark it.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Cache = Schema.Struct({
+  /** Whether it keeps what tasks mark, and nothing else; false when absent. */
+  marked: withDefault(Schema.Boolean, false),
+  /** For how many milliseconds after the last call it is kept; five minutes when absent. */
+  ttlMs: withDefault(positive("milliseconds"), 300_000)
+})
+
+/**
+ * Sessions of agents in place of tasks that have nothing to do with each other: each turn's task is the one before
+ * with its answer and what a tool has said, marked for the cache at its end.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Sessions = Schema.Struct({
+  /** How many there are. They begin at random times within the simulation. */
+  count: positive("a number of sessions").pipe(Schema.int()),
+  /** The calls of each; 30 when absent. */
+  turns: withDefault(positive("a number of turns").pipe(Schema.int()), 30),
+  /** Tokens of the first task, instructions and tools included; p50 12,000, p99 30,000 when absent. */
+  openingTokens: withDefault(Spread, { p50: 12_000, p99: 30_000 }),
+  /** Tokens that a tool's result adds with each turn; p50 1,200, p99 12,000 when absent. */
+  addedTokens: withDefault(Spread, { p50: 1200, p99: 12_000 }),
+  /** Milliseconds from an answer to the next call; p50 8,000, p99 240,000 when absent. */
+  pauseMs: withDefault(Spread, { p50: 8000, p99: 240_000 }),
+  /** Whether each call asks the provider first that has answered the session's last one; false when absent. */
+  pinned: withDefault(Schema.Boolean, false)
+})
+
+/**
  * What a simulated provider is like.
  *
  * @since 0.1.0
@@ -97,6 +133,10 @@ export const Provider = Schema.Struct({
   firstTokenMs: withDefault(Spread, { p50: 400, p99: 2000 }),
   /** How fast it writes; 60 when absent. */
   tokensPerSecond: withDefault(positive("tokens per second"), 60),
+  /** How fast it reads what it hasn't cached; in no time when absent. */
+  inputTokensPerSecond: Schema.optional(positive("tokens per second")),
+  /** What it caches of sessions; nothing when absent. */
+  cache: Schema.optional(Cache),
   /** The share of attempts that fail, by the tag of their error; none when absent. */
   errors: withDefault(byTag(share), {}),
   /** The share of attempts that are cut while they write; 0 when absent. */
@@ -142,6 +182,8 @@ const Data = Schema.Struct({
   /** How long tasks come, in virtual milliseconds; an hour when absent. */
   durationMs: withDefault(positive("milliseconds"), 3_600_000),
   arrivals: withDefault(Arrivals, { kind: "poisson", perMinute: 30 }),
+  /** Sessions in place of `arrivals`; tasks have nothing to do with each other when absent. */
+  sessions: Schema.optional(Sessions),
   /** Tokens of a task; p50 400, p99 4,000 when absent. */
   inputTokens: withDefault(Spread, { p50: 400, p99: 4000 }),
   /** Tokens of an answer; p50 250, p99 1,200 when absent. */

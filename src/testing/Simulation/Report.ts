@@ -39,6 +39,10 @@ export interface Totals {
   readonly errors: Counts
   readonly inputTokens: number
   readonly outputTokens: number
+  /** Of the input: read from the cache. */
+  readonly cacheReadTokens: number
+  /** Of the input: written to the cache. */
+  readonly cacheWriteTokens: number
   /** Attempts whose usage was estimated. */
   readonly estimated: number
   /** What is known to have been spent, as an exact decimal. */
@@ -96,6 +100,8 @@ export interface Report {
   readonly retried: number
   /** Answered by another provider than the one that was asked first. */
   readonly fellOver: number
+  /** Answered by another provider than the session's call before. */
+  readonly switched: number
   /** Answered although the answer was cut, by going on with it. */
   readonly resumed: number
   /** Attempts at a provider that the same task had asked before. */
@@ -109,7 +115,15 @@ export interface Report {
   readonly providers: ReadonlyArray<ProviderReport>
 }
 
-const compared = ["attempts", "inputTokens", "outputTokens", "costUsd", "unpriced"] as const
+const compared = [
+  "attempts",
+  "inputTokens",
+  "outputTokens",
+  "cacheReadTokens",
+  "cacheWriteTokens",
+  "costUsd",
+  "unpriced"
+] as const
 
 /**
  * Where the router's accounts and the providers' records disagree, in words; empty when every attempt, every

@@ -83,6 +83,7 @@ export class Callers {
   private retried = 0
   private fellOver = 0
   private resumed = 0
+  private switched = 0
   private retries = 0
   private hedges = 0
   private readonly errors = new Counter()
@@ -90,6 +91,11 @@ export class Callers {
   private readonly firstTokens: Array<number> = []
 
   constructor(private readonly timeoutMs: number) {}
+
+  /** A session goes on at another provider. */
+  addSwitch(): void {
+    this.switched += 1
+  }
 
   /** A task has been served, with these attempts. */
   add({ firstMs, longestPauseMs, outcome }: Served, attempts: ReadonlyArray<AIResult.Attempt>): void {
@@ -123,6 +129,7 @@ export class Callers {
       firstTokenMs: latencyOf(this.firstTokens),
       retried: this.retried,
       fellOver: this.fellOver,
+      switched: this.switched,
       resumed: this.resumed,
       retries: this.retries,
       hedges: this.hedges

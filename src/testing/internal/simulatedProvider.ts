@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import * as Utils from "effect/Utils"
+import * as AITask from "../../AITask.js"
 import type { EngineError } from "../../EngineError.js"
 import * as Price from "../../Price.js"
 import type * as ProviderMetrics from "../../ProviderMetrics.js"
@@ -18,16 +19,18 @@ export interface World {
   readonly seed: number
   readonly inputTokens: Spread
   readonly outputTokens: Spread
+  /** Where there are sessions, a task has as many tokens as its text. */
+  readonly sessions?: unknown
 }
 
 /** The 0.99 quantile of the normal distribution. */
 const z99 = 2.326347874
 
 /** What Random draws from the same seed; without an Effect for each of millions of draws. */
-const chance = (seed: string): Utils.PCGRandom => new Utils.PCGRandom(Hash.hash(seed))
+export const chance = (seed: string): Utils.PCGRandom => new Utils.PCGRandom(Hash.hash(seed))
 
 /** Draws a quantity. */
-const draw = (spread: Spread, random: Utils.PCGRandom): number => {
+export const draw = (spread: Spread, random: Utils.PCGRandom): number => {
   if (typeof spread === "number") return spread
   const radius = random.number()
   const angle = random.number()
@@ -39,7 +42,14 @@ const draw = (spread: Spread, random: Utils.PCGRandom): number => {
 const sizeOf = (world: World, request: ReasoningEngine.Request) => {
   const random = chance(`${world.seed}/${request.task.id}`)
   const tokens = (spread: Spread) => Math.max(1, Math.round(draw(spread, random)))
-  return { inputTokens: tokens(world.inputTokens), outputTokens: tokens(world.outputTokens) }
+  const outputTokens = tokens(world.outputTokens)
+  return {
+    inputTokens:
+      world.sessions === undefined
+        ? tokens(world.inputTokens)
+        : TokenUsage.estimateTokens(AITask.inputCharacters(request.task)),
+    outputTokens
+  }
 }
 
 const quantile = (spread: Spread, of: "p50" | "p99"): number =>
@@ -102,6 +112,30 @@ const answer = (
   return prefill === "" ? chunks : [prefill, ...chunks]
 }
 
+/** What a provider has cached of sessions, by its rules. */
+class PrefixCache {
+  private readonly kept = new Map<string, { readonly tokens: number; readonly until: number }>()
+
+  constructor(private readonly rules: Provider["cache"]) {}
+
+  /** What is read from it, and written to it, of a task. */
+  use({ session }: AITask.AITask, inputTokens: number, now: number) {
+    const { rules } = this
+    if (rules === undefined || session === undefined || inputTokens < 1024) return {}
+    const entry = this.kept.get(session)
+    const known = entry !== undefined && now < entry.until ? Math.min(entry.tokens, inputTokens) : 0
+    return rules.marked
+      ? { cacheReadTokens: known, cacheWriteTokens: inputTokens - known }
+      : { cacheReadTokens: Math.floor(known / 128) * 128 }
+  }
+
+  /** A task has been read. */
+  keep({ session }: AITask.AITask, inputTokens: number, now: number): void {
+    if (this.rules === undefined || session === undefined || inputTokens < 1024) return
+    this.kept.set(session, { tokens: inputTokens, until: now + this.rules.ttlMs })
+  }
+}
+
 const minute = 60_000
 
 /** By how much a provider is slower at an instant. */
@@ -112,6 +146,7 @@ const slownessOf = ({ slowdowns }: Provider, now: number): number =>
 export const behaviourOf = (world: World, provider: Provider, index: number): ScriptedEngine.Decide => {
   let window = -1
   let accepted = 0
+  const cache = new PrefixCache(provider.cache)
 
   /** Milliseconds until the next attempt is allowed; 0 when this one is. */
   const limited = (now: number, limit: number): number => {
@@ -147,10 +182,15 @@ export const behaviourOf = (world: World, provider: Provider, index: number): Sc
     Effect.map(Clock.currentTimeMillis, (now): Behaviour.Behaviour => {
       const random = chance(`${world.seed}/${provider.provider}/${call}`)
       const slowness = slownessOf(provider, now)
-      const firstTokenMs = Math.ceil(slowness * draw(provider.firstTokenMs, random))
+      const thinkingMs = draw(provider.firstTokenMs, random)
       const luck = random.number()
       const progress = random.number()
       const { inputTokens, outputTokens } = sizeOf(world, request)
+      const cached = cache.use(request.task, inputTokens, now)
+      const readingMs =
+        (1000 * (inputTokens - (cached.cacheReadTokens ?? 0))) /
+        (provider.inputTokensPerSecond ?? Number.POSITIVE_INFINITY)
+      const firstTokenMs = Math.ceil(slowness * (thinkingMs + readingMs))
       const chunks = answer(provider, index, outputTokens, request.prefill ?? "")
       const msPerChunk = Math.ceil((slowness * 1000 * tokensPerChunk(provider)) / provider.tokensPerSecond)
       const unlimited = {
@@ -159,6 +199,7 @@ export const behaviourOf = (world: World, provider: Provider, index: number): Sc
         msPerChunk,
         usage: TokenUsage.make({
           inputTokens,
+          ...cached,
           outputTokens: chunks.reduce((sum, chunk) => sum + TokenUsage.estimateTokens(chunk.length), 0)
         }),
         metered: "always"
@@ -190,6 +231,7 @@ export const behaviourOf = (world: World, provider: Provider, index: number): Sc
       if (failure !== undefined) {
         return Behaviour.failAfter({ ...paced, usage: TokenUsage.none, after: 0, error: { _tag: failure } })
       }
+      cache.keep(request.task, inputTokens, now)
       // What it would still be writing when an outage begins is cut then.
       const begins = provider.outages.map(({ fromMs }) => fromMs).filter((fromMs) => fromMs > now)
       const until = Math.min(...begins) - now

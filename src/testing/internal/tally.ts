@@ -47,6 +47,8 @@ export class Tally {
       errors: this.errors.byName,
       inputTokens: usage.inputTokens,
       outputTokens: usage.outputTokens,
+      cacheReadTokens: usage.cacheReadTokens,
+      cacheWriteTokens: usage.cacheWriteTokens,
       estimated,
       costUsd: Usd.toDecimal(cost),
       unpriced
