@@ -66,6 +66,11 @@ export const Attempt = Schema.Struct({
   cost: Schema.OptionFromNullOr(Usd.Usd),
   /** `provider` where its cost is what the provider says that it bills; absent where the engine's price says it. */
   costSource: Schema.optional(CostSource),
+  /**
+   * What the provider's cache saved by the engine's price: below zero where it cost more to fill it. Absent where
+   * nothing was read from it or written to it, or the price isn't known.
+   */
+  cacheSaved: Schema.optional(Usd.Usd),
   /** When it began, in milliseconds of the Clock. */
   startedAt: Schema.Number,
   /** Milliseconds until it ended. */
@@ -210,6 +215,27 @@ export const saved = ({ baseline, cost }: Pick<AIResult, "baseline" | "cost">): 
   baseline === undefined
     ? Option.none()
     : Option.zipWith(baseline.cost, cost, (before, now) => Usd.fromPico(before.pico - now.pico))
+
+/**
+ * USD that the providers' caches saved, of all attempts together: below zero where it cost more to fill them. None
+ * where there was nothing of a cache.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const cacheSaved = ({ attempts }: Pick<AIResult, "attempts">): Option.Option<Usd.Usd> =>
+  attempts.reduce<Option.Option<Usd.Usd>>(
+    (sum, attempt) =>
+      attempt.cacheSaved === undefined
+        ? sum
+        : Option.some(
+            Usd.add(
+              Option.getOrElse(sum, () => Usd.zero),
+              attempt.cacheSaved
+            )
+          ),
+    Option.none()
+  )
 
 /**
  * The result as JSON: costs as exact decimals, what is absent or unknown as null.

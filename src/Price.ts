@@ -177,6 +177,18 @@ export const cost = (price: Price, usage: TokenUsage.TokenUsage): Usd.Usd => {
 }
 
 /**
+ * What the provider's cache saved of the cost of one request, exactly: what its cached tokens would have cost as
+ * input, less what they did. Below zero where writing to the cache cost more than reading from it saved.
+ *
+ * @since 0.1.0
+ * @category costs
+ */
+export const cacheSaved = (price: Price, usage: TokenUsage.TokenUsage): Usd.Usd => {
+  const uncached = { ...usage, cacheReadTokens: 0, cacheWriteTokens: 0, cacheWrite1hTokens: 0 }
+  return Usd.fromPico(cost(price, uncached).pico - cost(price, usage).pico)
+}
+
+/**
  * One number for ranking providers: USD per token at three input tokens to one output token, the mix that
  * price comparisons of the field use, of a request of usual length.
  *

@@ -123,3 +123,17 @@ describe("An attempt", () => {
     assert.isFalse(unpriced(Option.some(Usd.zero), usage))
   })
 })
+
+describe("AIResult.cacheSaved", () => {
+  const attempts = (...saved: ReadonlyArray<bigint | undefined>) => ({
+    attempts: saved.map((pico) =>
+      pico === undefined ? succeeded : { ...succeeded, cacheSaved: Usd.fromPico(pico) }
+    )
+  })
+
+  it("adds up what caches saved, and is none where there was nothing of one", () => {
+    assert.deepStrictEqual(AIResult.cacheSaved(attempts()), Option.none())
+    assert.deepStrictEqual(AIResult.cacheSaved(attempts(undefined)), Option.none())
+    assert.deepStrictEqual(AIResult.cacheSaved(attempts(7n, undefined, -9n)), Option.some(Usd.fromPico(-2n)))
+  })
+})

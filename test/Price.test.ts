@@ -210,3 +210,38 @@ describe("Price", () => {
     })
   )
 })
+
+describe("Price.cacheSaved", () => {
+  const list = { input: 3, output: 15, cacheRead: 0.3, cacheWrite: 3.75, cacheWrite1h: 6 }
+  const usage = (counts: Partial<TokenUsage.TokenUsage>) =>
+    TokenUsage.make({ inputTokens: 1000, outputTokens: 200, ...counts })
+
+  it.each([
+    ["nothing where nothing is cached", {}, "0"],
+    ["what reads cost less", { cacheReadTokens: 400 }, "0.00108"],
+    ["less than nothing where a write isn't read yet", { cacheWriteTokens: 400 }, "-0.0003"],
+    [
+      "more below where it is kept for an hour",
+      { cacheWriteTokens: 400, cacheWrite1hTokens: 400 },
+      "-0.0012"
+    ],
+    ["both together", { cacheReadTokens: 400, cacheWriteTokens: 100 }, "0.001005"]
+  ])("is %s", (_, counts, expected) => {
+    assert.strictEqual(Usd.toDecimal(Price.cacheSaved(made(list), usage(counts))), expected)
+  })
+
+  it("goes by the rates of long requests where they apply", () => {
+    const tiered = made({ ...list, tiers: [{ above: 999, input: 6, output: 20, cacheRead: 1 }] })
+    assert.strictEqual(Usd.toDecimal(Price.cacheSaved(tiered, usage({ cacheReadTokens: 100 }))), "0.0005")
+  })
+
+  it.prop("is what cost lacks to that of the same tokens without a cache", [count, count], ([read, rest]) => {
+    const cached = TokenUsage.make({ inputTokens: read + rest, cacheReadTokens: read, outputTokens: 7 })
+    const plain = TokenUsage.make({ inputTokens: read + rest, outputTokens: 7 })
+    const price = made(list)
+    assert.deepStrictEqual(
+      Usd.add(Price.cost(price, cached), Price.cacheSaved(price, cached)),
+      Price.cost(price, plain)
+    )
+  })
+})

@@ -21,6 +21,7 @@ import * as RateLimits from "../reliability/RateLimits.js"
 import * as RetryBudget from "../reliability/RetryBudget.js"
 import * as AnswerCache from "../routing/AnswerCache.js"
 import * as RoutingPolicy from "../routing/RoutingPolicy.js"
+import * as Sessions from "../routing/Sessions.js"
 import * as Reference from "./Reference.js"
 import { type FileError, StandardStreams } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
@@ -258,6 +259,8 @@ export const ConfigFile = Schema.Struct({
   circuitBreaker: Schema.optionalWith(CircuitBreaker.Settings, exact),
   /** How many retries there may be; `serve` bounds them by default, the other commands where this is there. */
   retryBudget: Schema.optionalWith(RetryBudget.Settings, exact),
+  /** For how long providers keep what they cache of a session, where that isn't five minutes. */
+  sessions: Schema.optionalWith(Sessions.Settings, exact),
   /** Asks a second provider when the first is late; nothing is hedged when absent. */
   hedging: Schema.optionalWith(Hedging.Settings, exact),
   /** Answers that are given again, from memory; none when absent. */
@@ -334,6 +337,7 @@ const referencesOf = (config: ConfigFile): ReadonlyArray<Reference.Reference> =>
     providerLimits = {},
     providers = [],
     rateLimits = {},
+    sessions,
     simulated = []
   } = config
   const ids = [...providers, ...simulated].map(({ id }) => id)
@@ -365,6 +369,7 @@ const referencesOf = (config: ConfigFile): ReadonlyArray<Reference.Reference> =>
         ]
       : []),
     ...Object.keys(rateLimits).map((id) => provider(`rateLimits.${id}`, id)),
+    ...Object.keys(sessions?.lifetimes ?? {}).map((id) => provider(`sessions.lifetimes.${id}`, id)),
     ...Object.keys(providerLimits).map((id) => provider(`providerLimits.${id}`, id)),
     // A strategy is looked for where the gateway knows them all.
     ...Object.keys(gateway?.deliveries ?? {})

@@ -30,6 +30,7 @@ import * as Layers from "../reliability/Reliability.js"
 import * as RetryBudget from "../reliability/RetryBudget.js"
 import * as ProviderRouter from "../routing/ProviderRouter.js"
 import * as RoutingPolicy from "../routing/RoutingPolicy.js"
+import * as Sessions from "../routing/Sessions.js"
 import * as Strategy from "../routing/Strategy.js"
 import * as TaskService from "../routing/TaskService.js"
 import type * as QualityModel from "../savings/QualityModel.js"
@@ -73,6 +74,8 @@ export interface Configuration {
   readonly policy: RoutingPolicy.Options
   /** The cache of answers, where the file has one. */
   readonly cache: ConfigFile.ConfigFile["cache"]
+  /** What is known of providers' caches. */
+  readonly sessions: Sessions.Options
   readonly ledger: Option.Option<Ledger.Ledger>
   readonly budgets: Option.Option<Budgets.Options>
   readonly reliability: Reliability
@@ -282,6 +285,7 @@ export const load = (
             }),
       policy: ConfigFile.policyOf(config),
       cache: config.cache,
+      sessions: config.sessions ?? {},
       ledger,
       budgets: ConfigFile.budgetsOf(config),
       reliability: {
@@ -322,6 +326,7 @@ export const engines = ({
 /** What answers tasks over the engines. Fails with the ConfigurationError of a model that can't be used. */
 export const services = (
   { cache, learning, policy, providers, strategy }: Configuration,
+  { learning, policy, providers, sessions, strategy }: Configuration,
   chosen: Option.Option<ConfigFile.StrategyName>
 ): Effect.Effect<Services, ConfigFile.ConfigurationError, Registry.ReasoningEngineRegistry | Scope.Scope> =>
   Effect.gen(function* () {
@@ -330,7 +335,11 @@ export const services = (
       .map(metricsOf)
     const routing = yield* Layer.build(
       // The numbers were checked when they were read.
-      Layer.orDie(Layer.merge(CostOptimizer.layerEngines(metrics), ProviderRouter.layer(policy)))
+      Layer.orDie(
+        Layer.merge(CostOptimizer.layerEngines(metrics), ProviderRouter.layer(policy)).pipe(
+          Layer.provide(Sessions.layer(sessions))
+        )
+      )
     )
     const learned = yield* Effect.transposeMapOption(learning, (settings) =>
       Effect.flatMap(

@@ -33,7 +33,8 @@ export const costs = ({ cost: known, unpriced, usage }: Totals): string => {
 }
 
 /**
- * The cells of attempts in a table: tokens in, tokens out, cost, and the part of the cost that providers billed.
+ * The cells of attempts in a table: tokens in, tokens out, cost, the part of the cost that providers billed, and what
+ * their caches saved.
  */
 export const totals = (sum: Totals): ReadonlyArray<string> => {
   const mark = sum.usage.estimated ? "~" : ""
@@ -41,16 +42,18 @@ export const totals = (sum: Totals): ReadonlyArray<string> => {
     `${mark}${sum.usage.inputTokens}`,
     `${mark}${sum.usage.outputTokens}`,
     costs(sum),
-    Usd.format(sum.billed)
+    Usd.format(sum.billed),
+    Usd.format(sum.cacheSaved)
   ]
 }
 
-/** The columns of {@link totals}. What providers billed is shown where they did. */
+/** The columns of {@link totals}. What providers billed, and what caches saved, is shown where there is some. */
 export const totalsColumns = (sums: ReadonlyArray<Totals>): ReadonlyArray<Column> => [
   { title: "tokens in", align: "right" },
   { title: "tokens out", align: "right" },
   { title: "cost", align: "right" },
-  { title: "billed", align: "right", shown: sums.some(({ billed }) => billed.pico > 0n) }
+  { title: "billed", align: "right", shown: sums.some(({ billed }) => billed.pico > 0n) },
+  { title: "cache saved", align: "right", shown: sums.some(({ cacheSaved }) => cacheSaved.pico !== 0n) }
 ]
 
 /** The tokens of an attempt; estimated ones are marked with `~`. */

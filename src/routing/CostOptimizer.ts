@@ -202,7 +202,7 @@ export const make = (
           )
 
     const candidates = (task: AITask.AITask): Effect.Effect<Candidates> =>
-      sessions === undefined || task.session === undefined
+      sessions === undefined
         ? Effect.map(present(task), (found) => ({ ...found, outlook: undefined }))
         : Effect.zipWith(present(task), sessions.outlook(task), (found, outlook) => ({
             ...found,

@@ -2,16 +2,20 @@
  * What providers have cached of a session, so that selection counts what a switch costs.
  *
  * A provider that has read the beginning of a conversation reads it again for a part of the price. The service
- * learns from each call of a task with a `session` what its provider has cached of it, by the tokens that it
- * reports, and for how long, by what vendors document and what the task marks. The optimizer it is provided to
- * then reckons with the cost that is expected of the call. Nothing is pinned: another provider is asked when that
- * is worth its price, or when the one that has it cached fails. A task without a session costs nothing.
+ * learns from each call of a session what its provider has cached of it, by the tokens that it reports, and for how
+ * long, by what vendors document and what the task marks. The optimizer that it is provided to then reckons with the
+ * cost that is expected of the call. Nothing is pinned: another provider is asked when that is worth its price, or
+ * when the one that has it cached fails.
+ *
+ * A session is that of the task (`session`); else what has the same `cacheKey`; else, of calls that came over a wire,
+ * what begins alike. Any other task costs nothing.
  *
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as AIResult from "../AIResult.js"
@@ -70,9 +74,31 @@ export interface Options extends Schema.Schema.Encoded<typeof Settings> {}
 
 const decode = validation.decoder("Sessions", Settings)
 
+/** As much of a text is looked at: instructions that begin alike so far are alike. */
+const lookedAt = 4000
+
+/** The beginning of a conversation: what stays the same as it goes on. */
+const openingOf = ({ messages, systemPrompt = "" }: AITask.AITask): string => {
+  const first = messages.find(({ role }) => role === "user")
+  const text = first === undefined ? "" : AITask.messageText(first)
+  const opening = `${systemPrompt.slice(0, lookedAt)}\n${text.slice(0, lookedAt)}`
+  return `${Hash.string(opening)}/${systemPrompt.length}/${text.length}`
+}
+
+/** The conversation that a task belongs to, by the first of what says it; a wire's calls are parts of one. */
+const nameOf = (task: AITask.AITask): ReadonlyArray<string> | undefined => {
+  if (task.session !== undefined) return ["session", task.session]
+  if (task.cacheKey !== undefined) return ["key", task.cacheKey]
+  return task.original === undefined || task.original.wire === "embeddings"
+    ? undefined
+    : ["opening", openingOf(task)]
+}
+
 /** Agents of one conversation have beginnings of their own, and so has each user's and each key's. */
-const keyOf = ({ agent, keyId, session, userId }: AITask.AITask): string | undefined =>
-  session === undefined ? undefined : JSON.stringify([session, agent, userId, keyId])
+const keyOf = (task: AITask.AITask): string | undefined => {
+  const name = nameOf(task)
+  return name && JSON.stringify([...name, task.agent, task.userId, task.keyId])
+}
 
 /** A failure leaves nothing in a cache; an answer that wasn't waited for what the provider says of it. */
 const leavesSomething = (attempt: AIResult.Attempt): boolean => {

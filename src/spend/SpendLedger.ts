@@ -85,7 +85,7 @@ export const rowOf = (attempt: AIResult.Attempt, task: AITask.AITask): Effect.Ef
     error: Option.map(attempt.error, ({ _tag }) => _tag),
     usage: attempt.usage,
     cost: attempt.cost,
-    ...(attempt.costSource === undefined ? {} : { costSource: attempt.costSource }),
+    ...given({ costSource: attempt.costSource, cacheSaved: attempt.cacheSaved }),
     startedAt: attempt.startedAt,
     durationMs: attempt.durationMs,
     firstTokenMs: attempt.firstTokenMs

@@ -24,6 +24,8 @@ export const Totals = Schema.Struct({
   cost: Usd.Usd,
   /** The part of `cost` that providers said themselves; the rest is computed from tokens and prices. */
   billed: Usd.Usd,
+  /** What caches saved, exactly; below zero where it cost more to fill them. Not part of `cost`. */
+  cacheSaved: Usd.Usd,
   /** Attempts that used something at a price that isn't known: no part of `cost`. */
   unpriced: Schema.Int
 })
@@ -44,11 +46,12 @@ export const nothing: Totals = {
   estimated: 0,
   cost: Usd.zero,
   billed: Usd.zero,
+  cacheSaved: Usd.zero,
   unpriced: 0
 }
 
 /** What of an attempt is summed; a provider's own outcomes may be more. */
-export interface Summand extends Pick<AIResult.Attempt, "usage" | "cost" | "costSource"> {
+export interface Summand extends Pick<AIResult.Attempt, "usage" | "cost" | "costSource" | "cacheSaved"> {
   readonly outcome: string
 }
 
@@ -64,6 +67,7 @@ export const of = (attempt: Summand): Totals => {
     estimated: attempt.usage.estimated ? 1 : 0,
     cost,
     billed: attempt.costSource === "provider" ? cost : Usd.zero,
+    cacheSaved: attempt.cacheSaved ?? Usd.zero,
     unpriced: AIResult.isUnpriced(attempt) ? 1 : 0
   }
 }
@@ -76,6 +80,7 @@ export const add = (left: Totals, right: Totals): Totals => ({
   estimated: left.estimated + right.estimated,
   cost: Usd.add(left.cost, right.cost),
   billed: Usd.add(left.billed, right.billed),
+  cacheSaved: Usd.add(left.cacheSaved, right.cacheSaved),
   unpriced: left.unpriced + right.unpriced
 })
 

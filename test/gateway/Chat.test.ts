@@ -55,7 +55,7 @@ describe("POST /v1/chat/completions", () => {
       const { url } = yield* start({
         engines: [
           { provider: Gpt4, script: [fail({ _tag: "QuotaExhaustedError" })] },
-          { ...claude(answer({ text, usage })), price: yield* Price.make(price) }
+          { ...claude(answer({ text, usage })), price: yield* Price.make({ ...price, cacheRead: 1 }) }
         ]
       })
       const { data, response, request_id } = yield* Effect.promise(() =>
@@ -75,8 +75,9 @@ describe("POST /v1/chat/completions", () => {
       })
       assert.strictEqual(response.headers.get("x-saga-provider"), "claude")
       assert.strictEqual(response.headers.get("x-saga-attempts"), "2")
-      // 17 × 3 + 5 × 15 USD per million.
-      assert.strictEqual(response.headers.get("x-saga-cost"), "0.000126")
+      // 14 × 3 + 3 × 1 + 5 × 15 USD per million.
+      assert.strictEqual(response.headers.get("x-saga-cost"), "0.00012")
+      assert.strictEqual(response.headers.get("x-saga-cache-saved"), "0.000006")
       assert.strictEqual(data.id, `chatcmpl-${request_id ?? ""}`)
     })
   )

@@ -506,6 +506,70 @@ describe("Sessions", () => {
     })
   )
 
+  it.effect("knows a session by its name, its key for caches, or over a wire by its beginning", () =>
+    Effect.gen(function* () {
+      const original: AITask.Options["original"] = { wire: "messages", body: {} }
+      const text = "tok ".repeat(20_000)
+      const conversation = (options: Partial<AITask.Options>, ...more: ReadonlyArray<AITask.Message>) =>
+        taskOf(1, { session: undefined, ...options, messages: [{ role: "user", content: text }, ...more] })
+      const more: AITask.Message = { role: "assistant", content: "and so on" }
+      const other: AITask.Options["messages"] = [{ role: "user", content: `${text}!` }]
+      const cases: ReadonlyArray<readonly [boolean, AITask.AITask, AITask.AITask]> = [
+        [true, conversation({ cacheKey: "k" }), conversation({ cacheKey: "k" }, more)],
+        [false, conversation({ cacheKey: "k" }), conversation({ cacheKey: "l" }, more)],
+        [false, conversation({ session: "k" }), conversation({ cacheKey: "k" }, more)],
+        [true, conversation({ session: "s" }), conversation({ session: "s", cacheKey: "k" }, more)],
+        [true, conversation({ original }), conversation({ original }, more)],
+        [false, conversation({ original }), conversation({ original, systemPrompt: "Be brief" }, more)],
+        [false, conversation({ original }), taskOf(1, { session: undefined, original, messages: other })],
+        [false, taskOf(1, { session: undefined, original, messages: [more] }), conversation({ original })],
+        [false, conversation({}), conversation({}, more)],
+        [
+          false,
+          conversation({ original: { ...original, wire: "embeddings" } }),
+          conversation({ original: { ...original, wire: "embeddings" } })
+        ]
+      ]
+      for (const [index, [isSame, first, second]] of cases.entries()) {
+        const { sessions } = yield* optimizerOf()
+        yield* sessions.observe(attempt({}, written), first)
+        const known = yield* sessions.outlook(second)
+        assert.strictEqual(known !== undefined, isSame, String(index))
+      }
+    })
+  )
+
+  it.effect("looks for the last mark of a task, in its messages, its tools and its original", () =>
+    Effect.gen(function* () {
+      const text = (content: string, ttl?: "5m" | "1h") =>
+        ({ type: "text", text: content, cache: ttl === undefined ? undefined : { ttl } }) as const
+      const user = (ttl?: "5m" | "1h"): AITask.Message => ({ role: "user", content: [text("a", ttl)] })
+      const tool: AITask.Message = { role: "tool", toolCallId: "c", content: "b", cache: {} }
+      const tools: AITask.Options["tools"] = [{ name: "t", parameters: {}, cache: { ttl: "1h" } }]
+      const original = (body: Readonly<Record<string, unknown>>, wire: "messages" | "responses") => ({
+        original: { wire, body }
+      })
+      const mark = { cache_control: { type: "ephemeral", ttl: "1h" } }
+      const cases: ReadonlyArray<readonly ["5m" | "1h" | undefined, Partial<AITask.Options>]> = [
+        [undefined, { messages: [{ role: "user", content: "a" }] }],
+        ["1h", { messages: [user("1h")] }],
+        ["5m", { messages: [user("1h"), user("5m"), user()] }],
+        ["5m", { messages: [user("1h"), tool] }],
+        ["1h", { messages: [user()], tools }],
+        ["1h", { messages: [user("5m")], ...original(mark, "messages") }],
+        ["5m", { messages: [user()], ...original({ system: [{}, { cache_control: {} }] }, "messages") }],
+        [undefined, { messages: [user()], ...original({ system: "x" }, "messages") }],
+        [undefined, { messages: [user()], ...original(mark, "responses") }]
+      ]
+      for (const [index, [expected, options]] of cases.entries()) {
+        const { sessions } = yield* optimizerOf()
+        const task = taskOf(1, options)
+        yield* sessions.observe(attempt({}, written), task)
+        assert.strictEqual((yield* sessions.outlook(task))?.mark, expected, String(index))
+      }
+    })
+  )
+
   it.effect("refuses a lifetime that isn't one", () =>
     Effect.gen(function* () {
       const { message } = yield* Effect.flip(

@@ -14,17 +14,20 @@ describe("totals", () => {
       sum([
         attempt({ cost: Option.some(Usd.fromPico(5n)) }),
         attempt({ cost: Option.some(Usd.fromPico(2n)), costSource: "provider" }),
+        attempt({ cost: Option.some(Usd.zero), cacheSaved: Usd.fromPico(9n) }),
+        attempt({ cost: Option.some(Usd.zero), cacheSaved: Usd.fromPico(-20n) }),
         attempt({ outcome: "cut", usage, cost: Option.none() }),
         failedAttempt({ cost: Option.none() })
       ]),
       {
-        attempts: 4,
+        attempts: 6,
         cached: 0,
-        succeeded: 2,
-        usage: TokenUsage.make({ inputTokens: 203, outputTokens: 42, estimated: true }),
+        succeeded: 4,
+        usage: TokenUsage.make({ inputTokens: 403, outputTokens: 82, estimated: true }),
         estimated: 1,
         cost: Usd.fromPico(7n),
         billed: Usd.fromPico(2n),
+        cacheSaved: Usd.fromPico(-11n),
         unpriced: 1
       }
     )

@@ -80,6 +80,23 @@ export const ledgerContract = (made: Made): void => {
       )
     }))
 
+  test("keeps what caches saved, exactly, and what it cost to fill them", (ledger) =>
+    Effect.gen(function* () {
+      const amounts = [
+        undefined,
+        ...[9_007_199_254_740_993_000_001n, -3_750_000_000_001n, 0n].map(Usd.fromPico)
+      ]
+      yield* Effect.forEach(amounts, (cacheSaved, startedAt) =>
+        ledger.observe(attempt({ startedAt, ...(cacheSaved === undefined ? {} : { cacheSaved }) }), task())
+      )
+      assert.deepStrictEqual(
+        (yield* rowsOf(ledger)).map((row) => row.cacheSaved),
+        amounts
+      )
+      const [group] = yield* ledger.summary({ by: "provider" })
+      assert.deepStrictEqual(group?.cacheSaved, Usd.fromPico(9_007_199_250_990_993_000_000n))
+    }))
+
   test("gives the rows by the time of their beginning, as many as there are", (ledger) =>
     Effect.gen(function* () {
       const count = 1203
@@ -136,6 +153,7 @@ export const ledgerContract = (made: Made): void => {
         estimated: 2,
         cost: Usd.fromPico(18_014_398_509_481_986_000_002n),
         billed: dear,
+        cacheSaved: Usd.zero,
         unpriced: 1
       })
     }))

@@ -149,6 +149,8 @@ export interface Summary {
   readonly saved?: string | undefined
   /** Whether it came of the cache of answers, where that was used. */
   readonly cache?: AIResult.CacheUse | undefined
+  /** USD that the providers' caches saved, where there was something of them. */
+  readonly cacheSaved?: string | undefined
   /** What of the answer the caller's wire has no form for. */
   readonly dropped?: ReadonlyArray<string> | undefined
 }

@@ -22,6 +22,10 @@ export const summary = (result: AIResult.AIResult): Summary => ({
   ...Option.match(AIResult.saved(result), {
     onNone: () => ({}),
     onSome: (saved) => ({ saved: Usd.toDecimal(saved) })
+  }),
+  ...Option.match(AIResult.cacheSaved(result), {
+    onNone: () => ({}),
+    onSome: (saved) => ({ cacheSaved: Usd.toDecimal(saved) })
   })
 })
 
@@ -63,7 +67,7 @@ export const cacheHeader = (cache: AIResult.CacheUse | undefined): Readonly<Reco
 
 /** The same as headers; what isn't known has none. */
 export const headersOf = (
-  { asked, attempts, cache, cost, dropped = [], provider, saved }: Summary,
+  { asked, attempts, cache, cacheSaved, cost, dropped = [], provider, saved }: Summary,
   question: Pick<ChatRequest, "fieldOf">,
   unasked: ReadonlyArray<string> = []
 ): Readonly<Record<string, string>> => ({
@@ -73,5 +77,6 @@ export const headersOf = (
   ...(asked === undefined ? {} : { "x-saga-asked": asked.map(headerText).join(", ") }),
   ...(cost === null ? {} : { "x-saga-cost": cost }),
   ...cacheHeader(cache),
-  ...(saved === undefined ? {} : { "x-saga-saved": saved })
+  ...(saved === undefined ? {} : { "x-saga-saved": saved }),
+  ...(cacheSaved === undefined ? {} : { "x-saga-cache-saved": cacheSaved })
 })

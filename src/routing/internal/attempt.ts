@@ -176,6 +176,7 @@ export class Attempt {
       error: Option.fromNullable(error),
       usage,
       ...this.costOf(usage, outcome),
+      ...this.cacheSavedOf(usage),
       startedAt: this.startedAt,
       durationMs: this.clock.unsafeCurrentTimeMillis() - this.startedAt,
       firstTokenMs:
@@ -197,6 +198,14 @@ export class Attempt {
     // Nothing isn't believed where the price says otherwise.
     const isFree = this.billed.pico === 0n && Option.exists(byPrice, ({ pico }) => pico > 0n)
     return isFree ? { cost: byPrice } : { cost: Option.some(this.billed), costSource: "provider" }
+  }
+
+  private cacheSavedOf(usage: TokenUsage.TokenUsage): Pick<AIResult.Attempt, "cacheSaved"> {
+    if (usage.cacheReadTokens + usage.cacheWriteTokens === 0) return {}
+    return Option.match(this.engine.price, {
+      onNone: () => ({}),
+      onSome: (price) => ({ cacheSaved: Price.cacheSaved(price, usage) })
+    })
   }
 
   /**

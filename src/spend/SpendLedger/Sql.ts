@@ -81,7 +81,11 @@ const migrations: ReadonlyArray<database.Migration> = [
     sql`CREATE INDEX IF NOT EXISTS arc_saga_spend_started_at ON arc_saga_spend (started_at, id)`
   ],
   (sql) => [database.addColumn(sql, "arc_saga_spend", "cost_source TEXT")],
-  (sql) => ["session TEXT", "agent TEXT"].map((column) => database.addColumn(sql, "arc_saga_spend", column))
+  (sql) => ["session TEXT", "agent TEXT"].map((column) => database.addColumn(sql, "arc_saga_spend", column)),
+  (sql) =>
+    ["cache_saved_micro BIGINT", "cache_saved_pico BIGINT"].map((column) =>
+      database.addColumn(sql, "arc_saga_spend", column)
+    )
 ]
 
 const micro = 1_000_000n
@@ -112,6 +116,8 @@ const toColumns = (row: SpendLedger.Row) => ({
   cost_micro: Option.getOrNull(Option.map(row.cost, ({ pico }) => pico / micro)),
   cost_pico: Option.getOrNull(Option.map(row.cost, ({ pico }) => pico % micro)),
   cost_source: row.costSource ?? null,
+  cache_saved_micro: row.cacheSaved === undefined ? null : row.cacheSaved.pico / micro,
+  cache_saved_pico: row.cacheSaved === undefined ? null : row.cacheSaved.pico % micro,
   started_at: row.startedAt,
   duration_ms: row.durationMs,
   first_token_ms: Option.getOrNull(row.firstTokenMs)
@@ -150,6 +156,8 @@ const Columns = Schema.Struct({
   cost_micro: Schema.NullOr(Big),
   cost_pico: Schema.NullOr(Big),
   cost_source: Schema.NullOr(Schema.String),
+  cache_saved_micro: Schema.NullOr(Big),
+  cache_saved_pico: Schema.NullOr(Big),
   started_at: Schema.Number,
   duration_ms: Schema.Number,
   first_token_ms: Schema.NullOr(Schema.Number)
@@ -166,6 +174,8 @@ const Sums = Schema.Struct({
   cost_pico: Big,
   billed_micro: Big,
   billed_pico: Big,
+  cache_saved_micro: Big,
+  cache_saved_pico: Big,
   unpriced: Whole
 })
 
@@ -202,6 +212,9 @@ const fromColumns = (columns: typeof Columns.Type) =>
         ? null
         : Usd.toDecimal(usdOf(columns.cost_micro, columns.cost_pico)),
     ...(columns.cost_source === null ? {} : { costSource: columns.cost_source }),
+    ...(columns.cache_saved_micro === null || columns.cache_saved_pico === null
+      ? {}
+      : { cacheSaved: Usd.toDecimal(usdOf(columns.cache_saved_micro, columns.cache_saved_pico)) }),
     startedAt: columns.started_at,
     durationMs: columns.duration_ms,
     firstTokenMs: columns.first_token_ms
@@ -218,6 +231,7 @@ const toGroup = (by: SpendLedger.By, sums: typeof Sums.Type): SpendLedger.Group 
   estimated: sums.estimated,
   cost: usdOf(sums.cost_micro, sums.cost_pico),
   billed: usdOf(sums.billed_micro, sums.billed_pico),
+  cacheSaved: usdOf(sums.cache_saved_micro, sums.cache_saved_pico),
   unpriced: sums.unpriced
 })
 
@@ -349,6 +363,8 @@ export const make = (
               CAST(COALESCE(SUM(cost_pico), 0) AS TEXT) AS cost_pico,
               CAST(COALESCE(SUM(CASE WHEN cost_source = 'provider' THEN cost_micro END), 0) AS TEXT) AS billed_micro,
               CAST(COALESCE(SUM(CASE WHEN cost_source = 'provider' THEN cost_pico END), 0) AS TEXT) AS billed_pico,
+              CAST(COALESCE(SUM(cache_saved_micro), 0) AS TEXT) AS cache_saved_micro,
+              CAST(COALESCE(SUM(cache_saved_pico), 0) AS TEXT) AS cache_saved_pico,
               SUM(CASE WHEN cost_micro IS NULL AND input_tokens + output_tokens > 0 THEN 1 ELSE 0 END) AS unpriced
               FROM arc_saga_spend WHERE ${sql.and(conditions(sql, filter))} GROUP BY 1`
           )

@@ -3,7 +3,7 @@ import type * as AIProvider from "../../AIProvider.js"
 import * as AIResult from "../../AIResult.js"
 import { Totals } from "../totals.js"
 
-const { cost, costSource, durationMs, firstTokenMs, model, outcome, provider, startedAt, usage } =
+const { cacheSaved, cost, costSource, durationMs, firstTokenMs, model, outcome, provider, startedAt, usage } =
   AIResult.Attempt.fields
 
 /**
@@ -31,6 +31,7 @@ export const Row = Schema.Struct({
   usage,
   cost,
   costSource,
+  cacheSaved,
   startedAt,
   durationMs,
   firstTokenMs
