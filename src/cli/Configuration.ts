@@ -325,8 +325,7 @@ export const engines = ({
 
 /** What answers tasks over the engines. Fails with the ConfigurationError of a model that can't be used. */
 export const services = (
-  { cache, learning, policy, providers, strategy }: Configuration,
-  { learning, policy, providers, sessions, strategy }: Configuration,
+  { cache, learning, policy, providers, sessions, strategy }: Configuration,
   chosen: Option.Option<ConfigFile.StrategyName>
 ): Effect.Effect<Services, ConfigFile.ConfigurationError, Registry.ReasoningEngineRegistry | Scope.Scope> =>
   Effect.gen(function* () {
