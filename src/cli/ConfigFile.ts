@@ -61,6 +61,10 @@ const known = {
   quality: Schema.optionalWith(numbers.upTo("a score", 10), exact)
 }
 
+const environmentVariable = Schema.String.pipe(
+  Schema.pattern(/^[A-Za-z_][A-Za-z0-9_]*$/, { description: "the name of an environment variable" })
+)
+
 const can = Schema.optionalWith(Schema.Boolean, exact)
 
 /** What a model can, as far as it isn't what models at such servers usually can. */
@@ -97,12 +101,7 @@ export const Provider = Schema.Struct({
   baseUrl: Schema.String.pipe(Schema.filter(isUrl, { description: "an http or https URL" })),
   model: Schema.NonEmptyString,
   /** The name of the environment variable that holds the key. */
-  apiKeyEnv: Schema.optionalWith(
-    Schema.String.pipe(
-      Schema.pattern(/^[A-Za-z_][A-Za-z0-9_]*$/, { description: "the name of an environment variable" })
-    ),
-    exact
-  ),
+  apiKeyEnv: Schema.optionalWith(environmentVariable, exact),
   /** The key itself; prefer `apiKeyEnv`. */
   apiKey: Schema.optionalWith(Schema.Redacted(Schema.NonEmptyString), exact),
   /** USD per million tokens; unknown when absent. */
@@ -217,6 +216,36 @@ const Cascade = Schema.Union(
 /** Cheap answers first, where there is evidence that they are good. */
 export type Cascade = typeof Cascade.Type
 
+/** An address that a Redis can have. */
+export const isRedisUrl = (text: string): boolean => /^rediss?:\/\//i.test(text) && URL.canParse(text)
+
+/** The Redis that several processes share their state in. */
+const Redis = Schema.Struct({
+  /** `redis://…` or `rediss://…`; prefer `urlEnv` where it holds a password. */
+  url: Schema.optionalWith(
+    Schema.Redacted(Schema.String.pipe(Schema.filter(isRedisUrl, { description: "a redis or rediss URL" }))),
+    exact
+  ),
+  /** The name of the environment variable that holds the URL. */
+  urlEnv: Schema.optionalWith(environmentVariable, exact),
+  /** The share of each limit that this process keeps to by itself while Redis is away; 0.5 when absent. */
+  share: Schema.optionalWith(
+    numbers.number("a share (a number above 0, at most 1)", (n) => n > 0 && n <= 1),
+    exact
+  ),
+  /** What the name of every key begins with; `arc-saga:` when absent. */
+  prefix: Schema.optionalWith(Schema.NonEmptyString, exact)
+}).pipe(
+  Schema.filter(({ url, urlEnv }) =>
+    (url === undefined) === (urlEnv === undefined)
+      ? {
+          path: ["url"],
+          message: `Expected either url or urlEnv, actual ${url === undefined ? "none" : "both"}`
+        }
+      : undefined
+  )
+)
+
 /** The configuration file. */
 export const ConfigFile = Schema.Struct({
   /** By what a provider is chosen; when absent `savings` or `cascade` where the file has one of them, else `balanced`. */
@@ -237,7 +266,7 @@ export const ConfigFile = Schema.Struct({
   ledger: Schema.optionalWith(Schema.Redacted(Schema.NonEmptyString), exact),
   /** What may be spent. */
   budgets: Schema.optionalWith(Budgets.Options.fields.budgets, exact),
-  /** Own limits by provider, for `serve`. */
+  /** Own limits by provider, for `serve`, and where there is `redis` for `ask` and `run`. */
   rateLimits: Schema.optionalWith(
     Schema.Record({ key: AIProvider.AIProvider, value: RateLimits.Limits }),
     exact
@@ -270,6 +299,8 @@ export const ConfigFile = Schema.Struct({
     ),
     exact
   ),
+  /** Where processes share rate limits, circuits and the limits of keys; each has its own when absent. */
+  redis: Schema.optionalWith(Redis, exact),
   /** How `serve` serves. */
   gateway: Schema.optionalWith(Gateway.Settings, exact)
 }).pipe(
@@ -305,7 +336,9 @@ const toConfigurationError =
       file,
       field,
       // A key of the wrong type is still a key, and an address may hold a password.
-      reason: /(apiKey|ledger)$/.test(field) ? reason.replace(/, actual (?!both)[\s\S]*$/, "") : reason
+      reason: /(apiKey|ledger|redis\.url)$/.test(field)
+        ? reason.replace(/, actual (?!both|none)[\s\S]*$/, "")
+        : reason
     })
 
 const decode = validation.decoder("", ConfigFile)
@@ -457,9 +490,9 @@ export const budgetsOf = ({ budgets, unpriced }: ConfigFile): Option.Option<Budg
 const othersMode = 0o077
 
 /** Whether there is a secret in it, and not only the name of where one is. */
-const holdsSecret = ({ ledger, providers = [] }: ConfigFile): boolean =>
+const holdsSecret = ({ ledger, providers = [], redis }: ConfigFile): boolean =>
   providers.some(({ apiKey, headers }) => apiKey !== undefined || headers !== undefined) ||
-  (ledger !== undefined && Redacted.value(ledger).includes("@"))
+  [ledger, redis?.url].some((address) => address !== undefined && Redacted.value(address).includes("@"))
 
 /** Warns of a file with a secret that others than its owner can read. Windows has no modes. */
 const warnOfReaders = (file: string): Effect.Effect<void, FileError, FileSystem.FileSystem> =>

@@ -23,7 +23,7 @@ import * as CostOptimizer from "../routing/CostOptimizer.js"
 import * as MultiLLMOrchestrator from "../routing/MultiLLMOrchestrator.js"
 import * as PriceCatalog from "../spend/PriceCatalog.js"
 import type * as ProviderMetrics from "../ProviderMetrics.js"
-import type * as RateLimits from "../reliability/RateLimits.js"
+import * as RateLimits from "../reliability/RateLimits.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 import * as Layers from "../reliability/Reliability.js"
@@ -41,6 +41,7 @@ import * as Configured from "./ConfiguredProvider.js"
 import * as Copilot from "./Copilot.js"
 import * as Environment from "./Environment.js"
 import * as Ledger from "./Ledger.js"
+import * as Shared from "./Shared.js"
 import type { FileError } from "./StandardStreams.js"
 
 /** What the file says of that which keeps providers healthy. */
@@ -79,6 +80,8 @@ export interface Configuration {
   readonly ledger: Option.Option<Ledger.Ledger>
   readonly budgets: Option.Option<Budgets.Options>
   readonly reliability: Reliability
+  /** Where several processes share their state. */
+  readonly redis: Option.Option<Shared.Redis>
   readonly gateway: Gateway.Settings
   /** Whether nothing is configured, so that the providers are simulated. */
   readonly simulated: boolean
@@ -294,6 +297,7 @@ export const load = (
         retryBudget: config.retryBudget,
         hedging: config.hedging
       },
+      redis: yield* Shared.redisOf(origin, config),
       gateway: config.gateway ?? {},
       simulated
     }
@@ -386,17 +390,32 @@ export const services = (
   })
 
 /** All that keeps the providers of a server healthy, and hedging where the file has it. */
-export const guards = ({ reliability: { hedging, ...options } }: Configuration): Layer.Layer<never> => {
-  const healthy = Layers.layer(options)
+export const guards = ({
+  redis,
+  reliability: { hedging, ...options }
+}: Configuration): Layer.Layer<never> => {
+  const healthy = Option.match(redis, {
+    onNone: () => Layers.layer(options),
+    onSome: (each) => Layer.provideMerge(Layers.layerStore(options), Shared.layer(each))
+  })
   // The numbers were checked when they were read.
   return Layer.orDie(hedging === undefined ? healthy : Layer.provideMerge(Hedging.layer(hedging), healthy))
 }
 
-/** What of that the file names: a command that ends has no need of the rest. */
-const namedGuards = ({ circuitBreaker, hedging, retryBudget }: Reliability): Layer.Layer<never> =>
+/** What of that the file names: a command that ends has no need of the rest, save of what it shares with others. */
+const namedGuards = ({
+  redis,
+  reliability: { circuitBreaker, hedging, rateLimits, retryBudget }
+}: Configuration): Layer.Layer<never> =>
   Layer.orDie(
     Layer.mergeAll(
-      circuitBreaker === undefined ? Layer.empty : CircuitBreaker.layer(circuitBreaker),
+      Option.match(redis, {
+        onNone: () => (circuitBreaker === undefined ? Layer.empty : CircuitBreaker.layer(circuitBreaker)),
+        onSome: (each) =>
+          Layer.merge(RateLimits.layerStore(rateLimits), CircuitBreaker.layerStore(circuitBreaker)).pipe(
+            Layer.provide(Shared.layer(each))
+          )
+      }),
       retryBudget === undefined ? Layer.empty : RetryBudget.layer(retryBudget),
       hedging === undefined ? Layer.empty : Layer.provideMerge(Hedging.layer(hedging), LiveMetrics.layer())
     )
@@ -416,9 +435,6 @@ export const layer = (
   ).pipe(
     Layer.provide(engines(configuration)),
     Layer.provide(
-      Layer.merge(
-        namedGuards(configuration.reliability),
-        Ledger.accounting(configuration.ledger, configuration.budgets)
-      )
+      Layer.merge(namedGuards(configuration), Ledger.accounting(configuration.ledger, configuration.budgets))
     )
   )

@@ -49,17 +49,19 @@ const load = ({ location }: Ledger): Promise<Stores> =>
     ? import("./Ledger/Sqlite.js").then(({ layer }) => layer(location.path))
     : import("./Ledger/Postgres.js").then(({ layer }) => layer(location.url))
 
-/** Rows that are lost are told even where nothing else is logged; what is built on the ledger logs as before. */
-const errorsAreTold = <A, E>(stores: Layer.Layer<A, E>): Layer.Layer<A, E> =>
-  Layer.unwrapEffect(
-    Effect.map(FiberRef.get(FiberRef.currentMinimumLogLevel), (level) =>
-      Layer.locally(
-        stores,
-        FiberRef.currentMinimumLogLevel,
-        LogLevel.lessThan(level, LogLevel.Error) ? level : LogLevel.Error
+/** What stores log from a level on is told even where nothing else is; what is built on them logs as before. */
+export const areTold =
+  (least: LogLevel.LogLevel) =>
+  <A, E>(stores: Layer.Layer<A, E>): Layer.Layer<A, E> =>
+    Layer.unwrapEffect(
+      Effect.map(FiberRef.get(FiberRef.currentMinimumLogLevel), (level) =>
+        Layer.locally(
+          stores,
+          FiberRef.currentMinimumLogLevel,
+          LogLevel.lessThan(level, least) ? level : least
+        )
       )
     )
-  )
 
 /**
  * The ledger and the accounts of budgets at a location, which are made when they aren't there. Fails when
@@ -74,7 +76,7 @@ export const layer = (
       try: () => load(ledger),
       catch: (error) => unusable(`The driver can't be loaded: ${String(error)}`)
     }).pipe(Effect.map(Layer.mapError(({ message }) => unusable(message))))
-  ).pipe(errorsAreTold)
+  ).pipe(areTold(LogLevel.Error))
 }
 
 /**

@@ -16,6 +16,7 @@ import * as Format from "./Format.js"
 import * as Ledger from "./Ledger.js"
 import { Listener, type ListenError } from "./Listener.js"
 import { UsageError } from "./Report.js"
+import * as Shared from "./Shared.js"
 import { StandardStreams } from "./StandardStreams.js"
 
 const options = {
@@ -43,10 +44,10 @@ const announced = Layer.effectDiscard(
   )
 )
 
-/** Tells of which tasks nothing is saved, because the model can't promise what the file asks for. */
-const noteWithheld = ({ withheld }: Configuration.Services) =>
+/** Tells what may not be as the file has it expected. */
+const note = (lines: ReadonlyArray<string>) =>
   Effect.flatMap(StandardStreams, (streams) =>
-    Effect.forEach(withheld, (line) => streams.writeError(`Note: ${Format.plain(line)}\n`), { discard: true })
+    Effect.forEach(lines, (line) => streams.writeError(`Note: ${Format.plain(line)}\n`), { discard: true })
   )
 
 /**
@@ -66,7 +67,8 @@ const gateway = (
   )
   return Layer.unwrapScoped(
     Effect.map(
-      Effect.tap(Configuration.services(configuration, Option.none()), noteWithheld),
+      // Of tasks of which the model can't promise what the file asks for, nothing is saved.
+      Effect.tap(Configuration.services(configuration, Option.none()), ({ withheld }) => note(withheld)),
       ({ named, observer, strategies, tasks }) =>
         Layer.provideMerge(
           announced,
@@ -105,6 +107,9 @@ export const command = Command.make("serve", options, (given) =>
       return yield* new Gateway.UnprotectedGatewayError({ hostname: given.host })
     }
     if (configuration.simulated) yield* streams.writeError(`${Configuration.simulatedNotice}\n`)
+    if (Option.isSome(configuration.redis)) {
+      yield* note(Shared.unshared(configuration.ledger, Option.isSome(configuration.budgets)))
+    }
     return yield* Layer.launch(gateway(configuration, listen(given)))
   })
 ).pipe(Command.withDescription("Serve the providers to programs that speak OpenAI's or Anthropic's API"))

@@ -1,0 +1,73 @@
+/** Where several processes share their state, if they do. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { told } from "../internal/told.js"
+import type * as CircuitStore from "../reliability/CircuitStore.js"
+import type * as LimitStore from "../reliability/LimitStore.js"
+import type { SharedState } from "../reliability/SharedState.js"
+import * as ConfigFile from "./ConfigFile.js"
+import * as Environment from "./Environment.js"
+import * as Ledger from "./Ledger.js"
+
+/** A Redis that is configured. */
+export interface Redis {
+  readonly url: Redacted.Redacted
+  readonly share?: number | undefined
+  readonly prefix?: string | undefined
+}
+
+/** The Redis of a file, whose address may be in the environment. */
+export const redisOf = (
+  file: string,
+  { redis }: ConfigFile.ConfigFile
+): Effect.Effect<Option.Option<Redis>, ConfigFile.ConfigurationError> =>
+  Effect.gen(function* () {
+    if (redis === undefined) return Option.none()
+    const { url, urlEnv = "", ...others } = redis
+    if (url !== undefined) return Option.some({ ...others, url })
+    const inEnvironment = yield* Environment.variable(urlEnv)
+    if (Option.isSome(inEnvironment) && ConfigFile.isRedisUrl(Redacted.value(inEnvironment.value))) {
+      return Option.some({ ...others, url: inEnvironment.value })
+    }
+    const but = Option.isSome(inEnvironment) ? "which holds something else" : "which isn't set"
+    return yield* new ConfigFile.ConfigurationError({
+      file,
+      field: "redis.urlEnv",
+      reason: `Expected an environment variable that is set to a redis or rediss URL, actual ${told(urlEnv)}, ${but}`
+    })
+  })
+
+/**
+ * What is shared in a Redis. That it is away, and back, is told even where nothing else is logged. The driver takes
+ * its time to load.
+ */
+export const layer = (
+  redis: Redis
+): Layer.Layer<CircuitStore.CircuitStore | LimitStore.LimitStore | SharedState> =>
+  Layer.unwrapEffect(
+    Effect.map(
+      Effect.promise(() => import("../redis/Shared.js")),
+      // The numbers were checked when the file was read.
+      (shared) => Layer.orDie(shared.layer(redis))
+    )
+  ).pipe(Ledger.areTold(LogLevel.Info))
+
+/** What isn't shared though there is a Redis, in words. */
+export const unshared = (ledger: Option.Option<Ledger.Ledger>, hasBudgets: boolean): ReadonlyArray<string> =>
+  Option.match(ledger, {
+    onNone: () =>
+      hasBudgets
+        ? [
+            "Each process has budgets of its own, though limits are shared in Redis. Configure a ledger to share them."
+          ]
+        : [],
+    onSome: ({ location }) =>
+      location._tag === "Sqlite"
+        ? [
+            "Limits are shared in Redis, the ledger and its budgets with processes of this machine alone. A ledger in PostgreSQL is shared by all."
+          ]
+        : []
+  })
