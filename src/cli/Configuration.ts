@@ -41,7 +41,7 @@ import * as Configured from "./ConfiguredProvider.js"
 import * as Copilot from "./Copilot.js"
 import * as Environment from "./Environment.js"
 import * as Ledger from "./Ledger.js"
-import * as Shared from "./Shared.js"
+import type * as Shared from "./Shared.js"
 import type { FileError } from "./StandardStreams.js"
 
 /** What the file says of that which keeps providers healthy. */
@@ -210,6 +210,26 @@ const ledgerOf = (
       : Option.some(yield* Ledger.parse(Redacted.value(ledger), { file: origin, field: "ledger" }))
   })
 
+/** The Redis that a file names. */
+const redisOf = (
+  origin: string,
+  { redis }: ConfigFile.ConfigFile
+): Effect.Effect<Option.Option<Shared.Redis>, ConfigFile.ConfigurationError> =>
+  redis === undefined
+    ? Effect.succeedNone
+    : Effect.flatMap(
+        Effect.promise(() => import("./Shared.js")),
+        (shared) => Effect.asSome(shared.redisOf(origin, redis))
+      )
+
+const sharedBy = (redis: Shared.Redis): ReturnType<typeof Shared.layer> =>
+  Layer.unwrapEffect(
+    Effect.map(
+      Effect.promise(() => import("./Shared.js")),
+      ({ layer }) => layer(redis)
+    )
+  )
+
 /** The trained model that a file names. */
 const trainedModel = (
   origin: string,
@@ -297,7 +317,7 @@ export const load = (
         retryBudget: config.retryBudget,
         hedging: config.hedging
       },
-      redis: yield* Shared.redisOf(origin, config),
+      redis: yield* redisOf(origin, config),
       gateway: config.gateway ?? {},
       simulated
     }
@@ -396,7 +416,7 @@ export const guards = ({
 }: Configuration): Layer.Layer<never> => {
   const healthy = Option.match(redis, {
     onNone: () => Layers.layer(options),
-    onSome: (each) => Layer.provideMerge(Layers.layerStore(options), Shared.layer(each))
+    onSome: (each) => Layer.provideMerge(Layers.layerStore(options), sharedBy(each))
   })
   // The numbers were checked when they were read.
   return Layer.orDie(hedging === undefined ? healthy : Layer.provideMerge(Hedging.layer(hedging), healthy))
@@ -413,7 +433,7 @@ const namedGuards = ({
         onNone: () => (circuitBreaker === undefined ? Layer.empty : CircuitBreaker.layer(circuitBreaker)),
         onSome: (each) =>
           Layer.merge(RateLimits.layerStore(rateLimits), CircuitBreaker.layerStore(circuitBreaker)).pipe(
-            Layer.provide(Shared.layer(each))
+            Layer.provide(sharedBy(each))
           )
       }),
       retryBudget === undefined ? Layer.empty : RetryBudget.layer(retryBudget),

@@ -16,7 +16,6 @@ import * as Format from "./Format.js"
 import * as Ledger from "./Ledger.js"
 import { Listener, type ListenError } from "./Listener.js"
 import { UsageError } from "./Report.js"
-import * as Shared from "./Shared.js"
 import { StandardStreams } from "./StandardStreams.js"
 
 const options = {
@@ -108,7 +107,8 @@ export const command = Command.make("serve", options, (given) =>
     }
     if (configuration.simulated) yield* streams.writeError(`${Configuration.simulatedNotice}\n`)
     if (Option.isSome(configuration.redis)) {
-      yield* note(Shared.unshared(configuration.ledger, Option.isSome(configuration.budgets)))
+      const { unshared } = yield* Effect.promise(() => import("./Shared.js"))
+      yield* note(unshared(configuration.ledger, Option.isSome(configuration.budgets)))
     }
     return yield* Layer.launch(gateway(configuration, listen(given)))
   })

@@ -1,4 +1,4 @@
-/** Where several processes share their state, if they do. */
+/** Where several processes share their state. Loaded when that is configured. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
@@ -8,6 +8,7 @@ import { told } from "../internal/told.js"
 import type * as CircuitStore from "../reliability/CircuitStore.js"
 import type * as LimitStore from "../reliability/LimitStore.js"
 import type { SharedState } from "../reliability/SharedState.js"
+import * as RedisShared from "../redis/Shared.js"
 import * as ConfigFile from "./ConfigFile.js"
 import * as Environment from "./Environment.js"
 import * as Ledger from "./Ledger.js"
@@ -22,15 +23,13 @@ export interface Redis {
 /** The Redis of a file, whose address may be in the environment. */
 export const redisOf = (
   file: string,
-  { redis }: ConfigFile.ConfigFile
-): Effect.Effect<Option.Option<Redis>, ConfigFile.ConfigurationError> =>
+  { url, urlEnv = "", ...others }: NonNullable<ConfigFile.ConfigFile["redis"]>
+): Effect.Effect<Redis, ConfigFile.ConfigurationError> =>
   Effect.gen(function* () {
-    if (redis === undefined) return Option.none()
-    const { url, urlEnv = "", ...others } = redis
-    if (url !== undefined) return Option.some({ ...others, url })
+    if (url !== undefined) return { ...others, url }
     const inEnvironment = yield* Environment.variable(urlEnv)
     if (Option.isSome(inEnvironment) && ConfigFile.isRedisUrl(Redacted.value(inEnvironment.value))) {
-      return Option.some({ ...others, url: inEnvironment.value })
+      return { ...others, url: inEnvironment.value }
     }
     const but = Option.isSome(inEnvironment) ? "which holds something else" : "which isn't set"
     return yield* new ConfigFile.ConfigurationError({
@@ -41,19 +40,13 @@ export const redisOf = (
   })
 
 /**
- * What is shared in a Redis. That it is away, and back, is told even where nothing else is logged. The driver takes
- * its time to load.
+ * What is shared in a Redis. That it is away, and back, is told even where nothing else is logged.
  */
 export const layer = (
   redis: Redis
 ): Layer.Layer<CircuitStore.CircuitStore | LimitStore.LimitStore | SharedState> =>
-  Layer.unwrapEffect(
-    Effect.map(
-      Effect.promise(() => import("../redis/Shared.js")),
-      // The numbers were checked when the file was read.
-      (shared) => Layer.orDie(shared.layer(redis))
-    )
-  ).pipe(Ledger.areTold(LogLevel.Info))
+  // The numbers were checked when the file was read.
+  Layer.orDie(RedisShared.layer(redis)).pipe(Ledger.areTold(LogLevel.Info))
 
 /** What isn't shared though there is a Redis, in words. */
 export const unshared = (ledger: Option.Option<Ledger.Ledger>, hasBudgets: boolean): ReadonlyArray<string> =>
