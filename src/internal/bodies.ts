@@ -9,6 +9,12 @@ import * as Stream from "effect/Stream"
 /** The next pieces of a body as the network delivered them; `none` is its end. */
 export type Body = Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<HttpClientError.HttpClientError>>
 
+/**
+ * Bytes up to which a body is taken in one piece, which costs less than its stream: Node's servers and clients put
+ * it together by copying what they have for each piece that comes, so that a larger one takes a time by its square.
+ */
+export const fewBytes = 1024 * 1024
+
 /** The text of a body, or its first bytes where it has more than these; `tell` is told of it as it comes. */
 export const readUpTo = (
   body: Body,

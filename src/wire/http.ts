@@ -91,9 +91,9 @@ const inOnePiece = (response: HttpClientResponse.HttpClientResponse): Body => {
   )
 }
 
-/** Whether a response says how long it is, and that it isn't too long. */
+/** Whether a response says how long it is, and that this isn't much. */
 const isShort = ({ headers }: HttpClientResponse.HttpClientResponse, maxCharacters: number): boolean =>
-  Number(headers["content-length"] ?? Number.NaN) <= maxCharacters &&
+  Number(headers["content-length"] ?? Number.NaN) <= Math.min(maxCharacters, bodies.fewBytes) &&
   headers["content-encoding"] === undefined
 
 /**

@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as bodies from "../../internal/bodies.js"
 import { onClose } from "../../internal/onClose.js"
 import * as sizes from "../../internal/sizes.js"
 import * as timer from "../../internal/timer.js"
@@ -60,7 +61,7 @@ const foreignCharset = (contentType: string): RejectedRequest | undefined => {
       })
 }
 
-/** A body whose length isn't told before: no more of it is read than is taken. */
+/** A body as it comes, where it is large or its length isn't told before: no more of it is read than is taken. */
 const counted = (
   request: HttpServerRequest.HttpServerRequest,
   limits: Limits
@@ -98,9 +99,9 @@ const textOf = (
   const foreign = foreignCharset(type)
   if (foreign !== undefined) return Effect.fail(foreign)
   if (encoding !== "identity") return Effect.fail(coded)
-  if (length === undefined) return counted(request, limits)
-  return Number(length) > limits.maxBodyBytes
-    ? Effect.fail(tooLarge(limits))
+  if (Number(length) > limits.maxBodyBytes) return Effect.fail(tooLarge(limits))
+  return length === undefined || Number(length) > bodies.fewBytes
+    ? counted(request, limits)
     : Effect.mapBoth(request.arrayBuffer, {
         onFailure: () => unreadable,
         onSuccess: (bytes) => new TextDecoder().decode(bytes)
