@@ -449,8 +449,9 @@ export const Options = Schema.Struct({
   /**
    * How often a whole answer is asked for again, once or twice, where it isn't JSON or doesn't fit the schema of
    * `responseFormat`, or calls one of `tools` with arguments that aren't JSON; never when absent. The model is told
-   * what is wrong. Streams aren't asked for again, and neither are tasks with an `original`: a misfit is in the
-   * result's warnings.
+   * what is wrong. A provider that answered hasn't failed, so this is no retry and takes nothing of a RetryBudget: circuit,
+   * limits and budgets admit it as they do a call. Streams aren't asked for again, and neither are tasks with an
+   * `original`: a misfit is in the result's warnings.
    */
   repair: Schema.optional(Schema.Literal(1, 2)),
   /** How much it is thought, and whether that is shown. */

@@ -10,24 +10,29 @@ import {
   AIProvider,
   Budgets,
   BudgetStore,
+  CircuitBreaker,
   MultiLLMOrchestrator,
   ReasoningEngineRegistry,
   Reliability,
   SpendLedger,
   Usd
 } from "arc-saga"
-import { OpenAICompatible } from "arc-saga/engines"
+import { Claude, OpenAICompatible } from "arc-saga/engines"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import type * as Net from "node:net"
 import { connect, eventually, post, request, start } from "../gateway/harness.js"
+import { bodyOf, paths, type Wire } from "../gateway/wires.js"
 import { statusOf } from "../utils/budgets.js"
-import { done, eventStream, stop, usage } from "../utils/chatCompletions.js"
+import { done, eventStream, hi, stop, usage } from "../utils/chatCompletions.js"
 import { rowsOf } from "../utils/ledger.js"
+import * as messages from "../utils/messages.js"
 import * as RawServer from "../utils/RawServer.js"
+import * as responses from "../utils/responses.js"
 
 const { chunk, lastChunk, send } = RawServer
 
@@ -47,7 +52,8 @@ const whole = [send(eventStream + chunk(delta + stop + usage + done) + lastChunk
 const gateway = (
   scripts: ReadonlyArray<Steps>,
   tokens = 600,
-  around: (store: BudgetStore.Service) => BudgetStore.Service = (store) => store
+  around: (store: BudgetStore.Service) => BudgetStore.Service = (store) => store,
+  wire: Wire = "chatCompletions"
 ) =>
   Effect.gen(function* () {
     let asked = 0
@@ -57,8 +63,11 @@ const gateway = (
       return scripts[asked++] ?? scripts.at(-1) ?? []
     })
     const client = yield* Layer.build(NodeHttpClient.layerUndici)
+    const options = { provider: AIProvider.Claude, baseUrl: upstream.url, model: "m" }
     const engine = yield* Effect.provide(
-      OpenAICompatible.make({ provider: AIProvider.Claude, baseUrl: upstream.url, model: "m" }),
+      wire === "messages"
+        ? Claude.make({ ...options, apiKey: Redacted.make("sk-test") })
+        : OpenAICompatible.make({ ...options, wires: [wire] }),
       client
     )
     const ledger = yield* SpendLedger.makeMemory()
@@ -71,7 +80,13 @@ const gateway = (
     const context = yield* Layer.build(
       MultiLLMOrchestrator.layerFor({}).pipe(
         Layer.provide(ReasoningEngineRegistry.layerEngines([engine])),
-        Layer.provide(Reliability.layer({ rateLimits: { providers: { claude: { concurrency: 1 } } } })),
+        // One failure would open the circuit.
+        Layer.provideMerge(
+          Reliability.layer({
+            rateLimits: { providers: { claude: { concurrency: 1 } } },
+            circuitBreaker: { consecutiveFailures: 1 }
+          })
+        ),
         Layer.provide(Layer.succeed(SpendLedger.SpendLedger, ledger)),
         Layer.provide(Layer.succeed(Budgets.Budgets, budgets))
       )
@@ -83,7 +98,8 @@ const gateway = (
     })
     const reserved = Effect.map(statusOf(budgets), ({ reserved }) => reserved)
     const rows = Effect.orDie(rowsOf(ledger))
-    return { activity, asked: () => asked, reserved, rows, sockets, upstream, url }
+    const circuit = Context.get(context, CircuitBreaker.CircuitBreaker).state(AIProvider.Claude)
+    return { activity, asked: () => asked, circuit, reserved, rows, sockets, upstream, url }
   })
 
 const json = (stream: boolean): string =>
@@ -202,6 +218,101 @@ describe("a client that goes away", () => {
       })
   )
 })
+
+interface Said {
+  readonly begins: string
+  readonly text: string
+  readonly ends: string
+  /** The beginning of the end, up to within the event that says why the model stopped: from there on all is awaited. */
+  readonly torn: string
+}
+
+/** What a provider streams over a wire. */
+const said: Readonly<Record<Wire, Said>> = {
+  chatCompletions: {
+    begins: ": hello\n\n",
+    text: hi,
+    ends: stop + usage + done,
+    torn: stop.slice(0, 20)
+  },
+  messages: {
+    begins: messages.wire(messages.start(), messages.block()),
+    text: messages.wire(messages.text("Hi")),
+    ends: messages.rest,
+    torn: messages.wire(messages.blockStop(), messages.stopped()).trimEnd().slice(0, -4)
+  },
+  responses: {
+    begins: responses.wire(...responses.hi.slice(0, -1)),
+    text: responses.wire(...responses.hi.slice(-1)),
+    ends: responses.wire(...responses.rest),
+    torn: responses
+      .wire(...responses.rest)
+      .trimEnd()
+      .slice(0, -4)
+  }
+}
+
+/** What the provider has sent of a stream that is handed on as it comes, when its client goes, and what was heard. */
+const moments: ReadonlyArray<readonly [string, (of: Said) => string | undefined, heard: boolean]> = [
+  ["before the head", () => undefined, false],
+  ["in silence after the head", () => "", false],
+  ["in silence after what says nothing yet", ({ begins }) => begins, false],
+  ["between two events", ({ begins, text }) => begins + text, true],
+  ["within an event", ({ begins, text }) => begins + text + text.slice(0, text.length / 2), true],
+  ["within the last events", ({ begins, text, torn }) => begins + text + torn, true]
+]
+
+describe.each(["chatCompletions", "messages", "responses"] as const)(
+  "a client of %s whose stream is handed on as it comes",
+  (wire) => {
+    it.scopedLive.each(moments)("leaves nothing behind when it goes away %s", ([, sent, heard]) =>
+      Effect.gen(function* () {
+        const of = said[wire]
+        const script = sent(of)
+        const first = script === undefined ? [] : [send(eventStream + (script === "" ? "" : chunk(script)))]
+        const all = [send(eventStream + chunk(of.begins + of.text + of.ends) + lastChunk)]
+        const { activity, asked, circuit, reserved, rows, upstream, url } = yield* gateway(
+          [first, all],
+          600,
+          undefined,
+          wire
+        )
+        const bound = wire === "responses" ? { max_output_tokens: 99 } : { max_tokens: 99 }
+        const asking = bodyOf(wire, "claude", true, bound)
+        const body = JSON.stringify(asking)
+        const path = paths[wire]
+        const client = yield* connect(
+          url,
+          `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+        )
+        yield* eventually(Effect.sync(() => asked() === 1 && client.heard().includes(heard ? of.text : "")))
+        // What is sent by now may still have to be read.
+        yield* request(`${url}/healthz`)
+        client.socket.destroy()
+
+        yield* eventually(Effect.map(rows, ({ length }) => length === 1))
+        yield* eventually(Effect.sync(() => upstream.connections() === 0))
+        yield* eventually(Effect.map(activity.snapshot, ({ running }) => running === 0))
+        assert.strictEqual(yield* reserved, 0)
+        const [row] = yield* rows
+        assert.strictEqual(row?.outcome, "interrupted")
+        // A provider that was asked may charge for what it read.
+        assert.isAbove(row?.usage.inputTokens ?? 0, 0)
+        assert.strictEqual((yield* circuit)._tag, "closed")
+
+        // The permit and the budget have room for one: this one is answered, and as its provider says it.
+        const next = yield* post(url + path, asking)
+        assert.strictEqual(next.status, 200, next.text)
+        assert.strictEqual(next.text, of.begins + of.text + of.ends)
+        assert.deepStrictEqual((yield* rows).map(({ outcome }) => outcome).toSorted(), [
+          "interrupted",
+          "succeeded"
+        ])
+        assert.strictEqual(yield* reserved, 0)
+      })
+    )
+  }
+)
 
 describe("slow clients", () => {
   it.scopedLive("that never end their heads keep no other from being answered", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { AIProvider, type AIResult, type AITask, Budgets, Price, Usd } from "arc-saga"
+import { AIProvider, type AIResult, type AITask, Budgets, Price, RetryBudget, Usd } from "arc-saga"
 import { Behaviour } from "arc-saga/testing"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
@@ -282,5 +282,27 @@ describe("an answer that doesn't fit", () => {
         assert.strictEqual(text === good, warnings.length === 0)
       }),
     runs()
+  )
+})
+
+describe("asking again and the budget of retries", () => {
+  it.effect("have nothing to do with each other: a provider that answered hasn't failed", () =>
+    Effect.gen(function* () {
+      let calls = 0
+      let taken = 0
+      const budget = Layer.succeed(RetryBudget.RetryBudget, {
+        unsafeCall: () => void calls++,
+        unsafeTake: () => {
+          taken++
+          return false
+        }
+      })
+      const script = [saying(bad), saying(bad), saying(good)] as const
+      const { router } = yield* fleet([{ provider: Claude, price, script }], {}, budget)
+      const { value } = yield* answered(router.complete(yield* task({ responseFormat, repair: 2 })))
+      assert.strictEqual(value.text, good)
+      assert.deepStrictEqual(outcomes(value), ["succeeded", "succeeded", "succeeded"])
+      assert.deepStrictEqual({ calls, taken }, { calls: 1, taken: 0 })
+    })
   )
 })
