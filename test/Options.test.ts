@@ -16,6 +16,7 @@ import {
   CircuitBreaker,
   CostOptimizer,
   Feedback,
+  Escalation,
   Hedging,
   Learning,
   LiveMetrics,
@@ -489,6 +490,11 @@ const rows: ReadonlyArray<Row> = [
         }))
       ),
     { toolCalls: undefined, usage: undefined, finishReason: undefined, model: undefined }
+  ),
+  row<Escalation.Options>(
+    "Escalation.Options",
+    (options) => Escalation.make({ ...options, strategy: Strategy.cheapest }),
+    { failures: undefined, repeats: undefined }
   ),
   row<Sessions.Options>(
     "Sessions.Options",

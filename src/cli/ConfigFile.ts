@@ -288,6 +288,14 @@ export const ConfigFile = Schema.Struct({
   circuitBreaker: Schema.optionalWith(CircuitBreaker.Settings, exact),
   /** How many retries there may be; `serve` bounds them by default, the other commands where this is there. */
   retryBudget: Schema.optionalWith(RetryBudget.Settings, exact),
+  /** Asks the strongest provider when an agent's steps fail or repeat; never when absent. */
+  escalation: Schema.optionalWith(
+    Schema.Struct({
+      failures: Schema.optionalWith(numbers.count("a number of steps"), exact),
+      repeats: Schema.optionalWith(numbers.count("a number of steps"), exact)
+    }),
+    exact
+  ),
   /** For how long providers keep what they cache of a session, where that isn't five minutes. */
   sessions: Schema.optionalWith(Sessions.Settings, exact),
   /** Asks a second provider when the first is late; nothing is hedged when absent. */

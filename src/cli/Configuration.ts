@@ -75,6 +75,8 @@ export interface Configuration {
   readonly policy: RoutingPolicy.Options
   /** The cache of answers, where the file has one. */
   readonly cache: ConfigFile.ConfigFile["cache"]
+  /** When an agent that is stuck gets the strongest provider; never when absent. */
+  readonly escalation: ConfigFile.ConfigFile["escalation"]
   /** What is known of providers' caches. */
   readonly sessions: Sessions.Options
   readonly ledger: Option.Option<Ledger.Ledger>
@@ -309,6 +311,7 @@ export const load = (
       policy: ConfigFile.policyOf(config),
       cache: config.cache,
       sessions: config.sessions ?? {},
+      escalation: config.escalation,
       ledger,
       budgets: ConfigFile.budgetsOf(config),
       reliability: {
@@ -349,7 +352,7 @@ export const engines = ({
 
 /** What answers tasks over the engines. Fails with the ConfigurationError of a model that can't be used. */
 export const services = (
-  { cache, learning, policy, providers, sessions, strategy }: Configuration,
+  { cache, escalation, learning, policy, providers, sessions, strategy }: Configuration,
   chosen: Option.Option<ConfigFile.StrategyName>
 ): Effect.Effect<Services, ConfigFile.ConfigurationError, Registry.ReasoningEngineRegistry | Scope.Scope> =>
   Effect.gen(function* () {
@@ -370,7 +373,18 @@ export const services = (
         ({ make }) => Effect.provide(make(settings), routing)
       )
     )
-    const savings = Option.flatMap(learned, (each) => each.savings)
+    const escalated = (plain: Strategy.Strategy) =>
+      escalation === undefined
+        ? Effect.succeed(plain)
+        : Effect.flatMap(
+            Effect.promise(() => import("../savings/Escalation.js")),
+            // The numbers were checked when they were read.
+            ({ make }) => Effect.orDie(make({ ...escalation, strategy: plain }))
+          )
+    const savings = yield* Effect.transposeMapOption(
+      Option.flatMap(learned, (each) => each.savings),
+      escalated
+    )
     const cascade = Option.flatMap(learned, (each) => each.cascade)
     const observer = Option.flatMap(learned, (each) => each.observer)
     const name = Option.getOrElse(chosen, () => strategy)
@@ -380,7 +394,7 @@ export const services = (
         ? Option.getOrUndefined(savings)
         : name === "cascade"
           ? undefined
-          : Strategy.named[name]
+          : yield* escalated(Strategy.named[name])
     const orchestrator = yield* MultiLLMOrchestrator.make({ strategy: own }).pipe(
       Effect.provide(
         Option.match(observer, {

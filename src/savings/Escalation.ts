@@ -1,0 +1,140 @@
+/**
+ * Asks the strongest provider when an agent is stuck: when its steps fail one after the other, or repeat.
+ *
+ * A step is what a model called and what the tools said to it. All of it stands in the conversation that a task
+ * carries, so nothing has to be remembered: the same task is chosen for alike by every process.
+ *
+ * @since 0.1.0
+ */
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import * as AITask from "../AITask.js"
+import * as numbers from "../internal/numbers.js"
+import { given } from "../internal/options.js"
+import * as validation from "../internal/validation.js"
+import type { InvalidArgumentError } from "../InvalidArgument.js"
+import * as Strategy from "../routing/Strategy.js"
+
+/**
+ * Where an agent stands.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Step {
+  /** The steps since the last question. */
+  readonly depth: number
+  /** The failed steps at the end, one after the other: each tool's result of them that says so is a failure. */
+  readonly failures: number
+  /** How often the calls of the last step were made before, within the last six steps. */
+  readonly repeats: number
+  /** Whether one of several agents of the session asks. */
+  readonly isSubagent: boolean
+}
+
+/** Of how many steps it is looked for repetitions. */
+const looksBack = 6
+
+/** How a result begins that says it is an error, over wires that have no mark for it. */
+const failure = /^\s*(?:error\b|fatal\b|exception\b|traceback \(most recent)/i
+
+const isFailed = (message: AITask.Message): boolean =>
+  message.role === "tool" && (message.isError ?? failure.test(AITask.messageText(message).slice(0, 200)))
+
+interface Made {
+  readonly calls: string
+  readonly isFailed: boolean
+}
+
+/** The steps since the last question, the latest first. */
+const stepsOf = ({ messages }: AITask.AITask): ReadonlyArray<Made> => {
+  const steps: Array<Made> = []
+  let failed = false
+  for (const message of messages.toReversed()) {
+    if (message.role === "user") break
+    failed ||= isFailed(message)
+    if (message.role !== "assistant" || message.toolCalls === undefined) continue
+    const calls = message.toolCalls.map(({ arguments: args, name }) => [name, args])
+    steps.push({ calls: JSON.stringify(calls), isFailed: failed })
+    failed = false
+  }
+  return steps
+}
+
+/**
+ * Where the agent stands that a task is of.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const stepOf = (task: AITask.AITask): Step => {
+  const steps = stepsOf(task)
+  const [last, ...before] = steps
+  const worked = steps.findIndex((step) => !step.isFailed)
+  return {
+    depth: steps.length,
+    failures: worked === -1 ? steps.length : worked,
+    repeats: before.slice(0, looksBack - 1).filter(({ calls }) => calls === last?.calls).length,
+    isSubagent: task.agent !== undefined
+  }
+}
+
+/**
+ * When an agent is stuck.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Settings = Schema.Struct({
+  /** From so many failed steps one after the other; 2 when absent. */
+  failures: numbers.withDefault(numbers.count("a number of steps"), 2),
+  /** From so many repetitions of the last step; 2 when absent. */
+  repeats: numbers.withDefault(numbers.count("a number of steps"), 2)
+})
+
+/**
+ * When an agent is stuck, and by what its providers are chosen otherwise.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options extends Schema.Schema.Encoded<typeof Settings> {
+  /** By what providers are chosen while steps succeed and differ. */
+  readonly strategy: Strategy.Strategy
+}
+
+const decode = validation.decoder("Escalation", Settings)
+
+/**
+ * The strategy, save that an agent that is stuck gets the strongest provider: the strategy's `baseline`, or else
+ * the one of the highest quality score. Once a step succeeds and is a new one, the strategy chooses again. Fails
+ * with an InvalidArgumentError when a number of steps is below 1.
+ *
+ * @since 0.1.0
+ * @category constructors
+ * @example
+ * ```ts
+ * import { Escalation, MultiLLMOrchestrator, Strategy } from "arc-saga"
+ * import { Effect, Layer } from "effect"
+ *
+ * export const orchestrator = Layer.unwrapEffect(
+ *   Effect.map(Escalation.make({ strategy: Strategy.cheapest }), (strategy) =>
+ *     MultiLLMOrchestrator.layerFor({ strategy })
+ *   )
+ * )
+ * ```
+ */
+export const make = (options: Options): Either.Either<Strategy.Strategy, InvalidArgumentError> => {
+  const { strategy, ...settings } = options
+  const { baseline, score, scoreFor } = strategy
+  const strongest: Strategy.Strategy["score"] = (metrics) =>
+    metrics.provider === baseline ? Number.NEGATIVE_INFINITY : Strategy.quality.score(metrics)
+  return Either.map(decode(given(settings)), ({ failures, repeats }) => ({
+    ...strategy,
+    scoreFor: (task, outlook) => {
+      const step = stepOf(task)
+      const isStuck = step.failures >= failures || step.repeats >= repeats
+      return isStuck ? strongest : (scoreFor?.(task, outlook) ?? score)
+    }
+  }))
+}
