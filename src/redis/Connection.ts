@@ -3,7 +3,7 @@
  *
  * It never hangs and never fails a call: a command that isn't answered within `timeoutMs`, an error, or a connection
  * that is lost makes Redis *away*. While it is away nothing is sent to it but a probe, and whatever is shared goes
- * on by what this process knows itself. That is told once, by the event `redis_away`, by the metric
+ * on by what this process knows itself. That is told, at most once a minute, by the event `redis_away`, by the metric
  * `arc_saga.redis_away` and by {@link SharedState}; when a probe is answered, `redis_back` tells so.
  *
  * Needs the package `ioredis`.
@@ -118,6 +118,9 @@ const open = ({ options, url }: Options): Redis => {
 /** Milliseconds that the first answer may take, and that closing may. */
 const patienceMs = 1000
 
+/** Milliseconds in which an outage is told once, however often Redis comes and goes. */
+const silenceMs = 60_000
+
 /** It writes: a server that can only be read is of no use. */
 const alive = `return redis.call('SET', KEYS[1], ARGV[1], 'PX', 1000)`
 
@@ -163,6 +166,7 @@ export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgum
 
     let awaySince: number | undefined = undefined
     let lastAway = Number.NEGATIVE_INFINITY
+    let toldAt = Number.NEGATIVE_INFINITY
     const lose = (reason: string): void => {
       if (awaySince !== undefined) return
       awaySince = clock.unsafeCurrentTimeMillis()
@@ -238,14 +242,19 @@ export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgum
     const outage = (reason: string): Effect.Effect<void> =>
       Effect.gen(function* () {
         yield* Metric.set(gauge, 1)
-        yield* log.event(LogLevel.Warning, "redis_away", () => ({ reason }))
+        const since = yield* Clock.currentTimeMillis
+        const isNews = since - toldAt >= silenceMs
+        if (isNews) {
+          toldAt = since
+          yield* log.event(LogLevel.Warning, "redis_away", () => ({ reason }))
+        }
         yield* probe(100)
         const now = yield* Clock.currentTimeMillis
         const awayMs = now - (awaySince ?? now)
         lastAway = now
         awaySince = undefined
         yield* Metric.set(gauge, 0)
-        yield* log.event(LogLevel.Info, "redis_back", () => ({ awayMs }))
+        if (isNews) yield* log.event(LogLevel.Info, "redis_back", () => ({ awayMs }))
       })
 
     yield* Metric.set(gauge, 0)

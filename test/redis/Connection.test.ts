@@ -133,6 +133,32 @@ for (const url of urls) {
       )
     }
 
+    it.scopedLive("has nothing begin for which there was no room, and is told once a minute", () =>
+      Effect.gen(function* () {
+        const { exit, lines } = yield* logged(
+          Effect.gen(function* () {
+            const { one, other, proxy } = yield* processes
+            assert.strictEqual(yield* letIn(other.limits, 10), 10)
+            assert.strictEqual(yield* letIn(one.limits, 1), 0)
+            for (const [goes, comes] of [
+              ["stop", "resume"],
+              ["kill", "restart"]
+            ] as const) {
+              yield* proxy[goes]
+              yield* letIn(one.limits, 1, "another")
+              assert.isTrue(one.isAway())
+              const refused = yield* one.limits.take("k", limits, 1)
+              assert.isTrue(Either.isLeft(refused) && refused.left.reason === "requestsPerMinute")
+              yield* proxy[comes]
+              yield* eventually(Effect.sync(() => !one.isAway()))
+            }
+          }).pipe(Effect.scoped)
+        )
+        yield* exit
+        assert.deepStrictEqual(names(lines), ["redis_away", "redis_back"])
+      })
+    )
+
     it.scopedLive("is let go of in no time", () =>
       Effect.gen(function* () {
         for (const goes of ["stop", "kill"] as const) {

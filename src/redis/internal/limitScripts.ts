@@ -102,7 +102,7 @@ end
 local waitMs, reason = room(tokens)
 if reason > 0 then
   write(state)
-  return { reason, waitMs, now, (room(1)) }
+  return { reason, waitMs, now, room(1) }
 end
 add(state, 'requests', now, 1)
 add(state, 'tokens', now, tokens)
@@ -118,7 +118,7 @@ if maxLeases >= 0 then
   redis.call('PEXPIRE', KEYS[2], 2 * ARGV[7])
 end
 write(state)
-return { 0, 0, now, (room(1)) }
+return { 0, 0, now, room(1) }
 `
 
 const settle = `

@@ -32,9 +32,9 @@ const reasons: ReadonlyArray<LimitStore.Reason | undefined> = [
   "concurrency"
 ]
 
-/** The reason, the wait, the time of the server, and the wait of the next attempt. */
+/** The reason, the wait, the time of the server, and the wait and the reason of the next attempt. */
 const decodeReply = Schema.decodeUnknownOption(
-  Schema.Tuple(Schema.Number, Schema.Number, Schema.Number, Schema.Number)
+  Schema.Tuple(Schema.Number, Schema.Number, Schema.Number, Schema.Number, Schema.Number)
 )
 
 /** A call that Redis has let in. */
@@ -97,18 +97,36 @@ export const make = (
     /** The leases of calls under way, by key. */
     const leases = new Map<string, Set<string>>()
     /** From when there is room at a key, and until when that is believed. */
-    const hints = new Map<string, { readonly at: number; readonly until: number }>()
+    const hints = new Map<
+      string,
+      { readonly at: number; readonly until: number; readonly reason: LimitStore.Reason }
+    >()
 
     const windowOf = (key: string): string => redis.key("limit", key)
     const leasesOf = (key: string): string => redis.key("leases", key)
 
-    const hint = (key: string, waitMs: number, now: number): void => {
+    const hint = (
+      key: string,
+      waitMs: number,
+      now: number,
+      reason: LimitStore.Reason = "statedWait"
+    ): void => {
       if (waitMs === 0) hints.delete(key)
       else {
         const at = waitMs < 0 ? Number.POSITIVE_INFINITY : now + waitMs
-        hints.set(key, { at, until: Math.min(at, now + hintMs) })
+        hints.set(key, { at, until: Math.min(at, now + hintMs), reason })
       }
     }
+
+    /** Lets an attempt begin by the share of this process, but not before there is room by what Redis said last. */
+    const alone: LimitStore.Service["take"] = (key, limits, tokens) =>
+      Effect.suspend(() => {
+        const now = clock.unsafeCurrentTimeMillis()
+        const known = hints.get(key)
+        return known !== undefined && now < known.at && known.at < Number.POSITIVE_INFINITY
+          ? Effect.succeed(Either.left({ waitMs: known.at - now, reason: known.reason }))
+          : own.take(key, shareOf(limits, share), tokens)
+      })
 
     /** What ends a call that Redis has let in: differences to what it took, and a wait that was stated. */
     const ending = (
@@ -172,12 +190,12 @@ export const make = (
       }
       // The call has gone on without it.
       const undo = (reply: unknown): script.Command | undefined => {
-        const [why, , takenAt] = Option.getOrElse(decodeReply(reply), () => [-1, 0, 0, 0] as const)
+        const [why, , takenAt] = Option.getOrElse(decodeReply(reply), () => [-1, 0, 0, 0, 0] as const)
         return why === 0 ? ending({ key, tokens, takenAt, lease }, -1, -tokens) : undefined
       }
       return Effect.map(redis.run(command, undo), (answer) =>
-        Option.map(Option.flatMap(answer, decodeReply), ([why, waitMs, takenAt, nextMs]) => {
-          hint(key, nextMs, clock.unsafeCurrentTimeMillis())
+        Option.map(Option.flatMap(answer, decodeReply), ([why, waitMs, takenAt, nextMs, nextWhy]) => {
+          hint(key, nextMs, clock.unsafeCurrentTimeMillis(), reasons[nextWhy])
           const reason = reasons[why]
           if (reason !== undefined) {
             return Either.left({ waitMs: waitMs < 0 ? Number.POSITIVE_INFINITY : waitMs, reason })
@@ -205,7 +223,7 @@ export const make = (
           const tokens = Math.ceil(wanted)
           const now = clock.unsafeCurrentTimeMillis()
           return Effect.flatMap(shared(key, limits, tokens, now), (answer) => {
-            if (Option.isNone(answer)) return own.take(key, shareOf(limits, share), tokens)
+            if (Option.isNone(answer)) return alone(key, limits, tokens)
             if (Either.isLeft(answer.value)) return Effect.succeed(answer.value)
             const grant = answer.value.right
             // What began in the outage isn't known to Redis.
