@@ -82,6 +82,7 @@ const fileOf = ({ document, line, name }: Block): string =>
 const paths = {
   "arc-saga": path.join(root, "src/index.ts"),
   "arc-saga/Budgets/Sql": path.join(root, "src/spend/Budgets/Sql.ts"),
+  "arc-saga/Outcomes/File": path.join(root, "src/savings/Outcomes/File.ts"),
   "arc-saga/PriceCatalog/GenAIPrices": path.join(root, "src/spend/PriceCatalog/GenAIPrices.ts"),
   "arc-saga/SpendLedger/Sql": path.join(root, "src/spend/SpendLedger/Sql.ts"),
   "arc-saga/SpendLedger/Sqlite": path.join(root, "src/spend/SpendLedger/Sqlite.ts"),
