@@ -22,6 +22,7 @@ import {
   LiveMetrics,
   MultiLLMOrchestrator,
   Outcomes,
+  Pool,
   Price,
   PriceCatalog,
   ProviderMetrics,
@@ -108,9 +109,8 @@ const apiKey = Redacted.make("test-key-4711")
 const task = Either.getOrThrow(AITask.make({ prompt: "Hi" }))
 const quality = Either.getOrThrow(QualityModel.train(Outcomes.split(outcomes.make(300), "s0")))
 const Quality = QualityModel.layer(quality)
-const Engines = ReasoningEngineRegistry.layerEngines([
-  ReasoningEngine.fromEffect({ provider, answer: () => Effect.succeed({ text: "a" }) })
-])
+const echo = ReasoningEngine.fromEffect({ provider, answer: () => Effect.succeed({ text: "a" }) })
+const Engines = ReasoningEngineRegistry.layerEngines([echo])
 const Router = Layer.provideMerge(ProviderRouter.layer(), Engines)
 const Answers = AnswerCache.layerMemory()
 const Orchestrator = Layer.provideMerge(MultiLLMOrchestrator.layerFor({}), Engines)
@@ -520,6 +520,16 @@ const rows: ReadonlyArray<Row> = [
     entries: undefined,
     bytes: undefined
   }),
+  row<Omit<Pool.Options, "members">>(
+    "Pool.Options",
+    (options) => Effect.as(Pool.make({ ...options, members: [{ name: "a", engine: echo }] }), "made"),
+    { refusedMs: undefined, limitedMs: undefined, failingMs: undefined }
+  ),
+  row<Pool.MemberOptions>(
+    "Pool.MemberOptions",
+    (options) => Effect.as(Pool.make({ members: [{ ...options, name: "a", engine: echo }] }), "made"),
+    { weight: undefined }
+  ),
   row<RetryBudget.Options>("RetryBudget.Options", RetryBudget.make, {
     share: undefined,
     minimum: undefined,

@@ -19,6 +19,8 @@ export type Event =
   | "circuit_closed"
   | "redis_away"
   | "redis_back"
+  | "pool_member_out"
+  | "pool_member_back"
   | "cascade_accepted"
   | "cascade_escalated"
   | "orchestrator_provider_selected"
