@@ -364,6 +364,24 @@ export interface ReasoningEngine {
   readonly attempt: (request: Request) => Effect.Effect<Pull, EngineError.EngineError, Scope.Scope>
   /** Has the provider count the tokens that it would read of a task; absent where it can't. */
   readonly countTokens?: CountTokens | undefined
+  /** Its members as they stand, where it has several; absent where it is one. */
+  readonly members?: Effect.Effect<ReadonlyArray<Member>> | undefined
+}
+
+/**
+ * How one stands of several that are one provider: a key, a region, a deployment.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Member {
+  readonly name: string
+  /** Its share of the calls beside the others' weights. */
+  readonly weight: number
+  /** The calls under way. */
+  readonly underWay: number
+  /** Why it is left out, and until when, in milliseconds of the Clock; none where it takes part. */
+  readonly out: Option.Option<{ readonly error: EngineError.EngineError; readonly until: number }>
 }
 
 /**

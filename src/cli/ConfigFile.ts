@@ -84,6 +84,28 @@ const Capabilities = Schema.Struct({
 /** What only servers of OpenAI's wires can be told. */
 const ofOpenAI = ["wires", "maxTokensField", "completeOver", "toolCallIds", "includeUsage"] as const
 
+const address = Schema.String.pipe(Schema.filter(isUrl, { description: "an http or https URL" }))
+
+const ofOneKey = ({ apiKey, apiKeyEnv }: { readonly apiKey?: unknown; readonly apiKeyEnv?: unknown }) =>
+  apiKey !== undefined && apiKeyEnv !== undefined
+    ? { path: ["apiKey"], message: "Expected either apiKey or apiKeyEnv, actual both" }
+    : undefined
+
+/** A key, a region or a deployment of a provider; what it doesn't say is the provider's. */
+const Member = Schema.Struct({
+  /** What logs and the gateway's page call it; its place in the list, from 1, when absent. */
+  name: Schema.optionalWith(Schema.NonEmptyString, exact),
+  baseUrl: Schema.optionalWith(address, exact),
+  apiKeyEnv: Schema.optionalWith(environmentVariable, exact),
+  apiKey: Schema.optionalWith(Schema.Redacted(Schema.NonEmptyString), exact),
+  /** Its share of the calls beside the others' weights; 1 when absent. */
+  weight: Schema.optionalWith(numbers.above0("a weight"), exact)
+}).pipe(Schema.filter(ofOneKey))
+
+/** What a member of a pool is called. */
+export const memberName = ({ name }: { readonly name?: string | undefined }, index: number): string =>
+  name ?? String(index + 1)
+
 /** A server that speaks OpenAI's wires, or Anthropic's Messages. */
 export const Provider = Schema.Struct({
   id: AIProvider.AIProvider,
@@ -98,7 +120,7 @@ export const Provider = Schema.Struct({
     exact
   ),
   /** The address below which `/chat/completions`, `/responses` and `/embeddings` are, or `/v1/messages`. */
-  baseUrl: Schema.String.pipe(Schema.filter(isUrl, { description: "an http or https URL" })),
+  baseUrl: address,
   model: Schema.NonEmptyString,
   /** The name of the environment variable that holds the key. */
   apiKeyEnv: Schema.optionalWith(environmentVariable, exact),
@@ -128,12 +150,19 @@ export const Provider = Schema.Struct({
   includeUsage: Schema.optionalWith(Schema.Boolean, exact),
   /** Characters that an answer in one piece may have, or one event of a stream; 16,777,216 when absent, of embeddings 134,217,728. */
   maxAnswerCharacters: Schema.optionalWith(numbers.count("characters"), exact),
+  /** Several keys, regions or deployments of it, which take turns and stand in for each other. */
+  pool: Schema.optionalWith(Schema.NonEmptyArray(Member), exact),
   /** Whether it takes part; true when absent. */
   enabled: Schema.optionalWith(Schema.Boolean, exact)
 }).pipe(
   Schema.filter((provider) => {
-    if (provider.apiKey !== undefined && provider.apiKeyEnv !== undefined) {
-      return { path: ["apiKey"], message: "Expected either apiKey or apiKeyEnv, actual both" }
+    const key = ofOneKey(provider)
+    if (key !== undefined) return key
+    const names = (provider.pool ?? []).map(memberName)
+    const twice = names.findIndex((name, index) => names.indexOf(name) < index)
+    if (twice !== -1) {
+      const actual = JSON.stringify(names[twice])
+      return { path: ["pool", twice, "name"], message: `Expected each name once, actual ${actual} twice` }
     }
     const foreign =
       provider.api === "anthropic" ? ofOpenAI.find((field) => provider[field] !== undefined) : undefined
@@ -499,8 +528,9 @@ const othersMode = 0o077
 
 /** Whether there is a secret in it, and not only the name of where one is. */
 const holdsSecret = ({ ledger, providers = [], redis }: ConfigFile): boolean =>
-  providers.some(({ apiKey, headers }) => apiKey !== undefined || headers !== undefined) ||
-  [ledger, redis?.url].some((address) => address !== undefined && Redacted.value(address).includes("@"))
+  providers.some(({ apiKey, headers, pool = [] }) =>
+    [apiKey, headers, ...pool.map((member) => member.apiKey)].some((secret) => secret !== undefined)
+  ) || [ledger, redis?.url].some((address) => address !== undefined && Redacted.value(address).includes("@"))
 
 /** Warns of a file with a secret that others than its owner can read. Windows has no modes. */
 const warnOfReaders = (file: string): Effect.Effect<void, FileError, FileSystem.FileSystem> =>

@@ -99,13 +99,36 @@ const fromFile = (
   modelOf: Environment.ModelOf
 ): Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
-    const entry = withModel(listed, modelOf(listed.id, listed.model))
-    const { apiKeyEnv } = entry
-    const broken = (field: string, reason: string): Configured.Status =>
-      Configured.broken(file, `providers[${index}].${field}`, reason)
+    const { pool, ...entry } = withModel(listed, modelOf(listed.id, listed.model))
     if (entry.enabled === false) {
       return Configured.make(entry, file, Configured.away(`disabled in ${file}`))
     }
+    const at = `providers[${index}]`
+    if (pool === undefined) return yield* serverOf(file, at, entry)
+    const members = yield* Effect.forEach(pool, ({ name, weight, ...own }, place) => {
+      const { apiKey: _key, apiKeyEnv: _keyEnv, ...keyless } = entry
+      // A key of its own stands in the place of the provider's, wherever that is.
+      const isKeyed = own.apiKey !== undefined || own.apiKeyEnv !== undefined
+      const member = { ...(isKeyed ? keyless : entry), ...own }
+      return Effect.map(serverOf(file, `${at}.pool[${place}]`, member), ({ status }) => ({
+        name: ConfigFile.memberName({ name }, place),
+        weight,
+        status
+      }))
+    })
+    return Configured.make(entry, file, yield* Configured.pooled(members))
+  })
+
+/** The provider that a server of the file is; `at` is where the file has it. */
+const serverOf = (
+  file: string,
+  at: string,
+  entry: ConfigFile.Provider
+): Effect.Effect<Configured.Provider, never, HttpClient.HttpClient> =>
+  Effect.gen(function* () {
+    const { apiKeyEnv } = entry
+    const broken = (field: string, reason: string): Configured.Status =>
+      Configured.broken(file, `${at}.${field}`, reason)
     const apiKey =
       apiKeyEnv === undefined ? entry.apiKey : Option.getOrUndefined(yield* Environment.variable(apiKeyEnv))
     if (apiKeyEnv !== undefined && apiKey === undefined) {

@@ -1,6 +1,8 @@
 /** A provider as it is configured, and its engine. */
 import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Record from "effect/Record"
@@ -154,6 +156,29 @@ const reach = (
     (engine) => ({ engine, probe })
   )
 }
+
+/** A member of a pool as it is configured. */
+export interface Member {
+  readonly name: string
+  readonly weight: number | undefined
+  readonly status: Status
+}
+
+/** Who can be asked, or why not. */
+const readyOf = ({ name, status, weight }: Member) =>
+  status._tag === "Ready" ? Either.right({ ...status, name, weight }) : Either.left(status)
+
+/** Several servers as one; what the first is that can't be used, where there is one. */
+export const pooled = ([first, ...others]: Arr.NonEmptyReadonlyArray<Member>): Effect.Effect<Status> =>
+  Either.match(Either.all({ first: readyOf(first), others: Either.all(others.map(readyOf)) }), {
+    onLeft: (status) => Effect.succeed<Status>(status),
+    onRight: ({ first, others }) =>
+      // They are of one provider at one price, and their names were checked when they were read.
+      Effect.promise(() => import("../reliability/Pool.js")).pipe(
+        Effect.flatMap(({ make }) => Effect.orDie(make({ members: [first, ...others] }))),
+        Effect.map((engine) => ({ ...first, engine }))
+      )
+  })
 
 /** The provider that a server is; `blame` says whose field an error is. */
 export const server = (

@@ -29,6 +29,7 @@ const { metafile, outputFiles } = await build({
   target: "node20",
   format: "esm",
   minifyWhitespace: true,
+  minifySyntax: true,
   logLevel: "warning",
   metafile: true,
   write: false

@@ -18,7 +18,7 @@ import * as CircuitBreaker from "../reliability/CircuitBreaker.js"
 import { Day, type Instead } from "./internal/day.js"
 import * as standing from "./internal/state.js"
 import * as LiveMetrics from "../reliability/LiveMetrics.js"
-import type { ReasoningEngine } from "../ReasoningEngine.js"
+import type { Member, ReasoningEngine } from "../ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type { Totals } from "../spend/SpendLedger.js"
 import type * as Usd from "../Usd.js"
@@ -100,6 +100,8 @@ export interface Provider {
   readonly circuit: Option.Option<CircuitBreaker.State>
   readonly measured: LiveMetrics.Measured
   readonly today: Totals
+  /** Its members, where it is a pool. */
+  readonly members: ReadonlyArray<Member>
 }
 
 /**
@@ -226,8 +228,9 @@ export const make: Effect.Effect<
 
   const providerOf =
     (now: number) =>
-    ({ model, provider }: ReasoningEngine): Effect.Effect<Provider> =>
+    (engine: ReasoningEngine): Effect.Effect<Provider> =>
       Effect.gen(function* () {
+        const { model, provider } = engine
         const circuit = yield* Effect.transposeMapOption(breaker, ({ state }) => state(provider))
         return {
           provider,
@@ -235,7 +238,8 @@ export const make: Effect.Effect<
           state: standingOf(provider).state(circuit, now),
           circuit,
           measured: yield* metrics.measured(provider),
-          today: day.spend(provider)
+          today: day.spend(provider),
+          members: yield* engine.members ?? Effect.succeed([])
         }
       })
 

@@ -76,27 +76,13 @@ export interface Options extends Settings {
 }
 
 /**
- * How a member stands.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Standing {
-  readonly name: string
-  readonly weight: number
-  readonly underWay: number
-  /** Why it is left out, and until when, in milliseconds of the Clock; none where it takes part. */
-  readonly out: Option.Option<{ readonly error: EngineError.EngineError; readonly until: number }>
-}
-
-/**
  * A provider of several members.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Pool extends ReasoningEngine.ReasoningEngine {
-  readonly standings: Effect.Effect<ReadonlyArray<Standing>>
+  readonly members: Effect.Effect<ReadonlyArray<ReasoningEngine.Member>>
 }
 
 const decode = validation.decoder("Pool", Settings)
@@ -370,7 +356,7 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
     })
     return {
       ...engine,
-      standings: Effect.sync(() =>
+      members: Effect.sync(() =>
         members.map(({ name, rest, underWay, weight }) => ({
           name,
           weight,

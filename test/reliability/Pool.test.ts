@@ -84,7 +84,7 @@ describe("a pool", () => {
             assert.strictEqual(yield* ask(), "b")
             assert.deepStrictEqual(yield* asked, [1, 2])
             assert.strictEqual(yield* open, 0)
-            const [a, b] = yield* pool.standings
+            const [a, b] = yield* pool.members
             assert.deepStrictEqual(
               Option.map(a?.out ?? Option.none(), ({ error }) => error._tag),
               Option.some(_tag)
@@ -111,7 +111,7 @@ describe("a pool", () => {
       const { ask, asked, pool } = yield* poolOf({ a: [Behaviour.fail({ _tag }), says("a")], b: [says("b")] })
       assert.strictEqual((yield* Effect.flip(ask()))._tag, _tag)
       assert.deepStrictEqual(yield* asked, [1, 0])
-      assert.isTrue((yield* pool.standings).every(({ out }) => Option.isNone(out)))
+      assert.isTrue((yield* pool.members).every(({ out }) => Option.isNone(out)))
     })
   )
 
@@ -257,7 +257,7 @@ describe("a pool", () => {
         yield* Effect.flip(Effect.scoped(pool.attempt({ task: taskOf(), mode: "complete" }))),
         own
       )
-      assert.isTrue((yield* pool.standings).every(({ out }) => Option.isNone(out)))
+      assert.isTrue((yield* pool.members).every(({ out }) => Option.isNone(out)))
     })
   )
 })
@@ -286,7 +286,7 @@ describe("a pool's shares", () => {
       )
       yield* TestClock.adjust("1 millis")
       assert.deepStrictEqual(
-        (yield* pool.standings).map(({ underWay }) => underWay),
+        (yield* pool.members).map(({ underWay }) => underWay),
         [30, 10]
       )
       yield* TestClock.adjust("1 second")
@@ -439,7 +439,7 @@ describe("whatever members do", () => {
         )
         for (const wait of waits) {
           const before = yield* asked
-          const standings = yield* pool.standings
+          const standings = yield* pool.members
           const now = yield* TestClock.currentTimeMillis
           const fiber = yield* Effect.fork(Effect.either(ask()))
           yield* TestClock.adjust("1 second")
@@ -453,13 +453,13 @@ describe("whatever members do", () => {
             if (isHard && now < out.until) assert.strictEqual(more, 0)
           }
           if (Either.isLeft(result) && result.left._tag === "AuthenticationError") {
-            const tags = (yield* pool.standings).map(({ out }) => Option.getOrUndefined(out)?.error._tag)
+            const tags = (yield* pool.members).map(({ out }) => Option.getOrUndefined(out)?.error._tag)
             assert.isTrue(tags.every((tag) => tag === "AuthenticationError"))
           }
           yield* TestClock.adjust(wait)
         }
         assert.strictEqual(yield* open, 0)
-        assert.isTrue((yield* pool.standings).every(({ underWay }) => underWay === 0))
+        assert.isTrue((yield* pool.members).every(({ underWay }) => underWay === 0))
       }),
     runs(200, 40)
   )

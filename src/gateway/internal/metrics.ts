@@ -70,6 +70,14 @@ const providerFamilies = (providers: Providers): ReadonlyArray<Family> => [
   ),
   family(
     "gauge",
+    `${prefix}_pool_member_up`,
+    "Whether a member of a pool takes calls: 1, or 0 where it is left out.",
+    providers.flatMap(({ members, provider }) =>
+      members.map(({ name, out }) => [{ provider, member: name }, Option.isNone(out) ? 1 : 0] as const)
+    )
+  ),
+  family(
+    "gauge",
     `${prefix}_success_ratio`,
     "The share of a provider's last attempts that it didn't fail.",
     ofEach(providers, ({ measured }) => Option.getOrUndefined(measured.successRate))

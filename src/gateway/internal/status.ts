@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import type * as AIResult from "../../AIResult.js"
 import type * as Activity from "../Activity.js"
+import type { Member } from "../../ReasoningEngine.js"
 import type * as SharedState from "../../reliability/SharedState.js"
 import { endings } from "./metrics.js"
 import * as Usd from "../../Usd.js"
@@ -25,7 +26,14 @@ const attempt = ({ cost, costSource, durationMs, error, model, outcome, provider
   billed: costSource === "provider"
 })
 
-const provider = ({ circuit, measured, model, provider, state, today }: Activity.Provider) => ({
+const member = ({ name, out, underWay, weight }: Member) => ({
+  name,
+  weight,
+  underWay,
+  out: Option.getOrNull(Option.map(out, ({ error, until }) => ({ error: error._tag, until: iso(until) })))
+})
+
+const provider = ({ circuit, measured, members, model, provider, state, today }: Activity.Provider) => ({
   provider,
   model,
   state,
@@ -41,7 +49,8 @@ const provider = ({ circuit, measured, model, provider, state, today }: Activity
     cost: Usd.toDecimal(today.cost),
     billed: Usd.toDecimal(today.billed),
     unknown: today.unpriced
-  }
+  },
+  members: members.map(member)
 })
 
 const call = ({ attempts, durationMs, ending, ...begun }: Activity.Call) => ({

@@ -40,7 +40,10 @@ const provider = (each) => {
     ["Answer, p50 / p99", duration(each.totalMs?.p50 ?? null) + " / " + duration(each.totalMs?.p99 ?? null)],
     ["Succeeded", percent(each.successRate)],
     ["Spent today", cost],
-    ["Tokens today", today.inputTokens + " in, " + today.outputTokens + " out"]
+    ["Tokens today", today.inputTokens + " in, " + today.outputTokens + " out"],
+    ...each.members.map((member) => member.out === null
+      ? ["Member " + member.name, member.underWay + " under way"]
+      : ["Member " + member.name, "left out: " + member.out.error, "bad"])
   ]))
   return card
 }
