@@ -87,7 +87,7 @@ for (const url of urls) {
   /** Two processes, one of them behind a proxy. */
   const processes = Effect.gen(function* () {
     const proxy = yield* redisProxy.make(url)
-    const options = { prefix: prefix(), timeoutMs: 50, refreshMs: 20 }
+    const options = { prefix: prefix(), timeoutMs: 300, refreshMs: 20 }
     return {
       proxy,
       one: yield* processOf({ ...options, url: proxy.url }),
@@ -110,7 +110,7 @@ for (const url of urls) {
               const { ms, value } = yield* timed(letIn(one.limits, 10))
               // Two of its share of three were used before.
               assert.strictEqual(value, 1)
-              assert.isBelow(ms, 1000)
+              assert.isBelow(ms, 5000)
               assert.isTrue(one.isAway())
               assert.isFalse(other.isAway())
               one.circuits.unsafeOpen("claude", { until: Date.now() + 60_000, waitMs: 1000 })
@@ -193,14 +193,14 @@ for (const url of urls) {
   describe("a process that dies", () => {
     it.scopedLive("holds no calls under way for longer than its leases, and no probe", () =>
       Effect.gen(function* () {
-        const options = { url, prefix: prefix(), timeoutMs: 5000, refreshMs: 20, leaseMs: 200 }
+        const options = { url, prefix: prefix(), timeoutMs: 5000, refreshMs: 20, leaseMs: 900 }
         const other = yield* processOf(options)
         const single = { concurrency: 1 }
         const proxy = yield* redisProxy.make(url)
         const one = yield* processOf({ ...options, url: proxy.url })
         assert.strictEqual(yield* letIn(one.limits, 1, "calls", single), 1)
         // It lives, and its lease with it.
-        yield* Effect.sleep(400)
+        yield* Effect.sleep(1500)
         assert.strictEqual(yield* letIn(other.limits, 1, "calls", single), 0)
         one.circuits.unsafeOpen("claude", { until: Date.now(), waitMs: 1000 })
         yield* Effect.sleep(50)
