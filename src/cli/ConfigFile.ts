@@ -22,6 +22,8 @@ import * as RetryBudget from "../reliability/RetryBudget.js"
 import * as AnswerCache from "../routing/AnswerCache.js"
 import * as RoutingPolicy from "../routing/RoutingPolicy.js"
 import * as Sessions from "../routing/Sessions.js"
+import * as Learning from "../savings/Learning.js"
+import * as duration from "../internal/duration.js"
 import * as Reference from "./Reference.js"
 import { type FileError, StandardStreams } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
@@ -190,6 +192,9 @@ export const strategies = ["cheapest", "fastest", "quality", "balanced", ...savi
 /** By what a provider is chosen. */
 export type StrategyName = (typeof strategies)[number]
 
+/** What a timer can wait, in milliseconds. */
+const longestTimer = 2_147_483_647
+
 const shareOfQuality = numbers.upTo("a share of quality", 1)
 
 /** Where a share is kept: in each family (`families`, when absent), or on the `whole` alone. */
@@ -275,6 +280,48 @@ const Redis = Schema.Struct({
   )
 )
 
+/** Who says how good answers are: a provider's answers are good, and those that are the same; or a provider's scores. */
+const Judge = Schema.Union(
+  Schema.Struct({
+    by: Schema.Literal("agreement"),
+    comparison,
+    /** The provider whose answers are taken to be good. */
+    reference: AIProvider.AIProvider
+  }),
+  Schema.Struct({
+    by: Schema.Literal("provider"),
+    /** Who is asked for scores. */
+    provider: AIProvider.AIProvider,
+    /** How answers are recorded, so that a cascade can be learned; they aren't when absent. */
+    comparison: Schema.optionalWith(comparison, exact)
+  })
+)
+
+/** What `serve` learns from what it serves. */
+const Learn = Schema.Struct({
+  ...Learning.Settings.fields,
+  /** The file that outcomes are written to. */
+  outcomes: Schema.NonEmptyString,
+  /** The most bytes of that file and the older one together; 67,108,864 when absent. */
+  maxBytes: Schema.optionalWith(numbers.count("a number of bytes"), exact),
+  judge: Judge,
+  /** How often the model is trained anew, as `12h` or `1d`; never when absent. */
+  retrain: Schema.optionalWith(
+    Schema.String.pipe(
+      Schema.filter(
+        (text) => Option.exists(Either.getRight(duration.parse(text)), (ms) => ms > 0 && ms <= longestTimer),
+        {
+          description: "a duration above 0 and of at most 24 days, such as 12h or 1d"
+        }
+      )
+    ),
+    exact
+  )
+})
+
+/** What `serve` learns from what it serves. */
+export type Learn = typeof Learn.Type
+
 /** The configuration file. */
 export const ConfigFile = Schema.Struct({
   /** By what a provider is chosen; when absent `savings` or `cascade` where the file has one of them, else `balanced`. */
@@ -283,6 +330,8 @@ export const ConfigFile = Schema.Struct({
   model: Schema.optionalWith(Schema.NonEmptyString, exact),
   savings: Schema.optionalWith(Savings, exact),
   cascade: Schema.optionalWith(Cascade, exact),
+  /** What `serve` learns; nothing when absent. */
+  learn: Schema.optionalWith(Learn, exact),
   providers: Schema.optionalWith(Schema.Array(Provider), exact),
   /** Simulated providers; with them the default ones aren't made. */
   simulated: Schema.optionalWith(Schema.Array(SimulatedProvider), exact),
@@ -353,8 +402,14 @@ export const ConfigFile = Schema.Struct({
       }
     }
     const learned = config.savings !== undefined || config.cascade?.accept === "learned"
-    return learned && config.model === undefined
-      ? { path: ["model"], message: "Expected the file of a trained model, actual none" }
+    if (learned && config.model === undefined) {
+      return { path: ["model"], message: "Expected the file of a trained model, actual none" }
+    }
+    return config.learn?.retrain !== undefined && !learned
+      ? {
+          path: ["learn", "retrain"],
+          message: 'Expected "savings" or a learned cascade beside it, actual none'
+        }
       : undefined
   })
 )
@@ -404,6 +459,7 @@ const referencesOf = (config: ConfigFile): ReadonlyArray<Reference.Reference> =>
     cascade,
     chains = {},
     gateway,
+    learn,
     providerLimits = {},
     providers = [],
     rateLimits = {},
@@ -438,6 +494,12 @@ const referencesOf = (config: ConfigFile): ReadonlyArray<Reference.Reference> =>
           provider("cascade.last", cascade.last)
         ]
       : []),
+    ...(learn?.providers ?? []).map((id, index) => provider(`learn.providers[${index}]`, id)),
+    ...(learn === undefined
+      ? []
+      : learn.judge.by === "agreement"
+        ? [provider("learn.judge.reference", learn.judge.reference)]
+        : [provider("learn.judge.provider", learn.judge.provider)]),
     ...Object.keys(rateLimits).map((id) => provider(`rateLimits.${id}`, id)),
     ...Object.keys(sessions?.lifetimes ?? {}).map((id) => provider(`sessions.lifetimes.${id}`, id)),
     ...Object.keys(providerLimits).map((id) => provider(`providerLimits.${id}`, id)),

@@ -13,6 +13,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as AIProvider from "../AIProvider.js"
 import { AnswerObserver } from "../AnswerObserver.js"
+import type { AITask } from "../AITask.js"
 import type * as Budgets from "../spend/Budgets.js"
 import * as CircuitBreaker from "../reliability/CircuitBreaker.js"
 import * as Simulated from "../engines/Simulated.js"
@@ -36,6 +37,7 @@ import * as TaskService from "../routing/TaskService.js"
 import type * as QualityModel from "../savings/QualityModel.js"
 import * as ConfigFile from "./ConfigFile.js"
 import type { Settings } from "./Learned.js"
+import { given } from "../internal/options.js"
 import { told } from "../internal/told.js"
 import * as Configured from "./ConfiguredProvider.js"
 import * as Copilot from "./Copilot.js"
@@ -56,14 +58,14 @@ export interface Reliability {
 export interface Services {
   /** By the strategy that the command line or the file names. */
   readonly tasks: TaskService.Service
-  /** The strategies that the file sets up. */
-  readonly strategies: ReadonlyArray<Strategy.Strategy>
   /** What the file sets up besides, by name. */
   readonly named: Readonly<Record<string, TaskService.Service>>
   /** What learns from answers and from what is said of them. */
   readonly observer: Option.Option<AnswerObserver["Type"]>
   /** The tasks of which the model can't promise what is asked for, in words. */
   readonly withheld: ReadonlyArray<string>
+  /** The kind of a task, as the model sees it. */
+  readonly familyOf: Option.Option<(task: AITask) => string>
 }
 
 /** Everything that is configured. */
@@ -72,6 +74,8 @@ export interface Configuration {
   readonly strategy: ConfigFile.StrategyName
   /** What saves money per task, where the file sets it up. */
   readonly learning: Option.Option<Settings>
+  /** What `serve` learns while it serves. */
+  readonly learn: Option.Option<ConfigFile.Learn>
   readonly policy: RoutingPolicy.Options
   /** The cache of answers, where the file has one. */
   readonly cache: ConfigFile.ConfigFile["cache"]
@@ -327,10 +331,12 @@ export const load = (
           ? Option.none()
           : Option.some({
               origin,
+              file: config.model,
               savings: config.savings,
               cascade: config.cascade,
               model: yield* trainedModel(origin, config.model)
             }),
+      learn: Option.fromNullable(config.learn),
       policy: ConfigFile.policyOf(config),
       cache: config.cache,
       sessions: config.sessions ?? {},
@@ -373,11 +379,8 @@ export const engines = ({
   return Layer.orDie(Registry.layerEngines(ready))
 }
 
-/** What answers tasks over the engines. Fails with the ConfigurationError of a model that can't be used. */
-export const services = (
-  { cache, escalation, learning, policy, providers, sessions, strategy }: Configuration,
-  chosen: Option.Option<ConfigFile.StrategyName>
-): Effect.Effect<Services, ConfigFile.ConfigurationError, Registry.ReasoningEngineRegistry | Scope.Scope> =>
+/** What all that answers tasks is built on, once: what is known of sessions and answers is in it. */
+const foundation = ({ cache, escalation, policy, providers, sessions }: Configuration) =>
   Effect.gen(function* () {
     const metrics = providers
       .filter(({ byNameOnly, status }) => status._tag === "Ready" && !byNameOnly)
@@ -390,12 +393,13 @@ export const services = (
         )
       )
     )
-    const learned = yield* Effect.transposeMapOption(learning, (settings) =>
-      Effect.flatMap(
-        Effect.promise(() => import("./Learned.js")),
-        ({ make }) => Effect.provide(make(settings), routing)
-      )
-    )
+    const caching =
+      cache === undefined
+        ? (_name: string, service: TaskService.Service) => Effect.succeed(service)
+        : yield* Effect.flatMap(
+            Effect.promise(() => import("./AnswerCaching.js")),
+            ({ make }) => make(cache, providers)
+          )
     const escalated = (plain: Strategy.Strategy) =>
       escalation === undefined
         ? Effect.succeed(plain)
@@ -404,47 +408,83 @@ export const services = (
             // The numbers were checked when they were read.
             ({ make }) => Effect.orDie(make({ ...escalation, strategy: plain }))
           )
-    const savings = yield* Effect.transposeMapOption(
-      Option.flatMap(learned, (each) => each.savings),
-      escalated
-    )
-    const cascade = Option.flatMap(learned, (each) => each.cascade)
-    const observer = Option.flatMap(learned, (each) => each.observer)
-    const name = Option.getOrElse(chosen, () => strategy)
-    // A strategy that the file doesn't set up was refused when it was named.
-    const own =
-      name === "savings"
-        ? Option.getOrUndefined(savings)
-        : name === "cascade"
-          ? undefined
-          : yield* escalated(Strategy.named[name])
-    const orchestrator = yield* MultiLLMOrchestrator.make({ strategy: own }).pipe(
-      Effect.provide(
-        Option.match(observer, {
-          onNone: () => routing,
-          onSome: (each) => Context.add(routing, AnswerObserver, each)
-        })
-      )
-    )
-    const caching =
-      cache === undefined
-        ? (_name: string, service: TaskService.Service) => Effect.succeed(service)
-        : yield* Effect.flatMap(
-            Effect.promise(() => import("./AnswerCaching.js")),
-            ({ make }) => make(cache, providers)
-          )
-    const named = yield* Effect.transposeMapOption(cascade, (service) => caching("cascade", service))
-    return {
-      tasks:
-        name === "cascade" && Option.isSome(named)
-          ? named.value
-          : yield* caching("orchestrator", orchestrator),
-      strategies: Option.toArray(savings),
-      named: Option.match(named, { onNone: () => ({}), onSome: (service) => ({ cascade: service }) }),
-      observer,
-      withheld: Option.match(learned, { onNone: () => [], onSome: (each) => each.withheld })
-    }
+    return { routing, caching, escalated }
   })
+
+/**
+ * Makes what answers tasks over the engines, as often as its model is another; `watcher` sees all answers. It fails
+ * with the ConfigurationError of a model that can't be used.
+ */
+export const composer = (
+  configuration: Configuration,
+  chosen: Option.Option<ConfigFile.StrategyName>,
+  watcher?: AnswerObserver["Type"]
+): Effect.Effect<
+  (
+    learning: Configuration["learning"]
+  ) => Effect.Effect<Services, ConfigFile.ConfigurationError, Registry.ReasoningEngineRegistry | Scope.Scope>,
+  never,
+  Registry.ReasoningEngineRegistry | Scope.Scope
+> =>
+  Effect.map(
+    foundation(configuration),
+    ({ caching, escalated, routing }) =>
+      (learning) =>
+        Effect.gen(function* () {
+          const learned = yield* Effect.transposeMapOption(learning, (settings) =>
+            Effect.flatMap(
+              Effect.promise(() => import("./Learned.js")),
+              ({ make }) => Effect.provide(make(settings, watcher), routing)
+            )
+          )
+          const observer = Option.match(learned, {
+            onNone: () => Option.fromNullable(watcher),
+            onSome: (each) => each.observer
+          })
+          const orchestrator = (own: Strategy.Strategy) =>
+            Effect.flatMap(escalated(own), (strategy) =>
+              MultiLLMOrchestrator.make({ strategy }).pipe(
+                Effect.provide(
+                  Option.match(observer, {
+                    onNone: () => routing,
+                    onSome: (each) => Context.add(routing, AnswerObserver, each)
+                  })
+                )
+              )
+            )
+          const savings = yield* Effect.transposeMapOption(
+            Option.flatMap(learned, (each) => each.savings),
+            (strategy) => Effect.flatMap(orchestrator(strategy), (service) => caching("savings", service))
+          )
+          const cascade = yield* Effect.transposeMapOption(
+            Option.flatMap(learned, (each) => each.cascade),
+            (service) => caching("cascade", service)
+          )
+          const named: Services["named"] = given({
+            savings: Option.getOrUndefined(savings),
+            cascade: Option.getOrUndefined(cascade)
+          })
+          const name = Option.getOrElse(chosen, () => configuration.strategy)
+          // A strategy that the file doesn't set up was refused when it was named.
+          const own = name === "savings" || name === "cascade" ? Strategy.balanced : Strategy.named[name]
+          return {
+            tasks:
+              named[name] ??
+              (yield* Effect.flatMap(orchestrator(own), (service) => caching("orchestrator", service))),
+            named,
+            observer,
+            withheld: Option.match(learned, { onNone: () => [], onSome: (each) => each.withheld }),
+            familyOf: Option.flatMap(learned, (each) => each.familyOf)
+          }
+        })
+  )
+
+/** What answers tasks over the engines. Fails with the ConfigurationError of a model that can't be used. */
+export const services = (
+  configuration: Configuration,
+  chosen: Option.Option<ConfigFile.StrategyName>
+): Effect.Effect<Services, ConfigFile.ConfigurationError, Registry.ReasoningEngineRegistry | Scope.Scope> =>
+  Effect.flatMap(composer(configuration, chosen), (compose) => compose(configuration.learning))
 
 /** All that keeps the providers of a server healthy, and hedging where the file has it. */
 export const guards = ({

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as AnswerObserver from "../AnswerObserver.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
+import type { AITask } from "../AITask.js"
 import { told } from "../internal/told.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type * as CostOptimizer from "../routing/CostOptimizer.js"
@@ -24,6 +25,8 @@ export interface Settings {
   /** What an error calls the file. */
   readonly origin: string
   readonly model: QualityModel.Model | undefined
+  /** The file that the model is of. */
+  readonly file: string | undefined
 }
 
 /** What there is besides the usual strategies. */
@@ -34,9 +37,12 @@ export interface Learned {
   readonly observer: Option.Option<AnswerObserver.Service>
   /** The tasks of which the model can't promise what is asked for. */
   readonly withheld: ReadonlyArray<string>
+  /** The kind of a task, as the model sees it. */
+  readonly familyOf: Option.Option<(task: AITask) => string>
 }
 
-const comparisons: Readonly<Record<Setup["comparison"], Comparison.Comparison>> = {
+/** The comparisons by the names that the file has for them. */
+export const comparisons: Readonly<Record<Setup["comparison"], Comparison.Comparison>> = {
   shortAnswer: Comparison.shortAnswer,
   number: Comparison.number,
   choice: Comparison.choice,
@@ -103,11 +109,12 @@ const checkProviders = (
   })
 
 /**
- * Makes what the file sets up. Fails with the ConfigurationError of a model that can't be used for it, or of a
+ * Makes what the file sets up, whose answers `watcher` sees, too. Fails with the ConfigurationError of a model that can't be used for it, or of a
  * provider that isn't there.
  */
 export const make = (
-  settings: Settings
+  settings: Settings,
+  watcher?: AnswerObserver.Service
 ): Effect.Effect<
   Learned,
   ConfigurationError,
@@ -122,7 +129,11 @@ export const make = (
     const quality: Quality = yield* Effect.transposeMapOption(Option.fromNullable(model), (read) =>
       Effect.mapError(QualityModel.make(read), unusable("model"))
     )
-    const observer = Option.map(quality, QualityModel.observer)
+    const observers = [
+      ...Option.toArray(Option.map(quality, QualityModel.observer)),
+      ...Option.toArray(Option.fromNullable(watcher))
+    ]
+    const observer = observers.length === 0 ? Option.none() : Option.some(AnswerObserver.all(observers))
     const strategy = yield* Effect.transposeMapOption(Option.fromNullable(savings), (options) =>
       Savings.make(options).pipe(
         Effect.mapError(unusable("model")),
@@ -144,7 +155,13 @@ export const make = (
       savings: Option.map(strategy, (each) => ({ ...each, name: "savings" })),
       cascade,
       observer,
-      withheld: withheldOf(settings)
+      withheld: withheldOf(settings),
+      familyOf: Option.map(
+        quality,
+        ({ predict }) =>
+          (task: AITask) =>
+            predict(task).family
+      )
     }
   })
 }

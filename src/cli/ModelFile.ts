@@ -21,11 +21,16 @@ export const read = (file: string): Effect.Effect<QualityModel.Model, FileError,
     )
   })
 
-/** Writes a model to a file. */
+/** Writes a model to a file, which at every instant holds all of a model: the old one or the new one. */
 export const write = (
   file: string,
   model: QualityModel.Model
 ): Effect.Effect<void, FileError, FileSystem.FileSystem> =>
-  Effect.flatMap(FileSystem.FileSystem, (fs) =>
-    Effect.mapError(fs.writeFileString(file, `${JSON.stringify(model)}\n`), TaskFile.fileError(file))
-  )
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const beside = `${file}.${crypto.randomUUID()}`
+    yield* fs.writeFileString(beside, `${JSON.stringify(model)}\n`).pipe(
+      Effect.zipRight(fs.rename(beside, file)),
+      Effect.onError(() => Effect.ignore(fs.remove(beside, { force: true })))
+    )
+  }).pipe(Effect.mapError(TaskFile.fileError(file)))

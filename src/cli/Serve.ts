@@ -49,6 +49,17 @@ const note = (lines: ReadonlyArray<string>) =>
     Effect.forEach(lines, (line) => streams.writeError(`Note: ${Format.plain(line)}\n`), { discard: true })
   )
 
+/** What answers tasks, and learns from that where the file says so. */
+const services = (configuration: Configuration.Configuration) =>
+  Option.match(configuration.learn, {
+    onNone: () => Configuration.services(configuration, Option.none()),
+    onSome: (learn) =>
+      Effect.flatMap(
+        Effect.promise(() => import("./Learn.js")),
+        (made) => made.services(configuration, learn)
+      )
+  })
+
 /**
  * The gateway over what is configured, with all that keeps its providers healthy and its spending bounded. All
  * of that is there before it listens: until then a connection is refused, and never left without an answer.
@@ -67,12 +78,9 @@ const gateway = (
   return Layer.unwrapScoped(
     Effect.map(
       // Of tasks of which the model can't promise what the file asks for, nothing is saved.
-      Effect.tap(Configuration.services(configuration, Option.none()), ({ withheld }) => note(withheld)),
-      ({ named, observer, strategies, tasks }) =>
-        Layer.provideMerge(
-          announced,
-          Gateway.layer({ ...configuration.gateway, strategies, services: named })
-        ).pipe(
+      Effect.tap(services(configuration), ({ withheld }) => note(withheld)),
+      ({ named, observer, tasks }) =>
+        Layer.provideMerge(announced, Gateway.layer({ ...configuration.gateway, services: named })).pipe(
           Layer.provide(Layer.succeed(TaskService, tasks)),
           Layer.provide(
             Option.match(observer, {

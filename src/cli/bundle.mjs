@@ -13,9 +13,13 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 const [directory = path.join(root, "dist"), program = path.join(root, "src/cli/main.ts")] =
   process.argv.slice(2)
 
+/** What threads of the program run. */
+const threads =
+  process.argv[3] === undefined ? { "bin/trainer": path.join(root, "src/cli/Trainer/worker.ts") } : {}
+
 const { metafile, outputFiles } = await build({
   absWorkingDir: root,
-  entryPoints: { bin: path.resolve(program) },
+  entryPoints: { bin: path.resolve(program), ...threads },
   outdir: path.resolve(directory),
   // What a command needs alone is read with that command.
   splitting: true,

@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Cli from "./Cli.js"
 import * as NodeListener from "./Listener/Node.js"
 import * as NodeStandardStreams from "./StandardStreams/Node.js"
+import * as NodeTrainer from "./Trainer/Node.js"
 
 const layer = Layer.mergeAll(
   FetchHttpClient.layer,
@@ -16,7 +17,9 @@ const layer = Layer.mergeAll(
   NodeListener.layer,
   NodePath.layer,
   NodeStandardStreams.layer,
-  NodeTerminal.layer
+  NodeTerminal.layer,
+  // Where the bundle has it.
+  NodeTrainer.layer(new URL("bin/trainer.js", import.meta.url))
 )
 
 Cli.run(process.argv).pipe(

@@ -157,12 +157,13 @@ export const decide = (
         `it saves ${percent(saved)}, where ${percent(toBeat)} are saved now`
       )
     }
-    const broken = brokenIn(own, last)
-    if (broken !== undefined) {
-      const { kept } = measures.figures(own(broken, last), best)
+    for (const rows of [compared, last]) {
+      const broken = brokenIn(own, rows)
+      if (broken === undefined) continue
+      const { kept } = measures.figures(own(broken, rows), best)
       return yield* refused(
         "breaks-a-promise",
-        `by ${broken.by} it keeps ${percent(kept)} in the last test, or less in a family, of ${percent(broken.keep)}`
+        `by ${broken.by} it keeps ${percent(kept)} in a test, or less in a family, of ${percent(broken.keep)}`
       )
     }
     return { _tag: "Taken", model: candidate, ...figuresOf(own, last), tasks: last.length } as const

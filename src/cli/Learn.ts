@@ -1,0 +1,219 @@
+/** What `serve` learns while it serves, as the file sets it up: loaded where it does. */
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as LogLevel from "effect/LogLevel"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { AnswerObserver } from "../AnswerObserver.js"
+import * as duration from "../internal/duration.js"
+import * as log from "../internal/log.js"
+import type { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
+import * as TaskService from "../routing/TaskService.js"
+import * as Judge from "../savings/Judge.js"
+import * as Learning from "../savings/Learning.js"
+import * as OutcomesFile from "../savings/Outcomes/File.js"
+import type * as QualityModel from "../savings/QualityModel.js"
+import type * as Retraining from "../savings/Retraining.js"
+import * as ConfigFile from "./ConfigFile.js"
+import * as Configuration from "./Configuration.js"
+import * as Format from "./Format.js"
+import { comparisons, type Settings } from "./Learned.js"
+import * as ModelFile from "./ModelFile.js"
+import { type FileError, StandardStreams } from "./StandardStreams.js"
+import * as Trainer from "./Trainer.js"
+
+const judgeOf = ({ judge }: ConfigFile.Learn): Judge.Judge =>
+  judge.by === "agreement"
+    ? Judge.agreement(comparisons[judge.comparison], judge.reference)
+    : Judge.byProvider(
+        judge.provider,
+        judge.comparison === undefined ? undefined : comparisons[judge.comparison]
+      )
+
+/** What the file promises with its model. */
+const promisesOf = ({ cascade, savings }: Settings): ReadonlyArray<Retraining.Promised> => [
+  ...(savings === undefined ? [] : [{ by: "prediction", keep: savings.keep, scope: savings.scope } as const]),
+  ...(cascade?.accept === "learned"
+    ? [{ by: "cascade", keep: cascade.keep, scope: cascade.scope } as const]
+    : [])
+]
+
+/** What is there now; a call that has begun goes on with what was there. */
+interface Slot {
+  current: Configuration.Services
+}
+
+/** A service that asks the one that is there when a call begins. */
+const served = (
+  slot: Slot,
+  of: (services: Configuration.Services) => TaskService.Service
+): TaskService.Service => {
+  const { strategy } = of(slot.current)
+  return {
+    ...TaskService.make({
+      complete: (task, options) => Effect.suspend(() => of(slot.current).complete(task, options)),
+      stream: (task, options) => Stream.suspend(() => of(slot.current).stream(task, options))
+    }),
+    strategy
+  }
+}
+
+/** The same for observers. */
+const observing = (slot: Slot): AnswerObserver["Type"] => {
+  const current = () => Option.getOrUndefined(slot.current.observer)
+  return {
+    answered: (task, result) => current()?.answered(task, result) ?? Effect.void,
+    judged: (taskId, score) => current()?.judged?.(taskId, score) ?? Effect.void
+  }
+}
+
+const decisions = Metric.counter("arc_saga.retraining", {
+  description: "Models that were trained anew, by what became of them.",
+  incremental: true
+})
+
+/** Tells in the log, in the metrics and on standard error what became of a model. */
+const tell = (
+  outcome: "taken" | "refused" | "failed",
+  reason: string
+): Effect.Effect<void, never, StandardStreams> =>
+  Effect.gen(function* () {
+    const streams = yield* StandardStreams
+    yield* Metric.increment(Metric.tagged(decisions, "outcome", outcome))
+    yield* log.event(
+      outcome === "failed" ? LogLevel.Warning : LogLevel.Info,
+      outcome === "taken" ? "model_taken" : "model_refused",
+      () => ({ outcome, reason })
+    )
+    yield* streams.writeError(
+      `Note: the model that was trained anew is ${outcome === "taken" ? "in use" : "not used"}: ${Format.plain(reason)}\n`
+    )
+  })
+
+const percent = (part: number): string => `${(100 * part).toFixed(1)} %`
+
+/** What it takes to train a model of the file anew. */
+interface Retrained {
+  readonly learn: ConfigFile.Learn
+  readonly settings: Settings
+  readonly promises: Arr.NonEmptyReadonlyArray<Retraining.Promised>
+  /** Makes everything of a model, writes it to its file, and has the calls from now on asked by it. */
+  readonly take: (
+    model: QualityModel.Model
+  ) => Effect.Effect<void, ConfigFile.ConfigurationError | FileError, FileSystem.FileSystem>
+}
+
+/** Makes what trains anew, where there are new outcomes since it last did, and takes what is better. */
+const retraining = ({ learn, promises, settings, take }: Retrained) =>
+  Effect.gen(function* () {
+    const fs = yield* FileSystem.FileSystem
+    const trainer = yield* Effect.serviceOption(Trainer.Trainer)
+    let current = settings.model
+    let seen = ""
+
+    const changed = Effect.map(Effect.option(fs.stat(learn.outcomes)), (stat) => {
+      const now = Option.match(stat, {
+        onNone: () => "",
+        onSome: ({ mtime, size }) => `${size} ${Option.match(mtime, { onNone: () => "", onSome: String })}`
+      })
+      const isNew = now !== seen
+      seen = now
+      return isNew
+    })
+
+    const again = Effect.gen(function* () {
+      const job = { file: learn.outcomes, options: { current, promises, seed: learn.seed } }
+      const outcome = yield* Option.match(trainer, {
+        onNone: () => Trainer.decide(job),
+        onSome: ({ decide }) => decide(job)
+      })
+      if (outcome._tag !== "Taken") {
+        return yield* tell(outcome._tag === "Failed" ? "failed" : "refused", outcome.reason)
+      }
+      const { kept, model, saved, tasks } = outcome
+      yield* take(model)
+      current = model
+      const told = `on ${Format.count(tasks, "outcome")} that it hasn't seen it saves ${percent(saved)} and keeps ${percent(kept)}`
+      return yield* tell("taken", told)
+    }).pipe(Effect.catchAll(({ message }) => tell("failed", message)))
+
+    return Effect.whenEffect(again, changed)
+  })
+
+/**
+ * What answers tasks over the engines, as `Configuration.services` makes it, with all that the file says of learning.
+ * Fails with the ConfigurationError of a model that can't be used.
+ */
+export const services = (
+  configuration: Configuration.Configuration,
+  learn: ConfigFile.Learn
+): Effect.Effect<
+  Configuration.Services,
+  ConfigFile.ConfigurationError,
+  FileSystem.FileSystem | ReasoningEngineRegistry | Scope.Scope | StandardStreams
+> =>
+  Effect.gen(function* () {
+    const { judge: _judge, maxBytes, outcomes, retrain, ...settings } = learn
+    const { limits, providerLimits } = configuration.policy
+    // Who takes part without being named.
+    const all = configuration.providers.flatMap(({ byNameOnly, id, status }) =>
+      status._tag === "Ready" && !byNameOnly ? [id] : []
+    )
+    let slot: Slot | undefined
+    const { observer } = yield* Effect.flatMap(
+      OutcomesFile.make(outcomes, { maxBytes }),
+      (record) =>
+        Learning.make({
+          ...settings,
+          providers: settings.providers ?? (Arr.isNonEmptyReadonlyArray(all) ? all : undefined),
+          policy: { limits, providerLimits },
+          judge: judgeOf(learn),
+          record,
+          // By the model that is in use: promises are kept within the families that it sees.
+          familyOf: (task) =>
+            Option.match(slot?.current.familyOf ?? Option.none(), {
+              onNone: () => "all",
+              onSome: (familyOf) => familyOf(task)
+            })
+        })
+      // The settings were checked when the file was read.
+    ).pipe(Effect.orDie)
+    const compose = yield* Configuration.composer(configuration, Option.none(), observer)
+    const first: Slot = { current: yield* compose(configuration.learning) }
+    slot = first
+
+    const learned = Option.getOrUndefined(configuration.learning)
+    const promises = learned === undefined ? [] : promisesOf(learned)
+    if (retrain !== undefined && learned?.file !== undefined && Arr.isNonEmptyReadonlyArray(promises)) {
+      const context = yield* Effect.context<ReasoningEngineRegistry | Scope.Scope>()
+      const everyMs = Either.getOrThrow(duration.parse(retrain))
+      const { file } = learned
+      const again = yield* retraining({
+        learn,
+        settings: learned,
+        promises,
+        take: (model) =>
+          compose(Option.some({ ...learned, model })).pipe(
+            Effect.tap(() => ModelFile.write(file, model)),
+            Effect.map((made) => void (first.current = made)),
+            Effect.provide(context)
+          )
+      })
+      yield* Effect.forkScoped(Effect.forever(Effect.delay(again, everyMs)))
+    }
+    return {
+      ...first.current,
+      tasks: served(first, ({ tasks }) => tasks),
+      named: Object.fromEntries(
+        Object.keys(first.current.named).map((name) => [
+          name,
+          served(first, ({ named, tasks }) => named[name] ?? tasks)
+        ])
+      ),
+      observer: Option.some(observing(first))
+    }
+  })

@@ -1,0 +1,13 @@
+/** What a thread runs that trains: it is given a job, and gives its outcome. */
+import { parentPort, workerData } from "node:worker_threads"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as Effect from "effect/Effect"
+import * as Trainer from "../Trainer.js"
+
+const job: Trainer.Job = workerData
+
+Effect.runPromise(Effect.provide(Trainer.decide(job), NodeFileSystem.layer)).then((outcome) => {
+  // A thread's port has no origins: the rule is for windows.
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin
+  parentPort?.postMessage(outcome)
+})
