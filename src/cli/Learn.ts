@@ -24,6 +24,7 @@ import * as Format from "./Format.js"
 import { comparisons, type Settings } from "./Learned.js"
 import * as ModelFile from "./ModelFile.js"
 import { type FileError, StandardStreams } from "./StandardStreams.js"
+import { decide } from "./Trainer/decide.js"
 import * as Trainer from "./Trainer.js"
 
 const judgeOf = ({ judge }: ConfigFile.Learn): Judge.Judge =>
@@ -128,8 +129,8 @@ const retraining = ({ learn, promises, settings, take }: Retrained) =>
     const again = Effect.gen(function* () {
       const job = { file: learn.outcomes, options: { current, promises, seed: learn.seed } }
       const outcome = yield* Option.match(trainer, {
-        onNone: () => Trainer.decide(job),
-        onSome: ({ decide }) => decide(job)
+        onNone: () => decide(job),
+        onSome: (thread) => thread.decide(job)
       })
       if (outcome._tag !== "Taken") {
         return yield* tell(outcome._tag === "Failed" ? "failed" : "refused", outcome.reason)

@@ -23,15 +23,14 @@ import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as AIProvider from "../AIProvider.js"
+import type * as AIProvider from "../AIProvider.js"
 import type { AIResult } from "../AIResult.js"
 import * as AITask from "../AITask.js"
 import * as AnswerObserver from "../AnswerObserver.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as log from "../internal/log.js"
-import * as numbers from "../internal/numbers.js"
 import { optional } from "../internal/optional.js"
 import * as validation from "../internal/validation.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
@@ -43,33 +42,10 @@ import { isComparable } from "./internal/comparable.js"
 import { toWritten } from "./internal/features.js"
 import { hash, share as shareOf } from "./internal/hash.js"
 import type { Judge } from "./Judge.js"
+import { Settings } from "./Learning/Settings.js"
 import type * as Outcomes from "./Outcomes.js"
 
-/**
- * How much is asked, of whom, and what is kept of it.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const Settings = Schema.Struct({
-  /** The share of the tasks that are asked of the other providers, too, 0 to 1. */
-  share: numbers.upTo("a share of the tasks", 1),
-  /** What that may cost in a period, in USD: a day when absent, or a month of UTC. */
-  budget: Schema.Struct({
-    usd: numbers.upTo("an amount", 1_000_000),
-    period: numbers.withDefault(Schema.Literal("day", "month"), "day")
-  }),
-  /** Who is compared; every provider that is registered when absent. */
-  providers: Schema.optional(Schema.NonEmptyArray(AIProvider.AIProvider)),
-  /** How many tasks are compared at a time, 1 when absent: a task that comes meanwhile isn't. */
-  concurrency: numbers.withDefault(numbers.count("a number of tasks"), 1),
-  /** What tasks are drawn by; 1 when absent. */
-  seed: numbers.withDefault(Schema.Int, 1),
-  /** Whether prompts are kept, 16,384 characters of each at most; only features when absent. */
-  prompts: numbers.withDefault(Schema.Boolean, false),
-  /** Of how many answered tasks feedback makes outcomes, the last ones; 1,000 when absent, 0 for none. */
-  remembered: numbers.withDefault(numbers.countFrom0("a number of tasks"), 1000)
-})
+export { Settings } from "./Learning/Settings.js"
 
 /**
  * How much is asked, of whom, and what is kept of it.

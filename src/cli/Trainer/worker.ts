@@ -2,11 +2,12 @@
 import { parentPort, workerData } from "node:worker_threads"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as Effect from "effect/Effect"
-import * as Trainer from "../Trainer.js"
+import type * as Trainer from "../Trainer.js"
+import { decide } from "./decide.js"
 
 const job: Trainer.Job = workerData
 
-Effect.runPromise(Effect.provide(Trainer.decide(job), NodeFileSystem.layer)).then((outcome) => {
+Effect.runPromise(Effect.provide(decide(job), NodeFileSystem.layer)).then((outcome) => {
   // A thread's port has no origins: the rule is for windows.
   // oxlint-disable-next-line unicorn/require-post-message-target-origin
   parentPort?.postMessage(outcome)
