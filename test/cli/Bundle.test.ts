@@ -101,7 +101,7 @@ describe("the bundle of the command line", () => {
     assert.isAbove(start.size, 1)
     assert.isBelow(
       [...start].map(bytes).reduce((sum, size) => sum + size),
-      1_420_000
+      1_430_000
     )
   })
 
