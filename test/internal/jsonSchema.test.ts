@@ -95,6 +95,14 @@ const table: ReadonlyArray<
     [{ x: "y" }],
     [[{ x: 1 }, "$.x: Expected string, actual number"]]
   ],
+  [
+    { definitions: { "a~1b": { type: "string" } }, properties: { x: { $ref: "#/definitions/a~01b" } } },
+    [{ x: "y" }],
+    [[{ x: 1 }, "$.x: Expected string, actual number"]]
+  ],
+  [{ const: { a: 1 } }, [{ a: 1 }], [[{ a: 1, b: 2 }, '$: Expected {"a":1}, actual {"a":1,"b":2}']]],
+  // What else is said of a value is of its type.
+  [{ type: "string", enum: ["a"] }, ["a"], [[1, "$: Expected string, actual number"]]],
   // What isn't known, or leads elsewhere, is passed.
   [{ format: "date", pattern: "^a", not: {}, $ref: "https://example.org/s" }, ["b"], []],
   [{ $ref: "#/nowhere" }, [1], []],
