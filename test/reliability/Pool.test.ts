@@ -254,7 +254,7 @@ describe("a pool", () => {
         ]
       })
       assert.strictEqual(
-        yield* Effect.flip(Effect.scoped(pool.attempt({ task: taskOf(), mode: "complete" }))),
+        yield* Effect.flip(Effect.scoped(Effect.asVoid(pool.attempt({ task: taskOf(), mode: "complete" })))),
         own
       )
       assert.isTrue((yield* pool.members).every(({ out }) => Option.isNone(out)))
