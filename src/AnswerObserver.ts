@@ -12,6 +12,17 @@ import type * as AITask from "./AITask.js"
 import { inTurn } from "./internal/inTurn.js"
 
 /**
+ * How an answered task was to be served, as its caller said.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Serving {
+  /** Whether other providers may be asked; true when absent. */
+  readonly useFallback?: boolean | undefined
+}
+
+/**
  * Sees every answer once.
  *
  * @since 0.1.0
@@ -20,9 +31,10 @@ import { inTurn } from "./internal/inTurn.js"
 export interface Service {
   /**
    * Runs before the caller gets a complete answer, or the last event of a stream: keep it short. Tasks that
-   * fail, and streams that are left before their end, have no answer.
+   * fail, and streams that are left before their end, have no answer. What asks other providers by itself leaves out tasks
+   * that were served with `useFallback: false`.
    */
-  readonly answered: (task: AITask.AITask, result: AIResult) => Effect.Effect<void>
+  readonly answered: (task: AITask.AITask, result: AIResult, serving?: Serving) => Effect.Effect<void>
   /** Runs when a caller says how good the answer to a task was, from 0 to 1. */
   readonly judged?: ((taskId: string, score: number) => Effect.Effect<void>) | undefined
 }
@@ -49,7 +61,7 @@ export interface Service {
  * ```
  */
 export const all = (observers: ReadonlyArray<Service>): Service => ({
-  answered: (task, result) => inTurn(observers, ({ answered }) => answered(task, result)),
+  answered: (task, result, serving) => inTurn(observers, ({ answered }) => answered(task, result, serving)),
   judged: (taskId, score) => inTurn(observers, ({ judged }) => judged?.(taskId, score) ?? Effect.void)
 })
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type AIResult, AIProvider, type AITask, AnswerObserver, MultiLLMOrchestrator } from "arc-saga"
+import { AIProvider, AnswerObserver, MultiLLMOrchestrator } from "arc-saga"
 import { Behaviour, ScriptedEngine } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -11,7 +11,7 @@ const { answer, cut, fail, stall } = Behaviour
 /** An orchestrator over one provider, and what an observer of its answers saw. */
 const observed = (...script: readonly [Behaviour.Behaviour, ...ReadonlyArray<Behaviour.Behaviour>]) =>
   Effect.gen(function* () {
-    const seen: Array<readonly [AITask.AITask, AIResult.AIResult]> = []
+    const seen: Array<Parameters<AnswerObserver.Service["answered"]>> = []
     const engines = yield* ScriptedEngine.makeAll([{ provider: AIProvider.Claude, script }])
     const orchestrator = yield* MultiLLMOrchestrator.MultiLLMOrchestrator.pipe(
       Effect.provide(
@@ -29,12 +29,13 @@ const observed = (...script: readonly [Behaviour.Behaviour, ...ReadonlyArray<Beh
   })
 
 describe("AnswerObserver", () => {
-  it.effect("sees a complete answer once, with its task", () =>
+  it.effect("sees a complete answer once, with its task and how it was to be served", () =>
     Effect.gen(function* () {
       const { orchestrator, seen } = yield* observed(answer({ text: "Light scatters." }))
       const asked = yield* task()
-      const result = yield* orchestrator.complete(asked)
-      assert.deepStrictEqual(seen, [[asked, result]])
+      const options = { useFallback: false } as const
+      const result = yield* orchestrator.complete(asked, options)
+      assert.deepStrictEqual(seen, [[asked, result, options]])
     })
   )
 
@@ -72,15 +73,17 @@ describe("AnswerObserver", () => {
     Effect.gen(function* () {
       const seen: Array<string> = []
       const named = (name: string): AnswerObserver.Service => ({
-        answered: (_, { taskId }) => Effect.sync(() => void seen.push(`${name} ${taskId}`))
+        answered: (_, { taskId }, serving) =>
+          Effect.sync(() => void seen.push(`${name} ${taskId} ${serving?.useFallback}`))
       })
       const { orchestrator } = yield* observed(answer({ text: "Light scatters." }))
       const asked = yield* task({ id: "a" })
       yield* AnswerObserver.all([named("one"), named("two")]).answered(
         asked,
-        yield* orchestrator.complete(asked)
+        yield* orchestrator.complete(asked),
+        { useFallback: false }
       )
-      assert.deepStrictEqual(seen, ["one a", "two a"])
+      assert.deepStrictEqual(seen, ["one a false", "two a false"])
     })
   )
 })

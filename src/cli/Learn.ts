@@ -67,7 +67,7 @@ const served = (
 const observing = (slot: Slot): AnswerObserver["Type"] => {
   const current = () => Option.getOrUndefined(slot.current.observer)
   return {
-    answered: (task, result) => current()?.answered(task, result) ?? Effect.void,
+    answered: (task, result, serving) => current()?.answered(task, result, serving) ?? Effect.void,
     judged: (taskId, score) => current()?.judged?.(taskId, score) ?? Effect.void
   }
 }

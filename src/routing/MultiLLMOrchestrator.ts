@@ -130,8 +130,8 @@ export const make = (
     const tracing = yield* traced.fromContext
     const current = yield* Ref.make(options.strategy ?? Strategy.balanced)
 
-    const answered = (task: AITask.AITask, result: AIResult): Effect.Effect<void> =>
-      observer === undefined ? Effect.void : observer.answered(task, result)
+    const answered = (task: AITask.AITask, result: AIResult, serve: ServeOptions): Effect.Effect<void> =>
+      observer === undefined ? Effect.void : observer.answered(task, result, serve)
 
     /** The answer, beside what it would have cost where the strategy saves money. */
     const compared = ({ baseline }: Choice, result: AIResult): Effect.Effect<AIResult> =>
@@ -225,7 +225,7 @@ export const make = (
             router.complete(choice.task, choice.options).pipe(
               Effect.tapError(failed(choice)),
               Effect.flatMap((answer) => compared(choice, answer)),
-              Effect.tap((result) => Effect.zipRight(answered(known, result), completed(choice)))
+              Effect.tap((result) => Effect.zipRight(answered(known, result, serve), completed(choice)))
             )
           )
         ),
@@ -239,7 +239,7 @@ export const make = (
                   // The caller may act on the last event at once, with feedback for one.
                   Effect.flatMap((chunk) =>
                     mapResult(chunk, (answer) =>
-                      Effect.tap(compared(choice, answer), (result) => answered(known, result))
+                      Effect.tap(compared(choice, answer), (result) => answered(known, result, serve))
                     )
                   )
                 )

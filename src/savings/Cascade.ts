@@ -251,12 +251,16 @@ export const make = (
       })
 
     /** Tells of the answer, beside what it would have cost at the last provider. */
-    const concluded = (task: AITask.AITask, answer: AIResult): Effect.Effect<AIResult> =>
+    const concluded = (
+      task: AITask.AITask,
+      answer: AIResult,
+      serve: TaskService.ServeOptions
+    ): Effect.Effect<AIResult> =>
       Effect.tap(
         task.pinned
           ? Effect.succeed(answer)
           : Effect.map(registry.list, (engines) => withBaseline(answer, plan.last, engines)),
-        (result) => observer?.answered(task, result) ?? Effect.void
+        (result) => observer?.answered(task, result, serve) ?? Effect.void
       )
 
     const tryCheapSteps = (
@@ -308,7 +312,7 @@ export const make = (
                 )
               )
           })
-        ).pipe(Effect.flatMap((result) => concluded(task, result))),
+        ).pipe(Effect.flatMap((result) => concluded(task, result, serve))),
       stream: (task, serve) =>
         Stream.unwrap(
           Effect.map(tryCheapSteps(task, serve), ({ accepted, current, options, task: rest }) => {
@@ -332,7 +336,7 @@ export const make = (
                   )
               })
             return Stream.mapChunksEffect(events, (chunk) =>
-              mapResult(chunk, (result) => concluded(task, result))
+              mapResult(chunk, (result) => concluded(task, result, serve))
             )
           })
         )

@@ -9,7 +9,7 @@
  *
  * Which tasks are asked is drawn by the hash of seed and task id alone, and each is asked of all of the
  * `providers`: outcomes are then like the tasks, and say of each what every provider would have done, as promises
- * need it. Left out are tasks that name their provider, have tools, go on from what one provider keeps (a stored
+ * need it. Left out are tasks that name their provider or are served with `useFallback: false`, have tools, go on from what one provider keeps (a stored
  * answer, encrypted reasoning), are stored by a provider, or embed.
  *
  * @since 0.1.0
@@ -276,10 +276,10 @@ export const make = (
     return {
       learning: { counts: Effect.sync(() => ({ ...counts })) },
       observer: {
-        answered: (task, result) =>
+        answered: (task, result, serving) =>
           Effect.suspend(() => {
             if (remembered > 0 && task.original?.wire !== "embeddings") remember(task, result)
-            return shareOf(`${seed}/learning/${result.taskId}`) < share && isComparable(task)
+            return shareOf(`${seed}/learning/${result.taskId}`) < share && isComparable(task, serving)
               ? begin(task, result)
               : Effect.void
           }),

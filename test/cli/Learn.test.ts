@@ -66,9 +66,9 @@ const gateway = (settings: Readonly<Record<string, unknown>>, files: Readonly<Re
       err,
       file,
       url,
-      ask: (content: string, model = "saga/auto") =>
+      ask: (content: string, model = "saga/auto", headers: Readonly<Record<string, string>> = {}) =>
         Effect.map(
-          post(`${url}/v1/chat/completions`, { model, messages: [{ role: "user", content }] }),
+          post(`${url}/v1/chat/completions`, { model, messages: [{ role: "user", content }] }, headers),
           ({ headers, text }) => ({
             id: String(JSON.parse(text).id),
             provider: headers.get("x-saga-provider")
@@ -81,6 +81,7 @@ describe("what serve learns", () => {
   it.scopedLive("is in the file of outcomes, with what feedback says, and without prompts", () =>
     Effect.gen(function* () {
       const { ask, file, url } = yield* gateway({ strategy: "cheapest", learn: { share: 1 } })
+      yield* ask("Of nobody else, what is 41?", "saga/auto", { "x-saga-fallback": "off" })
       const { id, provider } = yield* ask("Secretly, what is 42?")
       assert.strictEqual(provider, "cheap")
       const outcomes = Effect.map(Effect.provide(readFile(file("outcomes.jsonl")), platform), (text) =>
@@ -92,6 +93,7 @@ describe("what serve learns", () => {
       yield* eventually(Effect.map(outcomes, ({ length }) => length === 1))
       yield* post(`${url}/v1/feedback`, { id, score: 0.5 })
       yield* eventually(Effect.map(outcomes, ({ length }) => length === 2))
+      assert.strictEqual(`chatcmpl-${(yield* outcomes)[0]?.id}`, id)
       const told = (yield* outcomes).map(({ family, outcomes: all, prompt }) => [
         family,
         prompt,

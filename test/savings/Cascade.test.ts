@@ -62,7 +62,7 @@ const cascade = (
   world: {
     readonly metrics?: ReadonlyArray<ProviderMetrics.Options>
     readonly policy?: RoutingPolicy.Options
-    readonly model?: QualityModel.Service
+    readonly observer?: AnswerObserver.Service
     readonly engine?: Partial<ScriptedEngine.Options>
   } = {}
 ) =>
@@ -89,9 +89,9 @@ const cascade = (
           Layer.provide(CostOptimizer.layer(metrics)),
           Layer.provide(registry),
           Layer.provide(
-            world.model === undefined
+            world.observer === undefined
               ? Layer.empty
-              : Layer.succeed(AnswerObserver.AnswerObserver, QualityModel.observer(world.model))
+              : Layer.succeed(AnswerObserver.AnswerObserver, world.observer)
           )
         )
       )
@@ -489,11 +489,25 @@ describe("Cascade", () => {
       const { complete, stream } = yield* cascade(
         { mini: [says("1")], haiku: [says("1")], large: [says("3")] },
         {},
-        { model }
+        { observer: QualityModel.observer(model) }
       )
       yield* complete(yield* task({ id: "a" }))
       yield* Stream.runDrain(stream(yield* task({ id: "b" })))
       assert.deepStrictEqual(remembered, ["a mini", "b mini"])
+    })
+  )
+
+  it.effect("tells its observer whether other providers may be asked", () =>
+    Effect.gen(function* () {
+      const told: Array<boolean | undefined> = []
+      const observer: AnswerObserver.Service = {
+        answered: (_, __, serving) => Effect.sync(() => void told.push(serving?.useFallback))
+      }
+      const { complete, stream } = yield* cascade({ mini: [says("1")], large: [says("3")] }, {}, { observer })
+      yield* complete(yield* task(), { useFallback: false })
+      yield* Stream.runDrain(stream(yield* task(), { useFallback: false }))
+      yield* complete(yield* task())
+      assert.deepStrictEqual(told, [false, false, undefined])
     })
   )
 

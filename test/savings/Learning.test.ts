@@ -249,6 +249,19 @@ describe("Learning", () => {
     })
   )
 
+  it.effect("leaves out a task whose caller says that no other provider is asked", () =>
+    Effect.gen(function* () {
+      const { callsOf, counts, orchestrator } = yield* world()
+      yield* orchestrator.complete(task(), { useFallback: false })
+      yield* Stream.runDrain(orchestrator.stream(task({ mode: "streaming" }), { useFallback: false }))
+      yield* idle
+      assert.deepStrictEqual([yield* callsOf(strong), yield* counts], [[], {}])
+      yield* orchestrator.complete(task(), { useFallback: true })
+      yield* idle
+      assert.deepStrictEqual(yield* counts, { compared: 1 })
+    })
+  )
+
   it.effect(
     "compares what is said once over several turns, and what came over a wire and leaves no trace",
     () =>

@@ -1,3 +1,4 @@
+import type { Serving } from "../../AnswerObserver.js"
 import * as AITask from "../../AITask.js"
 import type * as Wire from "../../Wire.js"
 
@@ -20,10 +21,11 @@ const stores = ({ chatCompletions, responses }: Wire.Options = {}): boolean =>
 
 /**
  * Whether another provider may be asked a task besides, and whose answer then says something of its quality: not
- * where the caller has named its provider; where there are tools, which may do something, and whose calls are steps
+ * where the caller has named its provider, or said that no other is asked; where there are tools, which may do something, and whose calls are steps
  * and not answers; where there is state of one provider; or where a provider stores what it is asked.
  */
-export const isComparable = (task: AITask.AITask): boolean =>
+export const isComparable = (task: AITask.AITask, { useFallback = true }: Serving = {}): boolean =>
+  useFallback &&
   !task.pinned &&
   task.tools === undefined &&
   (task.nativeTools ?? []).length === 0 &&
