@@ -16,9 +16,12 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { PCGRandom } from "effect/Utils"
+import { question } from "../../src/gateway/internal/messages/request.js"
 import { isFull, sized } from "../utils/property.js"
 
 const user: AITask.Message = { role: "user", content: "Mend the test" }
+
+const reply: AITask.Message = { role: "assistant", content: "So" }
 
 /** A step: a call with its argument, and what the tool said to it. */
 const step = (
@@ -65,8 +68,20 @@ describe("Escalation.stepOf", () => {
       { depth: 7 },
       ["1", "2", "3", "4", "5", "6", "1"].map((argument) => step(argument, "ok"))
     ],
-    ["a new question", {}, [step("1", failed), step("1", failed), [user]]],
-    ["an answer without calls", { depth: 1 }, [step("1", "ok"), [{ role: "assistant", content: "So" }]]]
+    ["a new question", {}, [step("1", failed), step("1", failed), [reply, user]]],
+    ["steps since a new question", { depth: 1 }, [step("1", failed), [reply, user], step("2", "ok")]],
+    [
+      "a reminder beside a result",
+      { depth: 2, failures: 2 },
+      [step("1", failed), [user], step("2", failed), [user]]
+    ],
+    [
+      "several reminders",
+      { depth: 1, failures: 1 },
+      [step("1", failed), [user, { role: "system", content: "!" }, user]]
+    ],
+    ["a question in place of a result", {}, [step("1", failed), step("2", failed).slice(0, 1), [user]]],
+    ["an answer without calls", { depth: 1 }, [step("1", "ok"), [reply]]]
   ]
   it.each(cases)("knows %s", (_, expected, steps) => {
     assert.deepStrictEqual(Escalation.stepOf(taskOf(steps.flat())), {
@@ -76,6 +91,23 @@ describe("Escalation.stepOf", () => {
       isSubagent: false,
       ...expected
     })
+  })
+
+  it("knows failures that an agent puts reminders beside, as its calls come over Messages", () => {
+    const turn = (id: string) => [
+      { role: "assistant", content: [{ type: "tool_use", id, name: "run", input: { id } }] },
+      {
+        role: "user",
+        content: [
+          { type: "tool_result", tool_use_id: id, content: "no such file", is_error: true },
+          { type: "text", text: "Remember your list" }
+        ]
+      }
+    ]
+    const messages = [{ role: "user", content: "Mend the test" }, ...turn("a"), ...turn("b")]
+    const read = Either.getOrThrow(question({ model: "claude", max_tokens: 9, messages }))
+    const at = Escalation.stepOf(Either.getOrThrow(AITask.make({ messages: read.messages })))
+    assert.deepStrictEqual(at, { depth: 2, failures: 2, repeats: 0, isSubagent: false })
   })
 
   it("knows whether a subagent asks", () => {
