@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import * as Either from "effect/Either"
+import * as Hash from "effect/Hash"
 import * as Schema from "effect/Schema"
 import * as numbers from "./internal/numbers.js"
 import * as AIProvider from "./AIProvider.js"
@@ -644,6 +645,32 @@ export const messageText = (message: Message): string =>
 export const promptText = (task: AITask): string => {
   const asked = task.messages.findLast((message) => message.role === "user")
   return asked === undefined ? "" : messageText(asked)
+}
+
+/** As much of a text is looked at: instructions that begin alike so far are alike. */
+const lookedAt = 4000
+
+/** The beginning of a conversation: what stays the same as it goes on. */
+const openingOf = ({ messages, systemPrompt = "" }: AITask): string => {
+  const first = messages.find(({ role }) => role === "user")
+  const text = first === undefined ? "" : messageText(first)
+  const opening = `${systemPrompt.slice(0, lookedAt)}\n${text.slice(0, lookedAt)}`
+  return `${Hash.string(opening)}/${systemPrompt.length}/${text.length}`
+}
+
+/**
+ * What says which conversation a task belongs to: its `session`; else its `cacheKey`; else, where it came over a wire,
+ * how it begins. Undefined for any other.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const conversation = (task: AITask): ReadonlyArray<string> | undefined => {
+  if (task.session !== undefined) return ["session", task.session]
+  if (task.cacheKey !== undefined) return ["key", task.cacheKey]
+  return task.original === undefined || task.original.wire === "embeddings"
+    ? undefined
+    : ["opening", openingOf(task)]
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Several keys, regions or deployments of one model as one provider.
  *
- * A call goes to the member of its session, or to the one with the least calls under way by weight. One whose key
+ * A call goes to the member of its conversation, or to the one with the least calls under way by weight. One whose key
  * is refused, that has no credit or that is limited is left out for everybody until its time is over, and the call
  * goes on with the next one within the same attempt: nothing of it has been delivered then, and nothing was charged.
  * Only when no member is left does the attempt fail. Whatever else a member fails with is the attempt's failure, and
@@ -9,6 +9,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -20,13 +21,14 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type * as AIProvider from "../AIProvider.js"
+import * as AITask from "../AITask.js"
 import * as EngineError from "../EngineError.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import * as log from "../internal/log.js"
 import * as numbers from "../internal/numbers.js"
 import * as validation from "../internal/validation.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
-import { choose, Member, type Rest } from "./internal/members.js"
+import { Call, choose, isHard, Member, type Rest } from "./internal/members.js"
 
 /**
  * For how long members are left out that don't say it themselves.
@@ -145,33 +147,45 @@ const common = (engines: ReadonlyArray<ReasoningEngine.ReasoningEngine>): Reason
 /** The rest that a failure is followed by; undefined where it says nothing of the member. */
 const restOf = (
   error: EngineError.EngineError,
-  now: number,
+  since: number,
   { failingMs, limitedMs, refusedMs }: typeof Settings.Type
 ): Rest | undefined => {
-  const rest = (ms: number, isProbed: boolean, isSoft = false): Rest => ({
-    error,
-    until: now + ms,
-    isProbed,
-    isSoft
-  })
+  const rest = (kind: Rest["kind"], ms: number): Rest => ({ kind, error, since, until: since + ms })
   switch (error._tag) {
     case "AuthenticationError":
       // One user's sign-in is the same with every key.
-      return EngineError.belongsToUser(error) ? undefined : rest(refusedMs, true)
+      return EngineError.belongsToUser(error) ? undefined : rest("refused", refusedMs)
     case "QuotaExhaustedError":
-      return rest(refusedMs, true)
+      return rest("refused", refusedMs)
     case "RateLimitError":
-      return rest(EngineError.retryAfterMs(error) ?? limitedMs, false)
+      return rest("limited", EngineError.retryAfterMs(error) ?? limitedMs)
     case "TransientError":
     case "TimeoutError":
-      return rest(failingMs, false, true)
+      return rest("failing", failingMs)
     default:
       return undefined
   }
 }
 
-/** Whether the next member is asked within the same attempt. */
-const isNextAsked = (rest: Rest | undefined): boolean => rest !== undefined && !rest.isSoft
+/** The rest of a member whose provider says that its limit is spent; undefined where some of it is left. */
+const spentOf = (
+  provider: AIProvider.AIProvider,
+  { requests, tokens }: ReasoningEngine.RateLimitsEvent,
+  since: number
+): Rest | undefined => {
+  const spent = [requests, tokens].flatMap((quota) =>
+    quota !== undefined && quota.remaining < 1 ? quota.resetAt : []
+  )
+  const description = "it has said that its limit is spent"
+  return spent.length === 0
+    ? undefined
+    : {
+        kind: "spent",
+        error: new EngineError.RateLimitError({ provider, description }, EngineError.unchecked),
+        since,
+        until: Math.max(...spent)
+      }
+}
 
 /** What a pool fails with of which no member may be asked: only when all keys are refused is it the provider's key. */
 const failureOf = (
@@ -180,20 +194,25 @@ const failureOf = (
   now: number
 ): EngineError.EngineError => {
   const rests = members.flatMap(({ rest }) => rest ?? [])
-  const limited = rests.filter(({ error, isSoft }) => error._tag === "RateLimitError" && !isSoft)
-  const without = rests.find(({ error }) => error._tag === "QuotaExhaustedError")
-  if (limited.length > 0) {
-    const retryAfterMs = Math.max(0, Math.min(...limited.map(({ until }) => until)) - now)
-    const description = `no member of the pool takes a call now (${members.length} in all)`
-    return new EngineError.RateLimitError({ provider, description, retryAfterMs }, EngineError.unchecked)
+  const limited = rests.filter(({ kind }) => kind === "limited")
+  const refused = rests.filter(({ kind }) => kind === "refused")
+  const without = refused.find(({ error }) => error._tag === "QuotaExhaustedError")
+  if (limited.length === 0 && refused.length === members.length) {
+    const last = refused.at(-1)
+    if (last !== undefined) return (without ?? last).error
   }
-  return (
-    (without ?? rests.at(-1))?.error ??
-    new EngineError.TransientError(
-      { provider, reason: "overloaded", description: "no member of the pool takes a call now" },
-      EngineError.unchecked
-    )
+  const retryAfterMs = Math.min(...limited.map(({ until }) => until)) - now
+  const description = `no member of the pool takes a call now (${members.length} in all)`
+  return new EngineError.RateLimitError(
+    { provider, description, ...(retryAfterMs > 0 && Number.isFinite(retryAfterMs) ? { retryAfterMs } : {}) },
+    EngineError.unchecked
   )
+}
+
+/** What the calls of a conversation have in common, so that they go to where it is cached. */
+const conversationOf = (task: AITask.AITask): string | undefined => {
+  const name = AITask.conversation(task)
+  return name && JSON.stringify([...name, task.agent])
 }
 
 /**
@@ -212,136 +231,131 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
     const members = given.map(({ engine, name, weight = 1 }) => new Member(name, weight, engine))
     type One = (typeof members)[number]
 
-    const told = (
-      level: LogLevel.LogLevel,
-      name: "pool_member_back" | "pool_member_out",
-      member: One,
-      more: log.Fields = {}
-    ): Effect.Effect<void> => log.event(level, name, () => ({ provider, member: member.name, ...more }))
-
-    /** Takes note of how a member has failed. */
-    const failed = (member: One, error: EngineError.EngineError): Effect.Effect<Rest | undefined> =>
+    /** Takes note of how a call has failed; whether the next member is to be asked. */
+    const failed = (call: Call, error: EngineError.EngineError): Effect.Effect<boolean> =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         const rest = restOf(error, now, settings)
-        if (rest === undefined) return Effect.succeed(rest)
-        const isNews = member.rest?.error._tag !== error._tag
-        member.rest = rest
-        member.probing = false
-        return !isNews || rest.isSoft
-          ? Effect.succeed(rest)
-          : Effect.as(
-              told(LogLevel.Warning, "pool_member_out", member, { error: error._tag, ms: rest.until - now }),
-              rest
-            )
+        if (rest === undefined) return Effect.succeed(false)
+        const isNew = call.rests(rest)
+        if (!isHard(rest)) return Effect.succeed(false)
+        const { member } = call
+        return Effect.as(
+          isNew
+            ? log.event(LogLevel.Warning, "pool_member_out", () => ({
+                provider,
+                member: member.name,
+                error: error._tag,
+                ms: rest.until - now
+              }))
+            : Effect.void,
+          true
+        )
       })
 
-    /** Takes note that a member answers. */
-    const answers = (member: One): Effect.Effect<void> => {
-      const { rest } = member
-      if (rest === undefined) return Effect.void
-      member.rest = undefined
-      member.probing = false
-      return rest.isSoft ? Effect.void : told(LogLevel.Info, "pool_member_back", member)
-    }
-
-    /** Leaves the rest of its limit to when it is full again, as long as others have some left. */
-    const headroom = (member: One, { requests, tokens }: ReasoningEngine.RateLimitsEvent): void => {
-      const spent = [requests, tokens].filter((quota) => quota !== undefined && quota.remaining < 1)
-      if (spent.length === 0 || member.rest !== undefined) return
-      member.rest = {
-        error: new EngineError.RateLimitError(
-          { provider, description: "it has said that its limit is spent" },
-          EngineError.unchecked
-        ),
-        until: Math.max(...spent.map((quota) => quota?.resetAt ?? 0)),
-        isProbed: false,
-        isSoft: true
-      }
-    }
-
-    /** Takes a member for a call that lasts as long as the scope. */
-    const take = (
-      request: ReasoningEngine.Request,
-      scope: Scope.Scope
-    ): Effect.Effect<One, EngineError.EngineError> =>
-      Effect.uninterruptible(
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          const member = choose(members, request.task.session, now)
-          if (member === undefined) return Effect.fail(failureOf(provider, members, now))
-          const probes = member.rest?.isProbed === true
-          member.probing = probes
-          member.underWay++
-          member.asked++
-          return Effect.as(
-            Scope.addFinalizer(
-              scope,
-              Effect.sync(() => {
-                member.underWay--
-                // One that was given up has found out nothing.
-                if (probes) member.probing = false
-              })
-            ),
-            member
-          )
-        })
-      )
+    /** Takes note that a call is being answered, and of what the provider says of its limits. */
+    const answers = (
+      call: Call,
+      stated: ReadonlyArray<ReasoningEngine.RateLimitsEvent>,
+      isAnswered: boolean
+    ): Effect.Effect<void> =>
+      call.answered && stated.length === 0
+        ? Effect.void
+        : Effect.flatMap(Clock.currentTimeMillis, (now) => {
+            const { member } = call
+            const over = isAnswered ? call.answers(now) : undefined
+            for (const limits of stated) {
+              const rest = spentOf(provider, limits, now)
+              if (rest !== undefined) call.rests(rest)
+            }
+            return over !== undefined && isHard(over)
+              ? log.event(LogLevel.Info, "pool_member_back", () => ({ provider, member: member.name }))
+              : Effect.void
+          })
 
     interface Asked {
-      readonly member: One
+      readonly call: Call
       readonly pull: ReasoningEngine.Pull
       readonly close: Effect.Effect<void>
     }
 
+    /** Takes a member that this attempt hasn't asked yet, for as long as the scope is open. */
+    const take = (request: ReasoningEngine.Request, tried: Set<One>, scope: Scope.Scope) =>
+      Effect.uninterruptible(
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const left = members.filter((member) => !tried.has(member))
+          const member = choose(left, conversationOf(request.task), now)
+          if (member === undefined) return Effect.fail(failureOf(provider, members, now))
+          tried.add(member)
+          const call = new Call(member, now)
+          const ended = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> => {
+            // Who is silent for too long is ended by the router: its scope closes with the reason.
+            const error = Exit.isFailure(exit)
+              ? Option.getOrUndefined(Cause.failureOption(exit.cause))
+              : undefined
+            const noted = error instanceof EngineError.TimeoutError ? failed(call, error) : Effect.void
+            return Effect.ensuring(
+              noted,
+              Effect.sync(() => call.end())
+            )
+          }
+          return Effect.as(Scope.addFinalizerExit(scope, ended), { call, engine: member.of })
+        })
+      )
+
     /** Begins at the first member that takes the call. */
     const begin = (
       request: ReasoningEngine.Request,
+      tried: Set<One>,
       scope: Scope.Scope
     ): Effect.Effect<Asked, EngineError.EngineError> =>
       Effect.gen(function* () {
         const own = yield* Scope.fork(scope, ExecutionStrategy.sequential)
         const close = Scope.close(own, Exit.void)
-        const member = yield* Effect.onError(take(request, own), () => close)
-        return yield* Effect.matchEffect(Scope.extend(member.of.attempt(request), own), {
-          onSuccess: (pull) => Effect.succeed({ member, pull, close }),
+        const { call, engine } = yield* Effect.onError(take(request, tried, own), () => close)
+        return yield* Effect.matchEffect(Scope.extend(engine.attempt(request), own), {
+          onSuccess: (pull) => Effect.succeed({ call, pull, close }),
           onFailure: (error) =>
-            Effect.flatMap(failed(member, error), (rest) =>
-              isNextAsked(rest) ? Effect.zipRight(close, begin(request, scope)) : Effect.fail(error)
+            Effect.flatMap(failed(call, error), (isNextAsked) =>
+              isNextAsked ? Effect.zipRight(close, begin(request, tried, scope)) : Effect.fail(error)
             )
         })
       })
 
     const attempt: ReasoningEngine.ReasoningEngine["attempt"] = (request) =>
-      Effect.flatMap(Effect.scope, (scope) =>
-        Effect.map(begin(request, scope), (asked) => {
-          let now = asked
+      Effect.flatMap(Effect.scope, (scope) => {
+        const tried = new Set<One>()
+        return Effect.map(begin(request, tried, scope), (first) => {
+          let asked = first
           let delivered = false
           const pull: ReasoningEngine.Pull = Effect.suspend(() =>
-            Effect.matchEffect(now.pull, {
+            Effect.matchEffect(asked.pull, {
               onSuccess: (events) => {
                 const own = events.filter((event) => event._tag !== "RateLimits")
-                if (own.length > 0) delivered = true
-                const noted = own.length > 0 ? answers(now.member) : Effect.void
                 const stated = events.filter((event) => event._tag === "RateLimits")
-                for (const limits of stated) headroom(now.member, limits)
+                if (own.length > 0) delivered = true
                 // What one member says of its limits isn't the pool's, and no sign of the model's work.
+                const isNothing = own.length === 0 && stated.length > 0
                 return Effect.zipRight(
-                  noted,
-                  own.length === 0 && stated.length > 0 ? pull : Effect.succeed(own)
+                  answers(asked.call, stated, own.length > 0),
+                  isNothing ? pull : Effect.succeed(own)
                 )
               },
               onFailure: (error) =>
-                Effect.flatMap(failed(now.member, error), (rest) => {
-                  if (delivered || !isNextAsked(rest)) return Effect.fail(error)
-                  return Effect.flatMap(Effect.zipRight(now.close, begin(request, scope)), (next) => {
-                    now = next
-                    return pull
-                  })
+                Effect.flatMap(failed(asked.call, error), (isNextAsked) => {
+                  if (delivered || !isNextAsked) return Effect.fail(error)
+                  return Effect.flatMap(
+                    Effect.zipRight(asked.close, begin(request, tried, scope)),
+                    (next) => {
+                      asked = next
+                      return pull
+                    }
+                  )
                 })
             })
           )
           return pull
         })
-      )
+      })
 
     const counts = members.flatMap(({ of }) => of.countTokens ?? [])
     const engine = ReasoningEngine.make({
@@ -356,13 +370,17 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
     })
     return {
       ...engine,
-      members: Effect.sync(() =>
-        members.map(({ name, rest, underWay, weight }) => ({
-          name,
-          weight,
-          underWay,
-          out: Option.map(Option.fromNullable(rest), ({ error, until }) => ({ error, until }))
-        }))
+      members: Effect.map(Clock.currentTimeMillis, (now) =>
+        members.map(({ name, rest, underWay, weight }) => {
+          // One that is refused is out until a call has found out.
+          const isOut = rest !== undefined && isHard(rest) && (rest.kind === "refused" || now < rest.until)
+          return {
+            name,
+            weight,
+            underWay,
+            out: isOut ? Option.some({ error: rest.error, until: rest.until }) : Option.none()
+          }
+        })
       )
     }
   })

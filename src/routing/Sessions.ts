@@ -15,7 +15,6 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as AIResult from "../AIResult.js"
@@ -74,29 +73,9 @@ export interface Options extends Schema.Schema.Encoded<typeof Settings> {}
 
 const decode = validation.decoder("Sessions", Settings)
 
-/** As much of a text is looked at: instructions that begin alike so far are alike. */
-const lookedAt = 4000
-
-/** The beginning of a conversation: what stays the same as it goes on. */
-const openingOf = ({ messages, systemPrompt = "" }: AITask.AITask): string => {
-  const first = messages.find(({ role }) => role === "user")
-  const text = first === undefined ? "" : AITask.messageText(first)
-  const opening = `${systemPrompt.slice(0, lookedAt)}\n${text.slice(0, lookedAt)}`
-  return `${Hash.string(opening)}/${systemPrompt.length}/${text.length}`
-}
-
-/** The conversation that a task belongs to, by the first of what says it; a wire's calls are parts of one. */
-const nameOf = (task: AITask.AITask): ReadonlyArray<string> | undefined => {
-  if (task.session !== undefined) return ["session", task.session]
-  if (task.cacheKey !== undefined) return ["key", task.cacheKey]
-  return task.original === undefined || task.original.wire === "embeddings"
-    ? undefined
-    : ["opening", openingOf(task)]
-}
-
 /** Agents of one conversation have beginnings of their own, and so has each user's and each key's. */
 const keyOf = (task: AITask.AITask): string | undefined => {
-  const name = nameOf(task)
+  const name = AITask.conversation(task)
   return name && JSON.stringify([...name, task.agent, task.userId, task.keyId])
 }
 

@@ -23,10 +23,13 @@ describe("a pool behind the gateway", () => {
         answer: () => Effect.succeed({ text: "no pool" })
       })
       const { url } = yield* start({ engines: [], registered: [pool, other] })
-      const body = { model: "house", messages: [{ role: "user", content: "Hello" }] }
-      const answer = yield* post(`${url}/v1/chat/completions`, body)
-      assert.strictEqual(answer.status, 200)
-      assert.strictEqual(answer.headers.get("x-saga-attempts"), "1")
+      // Conversations that begin otherwise: both members have some of them.
+      for (const content of ["a", "b", "c", "d", "e", "f", "g", "h"]) {
+        const body = { model: "house", messages: [{ role: "user", content }] }
+        const answer = yield* post(`${url}/v1/chat/completions`, body)
+        assert.strictEqual(answer.status, 200)
+        assert.strictEqual(answer.headers.get("x-saga-attempts"), "1")
+      }
       const status = JSON.parse((yield* request(`${url}/status.json`)).text)
       const members = status.providers.map(({ members }: { readonly members: unknown }) => members)
       assert.deepStrictEqual(members[1], [])

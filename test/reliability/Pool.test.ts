@@ -305,6 +305,12 @@ describe("a pool's shares", () => {
       })
       const sessions = Array.from({ length: 200 }, (_, index) => `session-${index}`)
       const homes = new Map<string, number>()
+      const keys = [{ session: "by name" }, { cacheKey: "by key" }].map((named) => taskOf(named))
+      for (const task of keys) {
+        const before = yield* asked
+        yield* Effect.replicateEffect(ask(task), 3)
+        assert.isTrue((yield* asked).some((count, index) => count === (before[index] ?? 0) + 3))
+      }
       for (const session of sessions) {
         const before = yield* asked
         for (const _ of [1, 2, 3]) yield* ask(taskOf({ session }))
@@ -331,6 +337,95 @@ describe("a pool's shares", () => {
       yield* TestClock.adjust("1 second")
       yield* ask(taskOf({ session: "session-0" }))
       assert.strictEqual(yield* counts, before + 1)
+    })
+  )
+})
+
+describe("what a call tells of its member", () => {
+  const slow = Behaviour.answer({ chunks: ["o", "l", "d"], firstTokenMs: 100, msPerChunk: 1000 })
+
+  it.effect("is no news where the member has been left out since it began", () =>
+    Effect.gen(function* () {
+      const { ask, asked } = yield* poolOf({ a: [slow, refused, says("a")] })
+      const old = yield* Effect.fork(ask())
+      yield* TestClock.adjust("150 millis")
+      assert.strictEqual((yield* Effect.flip(ask()))._tag, "AuthenticationError")
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* Fiber.join(old), "old")
+      assert.strictEqual((yield* Effect.flip(ask()))._tag, "AuthenticationError")
+      assert.deepStrictEqual(yield* asked, [2])
+    })
+  )
+
+  it.effect("doesn't shorten the rest of one that is refused by failing otherwise", () =>
+    Effect.gen(function* () {
+      const late = Behaviour.fail({ _tag: "TransientError" }, { afterMs: 1000 })
+      const { ask, asked, pool } = yield* poolOf({ a: [late, refused, says("a")] })
+      const old = yield* Effect.fork(Effect.flip(ask()))
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual((yield* Effect.flip(ask()))._tag, "AuthenticationError")
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* Fiber.join(old))._tag, "TransientError")
+      assert.strictEqual((yield* Effect.flip(ask()))._tag, "AuthenticationError")
+      assert.deepStrictEqual(yield* asked, [2])
+      assert.isTrue(Option.isSome((yield* pool.members)[0]?.out ?? Option.none()))
+    })
+  )
+
+  it.effect("is that its limit is spent, however long it goes on writing", () =>
+    Effect.gen(function* () {
+      const spent = Behaviour.answer({
+        chunks: ["a", "a"],
+        msPerChunk: 100,
+        rateLimits: { requests: { remaining: 0, resetAt: 60_000 } }
+      })
+      const { ask } = yield* poolOf({ a: [spent], b: [says("b")] })
+      const first = yield* Effect.fork(ask())
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(first), "aa")
+      for (const _ of [1, 2, 3]) assert.strictEqual(yield* ask(), "b")
+    })
+  )
+
+  it.effect("is over with its time, for those who look", () =>
+    Effect.gen(function* () {
+      const { ask, pool } = yield* poolOf({ a: [limited(2000)], b: [says("b")] })
+      yield* ask()
+      const out = Effect.map(pool.members, (all) => Option.isSome(all[0]?.out ?? Option.none()))
+      assert.isTrue(yield* out)
+      yield* TestClock.adjust("2 seconds")
+      assert.isFalse(yield* out)
+    })
+  )
+})
+
+describe("an attempt", () => {
+  it.effect("asks no member twice, however soon each takes calls again", () =>
+    Effect.gen(function* () {
+      const soon = Behaviour.fail({ _tag: "RateLimitError", retryAfterMs: 6 }, { afterMs: 50 })
+      const { ask, asked } = yield* poolOf({ a: [soon], b: [soon], c: [soon] })
+      const fiber = yield* Effect.fork(Effect.flip(ask()))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "RateLimitError")
+      assert.deepStrictEqual(yield* asked, [1, 1, 1])
+    })
+  )
+
+  it.scoped("that was given up as silent leaves its member out, as long as there is another", () =>
+    Effect.gen(function* () {
+      const { asked, pool } = yield* poolOf({ a: [Behaviour.never()], b: [says("b")] })
+      const built = yield* Layer.build(
+        MultiLLMOrchestrator.layerFor({
+          providers: [{ provider: "house" }]
+        }).pipe(Layer.provide(ReasoningEngineRegistry.layerEngines([pool])))
+      )
+      const { complete } = Context.get(built, TaskService.TaskService)
+      const silent = yield* Effect.fork(Effect.exit(complete(taskOf({ timeoutMs: 1000 }))))
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(silent)
+      // Within the time for which it is asked only where no other can be.
+      for (const _ of [1, 2, 3]) assert.strictEqual((yield* complete(taskOf())).text, "b")
+      assert.deepStrictEqual(yield* asked, [1, 3])
     })
   )
 })
@@ -420,6 +515,7 @@ describe("whatever members do", () => {
     broke,
     limited(),
     limited(5000),
+    Behaviour.fail({ _tag: "RateLimitError", retryAfterMs: 6 }, { afterMs: 50 }),
     Behaviour.fail({ _tag: "TransientError" }),
     Behaviour.answer({ text: "a", firstTokenMs: 300 })
   )

@@ -445,6 +445,32 @@ describe("equal calls at the same time", () => {
     })
   )
 
+  it.scoped("aren't those that come when it is over, however slow one of them reads", () =>
+    Effect.gen(function* () {
+      const asked = yield* setUp({
+        script: [Behaviour.answer({ text: "cut", finishReason: "length" }), Behaviour.answer({ text: "new" })]
+      })
+      const pull = yield* Stream.toPull(asked.tasks.stream(taskOf()))
+      yield* inTime(pull)
+      const { cache, text } = yield* inTime(deliveries.streamed(asked, taskOf()))
+      assert.deepStrictEqual({ cache, text }, { cache: "miss", text: "new" })
+    })
+  )
+
+  it.scoped("aren't those that were asked before where a new answer is wanted", () =>
+    Effect.gen(function* () {
+      const asked = yield* setUp()
+      const [old, anew] = yield* inTime(
+        Effect.all(
+          [deliveries.whole(asked, taskOf()), deliveries.whole(asked, taskOf({ answerCache: "refresh" }))],
+          { concurrency: 2 }
+        )
+      )
+      assert.notStrictEqual(old.text, anew.text)
+      assert.strictEqual(anew.cache, "miss")
+    })
+  )
+
   it.scoped("wait no longer than each may", () =>
     Effect.gen(function* () {
       const asked = yield* setUp({ script: [Behaviour.answer({ text: "late", firstTokenMs: 5000 })] })

@@ -1,9 +1,7 @@
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Equal from "effect/Equal"
 import * as Fiber from "effect/Fiber"
-import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as RcMap from "effect/RcMap"
@@ -75,23 +73,31 @@ const question = ({
       }
 
 /** Equal calls under way, which one answer is for. */
-class Flight implements Equal.Equal {
-  /** Whether this caller is the one for whom it is asked. */
-  leads = false
+interface Flight {
+  readonly asked: Asked
+  /** Nobody joins it any more: it is over, or there is nobody left who waits. */
+  readonly end: () => void
+}
 
-  constructor(readonly asked: Asked) {}
+/** The flights that can be joined, by what is asked and for how long. */
+class Flights {
+  private readonly open = new Map<string, Flight>()
 
-  /** Who waits for the answer of others waits no longer than for an own one. */
-  private get name(): string {
-    return `${this.asked.key} ${this.asked.task.timeoutMs} ${this.asked.options.defaultTimeoutMs}`
-  }
-
-  [Equal.symbol](that: unknown): boolean {
-    return that instanceof Flight && this.name === that.name
-  }
-
-  [Hash.symbol](): number {
-    return Hash.string(this.name)
+  /** The flight for a call, and whether it is the one for whom it is asked. */
+  of(asked: Asked): { readonly flight: Flight; readonly leads: boolean } {
+    const { key, options, task } = asked
+    // Who waits for the answer of others waits no longer than for an own one, and gets none that was asked before.
+    const name = [key, task.timeoutMs, options.defaultTimeoutMs, task.answerCache === "refresh"].join(" ")
+    const known = this.open.get(name)
+    if (known !== undefined) return { flight: known, leads: false }
+    const flight: Flight = {
+      asked,
+      end: () => {
+        if (this.open.get(name) === flight) this.open.delete(name)
+      }
+    }
+    this.open.set(name, flight)
+    return { flight, leads: true }
   }
 }
 
@@ -197,12 +203,12 @@ export const make = (
       )
 
     // A call is given up when the last one has gone who waits for it.
-    const wholes = yield* RcMap.make({
-      lookup: (flight: Flight) => {
-        flight.leads = true
-        return Effect.forkScoped(Effect.interruptible(whole(flight.asked)))
-      }
-    })
+    const begun = <A, E>({ end }: Flight, run: Effect.Effect<A, E>) =>
+      Effect.zipRight(
+        Effect.addFinalizer(() => Effect.sync(end)),
+        Effect.forkScoped(Effect.interruptible(Effect.ensuring(run, Effect.sync(end))))
+      )
+    const wholes = yield* RcMap.make({ lookup: (flight: Flight) => begun(flight, whole(flight.asked)) })
     type Event = Take.Take<
       StreamEvent,
       TaskService.TaskError | TaskService.SoleTaskError | StreamInterruptedError
@@ -210,13 +216,13 @@ export const make = (
     const streams = yield* RcMap.make({
       lookup: (flight: Flight) =>
         Effect.gen(function* () {
-          flight.leads = true
           // Who comes later has all that was delivered before, and who is slow holds up no other.
           const events = yield* PubSub.unbounded<Event>({ replay: Number.POSITIVE_INFINITY })
-          yield* Effect.forkScoped(Effect.interruptible(Stream.runIntoPubSub(streamed(flight.asked), events)))
+          yield* begun(flight, Stream.runIntoPubSub(streamed(flight.asked), events))
           return events
         })
     })
+    const [wholeFlights, streamFlights] = [new Flights(), new Flights()]
 
     /** What is kept for a task, unless it is to be asked anew. */
     const found = ({ key, task }: Asked): Effect.Effect<Option.Option<AIResult.AIResult>> =>
@@ -233,9 +239,9 @@ export const make = (
               const asked = yield* askedOf(task, options)
               const hit = yield* found(asked)
               if (Option.isSome(hit)) return yield* free(task, startedAt, "hit")(hit.value)
-              const flight = new Flight(asked)
+              const { flight, leads } = wholeFlights.of(asked)
               const result = yield* Effect.scoped(Effect.flatMap(RcMap.get(wholes, flight), Fiber.join))
-              return flight.leads ? result : yield* free(task, startedAt, "joined")(result)
+              return leads ? result : yield* free(task, startedAt, "joined")(result)
             })
           : service.complete(task, options),
       stream: (task, options) =>
@@ -248,9 +254,9 @@ export const make = (
                 if (Option.isSome(hit)) {
                   return Stream.fromChunk(eventsOf(yield* free(task, startedAt, "hit")(hit.value)))
                 }
-                const flight = new Flight(asked)
+                const { flight, leads } = streamFlights.of(asked)
                 const events = Stream.flattenTake(Stream.fromPubSub(yield* RcMap.get(streams, flight)))
-                return flight.leads
+                return leads
                   ? events
                   : Stream.mapChunksEffect(events, (some) =>
                       Effect.map(

@@ -71,6 +71,8 @@ export class Attempt {
   private pull: ReasoningEngine.Pull | undefined = undefined
   /** That of the fiber that began the attempt: its engine keeps the context that it was asked in. */
   private runtime: Runtime.Runtime<Scope.Scope> | undefined = undefined
+  /** Why it was interrupted, where it took too long. */
+  private expired: EngineError.EngineError | undefined = undefined
   private child: Fiber.RuntimeFiber<Exit.Exit<void, EngineError.EngineError>> | undefined = undefined
   private readonly watchdog: watchdog.Watchdog
 
@@ -104,7 +106,10 @@ export class Attempt {
     })
     return this.guard(
       Effect.onExit(opened, (exit) =>
-        Exit.isFailure(exit) || this.finished ? this.close(exit) : Effect.void
+        Exit.isFailure(exit) || this.finished
+          ? // Who is silent for too long is interrupted, and is told why.
+            this.close(this.expired === undefined ? exit : Exit.fail(this.expired))
+          : Effect.void
       )
     )
   }
@@ -366,6 +371,7 @@ export class Attempt {
     return Effect.async<void, EngineError.EngineError>((resume) => {
       child.addObserver((exit) => resume(this.ended(exit)))
       this.watchdog.start(runtime, (error) => {
+        this.expired = error
         child.unsafeInterruptAsFork(FiberId.none)
         // What is whole stays whole, however long the engine takes to let go.
         resume(this.finished ? Effect.void : error)
