@@ -3,10 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { AIProvider, AITask } from "arc-saga"
 import { Claude } from "arc-saga/engines"
 import { Behaviour } from "arc-saga/testing"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/TestClock"
+import { createHash } from "node:crypto"
 import * as RawServer from "../utils/RawServer.js"
-import { post, start } from "./harness.js"
+import { eventually, post, start } from "./harness.js"
 
 const body = {
   system: [{ type: "text", text: "Be brief", cache_control: { type: "ephemeral" } }],
@@ -119,6 +123,71 @@ describe("POST /v1/messages/count_tokens", () => {
         model: "claude-m",
         messages: [{ role: "user", content: [{ type: "text", text: "Hi" }] }]
       })
+    })
+  )
+})
+
+/** A provider whose count never comes, and can't be given up. */
+const silent = Effect.map(claude("http://127.0.0.1:9"), (engine) => ({
+  ...engine,
+  countTokens: () => Effect.uninterruptible(Effect.async<never>(() => {}))
+}))
+
+const question = { model: "claude", messages: [{ role: "user", content: "x".repeat(400) }] }
+
+/** A count that waits for its provider. */
+const begin = (url: string, headers: Readonly<Record<string, string>> = {}) =>
+  post(`${url}/v1/messages/count_tokens`, question, headers).pipe(
+    Effect.fork,
+    Effect.tap(eventually(Effect.map(TestClock.sleeps(), (ends) => Chunk.contains(ends, 5000))))
+  )
+
+describe("a count", () => {
+  it.scoped("is an estimate once its provider has had five seconds", () =>
+    Effect.gen(function* () {
+      const { url } = yield* start({ engines: [], registered: [yield* silent] })
+      const waiting = yield* begin(url)
+      yield* TestClock.adjust("5 seconds")
+      const { headers, status, text } = yield* Fiber.join(waiting)
+      assert.strictEqual(status, 200)
+      assert.deepStrictEqual(JSON.parse(text), { input_tokens: 100, estimated: true })
+      assert.strictEqual(headers.get("x-saga-estimated"), "true")
+    })
+  )
+
+  const key = "test-key-agent"
+  const authorization = { authorization: `Bearer ${key}` }
+  const sha256 = createHash("sha256").update(key).digest("hex")
+  const engines = [{ provider: AIProvider.Gpt4, script: [Behaviour.answer({ text: "Hi" })] as const }]
+  const call = { model: "gpt4", messages: [{ role: "user", content: "Hi" }] }
+
+  it.scoped("is limited as calls of its key are, at a time", () =>
+    Effect.gen(function* () {
+      const gateway = { keys: [{ id: "agent", sha256, concurrent: 1 }] }
+      const { url } = yield* start({ engines, registered: [yield* silent], gateway })
+      const waiting = yield* begin(url, authorization)
+      const limited = yield* post(`${url}/v1/messages/count_tokens`, question, authorization)
+      assert.strictEqual(limited.status, 429)
+      assert.deepInclude(JSON.parse(limited.text).error, { type: "rate_limit_error" })
+      assert.strictEqual((yield* post(`${url}/v1/chat/completions`, call, authorization)).status, 200)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* Fiber.join(waiting)).status, 200)
+    })
+  )
+
+  it.scoped("is limited as calls of its key are, in a minute, and takes nothing from them", () =>
+    Effect.gen(function* () {
+      const gateway = { keys: [{ id: "agent", sha256, requestsPerMinute: 1 }] }
+      const { url } = yield* start({ engines, gateway })
+      const statuses = (path: string, body: unknown) =>
+        Effect.map(Effect.all([1, 2].map(() => post(`${url}/v1/${path}`, body, authorization))), (answers) =>
+          answers.map(({ status }) => status)
+        )
+      assert.deepStrictEqual(
+        yield* statuses("messages/count_tokens", { ...question, model: "gpt4" }),
+        [200, 429]
+      )
+      assert.deepStrictEqual(yield* statuses("chat/completions", call), [200, 429])
     })
   )
 })

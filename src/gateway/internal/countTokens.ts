@@ -1,4 +1,5 @@
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -12,6 +13,9 @@ import * as callHeaders from "./callHeaders.js"
 import { dialect } from "./messages.js"
 import * as models from "./models.js"
 import type * as problem from "./problem.js"
+
+/** Milliseconds that a provider gets: an agent would rather have an estimate than wait. */
+const countingMs = 5000
 
 /** Without a provider that counts: by the text, its tools and parts as the JSON that they are. */
 const estimate = (task: AITask.AITask): number =>
@@ -34,14 +38,17 @@ const counting = (
   )
 
 /**
- * POST /v1/messages/count_tokens: how many tokens a call would read. Where no provider counts, or it fails to,
- * the answer is an estimate, and says so.
+ * POST /v1/messages/count_tokens: how many tokens a call would read. Where no provider counts, or it fails to or
+ * takes too long, the answer is an estimate, and says so.
  */
 export const answer = (
   setup: Setup,
-  { id, request }: Admitted
+  { id, key, request }: Admitted
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, problem.Failure, Scope.Scope> =>
   Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    // Agents count often: a key may do so as often as it may call, and no call waits for that.
+    if (key !== undefined) yield* setup.count({ ...key, id: `${key.id} count_tokens` }, now)
     const { json } = yield* body.json(request, setup.limits)
     const given = Predicate.isRecord(json) ? json : {}
     const question = yield* dialect.question({ ...given, max_tokens: 1 })
@@ -53,9 +60,8 @@ export const answer = (
       body: asked,
       headers: callHeaders.forwarded(dialect.wire, request.headers)
     })
-    const counted = yield* Effect.option(
-      counting(target, engines)?.countTokens?.(task) ?? Effect.fail(undefined)
-    )
+    const counts = counting(target, engines)?.countTokens?.(task) ?? Effect.fail(undefined)
+    const counted = yield* counts.pipe(Effect.disconnect, Effect.timeout(countingMs), Effect.option)
     const headers = { [dialect.idHeader]: id }
     return Option.match(counted, {
       onNone: () =>
