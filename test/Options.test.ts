@@ -47,7 +47,7 @@ import {
 } from "arc-saga"
 import { CallOptions, LanguageModelEngine } from "arc-saga/ai"
 import { AccessTokens, EntraId, TokenStore } from "arc-saga/auth"
-import { Circuits, Connection, Limits, Shared } from "arc-saga/redis"
+import { Answers, Circuits, Connection, Limits, Sessions as SharedSessions, Shared } from "arc-saga/redis"
 import * as BudgetsSql from "arc-saga/Budgets/Sql"
 import { Claude, Copilot, OpenAI, OpenAICompatible, Simulated } from "arc-saga/engines"
 import { Activity, Gateway } from "arc-saga/gateway"
@@ -112,7 +112,7 @@ const Quality = QualityModel.layer(quality)
 const echo = ReasoningEngine.fromEffect({ provider, answer: () => Effect.succeed({ text: "a" }) })
 const Engines = ReasoningEngineRegistry.layerEngines([echo])
 const Router = Layer.provideMerge(ProviderRouter.layer(), Engines)
-const Answers = AnswerCache.layerMemory()
+const Kept = AnswerCache.layerMemory()
 const Orchestrator = Layer.provideMerge(MultiLLMOrchestrator.layerFor({}), Engines)
 
 const sqlite = <A, E>(layer: Layer.Layer<A, E, SqlClient.SqlClient>) =>
@@ -393,6 +393,12 @@ const rows: ReadonlyArray<Row> = [
     (options) => QualityModel.train(Outcomes.split(outcomes.make(300), "s0"), options),
     { seed: undefined, keep: undefined, confidence: undefined }
   ),
+  row<Answers.Options>("redis/Answers.Options", (options) => away(Answers.layer(options)), {
+    maxCharacters: undefined
+  }),
+  row<SharedSessions.Options>("redis/Sessions.Options", (options) => away(SharedSessions.layer(options)), {
+    idleMs: undefined
+  }),
   row<Circuits.Options>("redis/Circuits.Options", (options) => away(Circuits.layer(options)), {
     refreshMs: undefined
   }),
@@ -513,7 +519,7 @@ const rows: ReadonlyArray<Row> = [
   }),
   row<AnswerCache.Options>(
     "AnswerCache.Options",
-    (options) => built(Layer.provide(AnswerCache.layer(options), Layer.merge(Orchestrator, Answers))),
+    (options) => built(Layer.provide(AnswerCache.layer(options), Layer.merge(Orchestrator, Kept))),
     { ttlMs: undefined, use: undefined, share: undefined, version: undefined }
   ),
   row<AnswerCache.MemoryOptions>("AnswerCache.MemoryOptions", AnswerCache.makeMemory, {

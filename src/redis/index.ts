@@ -31,3 +31,17 @@ export * as Limits from "./Limits.js"
  * @since 0.1.0
  */
 export * as Circuits from "./Circuits.js"
+
+/**
+ * Answers that are given again.
+ *
+ * @since 0.1.0
+ */
+export * as Answers from "./Answers.js"
+
+/**
+ * What providers have cached of sessions.
+ *
+ * @since 0.1.0
+ */
+export * as Sessions from "./Sessions.js"
