@@ -546,7 +546,8 @@ describe("whatever members do", () => {
             assert.isAtMost(more, 1)
             const out = Option.getOrUndefined(standings[index]?.out ?? Option.none())
             const isHard = out !== undefined && out.error._tag !== "TransientError"
-            if (isHard && now < out.until) assert.strictEqual(more, 0)
+            // The call takes less than a second: later it may ask whose rest is over by then.
+            if (isHard && now + 1000 < out.until) assert.strictEqual(more, 0)
           }
           if (Either.isLeft(result) && result.left._tag === "AuthenticationError") {
             const tags = (yield* pool.members).map(({ out }) => Option.getOrUndefined(out)?.error._tag)
