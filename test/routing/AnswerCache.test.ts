@@ -252,6 +252,35 @@ describe("an answer that is kept", () => {
   )
 })
 
+describe("an answer over a wire", () => {
+  it.scoped("has its thoughts and what was left out where it is given again as a stream", () =>
+    Effect.gen(function* () {
+      const result = yield* Effect.flatMap(setUp(), (asked) => inTime(deliveries.whole(asked, taskOf())))
+      const rich: AIResult.AIResult = {
+        ...result,
+        text: "",
+        reasoning: [{ type: "reasoning", text: "Hm" }],
+        dropped: ["seed"],
+        native: { wire: "messages", body: "event: x" },
+        baseline: { provider: large, cost: Option.some(Usd.zero) }
+      }
+      const asked = yield* setUp({
+        store: Layer.succeed(AnswerCache.AnswerCache, {
+          get: () => Effect.succeedSome(JSON.stringify(AIResult.toJson(rich))),
+          set: () => Effect.void
+        })
+      })
+      const events = Chunk.toReadonlyArray(yield* Stream.runCollect(asked.tasks.stream(taskOf())))
+      assert.deepStrictEqual(
+        events.map(({ _tag }) => _tag),
+        ["Started", "Native", "ReasoningDelta", "Completed"]
+      )
+      assert.deepInclude(events[0], { native: "messages", dropped: ["seed"], cache: "hit" })
+      assert.strictEqual(completed(events).baseline?.provider, large)
+    })
+  )
+})
+
 describe("what is asked", () => {
   const original = (body: Readonly<Record<string, unknown>>, headers: Readonly<Record<string, string>>) => ({
     wire: "messages" as const,
