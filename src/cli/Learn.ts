@@ -63,14 +63,12 @@ const served = (
   }
 }
 
-/** The same for observers. */
-const observing = (slot: Slot): AnswerObserver["Type"] => {
-  const current = () => Option.getOrUndefined(slot.current.observer)
-  return {
-    answered: (task, result, serving) => current()?.answered(task, result, serving) ?? Effect.void,
-    judged: (taskId, score) => current()?.judged?.(taskId, score) ?? Effect.void
-  }
-}
+/** Hands on what is said of answers. What answers tells its own observer of them. */
+const observing = (slot: Slot): AnswerObserver["Type"] => ({
+  answered: () => Effect.void,
+  judged: (taskId, score) =>
+    Option.getOrUndefined(slot.current.observer)?.judged?.(taskId, score) ?? Effect.void
+})
 
 const decisions = Metric.counter("arc_saga.retraining", {
   description: "Models that were trained anew, by what became of them.",
