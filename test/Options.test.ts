@@ -422,7 +422,9 @@ const rows: ReadonlyArray<Row> = [
       timeoutMs: undefined,
       share: undefined,
       leaseMs: undefined,
-      refreshMs: undefined
+      refreshMs: undefined,
+      idleMs: undefined,
+      maxCharacters: undefined
     }
   ),
   row<RateLimits.Options>("RateLimits.Options", RateLimits.make, {

@@ -1,6 +1,7 @@
-/** The cache of answers that the file sets up, in front of what answers tasks. */
+/** The cache of answers that the file sets up, in front of what answers tasks: shared, or in memory. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { optional } from "../internal/optional.js"
 import { given } from "../internal/options.js"
 import * as AnswerCache from "../routing/AnswerCache.js"
 import type * as TaskService from "../routing/TaskService.js"
@@ -9,7 +10,7 @@ import type * as TaskService from "../routing/TaskService.js"
 export interface Settings extends Omit<AnswerCache.Options, "version">, AnswerCache.MemoryOptions {}
 
 /**
- * A service like the given one that answers from memory. All have one cache, each by the name that it is called by; a
+ * A service like the given one that answers from the cache of the context, or else from memory. All have one, each by the name that it is called by; a
  * provider with another model is another one.
  */
 export const make = (
@@ -18,14 +19,18 @@ export const make = (
 ): Effect.Effect<
   (name: string, service: TaskService.Service) => Effect.Effect<TaskService.Service, never, Scope.Scope>
 > =>
-  // The numbers were checked when they were read.
-  Effect.map(Effect.orDie(AnswerCache.makeMemory(given({ bytes, entries }))), (store) => (name, service) => {
-    const version = JSON.stringify([name, ...providers.map(({ id, model }) => [id, model])])
-    return Effect.orDie(
-      Effect.provideService(
-        AnswerCache.make(service, { ...options, version }),
-        AnswerCache.AnswerCache,
-        store
+  Effect.gen(function* () {
+    const shared = yield* optional(AnswerCache.AnswerCache)
+    // The numbers were checked when they were read.
+    const store = shared ?? (yield* Effect.orDie(AnswerCache.makeMemory(given({ bytes, entries }))))
+    return (name, service) => {
+      const version = JSON.stringify([name, ...providers.map(({ id, model }) => [id, model])])
+      return Effect.orDie(
+        Effect.provideService(
+          AnswerCache.make(service, { ...options, version }),
+          AnswerCache.AnswerCache,
+          store
+        )
       )
-    )
+    }
   })

@@ -31,6 +31,7 @@ import * as Layers from "../reliability/Reliability.js"
 import * as RetryBudget from "../reliability/RetryBudget.js"
 import * as ProviderRouter from "../routing/ProviderRouter.js"
 import * as RoutingPolicy from "../routing/RoutingPolicy.js"
+import * as SessionStore from "../routing/SessionStore.js"
 import * as Sessions from "../routing/Sessions.js"
 import * as Strategy from "../routing/Strategy.js"
 import * as TaskService from "../routing/TaskService.js"
@@ -38,6 +39,7 @@ import type * as QualityModel from "../savings/QualityModel.js"
 import * as ConfigFile from "./ConfigFile.js"
 import type { Settings } from "./Learned.js"
 import { given } from "../internal/options.js"
+import { optional } from "../internal/optional.js"
 import { told } from "../internal/told.js"
 import * as Configured from "./ConfiguredProvider.js"
 import * as Copilot from "./Copilot.js"
@@ -385,11 +387,16 @@ const foundation = ({ cache, escalation, policy, providers, sessions }: Configur
     const metrics = providers
       .filter(({ byNameOnly, status }) => status._tag === "Ready" && !byNameOnly)
       .map(metricsOf)
+    const shared = yield* optional(SessionStore.SessionStore)
+    const known =
+      shared === undefined
+        ? Sessions.layer(sessions)
+        : Layer.provide(Sessions.layerStore(sessions), Layer.succeed(SessionStore.SessionStore, shared))
     const routing = yield* Layer.build(
       // The numbers were checked when they were read.
       Layer.orDie(
         Layer.merge(CostOptimizer.layerEngines(metrics), ProviderRouter.layer(policy)).pipe(
-          Layer.provide(Sessions.layer(sessions))
+          Layer.provide(known)
         )
       )
     )
@@ -510,7 +517,7 @@ const namedGuards = ({
         onNone: () => (circuitBreaker === undefined ? Layer.empty : CircuitBreaker.layer(circuitBreaker)),
         onSome: (each) =>
           Layer.merge(RateLimits.layerStore(rateLimits), CircuitBreaker.layerStore(circuitBreaker)).pipe(
-            Layer.provide(sharedBy(each))
+            Layer.provideMerge(sharedBy(each))
           )
       }),
       retryBudget === undefined ? Layer.empty : RetryBudget.layer(retryBudget),

@@ -5,9 +5,6 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { told } from "../internal/told.js"
-import type * as CircuitStore from "../reliability/CircuitStore.js"
-import type * as LimitStore from "../reliability/LimitStore.js"
-import type { SharedState } from "../reliability/SharedState.js"
 import * as RedisShared from "../redis/Shared.js"
 import * as ConfigFile from "./ConfigFile.js"
 import * as Environment from "./Environment.js"
@@ -42,9 +39,7 @@ export const redisOf = (
 /**
  * What is shared in a Redis. That it is away, and back, is told even where nothing else is logged.
  */
-export const layer = (
-  redis: Redis
-): Layer.Layer<CircuitStore.CircuitStore | LimitStore.LimitStore | SharedState> =>
+export const layer = (redis: Redis): Layer.Layer<Layer.Layer.Success<ReturnType<typeof RedisShared.layer>>> =>
   // The numbers were checked when the file was read.
   Layer.orDie(RedisShared.layer(redis)).pipe(Ledger.areTold(LogLevel.Info))
 

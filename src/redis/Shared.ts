@@ -1,5 +1,5 @@
 /**
- * All that is shared in Redis, in one Layer: rate limits and circuits.
+ * All that is shared in Redis, in one Layer: rate limits, circuits, sessions, and answers that are given again.
  *
  * @since 0.1.0
  */
@@ -8,9 +8,13 @@ import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type * as CircuitStore from "../reliability/CircuitStore.js"
 import type * as LimitStore from "../reliability/LimitStore.js"
 import type { SharedState } from "../reliability/SharedState.js"
+import type { AnswerCache } from "../routing/AnswerCache.js"
+import type { SessionStore } from "../routing/SessionStore.js"
+import * as Answers from "./Answers.js"
 import * as Circuits from "./Circuits.js"
 import * as Connection from "./Connection.js"
 import * as Limits from "./Limits.js"
+import * as Sessions from "./Sessions.js"
 
 /**
  * What can be set of all of it.
@@ -18,10 +22,11 @@ import * as Limits from "./Limits.js"
  * @since 0.1.0
  * @category models
  */
-export interface Options extends Connection.Options, Limits.Options, Circuits.Options {}
+export interface Options
+  extends Connection.Options, Limits.Options, Circuits.Options, Sessions.Options, Answers.Options {}
 
 /**
- * Shares rate limits and circuits with all processes that have the same Redis and the same prefix. It doesn't fail
+ * Shares rate limits, circuits, sessions and answers with all processes that have the same Redis and the same prefix. It doesn't fail
  * when Redis isn't there: each process goes on by its own share then.
  *
  * @since 0.1.0
@@ -42,8 +47,13 @@ export interface Options extends Connection.Options, Limits.Options, Circuits.Op
  */
 export const layer = (
   options: Options = {}
-): Layer.Layer<CircuitStore.CircuitStore | LimitStore.LimitStore | SharedState, InvalidArgumentError> =>
-  Layer.merge(
+): Layer.Layer<
+  AnswerCache | CircuitStore.CircuitStore | LimitStore.LimitStore | SessionStore | SharedState,
+  InvalidArgumentError
+> =>
+  Layer.mergeAll(
     Limits.layer({ share: options.share, leaseMs: options.leaseMs }),
-    Circuits.layer({ refreshMs: options.refreshMs })
+    Circuits.layer({ refreshMs: options.refreshMs }),
+    Sessions.layer({ idleMs: options.idleMs }),
+    Answers.layer({ maxCharacters: options.maxCharacters })
   ).pipe(Layer.provideMerge(Connection.layer(options)))

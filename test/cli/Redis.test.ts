@@ -124,5 +124,24 @@ describe("redis in the configuration file", () => {
         assert.deepStrictEqual(providers, ["a", "b"])
       }).pipe(Effect.provide(platform))
     )
+
+    it.scopedLive("has commands and gateways give answers that others were given", () =>
+      Effect.gen(function* () {
+        const config = instant({ redis: { url, prefix: prefix() }, cache: { use: "always" } })
+        const file = yield* directory({ "c.json": config })
+        const ask = () => runLive(["ask", "Hi", "--json", "--complete", "--config", file("c.json")])
+        const caches = yield* Effect.forEach([1, 2], () =>
+          Effect.map(ask(), ({ out }) => String(JSON.parse(out).cache))
+        )
+        assert.deepStrictEqual(caches, ["miss", "hit"])
+        const [one, other] = [yield* served(config), yield* served(config)]
+        const told: Array<string | null> = []
+        for (const each of [one, other]) {
+          const { headers } = yield* post(`${each.url}/v1/chat/completions`, chat)
+          told.push(headers.get("x-saga-cache"))
+        }
+        assert.deepStrictEqual(told, ["miss", "hit"])
+      }).pipe(Effect.provide(platform))
+    )
   }
 })
