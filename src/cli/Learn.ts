@@ -138,7 +138,11 @@ const retraining = ({ learn, promises, settings, take }: Retrained) =>
       current = model
       const told = `on ${Format.count(tasks, "outcome")} that it hasn't seen it saves ${percent(saved)} and keeps ${percent(kept)}`
       return yield* tell("taken", told)
-    }).pipe(Effect.catchAll(({ message }) => tell("failed", message)))
+    }).pipe(
+      Effect.catchAll(({ message }) => tell("failed", message)),
+      // A bug of one training doesn't end the others.
+      Effect.catchAllDefect((defect) => tell("failed", String(defect)))
+    )
 
     return Effect.whenEffect(again, changed)
   })

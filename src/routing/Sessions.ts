@@ -87,13 +87,16 @@ const leavesSomething = (attempt: AIResult.Attempt): boolean => {
     : !AIResult.isFailure(attempt) && cacheReadTokens + cacheWriteTokens > 0
 }
 
-/** The entry after a call. */
+/** The entry after a call. Of calls at the same time the one that began last is what a cache has. */
 const next = (
   before: SessionStore.Entry | undefined,
   { provider, startedAt, usage }: AIResult.Attempt,
   task: AITask.AITask,
   keptMs: number
 ): SessionStore.Entry => {
+  if (before !== undefined && startedAt < before.startedAt) {
+    return { ...before, calls: before.calls + 1, outputTokens: before.outputTokens + usage.outputTokens }
+  }
   const characters = AITask.inputCharacters(task)
   const age = startedAt - (before?.startedAt ?? 0)
   const isUnused = usage.cacheReadTokens + usage.cacheWriteTokens === 0

@@ -6,6 +6,7 @@ import { Outcomes, QualityModel } from "arc-saga"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as ConfigFile from "../../src/cli/ConfigFile.js"
 import * as Trainer from "../../src/cli/Trainer.js"
 import * as NodeTrainer from "../../src/cli/Trainer/Node.js"
@@ -45,8 +46,12 @@ const simulated = [
 
 const judge = { by: "agreement", comparison: "number", reference: data.strong } as const
 
-/** A gateway over a configuration, until the scope closes. */
-const gateway = (settings: Readonly<Record<string, unknown>>, files: Readonly<Record<string, string>> = {}) =>
+/** A gateway over a configuration, until the scope closes. Without a thread it trains by itself. */
+const gateway = (
+  settings: Readonly<Record<string, unknown>>,
+  files: Readonly<Record<string, string>> = {},
+  thread: Layer.Layer<never> = Layer.empty
+) =>
   Effect.gen(function* () {
     const file = yield* directory({ "outcomes.jsonl": "", ...files })
     const config = {
@@ -58,7 +63,7 @@ const gateway = (settings: Readonly<Record<string, unknown>>, files: Readonly<Re
     }
     yield* writeFile(file("config.json"), JSON.stringify(config))
     const { effect, printed } = command(["serve", "--port", "0", "--config", file("config.json")])
-    yield* Effect.forkScoped(effect)
+    yield* Effect.forkScoped(Effect.provide(effect, thread))
     const err = () => printed.err.join("")
     yield* eventually(Effect.sync(() => err().includes("Listening at ")))
     const url = /Listening at (http:\/\/\S+:\d+)\./.exec(err())?.[1] ?? ""
@@ -157,6 +162,23 @@ describe("what serve learns", () => {
       yield* eventually(Effect.sync(() => err().includes("not used: QualityModel.train: Expected")))
     }).pipe(Effect.provide(platform))
   )
+
+  it.scopedLive("is tried again after a training that has died", () =>
+    Effect.gen(function* () {
+      let times = 0
+      const thread = Layer.succeed(Trainer.Trainer, {
+        decide: () => Effect.suspend(() => Effect.die(`bug ${(times += 1)}`))
+      })
+      const { err, file } = yield* gateway(
+        { model: "model.json", savings: { keep: 0.9 }, learn: { share: 0, retrain: "50ms" } },
+        { "outcomes.jsonl": lines(recorded.slice(0, 3)), "model.json": JSON.stringify(careful) },
+        thread
+      )
+      yield* eventually(Effect.sync(() => err().includes("not used: bug 1")))
+      yield* writeFile(file("outcomes.jsonl"), lines(recorded.slice(0, 4)))
+      yield* eventually(Effect.sync(() => err().includes("not used: bug 2")))
+    }).pipe(Effect.provide(platform))
+  )
 })
 
 describe("a line that a process was killed in", () => {
@@ -235,11 +257,16 @@ describe("a thread that trains", () => {
     Effect.gen(function* () {
       const file = yield* directory({
         "bug.mjs": "throw new Error('a bug')",
+        "gone.mjs": "process.exit(3)",
         "long.mjs": "setInterval(() => {}, 1000)"
       })
       assert.deepStrictEqual(yield* decide(pathToFileURL(file("bug.mjs"))), {
         _tag: "Failed",
         reason: "Error: a bug"
+      })
+      assert.deepStrictEqual(yield* decide(pathToFileURL(file("gone.mjs"))), {
+        _tag: "Failed",
+        reason: "the thread that trains has ended by itself, with 3"
       })
       const fiber = yield* Effect.fork(decide(pathToFileURL(file("long.mjs"))))
       yield* Effect.sleep("50 millis")

@@ -352,6 +352,19 @@ describe("Sessions", () => {
     runs(100)
   )
 
+  it.effect("goes by the call that began last, whichever ends last", () =>
+    Effect.gen(function* () {
+      const { sessions } = yield* optimizerOf()
+      yield* TestClock.adjust("1 minute")
+      yield* sessions.observe(attempt({ startedAt: 2000 }, written), taskOf(20_000))
+      yield* sessions.observe(attempt({ startedAt: 1000 }, TokenUsage.none), taskOf(10_000))
+      const known = yield* sessions.outlook(taskOf(21_000))
+      const [kept] = known?.entries ?? []
+      assert.deepInclude(kept, { startedAt: 2000, characters: 80_000, calls: 2 })
+      assert.isAbove(kept?.writtenTokens ?? 0, 0)
+    })
+  )
+
   it.effect("breaks ties of quality and speed by what a call is expected to cost", () =>
     Effect.gen(function* () {
       const { first, sessions } = yield* optimizerOf()

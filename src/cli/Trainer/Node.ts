@@ -11,7 +11,10 @@ export const layer = (worker: URL): Layer.Layer<Trainer.Trainer> =>
       Effect.async<Trainer.Outcome>((resume) => {
         const thread = new Worker(worker, { workerData: job })
         thread.once("message", (outcome: Trainer.Outcome) => resume(Effect.succeed(outcome)))
-        thread.once("error", (error) => resume(Effect.succeed({ _tag: "Failed", reason: String(error) })))
+        const failed = (reason: string): void => resume(Effect.succeed({ _tag: "Failed", reason }))
+        thread.once("error", (error) => failed(String(error)))
+        // Its word, if it had one, has come before.
+        thread.once("exit", (code) => failed(`the thread that trains has ended by itself, with ${code}`))
         return Effect.promise(() => thread.terminate())
       })
   })
