@@ -10,23 +10,25 @@ import * as numbers from "../internal/numbers.js"
 import * as AIProvider from "../AIProvider.js"
 import * as Budgets from "../spend/Budgets.js"
 import * as CircuitBreaker from "../reliability/CircuitBreaker.js"
-import * as Simulated from "../engines/Simulated.js"
 import * as Gateway from "../gateway/Gateway.js"
 import * as Hedging from "../reliability/Hedging.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as validation from "../internal/validation.js"
 import { looksLikeKey, told } from "../internal/told.js"
-import * as Price from "../Price.js"
 import * as RateLimits from "../reliability/RateLimits.js"
 import * as RetryBudget from "../reliability/RetryBudget.js"
 import * as AnswerCache from "../routing/AnswerCache.js"
 import * as RoutingPolicy from "../routing/RoutingPolicy.js"
 import * as Sessions from "../routing/Sessions.js"
-import * as Learning from "../savings/Learning/Settings.js"
-import * as duration from "../internal/duration.js"
+import { environmentVariable, exact, limit } from "./ConfigFile/fields.js"
+import { Provider, SimulatedProvider } from "./ConfigFile/Provider.js"
+import { Cascade, Learn, Savings } from "./ConfigFile/savings.js"
 import * as Reference from "./Reference.js"
 import { type FileError, StandardStreams } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
+
+export { isUrl, memberName, type Provider, type SimulatedProvider } from "./ConfigFile/Provider.js"
+export { type Cascade, type Learn } from "./ConfigFile/savings.js"
 
 /** Something in a configuration file, or in an environment variable, can't be used. */
 export class ConfigurationError extends Schema.TaggedError<ConfigurationError>(
@@ -43,145 +45,8 @@ export class ConfigurationError extends Schema.TaggedError<ConfigurationError>(
   }
 }
 
-const exact = { exact: true } as const
-
-/** An address that a server can have: `http:` or `https:`. */
-export const isUrl = (text: string): boolean => /^https?:\/\//i.test(text) && URL.canParse(text)
-
-const limit = Schema.optionalWith(numbers.millis, exact)
-
 /** The limits of attempts. */
 const attemptLimits = { firstTokenMs: limit, idleMs: limit, attemptMs: limit }
-
-/** What every provider of the file may state of itself. */
-const known = {
-  /** Milliseconds that half of the answers take at most. */
-  p50LatencyMs: Schema.optionalWith(numbers.from0("milliseconds"), exact),
-  /** Milliseconds that 99 % of the answers take at most. */
-  p99LatencyMs: Schema.optionalWith(numbers.from0("milliseconds"), exact),
-  /** How good the answers are, 0 to 10. */
-  quality: Schema.optionalWith(numbers.upTo("a score", 10), exact)
-}
-
-const environmentVariable = Schema.String.pipe(
-  Schema.pattern(/^[A-Za-z_][A-Za-z0-9_]*$/, { description: "the name of an environment variable" })
-)
-
-const can = Schema.optionalWith(Schema.Boolean, exact)
-
-/** What a model can, as far as it isn't what models at such servers usually can. */
-const Capabilities = Schema.Struct({
-  tools: can,
-  systemPrompt: can,
-  sampling: can,
-  prefill: can,
-  jsonSchema: can,
-  images: can,
-  documents: can,
-  audio: can,
-  logProbabilities: can,
-  streaming: can
-})
-
-/** What only servers of OpenAI's wires can be told. */
-const ofOpenAI = ["wires", "maxTokensField", "completeOver", "toolCallIds", "includeUsage"] as const
-
-const address = Schema.String.pipe(Schema.filter(isUrl, { description: "an http or https URL" }))
-
-const ofOneKey = ({ apiKey, apiKeyEnv }: { readonly apiKey?: unknown; readonly apiKeyEnv?: unknown }) =>
-  apiKey !== undefined && apiKeyEnv !== undefined
-    ? { path: ["apiKey"], message: "Expected either apiKey or apiKeyEnv, actual both" }
-    : undefined
-
-/** A key, a region or a deployment of a provider; what it doesn't say is the provider's. */
-const Member = Schema.Struct({
-  /** What logs and the gateway's page call it; its place in the list, from 1, when absent. */
-  name: Schema.optionalWith(Schema.NonEmptyString, exact),
-  baseUrl: Schema.optionalWith(address, exact),
-  apiKeyEnv: Schema.optionalWith(environmentVariable, exact),
-  apiKey: Schema.optionalWith(Schema.Redacted(Schema.NonEmptyString), exact),
-  /** Its share of the calls beside the others' weights; 1 when absent. */
-  weight: Schema.optionalWith(numbers.above0("a weight"), exact)
-}).pipe(Schema.filter(ofOneKey))
-
-/** What a member of a pool is called. */
-export const memberName = ({ name }: { readonly name?: string | undefined }, index: number): string =>
-  name ?? String(index + 1)
-
-/** A server that speaks OpenAI's wires, or Anthropic's Messages. */
-export const Provider = Schema.Struct({
-  id: AIProvider.AIProvider,
-  /** What the server speaks: `openai` (`wires`) when absent, or `anthropic` (Messages). */
-  api: Schema.optionalWith(Schema.Literal("openai", "anthropic"), exact),
-  /**
-   * OpenAI's wires that it has, the preferred one first; when absent `chatCompletions` and `responses` at OpenAI,
-   * elsewhere `chatCompletions`. A model that embeds has `embeddings`.
-   */
-  wires: Schema.optionalWith(
-    Schema.NonEmptyArray(Schema.Literal("chatCompletions", "responses", "embeddings")),
-    exact
-  ),
-  /** The address below which `/chat/completions`, `/responses` and `/embeddings` are, or `/v1/messages`. */
-  baseUrl: address,
-  model: Schema.NonEmptyString,
-  /** The name of the environment variable that holds the key. */
-  apiKeyEnv: Schema.optionalWith(environmentVariable, exact),
-  /** The key itself; prefer `apiKeyEnv`. */
-  apiKey: Schema.optionalWith(Schema.Redacted(Schema.NonEmptyString), exact),
-  /** USD per million tokens; unknown when absent. */
-  price: Schema.optionalWith(Price.Options, exact),
-  ...known,
-  /** Tokens that the model can hold. */
-  contextWindow: Schema.optionalWith(numbers.tokens, exact),
-  /** What the model can, where it isn't the usual. */
-  capabilities: Schema.optionalWith(Capabilities, exact),
-  /** How the server calls the limit of tokens; when absent `max_completion_tokens` at OpenAI, elsewhere `max_tokens`. */
-  maxTokensField: Schema.optionalWith(Schema.Literal("max_tokens", "max_completion_tokens"), exact),
-  /** Whether the model thinks before it writes, so that its first token may take minutes; its name tells when absent. */
-  reasoning: Schema.optionalWith(Schema.Boolean, exact),
-  /** How it is asked for an answer that isn't streamed: as a stream all the same (`sse`, when absent), or as `json`. */
-  completeOver: Schema.optionalWith(Schema.Literal("sse", "json"), exact),
-  /** What it takes for the ids of tool calls; by the model's name when absent. */
-  toolCallIds: Schema.optionalWith(Schema.Literal("any", "forty-characters", "nine-alphanumerics"), exact),
-  /** More headers for it; a value may be a secret, and is treated as one. */
-  headers: Schema.optionalWith(
-    Schema.Record({ key: Schema.String, value: Schema.Redacted(Schema.NonEmptyString) }),
-    exact
-  ),
-  /** Whether it is asked to say what a stream used; true when absent. */
-  includeUsage: Schema.optionalWith(Schema.Boolean, exact),
-  /** Characters that an answer in one piece may have, or one event of a stream; 16,777,216 when absent, of embeddings 134,217,728. */
-  maxAnswerCharacters: Schema.optionalWith(numbers.count("characters"), exact),
-  /** Several keys, regions or deployments of it, which take turns and stand in for each other. */
-  pool: Schema.optionalWith(Schema.NonEmptyArray(Member), exact),
-  /** Whether it takes part; true when absent. */
-  enabled: Schema.optionalWith(Schema.Boolean, exact)
-}).pipe(
-  Schema.filter((provider) => {
-    const key = ofOneKey(provider)
-    if (key !== undefined) return key
-    const names = (provider.pool ?? []).map(memberName)
-    const twice = names.findIndex((name, index) => names.indexOf(name) < index)
-    if (twice !== -1) {
-      const actual = JSON.stringify(names[twice])
-      return { path: ["pool", twice, "name"], message: `Expected each name once, actual ${actual} twice` }
-    }
-    const foreign =
-      provider.api === "anthropic" ? ofOpenAI.find((field) => provider[field] !== undefined) : undefined
-    if (foreign === undefined) return undefined
-    const actual = JSON.stringify(provider[foreign])
-    return { path: [foreign], message: `Expected none beside api "anthropic", actual ${actual}` }
-  })
-)
-
-/** A server that speaks OpenAI's wires, or Anthropic's Messages. */
-export type Provider = typeof Provider.Type
-
-/** A provider that answers by itself, for trying out what a configuration does. */
-export const SimulatedProvider = Schema.Struct({
-  ...Simulated.Options.fields,
-  ...known
-}).pipe(Schema.omit("provider"), Schema.extend(Schema.Struct({ id: AIProvider.AIProvider })))
 
 /** What saves money per task, by the names that `strategy` and `saga/<name>` have for it. */
 const saving = ["savings", "cascade"] as const
@@ -191,64 +56,6 @@ export const strategies = ["cheapest", "fastest", "quality", "balanced", ...savi
 
 /** By what a provider is chosen. */
 export type StrategyName = (typeof strategies)[number]
-
-/** What a timer can wait, in milliseconds. */
-const longestTimer = 2_147_483_647
-
-const shareOfQuality = numbers.upTo("a share of quality", 1)
-
-/** Where a share is kept: in each family (`families`, when absent), or on the `whole` alone. */
-const scope = Schema.optionalWith(Schema.Literal("families", "whole"), exact)
-
-/** One call per task, to the provider that a model expects to be worth its cost. */
-const Savings = Schema.Struct({
-  /** The share of the best provider's quality to keep, 0 to 1. */
-  keep: shareOfQuality,
-  scope,
-  /** The share of the input that providers read from their caches, 0 to 1; 0 when absent. */
-  cachedShare: Schema.optionalWith(numbers.upTo("a share of the input", 1), exact),
-  /** The share of the tasks whose providers are drawn by how likely each is the best; none when absent. */
-  explore: Schema.optionalWith(
-    Schema.Struct({ share: numbers.upTo("a share of the tasks", 1), seed: Schema.Int }),
-    exact
-  )
-})
-
-/** What the answers of cheap providers are compared by. */
-const comparisons = ["shortAnswer", "number", "choice", "json", "code"] as const
-
-const Step = Schema.Union(AIProvider.AIProvider, Schema.NonEmptyArray(AIProvider.AIProvider)).annotations({
-  description: "a provider, or several that are asked at once"
-})
-
-const comparison = Schema.Literal(...comparisons)
-
-/** Cheap answers first, where there is evidence that they are good. */
-const Cascade = Schema.Union(
-  /** Another provider gives the same answer. */
-  Schema.Struct({
-    accept: Schema.Literal("agreement"),
-    comparison,
-    /** Who is asked first, in turn; several in one step are asked at once. */
-    asks: Schema.NonEmptyArray(Step),
-    /** Who answers when no answer was accepted. */
-    last: AIProvider.AIProvider,
-    /** Milliseconds for a task that doesn't say. */
-    timeoutMs: limit
-  }),
-  /** What the model has learned of such answers; it also says who is asked. */
-  Schema.Struct({
-    accept: Schema.Literal("learned"),
-    comparison,
-    /** The share of the last provider's quality to keep, 0 to 1. */
-    keep: shareOfQuality,
-    scope,
-    timeoutMs: limit
-  })
-)
-
-/** Cheap answers first, where there is evidence that they are good. */
-export type Cascade = typeof Cascade.Type
 
 /** An address that a Redis can have. */
 export const isRedisUrl = (text: string): boolean => /^rediss?:\/\//i.test(text) && URL.canParse(text)
@@ -279,48 +86,6 @@ const Redis = Schema.Struct({
       : undefined
   )
 )
-
-/** Who says how good answers are: a provider's answers are good, and those that are the same; or a provider's scores. */
-const Judge = Schema.Union(
-  Schema.Struct({
-    by: Schema.Literal("agreement"),
-    comparison,
-    /** The provider whose answers are taken to be good. */
-    reference: AIProvider.AIProvider
-  }),
-  Schema.Struct({
-    by: Schema.Literal("provider"),
-    /** Who is asked for scores. */
-    provider: AIProvider.AIProvider,
-    /** How answers are recorded, so that a cascade can be learned; they aren't when absent. */
-    comparison: Schema.optionalWith(comparison, exact)
-  })
-)
-
-/** What `serve` learns from what it serves. */
-const Learn = Schema.Struct({
-  ...Learning.Settings.fields,
-  /** The file that outcomes are written to. */
-  outcomes: Schema.NonEmptyString,
-  /** The most bytes of that file and the older one together; 67,108,864 when absent. */
-  maxBytes: Schema.optionalWith(numbers.count("a number of bytes"), exact),
-  judge: Judge,
-  /** How often the model is trained anew, as `12h` or `1d`; never when absent. */
-  retrain: Schema.optionalWith(
-    Schema.String.pipe(
-      Schema.filter(
-        (text) => Option.exists(Either.getRight(duration.parse(text)), (ms) => ms > 0 && ms <= longestTimer),
-        {
-          description: "a duration above 0 and of at most 24 days, such as 12h or 1d"
-        }
-      )
-    ),
-    exact
-  )
-})
-
-/** What `serve` learns from what it serves. */
-export type Learn = typeof Learn.Type
 
 /** The configuration file. */
 export const ConfigFile = Schema.Struct({
