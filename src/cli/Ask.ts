@@ -14,6 +14,7 @@ import * as AIResult from "../AIResult.js"
 import * as AITask from "../AITask.js"
 import { TaskService } from "../routing/TaskService.js"
 import * as Chosen from "./Chosen.js"
+import * as Composition from "./Composition.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
@@ -288,7 +289,7 @@ export const command = Command.make("ask", options, (given) =>
       task.mode === "streaming"
         ? streamed(task, !given.noFallback)
         : whole(task, !given.noFallback, given.json)
-    const result = yield* Effect.provide(answer, Configuration.layer(configuration, given.strategy))
+    const result = yield* Effect.provide(answer, Composition.layer(configuration, given.strategy))
     for (const warning of result.warnings) {
       yield* streams.writeError(`Note: ${Format.plain(warning)}\n`)
     }

@@ -19,6 +19,7 @@ import * as OutcomesFile from "../savings/Outcomes/File.js"
 import type * as QualityModel from "../savings/QualityModel.js"
 import type * as Retraining from "../savings/Retraining.js"
 import * as ConfigFile from "./ConfigFile.js"
+import * as Composition from "./Composition.js"
 import * as Configuration from "./Configuration.js"
 import * as Format from "./Format.js"
 import { comparisons, type Settings } from "./Learned.js"
@@ -45,13 +46,13 @@ const promisesOf = ({ cascade, savings }: Settings): ReadonlyArray<Retraining.Pr
 
 /** What is there now; a call that has begun goes on with what was there. */
 interface Slot {
-  current: Configuration.Services
+  current: Composition.Services
 }
 
 /** A service that asks the one that is there when a call begins. */
 const served = (
   slot: Slot,
-  of: (services: Configuration.Services) => TaskService.Service
+  of: (services: Composition.Services) => TaskService.Service
 ): TaskService.Service => {
   const { strategy } = of(slot.current)
   return {
@@ -148,14 +149,14 @@ const retraining = ({ learn, promises, settings, take }: Retrained) =>
   })
 
 /**
- * What answers tasks over the engines, as `Configuration.services` makes it, with all that the file says of learning.
+ * What answers tasks over the engines, as `Composition.services` makes it, with all that the file says of learning.
  * Fails with the ConfigurationError of a model that can't be used.
  */
 export const services = (
   configuration: Configuration.Configuration,
   learn: ConfigFile.Learn
 ): Effect.Effect<
-  Configuration.Services,
+  Composition.Services,
   ConfigFile.ConfigurationError,
   FileSystem.FileSystem | ReasoningEngineRegistry | Scope.Scope | StandardStreams
 > =>
@@ -185,7 +186,7 @@ export const services = (
         })
       // The settings were checked when the file was read.
     ).pipe(Effect.orDie)
-    const compose = yield* Configuration.composer(configuration, Option.none(), observer)
+    const compose = yield* Composition.composer(configuration, Option.none(), observer)
     const first: Slot = { current: yield* compose(configuration.learning) }
     slot = first
 

@@ -12,6 +12,7 @@ import type * as AIProvider from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
 import { TaskService } from "../routing/TaskService.js"
 import * as Chosen from "./Chosen.js"
+import * as Composition from "./Composition.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
@@ -180,7 +181,7 @@ export const command = Command.make("run", options, (given) =>
     const configuration = yield* Chosen.load(given)
     if (configuration.simulated) yield* streams.writeError(`${Configuration.simulatedNotice}\n`)
     const tally = yield* Effect.scoped(work({ ...given, provider: configuration.chosen })).pipe(
-      Effect.provide(Configuration.layer(configuration, given.strategy))
+      Effect.provide(Composition.layer(configuration, given.strategy))
     )
     const { answered, bad, failed } = tally
     const counts = [

@@ -10,6 +10,7 @@ import * as Activity from "../gateway/Activity.js"
 import * as Gateway from "../gateway/Gateway.js"
 import { TaskService } from "../routing/TaskService.js"
 import * as Chosen from "./Chosen.js"
+import * as Composition from "./Composition.js"
 import * as Configuration from "./Configuration.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
@@ -52,7 +53,7 @@ const note = (lines: ReadonlyArray<string>) =>
 /** What answers tasks, and learns from that where the file says so. */
 const services = (configuration: Configuration.Configuration) =>
   Option.match(configuration.learn, {
-    onNone: () => Configuration.services(configuration, Option.none()),
+    onNone: () => Composition.services(configuration, Option.none()),
     onSome: (learn) =>
       Effect.flatMap(
         Effect.promise(() => import("./Learn.js")),
@@ -69,11 +70,11 @@ const gateway = (
   listening: Layer.Layer<HttpServer.HttpServer, ListenError>
 ) => {
   const guards = Layer.merge(
-    Configuration.guards(configuration),
+    Composition.guards(configuration),
     Ledger.accounting(configuration.ledger, configuration.budgets)
   )
   const activity = Activity.layer.pipe(
-    Layer.provideMerge(Layer.merge(guards, Configuration.engines(configuration)))
+    Layer.provideMerge(Layer.merge(guards, Composition.engines(configuration)))
   )
   return Layer.unwrapScoped(
     Effect.map(
