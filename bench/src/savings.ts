@@ -3,12 +3,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { gunzipSync } from "node:zlib"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as AITask from "../../src/AITask.js"
 import * as EvaluationPicture from "../../src/cli/EvaluationPicture.js"
 import * as EvaluationReport from "../../src/cli/EvaluationReport.js"
 import { evaluate, type Report, type Row } from "../../src/savings/Evaluation.js"
 import * as Outcomes from "../../src/savings/Outcomes.js"
 import * as QualityModel from "../../src/savings/QualityModel.js"
+import * as decisions from "./decisions.js"
 import * as report from "./report.js"
 
 const folder = new URL("../../../shared/data/", import.meta.url)
@@ -74,21 +74,15 @@ if (cascades !== undefined && pair !== undefined) {
 
   const parts = Outcomes.split(pair.outcomes, "s0")
   const model = Either.getOrThrowWith(QualityModel.train(parts), (error) => error)
-  const service = await Effect.runPromise(QualityModel.make(model))
-  // The middle of five tries with a fresh task each: the machine's other work isn't the model's.
-  const timeOf = (prompt: string): number => {
-    const tries = Array.from({ length: 5 }, () => {
-      const task = Either.getOrThrow(AITask.make({ prompt }))
-      const startedAt = performance.now()
-      service.predict(task)
-      return performance.now() - startedAt
-    })
-    return tries.toSorted((left, right) => left - right)[2] ?? Number.NaN
-  }
-  const times = parts.test.filter(({ prompt }) => prompt.trim() !== "").map(({ prompt }) => timeOf(prompt))
+  const questions = parts.test.flatMap(({ prompt = "" }) => (prompt.trim() === "" ? [] : [prompt]))
+  const times = await Effect.runPromise(decisions.times(model, questions))
   const sorted = times.toSorted((left, right) => left - right)
   const p99 = sorted[Math.floor(0.99 * sorted.length)] ?? Number.NaN
-  verdicts.push({ target: "a decision takes < 1 ms at p99", measured: `${p99.toFixed(3)} ms`, met: p99 < 1 })
+  verdicts.push({
+    target: "a decision with all on takes < 1 ms at p99",
+    measured: `${p99.toFixed(3)} ms`,
+    met: p99 < 1
+  })
   const kilobytes = JSON.stringify(model).length / 1000
   report.print(`\nA model of two providers has ${kilobytes.toFixed(0)} kB.\n`)
 }
