@@ -9,6 +9,7 @@ import * as FastCheck from "effect/FastCheck"
 import * as Redacted from "effect/Redacted"
 import * as attempts from "../utils/attempts.js"
 import * as messages from "../utils/messages.js"
+import { jsonValue } from "../utils/jsonValue.js"
 import { runs } from "../utils/property.js"
 import * as RawServer from "../utils/RawServer.js"
 import { post, start } from "./harness.js"
@@ -54,7 +55,7 @@ const events = (text: string) => RawServer.answer(200, "text/event-stream", text
 /** JSON of any shape under names that no table knows. */
 const unknowns = FastCheck.dictionary(
   FastCheck.stringMatching(/^x_[a-z]{1,8}$/),
-  FastCheck.jsonValue({ maxDepth: 2 }).filter((value) => value !== null),
+  jsonValue({ maxDepth: 2 }).filter((value) => value !== null),
   { maxKeys: 3 }
 )
 

@@ -12,6 +12,7 @@ import OpenAI from "openai"
 import type { Responses } from "openai/resources/responses/responses"
 import * as chat from "../utils/chatCompletions.js"
 import * as messages from "../utils/messages.js"
+import { jsonValue } from "../utils/jsonValue.js"
 import { runs } from "../utils/property.js"
 import * as RawServer from "../utils/RawServer.js"
 import * as responses from "../utils/responses.js"
@@ -674,7 +675,7 @@ const over = (
 describe("Responses over its own wire", () => {
   const unknowns = FastCheck.dictionary(
     FastCheck.stringMatching(/^x_[a-z]{1,8}$/),
-    FastCheck.jsonValue({ maxDepth: 2 }).filter((value) => value !== null),
+    jsonValue({ maxDepth: 2 }).filter((value) => value !== null),
     { maxKeys: 3 }
   )
 
