@@ -16,7 +16,7 @@ import * as Stream from "effect/Stream"
 import * as Feedback from "../Feedback.js"
 import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import * as keptPerKey from "../internal/keptPerKey.js"
-import * as database from "../internal/sql.js"
+import * as database from "../../internal/sql.js"
 import { given } from "../../internal/options.js"
 
 const migrations: ReadonlyArray<database.Migration> = [

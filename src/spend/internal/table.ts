@@ -4,7 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Account, type Balance, BudgetStoreError, type Charge } from "../BudgetStore.js"
-import * as database from "./sql.js"
+import * as database from "../../internal/sql.js"
 import type { ReservationTable } from "./reservations.js"
 
 /** Each process writes its own rows, so whatever it writes can be written again. */
