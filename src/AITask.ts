@@ -636,14 +636,37 @@ export const messageText = (message: Message): string =>
         .map((part) => (part.type === "text" ? part.text : ""))
         .join("")
 
+/** Whether a user says something, rather than that a client hands back what one wire alone knows. */
+const isSaid = ({ content }: Message): boolean =>
+  typeof content === "string" || content.some(({ type }) => type !== "native")
+
 /**
- * The text of the last user message: what is being asked.
+ * At which place of the messages it stands what is being asked: the last message of the user that doesn't stand beside
+ * results of tools. Agents write reminders there, and go on with what they were asked before. -1 where nothing is asked.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const questionIndex = ({ messages }: AITask): number => {
+  let found = -1
+  for (let index = messages.length - 1; index >= 0; index--) {
+    const message = messages[index]
+    if (message?.role === "assistant" && found !== -1) return found
+    if (message?.role === "tool") found = -1
+    if (message?.role === "user" && found === -1 && isSaid(message)) found = index
+  }
+  return found
+}
+
+/**
+ * The text of what is being asked: of the message at {@link questionIndex}, or else of the last one of the user.
  *
  * @since 0.1.0
  * @category getters
  */
 export const promptText = (task: AITask): string => {
-  const asked = task.messages.findLast((message) => message.role === "user")
+  const asked =
+    task.messages[questionIndex(task)] ?? task.messages.findLast((message) => message.role === "user")
   return asked === undefined ? "" : messageText(asked)
 }
 

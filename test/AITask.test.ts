@@ -287,3 +287,47 @@ describe("AITask", () => {
     )
   })
 })
+
+describe("what is being asked", () => {
+  const user = (content: string) => ({ role: "user", content }) as const
+  const called = {
+    role: "assistant",
+    content: "",
+    toolCalls: [{ id: "c", name: "f", arguments: "{}" }]
+  } as const
+  const result = { role: "tool", toolCallId: "c", content: "r" } as const
+  const said = { role: "assistant", content: "a" } as const
+  const handedBack = {
+    role: "user",
+    content: [{ type: "native", wire: "responses", value: { type: "computer_call_output" } }]
+  } as const
+  const reminded = {
+    role: "user",
+    content: [{ type: "text", text: "reminder" }, image]
+  } as const
+
+  it.each([
+    ["the last of several", [user("first"), user("second")], 1, "second"],
+    ["what comes before the results of tools", [user("q"), called, result], 0, "q"],
+    ["not what stands beside results", [user("q"), called, result, reminded], 0, "q"],
+    ["however many of it", [user("q"), called, result, result, user("a"), user("b")], 0, "q"],
+    [
+      "nor what stands there after instructions",
+      [user("q"), called, result, { role: "system", content: "s" }, user("a")],
+      0,
+      "q"
+    ],
+    ["also after more steps", [user("q"), called, result, reminded, called, result], 0, "q"],
+    ["what follows an answer", [user("q"), called, result, said, user("next")], 4, "next"],
+    ["what was asked before an answer that is to go on", [user("q"), said], 0, "q"],
+    ["not what a client hands back", [user("q"), said, handedBack], 0, "q"],
+    ["what is said besides that", [user("q"), said, handedBack, user("next")], 3, "next"],
+    ["a picture by itself", [user("q"), said, { role: "user", content: [image] }], 2, ""],
+    ["the last words where nothing is", [called, result, user("a")], -1, "a"],
+    ["nothing where nobody asks", [said], -1, ""]
+  ] as const)("is %s", (_, messages, index, text) => {
+    const task = made({ messages })
+    assert.strictEqual(AITask.questionIndex(task), index)
+    assert.strictEqual(AITask.promptText(task), text)
+  })
+})

@@ -47,17 +47,12 @@ interface Made {
 }
 
 /** The steps since the last question, the latest first. */
-const stepsOf = ({ messages }: AITask.AITask): ReadonlyArray<Made> => {
+const stepsOf = (task: AITask.AITask): ReadonlyArray<Made> => {
   const steps: Array<Made> = []
-  let [failed, asked] = [false, false]
-  for (const message of messages.toReversed()) {
-    if (message.role === "user") asked = true
-    // What stands beside a tool's result is no question: agents are reminded there.
-    if (message.role === "tool") asked = false
+  let failed = false
+  for (const message of task.messages.slice(AITask.questionIndex(task) + 1).toReversed()) {
     failed ||= isFailed(message)
-    if (message.role !== "assistant") continue
-    if (asked) break
-    if (message.toolCalls === undefined) continue
+    if (message.role !== "assistant" || message.toolCalls === undefined) continue
     const calls = message.toolCalls.map(({ arguments: args, name }) => [name, args])
     steps.push({ calls: JSON.stringify(calls), isFailed: failed })
     failed = false

@@ -237,3 +237,25 @@ describe("what a model sees", () => {
     })
   )
 })
+
+describe("what an agent is reminded of beside results of tools", () => {
+  it.effect("doesn't change what its task is taken for", () =>
+    Effect.gen(function* () {
+      const model = yield* QualityModel.make(trained)
+      const asked = (beside: ReadonlyArray<AITask.Message>) =>
+        Either.getOrThrow(
+          AITask.make({
+            messages: [
+              { role: "user", content: AITask.promptText(hard) },
+              { role: "assistant", content: "", toolCalls: [{ id: "c", name: "f", arguments: "{}" }] },
+              { role: "tool", toolCallId: "c", content: "r" },
+              ...beside
+            ]
+          })
+        )
+      const reminded = asked([{ role: "user", content: AITask.promptText(easy) }])
+      assert.closeTo(qualityOf(model, reminded, cheap), qualityOf(model, asked([]), cheap), 0.1)
+      assert.isAbove(qualityOf(model, easy, cheap) - qualityOf(model, reminded, cheap), 0.3)
+    })
+  )
+})

@@ -3,7 +3,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { AIProvider } from "../../AIProvider.js"
 import { InvalidArgumentError } from "../../InvalidArgument.js"
-import type { ReasoningEngine } from "../../ReasoningEngine.js"
+import { embedsOnly, type ReasoningEngine } from "../../ReasoningEngine.js"
 import * as Strategy from "../../routing/Strategy.js"
 import type * as TaskService from "../../routing/TaskService.js"
 import { RejectedRequest } from "./rejection.js"
@@ -190,33 +190,83 @@ export const checkNames = (
       )
 }
 
-const entry = (id: string, createdAt: number) => ({
+/** The paths that take a conversation with a model. */
+const conversations = ["/v1/chat/completions", "/v1/messages", "/v1/responses"]
+
+/** What may be asked of a name. */
+interface About {
+  /** By which paths. */
+  readonly endpoints: ReadonlyArray<string>
+  /** What of a conversation its provider takes, where it is one provider's. */
+  readonly capabilities?: ReadonlyArray<string>
+}
+
+const about = (
+  name: string,
+  engines: ReadonlyArray<ReasoningEngine>,
+  choices: Choices,
+  aliases: Aliases
+): About => {
+  const target = Option.getOrUndefined(Either.getRight(resolve(name, engines, choices, aliases)))
+  const isOne = target?._tag === "Provider"
+  const asked = isOne ? engines.filter(({ provider }) => provider === target.provider) : engines
+  const [one] = asked.filter((engine) => !embedsOnly(engine))
+  return {
+    endpoints: [
+      ...(target === undefined || one === undefined ? [] : conversations),
+      ...(Either.isRight(embedder(name, engines, aliases)) ? ["/v1/embeddings"] : [])
+    ],
+    ...(isOne && one !== undefined
+      ? {
+          capabilities: Object.entries(one.capabilities).flatMap(([name, can]) =>
+            can === true ? [name] : []
+          )
+        }
+      : {})
+  }
+}
+
+const entry = (id: string, saga: About, createdAt: number) => ({
   id,
   object: "model",
   created: Math.floor(createdAt / 1000),
   owned_by: "arc-saga",
   type: "model",
   display_name: id,
-  created_at: DateTime.formatIso(DateTime.unsafeMake(createdAt))
+  created_at: DateTime.formatIso(DateTime.unsafeMake(createdAt)),
+  saga
 })
 
 /** A list that OpenAI's clients understand as well as Anthropic's. */
-export const list = (known: ReadonlyArray<string>, createdAt: number): unknown => ({
-  object: "list",
-  data: known.map((id) => entry(id, createdAt)),
-  first_id: known.at(0) ?? null,
-  last_id: known.at(-1) ?? null,
-  has_more: false
-})
+export const list = (
+  engines: ReadonlyArray<ReasoningEngine>,
+  choices: Choices,
+  aliases: Aliases,
+  createdAt: number
+): { readonly data: ReadonlyArray<ReturnType<typeof entry>>; readonly [field: string]: unknown } => {
+  const known = names(engines, choices, aliases)
+  return {
+    object: "list",
+    data: known.map((id) => entry(id, about(id, engines, choices, aliases), createdAt)),
+    first_id: known.at(0) ?? null,
+    last_id: known.at(-1) ?? null,
+    has_more: false
+  }
+}
 
 const decodePath = Option.liftThrowable(decodeURIComponent)
 
 /** One of the list, by its name as it is in a path. */
 export const describe = (
   path: string,
-  known: ReadonlyArray<string>,
+  engines: ReadonlyArray<ReasoningEngine>,
+  choices: Choices,
+  aliases: Aliases,
   createdAt: number
 ): Either.Either<unknown, RejectedRequest> => {
   const id = Option.getOrElse(decodePath(path), () => path)
-  return known.includes(id) ? Either.right(entry(id, createdAt)) : Either.left(unknown(id, known))
+  const known = names(engines, choices, aliases)
+  return known.includes(id)
+    ? Either.right(entry(id, about(id, engines, choices, aliases), createdAt))
+    : Either.left(unknown(id, known))
 }

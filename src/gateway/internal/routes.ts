@@ -61,9 +61,8 @@ const isAway = ({ unsafeAwaySince }: SharedState.Service): boolean => unsafeAway
 /** The routes of a gateway. */
 export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effect<RouteOf> =>
   Effect.map(Clock.currentTimeMillis, (startedAt) => {
-    const { keys, services, shared } = setup
+    const { aliases, choices, keys, services, shared } = setup
     const { activity, registry, shutdown } = services
-    const names = Effect.map(registry.list, (engines) => models.names(engines, setup.choices, setup.aliases))
 
     const calls =
       (dialect: Dialect): Respond =>
@@ -81,14 +80,17 @@ export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effec
         Effect.zipRight(access.admit(keys, request.headers, purpose), respond(request))
 
     const list = () =>
-      Effect.map(names, (known) => HttpServerResponse.unsafeJson(models.list(known, startedAt)))
+      Effect.map(registry.list, (engines) =>
+        HttpServerResponse.unsafeJson(models.list(engines, choices, aliases, startedAt))
+      )
 
     const one = (request: Request) =>
-      Effect.flatMap(names, (known) =>
-        Either.map(models.describe(pathOf(request).slice(modelsPath.length + 1), known, startedAt), (model) =>
+      Effect.flatMap(registry.list, (engines) => {
+        const path = pathOf(request).slice(modelsPath.length + 1)
+        return Either.map(models.describe(path, engines, choices, aliases, startedAt), (model) =>
           HttpServerResponse.unsafeJson(model)
         )
-      )
+      })
 
     const health: Respond = () =>
       Effect.map(activity.snapshot, (snapshot) => HttpServerResponse.unsafeJson(status.health(snapshot)))
