@@ -377,7 +377,7 @@ const rows: ReadonlyArray<Row> = [
     "Retraining.Options",
     (options) =>
       Retraining.decide(outcomes.make(300), { promises: [{ by: "prediction", keep: 0.9 }], ...options }),
-    { current: undefined, seed: undefined, confidence: undefined }
+    { current: undefined, seed: undefined, confidence: undefined, training: undefined }
   ),
   row<OutcomesFile.Options>(
     "Outcomes/File.Options",

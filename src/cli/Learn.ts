@@ -7,7 +7,6 @@ import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { AnswerObserver } from "../AnswerObserver.js"
 import * as duration from "../internal/duration.js"
 import * as log from "../internal/log.js"
@@ -26,7 +25,9 @@ import { comparisons, type Settings } from "./Learned.js"
 import * as ModelFile from "./ModelFile.js"
 import { type FileError, StandardStreams } from "./StandardStreams.js"
 import { decide } from "./Trainer/decide.js"
+import * as Replaceable from "./Replaceable.js"
 import * as Trainer from "./Trainer.js"
+import * as Trainings from "./Trainings.js"
 
 const judgeOf = ({ judge }: ConfigFile.Learn): Judge.Judge =>
   judge.by === "agreement"
@@ -44,31 +45,26 @@ const promisesOf = ({ cascade, savings }: Settings): ReadonlyArray<Retraining.Pr
     : [])
 ]
 
-/** What is there now; a call that has begun goes on with what was there. */
-interface Slot {
-  current: Composition.Services
-}
+/** What answers tasks now. */
+type Slot = Replaceable.Replaceable<Composition.Services>
 
 /** A service that asks the one that is there when a call begins. */
 const served = (
   slot: Slot,
   of: (services: Composition.Services) => TaskService.Service
-): TaskService.Service => {
-  const { strategy } = of(slot.current)
-  return {
-    ...TaskService.make({
-      complete: (task, options) => Effect.suspend(() => of(slot.current).complete(task, options)),
-      stream: (task, options) => Stream.suspend(() => of(slot.current).stream(task, options))
-    }),
-    strategy
-  }
-}
+): TaskService.Service => ({
+  ...TaskService.make({
+    complete: (task, options) => slot.use((services) => of(services).complete(task, options)),
+    stream: (task, options) => slot.useStream((services) => of(services).stream(task, options))
+  }),
+  strategy: of(slot.unsafeGet()).strategy
+})
 
 /** Hands on what is said of answers. What answers tells its own observer of them. */
 const observing = (slot: Slot): AnswerObserver["Type"] => ({
   answered: () => Effect.void,
   judged: (taskId, score) =>
-    Option.getOrUndefined(slot.current.observer)?.judged?.(taskId, score) ?? Effect.void
+    slot.use(({ observer }) => Option.getOrUndefined(observer)?.judged?.(taskId, score) ?? Effect.void)
 })
 
 const decisions = Metric.counter("arc_saga.retraining", {
@@ -98,6 +94,8 @@ const percent = (part: number): string => `${(100 * part).toFixed(1)} %`
 
 /** What it takes to train a model of the file anew. */
 interface Retrained {
+  /** The file of the model. */
+  readonly file: string
   readonly learn: ConfigFile.Learn
   readonly settings: Settings
   readonly promises: Arr.NonEmptyReadonlyArray<Retraining.Promised>
@@ -108,7 +106,7 @@ interface Retrained {
 }
 
 /** Makes what trains anew, where there are new outcomes since it last did, and takes what is better. */
-const retraining = ({ learn, promises, settings, take }: Retrained) =>
+const retraining = ({ file, learn, promises, settings, take }: Retrained) =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const trainer = yield* Effect.serviceOption(Trainer.Trainer)
@@ -126,7 +124,11 @@ const retraining = ({ learn, promises, settings, take }: Retrained) =>
     })
 
     const again = Effect.gen(function* () {
-      const job = { file: learn.outcomes, options: { current, promises, seed: learn.seed } }
+      const { count } = yield* Trainings.read(file)
+      const training = count + 1
+      // What its tests may err is spent once they begin, whatever becomes of them.
+      yield* Trainings.write(file, { count: training })
+      const job = { file: learn.outcomes, options: { current, promises, seed: learn.seed, training } }
       const outcome = yield* Option.match(trainer, {
         onNone: () => decide(job),
         onSome: (thread) => thread.decide(job)
@@ -179,7 +181,7 @@ export const services = (
           record,
           // By the model that is in use: promises are kept within the families that it sees.
           familyOf: (task) =>
-            Option.match(slot?.current.familyOf ?? Option.none(), {
+            Option.match(slot?.unsafeGet().familyOf ?? Option.none(), {
               onNone: () => "all",
               onSome: (familyOf) => familyOf(task)
             })
@@ -187,37 +189,40 @@ export const services = (
       // The settings were checked when the file was read.
     ).pipe(Effect.orDie)
     const compose = yield* Composition.composer(configuration, Option.none(), observer)
-    const first: Slot = { current: yield* compose(configuration.learning) }
-    slot = first
+    const made = yield* Replaceable.make(compose(configuration.learning))
+    slot = made
 
     const learned = Option.getOrUndefined(configuration.learning)
     const promises = learned === undefined ? [] : promisesOf(learned)
     if (retrain !== undefined && learned?.file !== undefined && Arr.isNonEmptyReadonlyArray(promises)) {
-      const context = yield* Effect.context<ReasoningEngineRegistry | Scope.Scope>()
+      const registry = yield* Effect.context<ReasoningEngineRegistry>()
       const everyMs = Either.getOrThrow(duration.parse(retrain))
       const { file } = learned
       const again = yield* retraining({
+        file,
         learn,
         settings: learned,
         promises,
         take: (model) =>
-          compose(Option.some({ ...learned, model })).pipe(
-            Effect.tap(() => ModelFile.write(file, model)),
-            Effect.map((made) => void (first.current = made)),
-            Effect.provide(context)
+          Effect.provide(
+            made.replace(
+              Effect.tap(compose(Option.some({ ...learned, model })), () => ModelFile.write(file, model))
+            ),
+            registry
           )
       })
       yield* Effect.forkScoped(Effect.forever(Effect.delay(again, everyMs)))
     }
+    const first = made.unsafeGet()
     return {
-      ...first.current,
-      tasks: served(first, ({ tasks }) => tasks),
+      ...first,
+      tasks: served(made, ({ tasks }) => tasks),
       named: Object.fromEntries(
-        Object.keys(first.current.named).map((name) => [
+        Object.keys(first.named).map((name) => [
           name,
-          served(first, ({ named, tasks }) => named[name] ?? tasks)
+          served(made, ({ named, tasks }) => named[name] ?? tasks)
         ])
       ),
-      observer: Option.some(observing(first))
+      observer: Option.some(observing(made))
     }
   })

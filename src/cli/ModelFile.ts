@@ -21,16 +21,19 @@ export const read = (file: string): Effect.Effect<QualityModel.Model, FileError,
     )
   })
 
-/** Writes a model to a file, which at every instant holds all of a model: the old one or the new one. */
-export const write = (
-  file: string,
-  model: QualityModel.Model
-): Effect.Effect<void, FileError, FileSystem.FileSystem> =>
+/** Writes JSON to a file, which at every instant holds all of the old value or all of the new one. */
+export const replace = (file: string, json: unknown): Effect.Effect<void, FileError, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const beside = `${file}.${crypto.randomUUID()}`
-    yield* fs.writeFileString(beside, `${JSON.stringify(model)}\n`).pipe(
+    yield* fs.writeFileString(beside, `${JSON.stringify(json)}\n`).pipe(
       Effect.zipRight(fs.rename(beside, file)),
       Effect.onError(() => Effect.ignore(fs.remove(beside, { force: true })))
     )
   }).pipe(Effect.mapError(TaskFile.fileError(file)))
+
+/** Writes a model to a file. */
+export const write: (
+  file: string,
+  model: QualityModel.Model
+) => Effect.Effect<void, FileError, FileSystem.FileSystem> = replace

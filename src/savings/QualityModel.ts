@@ -223,7 +223,7 @@ const decodeTrain = validation.decoder(
   Schema.Struct({
     seed: Schema.Int,
     keep: numbers.upTo("a share of quality", 1),
-    confidence: numbers.number("a confidence (a number from 0 to below 1)", (n) => n >= 0 && n < 1)
+    confidence: guarantees.Confidence
   })
 )
 

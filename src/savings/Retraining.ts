@@ -5,15 +5,25 @@
  * always. Of the others one half says whether it saves more than the model in use; the other half is looked at last and
  * by nothing else: there the candidate mustn't break what is promised.
  *
+ * Many trainings look at much the same outcomes, and each could be the one that passes by luck. So they share what the
+ * confidence leaves: the k-th tests at 6/(π²k²) of it. What all of them may err adds up to the whole (the sum of 1/k²
+ * is π²/6), whatever they have in common (Boole's inequality): with the confidence none of the models that are ever
+ * taken breaks what it promises by one way of routing. Spending an error over a sequence of tests that nobody knows
+ * the end of is alpha spending (Foster and Stine 2008; Ramdas et al. 2017).
+ *
  * @since 0.1.0
  */
 import type * as Arr from "effect/Array"
 import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
+import * as numbers from "../internal/numbers.js"
 import { given } from "../internal/options.js"
+import * as validation from "../internal/validation.js"
 import * as measures from "./internal/evaluation/measures.js"
 import * as policies from "./internal/evaluation/policies.js"
 import { know, type Known, play, type Result } from "./internal/evaluation/policy.js"
+import { Confidence } from "./internal/guarantees.js"
 import { share } from "./internal/hash.js"
 import { complete, mean } from "./internal/recorded.js"
 import { seen } from "./internal/train.js"
@@ -50,7 +60,30 @@ export interface Options {
   readonly seed?: number | undefined
   /** How sure it must be that a share is kept, from 0 to below 1; 0.9 when absent. */
   readonly confidence?: number | undefined
+  /**
+   * Which training this is of those whose candidates may follow one another, from 1: it has its part of what the
+   * confidence leaves. All of it when absent, as of a training that stays the only one.
+   */
+  readonly training?: number | undefined
 }
+
+/**
+ * How sure the tests of a training have to be, from 1, so that all trainings together may err no more than the
+ * confidence leaves.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const confidenceOf = (confidence: number, training: number): number =>
+  1 - ((1 - confidence) * 6) / (Math.PI * training) ** 2
+
+const decodeOptions = validation.decoder(
+  "Retraining",
+  Schema.Struct({
+    training: Schema.optional(numbers.count("a number of trainings")),
+    confidence: Confidence
+  })
+)
 
 /**
  * What became of a candidate. It is taken with what it saves and keeps on the outcomes that were looked at last, means
@@ -109,11 +142,19 @@ const percent = (part: number): string => `${(100 * part).toFixed(1)} %`
  */
 export const decide = (
   outcomes: ReadonlyArray<Outcomes.Outcome>,
-  { confidence, current, promises, seed }: Options
+  { current, promises, seed, ...sureness }: Options
 ): Either.Either<Decision, InvalidArgumentError> =>
   Either.gen(function* () {
+    const { confidence, training } = yield* decodeOptions({ confidence: 0.9, ...given(sureness) })
     const { test, ...parts } = Outcomes.split(outcomes, salt)
-    const candidate = yield* QualityModel.train(parts, given({ confidence, seed, keep: promises[0].keep }))
+    const candidate = yield* QualityModel.train(
+      parts,
+      given({
+        confidence: training === undefined ? confidence : confidenceOf(confidence, training),
+        seed,
+        keep: promises[0].keep
+      })
+    )
     const providers = candidate.providers.map(({ provider }) => provider)
     const lost = current?.providers.find(({ provider }) => !providers.includes(provider))
     if (lost !== undefined) {

@@ -19,8 +19,10 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import { PCGRandom } from "effect/Utils"
 import * as Price from "../../src/Price.js"
+import { mostIn, showWhole, type Trial } from "../../src/savings/internal/guarantees.js"
 import { share } from "../../src/savings/internal/hash.js"
 import * as data from "../utils/outcomes.js"
+import { sized } from "../utils/property.js"
 
 const promises = [{ by: "prediction", keep: 0.9 }] as const
 
@@ -203,4 +205,75 @@ describe("the whole loop", () => {
       assert.strictEqual(whyOf(worse), "saves-no-more")
     })
   )
+})
+
+describe("many trainings", () => {
+  const confidences = Array.from({ length: 10_000 }, (_, index) => Retraining.confidenceOf(0.9, index + 1))
+
+  it("may err no more together than the confidence leaves, and get the whole of it", () => {
+    const error = confidences.reduce((sum, confidence) => sum + (1 - confidence), 0)
+    assert.isBelow(error, 0.1)
+    assert.isAbove(error, 0.0999)
+    assert.strictEqual(Retraining.confidenceOf(1, 3), 1)
+  })
+
+  it("test by their part of it", () => {
+    if (taken._tag !== "Taken") throw new Error(taken.reason)
+    const third = decide(recorded, { training: 3 })
+    assert.strictEqual(
+      third._tag === "Taken" ? third.model.shown.confidence : 0,
+      Retraining.confidenceOf(0.9, 3)
+    )
+    assert.strictEqual(taken.model.shown.confidence, 0.9)
+    const refusal = (options: Partial<Retraining.Options>) =>
+      Either.getOrThrow(Either.flip(Retraining.decide(recorded, { promises, ...options }))).message
+    assert.include(refusal({ training: 0 }), "Retraining.training: Expected")
+    assert.include(refusal({ training: 1, confidence: -0.3 }), "Retraining.confidence: Expected")
+  })
+
+  it("can still show what is so, however many there were", () => {
+    const sure = Array.from({ length: 1000 }, (_, index) => trialOf(index, 1, 1))
+    assert.isDefined(mostIn(showWhole(sure, [0, 1], Retraining.confidenceOf(0.9, 1000)), 0.9))
+  })
+
+  /** A task that a cheap provider plays with some quality where the best one has another. */
+  const trialOf = (index: number, best: number, cheap: number): Trial => ({
+    family: "all",
+    group: `g${index}`,
+    best: { quality: best, costUsd: 1 },
+    routed: (worth) => ({ quality: worth > 0 ? cheap : best, costUsd: worth > 0 ? 0 : 1 })
+  })
+
+  /**
+   * In how many of some lives of a server one of its trainings promises 0.9 although just a little less is kept: each
+   * training sees all outcomes so far, one day after the other.
+   */
+  const broken = (sureOf: (training: number) => number): number => {
+    const [lives, days, perDay] = [sized(300, 60), sized(40, 15), 40]
+    let wrong = 0
+    for (let life = 1; life <= lives; life++) {
+      const random = new PCGRandom(life)
+      const trials: Array<Trial> = []
+      for (let day = 1; day <= days; day++) {
+        for (let n = 0; n < perDay; n++) {
+          trials.push(trialOf(trials.length, random.number() < 0.9 ? 1 : 0, random.number() < 0.809 ? 1 : 0))
+        }
+        if (mostIn(showWhole(trials, [1], sureOf(day)), 0.9) === undefined) continue
+        wrong += 1
+        break
+      }
+    }
+    return wrong / lives
+  }
+
+  it("on ever the same outcomes promise wrongly no more often than stated, which each by itself would", () => {
+    assert.isAbove(
+      broken(() => 0.9),
+      0.15
+    )
+    assert.isAtMost(
+      broken((training) => Retraining.confidenceOf(0.9, training)),
+      0.1
+    )
+  }, 600_000)
 })

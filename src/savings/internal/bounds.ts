@@ -72,9 +72,12 @@ export const atLeast = (n: number, count: number, error: number): number => {
 
 /**
  * What may go wrong in bounding what isn't tested itself: how often the best provider is right, and how often
- * two answers differ in quality. It is part of every p-value.
+ * two answers differ in quality. It is part of every p-value, and so far below what may go wrong in all.
  */
-const nuisance = 1e-3
+const nuisanceOf = (error: number): number => Math.min(1e-3, error / 50)
+
+/** What may go wrong where it isn't said. */
+const usualError = 0.1
 
 /** So many steps lie between the rates of differing answers that are tried: closer to the least, where few differ. */
 const steps = 8
@@ -83,7 +86,7 @@ const steps = 8
  * The chance of a statistic as high as `seen` where answers differ at a `rate`, and by `loss` more often for
  * the worse than for the better.
  */
-const chanceOf = (tasks: number, rate: number, loss: number, seen: number): number => {
+const chanceOf = (tasks: number, rate: number, loss: number, seen: number, deviations: number): number => {
   const slack = tasks * loss
   /** The fewest helps among so many differences with which the statistic is as high. */
   const fewest = (differing: number): number =>
@@ -93,7 +96,7 @@ const chanceOf = (tasks: number, rate: number, loss: number, seen: number): numb
       : Math.ceil((differing - slack + seen * Math.sqrt(differing + slack)) / 2 - 1e-9)
   const help = Math.max((1 - loss / rate) / 2, 1e-12)
   const [differs, helped] = [binomial(rate), binomial(help)]
-  const reach = 4.5 * Math.sqrt(tasks * rate) + 10
+  const reach = deviations * Math.sqrt(tasks * rate) + 10
   const last = Math.min(tasks, Math.ceil(tasks * rate + reach))
   let differing = Math.max(0, Math.floor(tasks * rate - reach))
   let helps = fewest(differing)
@@ -119,9 +122,15 @@ const chanceOf = (tasks: number, rate: number, loss: number, seen: number): numb
  * most a `loss` may be more harms than helps; at that edge the chance of the statistic is computed for the
  * rates of differing answers that aren't ruled out, and the highest counts (Berger and Boos 1994). The
  * statistic grows with each help and falls with each harm, so that no hypothesis inside the edge has a higher
- * chance (Barnard's convexity).
+ * chance (Barnard's convexity). `error` is what may go wrong in all of the tests that this one is of.
  */
-export const pairedPValue = ({ good, harms, helps, tasks }: Counts): ((keep: number) => number) => {
+export const pairedPValue = (
+  { good, harms, helps, tasks }: Counts,
+  error = usualError
+): ((keep: number) => number) => {
+  const nuisance = nuisanceOf(error)
+  // What lies further out counts against: it has to be less than what the test is of.
+  const deviations = Math.max(4.5, 0.7 + Math.sqrt(-2 * Math.log(nuisance)))
   const differing = harms + helps
   const fewestGood = atLeast(tasks, good, nuisance / 2)
   const mostDiffering = 1 - atLeast(tasks, tasks - differing, nuisance / 2)
@@ -134,7 +143,10 @@ export const pairedPValue = ({ good, harms, helps, tasks }: Counts): ((keep: num
     const high = Math.min(1 - 1e-9, Math.max(low, mostDiffering))
     let highest = 0
     for (let step = 0; step <= steps; step++) {
-      highest = Math.max(highest, chanceOf(tasks, low + (high - low) * (step / steps) ** 2, loss, seen))
+      highest = Math.max(
+        highest,
+        chanceOf(tasks, low + (high - low) * (step / steps) ** 2, loss, seen, deviations)
+      )
     }
     return Math.min(1, highest + nuisance)
   }
@@ -167,14 +179,20 @@ const isBinary = (quality: number): boolean => quality === 0 || quality === 1
  * betting needs 1.7 times as large a margin at a level of 10 %, and Hoeffding's and Bentkus' see the range of
  * the differences alone and not that most of them are 0.
  */
-export const pValueOf = (pairs: ReadonlyArray<Pair>): ((keep: number, level: number) => number) => {
+export const pValueOf = (
+  pairs: ReadonlyArray<Pair>,
+  error = usualError
+): ((keep: number, level: number) => number) => {
   if (!pairs.every(({ best, quality }) => isBinary(best) && isBinary(quality))) {
     return (keep, level) => bettingPValue(pairs, keep, level)
   }
-  return pairedPValue({
-    tasks: pairs.length,
-    good: sum(pairs.map(({ best }) => best)),
-    helps: pairs.filter(({ best, quality }) => quality > best).length,
-    harms: pairs.filter(({ best, quality }) => quality < best).length
-  })
+  return pairedPValue(
+    {
+      tasks: pairs.length,
+      good: sum(pairs.map(({ best }) => best)),
+      helps: pairs.filter(({ best, quality }) => quality > best).length,
+      harms: pairs.filter(({ best, quality }) => quality < best).length
+    },
+    error
+  )
 }

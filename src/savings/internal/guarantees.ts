@@ -15,9 +15,13 @@
  * once: its single sequence ends with the first family that can't be shown to keep the share. What is kept in
  * each family is kept on the whole, by that very argument, without a test.
  */
+import * as numbers from "../../internal/numbers.js"
 import { hash } from "./hash.js"
 import { mean, sum } from "./recorded.js"
 import { type Pair, pairedPValue, pValueOf } from "./bounds.js"
+
+/** How sure a promise is. */
+export const Confidence = numbers.number("a confidence (a number from 0 to below 1)", (n) => n >= 0 && n < 1)
 
 /** Where a share is kept: in each family, or on the whole alone. */
 export type Scope = "families" | "whole"
@@ -87,13 +91,23 @@ const highest = (most: number, passes: (share: number) => boolean): number | und
   return failing === -1 ? shares.at(-1) : shares[failing - 1]
 }
 
-const sequence = (trials: ReadonlyArray<Trial>, tried: ReadonlyArray<number>, level: number): Sequence => {
+/** What of the error that the confidence leaves is each sequence's. */
+const levelOf = (confidence: number, sequences: number): number => (1 - confidence) / Math.max(1, sequences)
+
+const sequence = (
+  trials: ReadonlyArray<Trial>,
+  tried: ReadonlyArray<number>,
+  confidence: number,
+  sequences = 1
+): Sequence => {
+  const level = levelOf(confidence, sequences)
   const shown: Array<Sequence["shown"][number]> = []
   let most = 1
   for (const worth of tried) {
     const played = trials.map(({ best, routed }) => ({ best, routed: routed(worth) }))
     const pValue = pValueOf(
-      played.map(({ best, routed }): Pair => ({ best: best.quality, quality: routed.quality }))
+      played.map(({ best, routed }): Pair => ({ best: best.quality, quality: routed.quality })),
+      1 - confidence
     )
     const share = highest(most, (each) => pValue(each, level) <= level)
     if (share === undefined) break
@@ -108,15 +122,12 @@ const sequence = (trials: ReadonlyArray<Trial>, tried: ReadonlyArray<number>, le
   return { tasks: trials.length, quality, shown }
 }
 
-/** What of the error that the confidence leaves is each sequence's. */
-const levelOf = (confidence: number, sequences: number): number => (1 - confidence) / Math.max(1, sequences)
-
 /** Tests what worths of a dollar keep on the whole. */
 export const showWhole = (
   trials: ReadonlyArray<Trial>,
   tried: ReadonlyArray<number>,
   confidence: number
-): Sequence => sequence(independent(trials), tried, levelOf(confidence, 1))
+): Sequence => sequence(independent(trials), tried, confidence)
 
 /** Tests on the whole and in the families what worths of a dollar keep. */
 export const show = (
@@ -134,10 +145,10 @@ export const show = (
   ]
   return {
     confidence,
-    whole: sequence(all, tried, levelOf(confidence, 1)),
+    whole: sequence(all, tried, confidence),
     families: parts.map((part) => ({
       names: part,
-      ...sequence(of(part), tried, levelOf(confidence, parts.length))
+      ...sequence(of(part), tried, confidence, parts.length)
     }))
   }
 }
@@ -183,9 +194,11 @@ export interface Guarantee {
 const mostNeeded = 2 ** 20
 
 /** The fewest tasks that show a share to be kept when not one is lost. */
-const neededFor = (quality: number, keep: number, level: number): number => {
+const neededFor = (quality: number, keep: number, confidence: number, sequences: number): number => {
+  const level = levelOf(confidence, sequences)
   const enough = (tasks: number): boolean =>
-    pairedPValue({ tasks, good: Math.round(tasks * quality), helps: 0, harms: 0 })(keep) <= level
+    pairedPValue({ tasks, good: Math.round(tasks * quality), helps: 0, harms: 0 }, 1 - confidence)(keep) <=
+    level
   let [low, high] = [0, 1]
   while (high < mostNeeded && !enough(high)) [low, high] = [high, 2 * high]
   while (high - low > 1) {
@@ -196,10 +209,10 @@ const neededFor = (quality: number, keep: number, level: number): number => {
   return high
 }
 
-const verdictOf = (own: Sequence, keep: number, level: number): Verdict => {
+const verdictOf = (own: Sequence, keep: number, confidence: number, sequences: number): Verdict => {
   const worth = mostIn(own, keep)
   if (worth !== undefined) return { _tag: "Kept", worth }
-  const needed = neededFor(own.quality, keep, level)
+  const needed = neededFor(own.quality, keep, confidence, sequences)
   return own.tasks < needed && needed < mostNeeded
     ? { _tag: "TooFew", needed }
     : { _tag: "NotShown", share: own.shown[0]?.share ?? 0 }
@@ -219,7 +232,7 @@ export const guaranteeOf = (
     parts: parts.map(({ names, ...own }) => ({
       families: names,
       tasks: own.tasks,
-      verdict: verdictOf(own, keep, levelOf(confidence, parts.length))
+      verdict: verdictOf(own, keep, confidence, parts.length)
     }))
   }
 }
