@@ -497,6 +497,10 @@ export const Options = Schema.Struct({
   userId: Schema.optional(Schema.NonEmptyString.pipe(sizes.bounded("user"))),
   /** With which of the caller's keys, by its name and never the key itself: for accounting and budgets. */
   keyId: Schema.optional(Schema.NonEmptyString),
+  /** The team that this key belongs to: for accounting and budgets. */
+  team: Schema.optional(Schema.NonEmptyString),
+  /** The providers that may be asked, whatever chooses among them; any when absent. */
+  providers: Schema.optional(Schema.NonEmptyArray(AIProvider.AIProvider)),
   /** Milliseconds for the whole call, above 0; the routing policy's default when absent. */
   timeoutMs: Schema.optional(numbers.timeoutMs),
   /** Labels of the caller's own, at most 16 of 64 and 512 characters; carried through, never read. */

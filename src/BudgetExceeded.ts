@@ -6,12 +6,12 @@
 import * as Schema from "effect/Schema"
 
 /**
- * The scope of a budget: all calls together, one user's, or those of one of the caller's keys.
+ * The scope of a budget: all calls together, one user's, those of one of the caller's keys, or of one of its teams.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const Scope = Schema.Literal("overall", "user", "key")
+export const Scope = Schema.Literal("overall", "user", "key", "team")
 
 /**
  * What a budget counts.
@@ -33,7 +33,7 @@ export class BudgetExceededError extends Schema.TaggedError<BudgetExceededError>
   /** The name of the budget. */
   budget: Schema.String,
   scope: Scope,
-  /** The user or key whose budget it is; absent when it is the overall one. */
+  /** The user, key or team whose budget it is; absent when it is the overall one. */
   subject: Schema.optional(Schema.String),
   unit: Unit,
   /** What the budget allows in its period, in USD or tokens. */

@@ -544,6 +544,9 @@ export const lacks = (engine: ReasoningEngine, task: AITask.AITask): ReadonlyArr
   const { capabilities: can, wires } = engine
   const missing = new Set<string>()
   const need = (isThere: boolean, what: string): void => void (isThere || missing.add(what))
+  if (task.providers !== undefined) {
+    need(task.providers.includes(engine.provider), `a restriction to ${task.providers.join(", ")}`)
+  }
   if (task.tools !== undefined) need(can.tools, "tools")
   if (task.systemPrompt !== undefined) need(can.systemPrompt, "a system prompt")
   if ((task.responseFormat?.type ?? "text") !== "text") need(can.jsonSchema, "JSON answers")

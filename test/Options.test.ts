@@ -187,6 +187,8 @@ const calls: Omit<Absent<AITask.Options>, "messages" | "mode" | "prompt" | "resp
   toolChoice: undefined,
   userId: undefined,
   keyId: undefined,
+  team: undefined,
+  providers: undefined,
   timeoutMs: undefined,
   metadata: undefined
 }
@@ -216,7 +218,7 @@ const rows: ReadonlyArray<Row> = [
         Budgets.make({ ...options, budgets: [{ name: "b", scope: "overall", period: "day", usd: 1 }] }),
         BudgetStore.layerMemory
       ),
-    { maxOutputTokens: undefined, unpriced: undefined }
+    { budgets: undefined, maxOutputTokens: undefined, unpriced: undefined }
   ),
   row<Budgets.Budget>(
     "Budgets.Budget",
@@ -613,6 +615,7 @@ const rows: ReadonlyArray<Row> = [
       provider: undefined,
       userId: undefined,
       keyId: undefined,
+      team: undefined,
       taskId: undefined,
       session: undefined
     }

@@ -108,7 +108,7 @@ export const ConfigFile = Schema.Struct({
   /** Where every attempt is recorded: `sqlite:PATH`, a path, or `postgres://…`; nowhere when absent. */
   ledger: Schema.optionalWith(Schema.Redacted(Schema.NonEmptyString), exact),
   /** What may be spent. */
-  budgets: Schema.optionalWith(Budgets.Options.fields.budgets, exact),
+  budgets: Budgets.Options.fields.budgets,
   /** Own limits by provider, for `serve`, and where there is `redis` for `ask` and `run`. */
   rateLimits: Schema.optionalWith(
     Schema.Record({ key: AIProvider.AIProvider, value: RateLimits.Limits }),
@@ -243,6 +243,7 @@ const referencesOf = (config: ConfigFile): ReadonlyArray<Reference.Reference> =>
   const subjects = {
     overall: [],
     key: keys.map(({ id }) => id),
+    team: [],
     // A key without a user may call for any.
     user: users.length === keys.length ? users : []
   }

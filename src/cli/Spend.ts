@@ -39,7 +39,7 @@ const options = {
   by: Flags.parsed(
     "by",
     "NAME",
-    "What to sum up by: provider, user, key, session, agent, model or day",
+    "What to sum up by: provider, user, key, team, session, agent, model or day",
     (name) => Either.mapLeft(decodeBy(name), () => `one of ${SpendLedger.By.literals.join(", ")}`)
   ).pipe(Options.withDefault<SpendLedger.By>("provider")),
   since: moment("since", "Only what began at this time or later: a date (UTC), or how long ago"),

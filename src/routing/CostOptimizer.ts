@@ -201,10 +201,22 @@ export const make = (
             })
           )
 
+    /** Those of them that the task may be asked of. */
+    const allowed = (task: AITask.AITask): Effect.Effect<Omit<Candidates, "outlook">> => {
+      const { providers } = task
+      if (providers === undefined) return present(task)
+      const isAllowed = ({ provider }: ProviderMetrics.ProviderMetrics) => providers.includes(provider)
+      return Effect.map(present(task), ({ known, later, ready }) => ({
+        known,
+        ready: ready.filter(isAllowed),
+        later: later.filter(isAllowed)
+      }))
+    }
+
     const candidates = (task: AITask.AITask): Effect.Effect<Candidates> =>
       sessions === undefined
-        ? Effect.map(present(task), (found) => ({ ...found, outlook: undefined }))
-        : Effect.zipWith(present(task), sessions.outlook(task), (found, outlook) => ({
+        ? Effect.map(allowed(task), (found) => ({ ...found, outlook: undefined }))
+        : Effect.zipWith(allowed(task), sessions.outlook(task), (found, outlook) => ({
             ...found,
             outlook:
               outlook !== undefined && outlooks.isWarm(outlook, [...found.ready, ...found.later])

@@ -1,9 +1,10 @@
 /**
- * What may be spent per day or month: in all, by a user, with a key; in USD or in tokens.
+ * What may be spent per day or month: in all, by a user, with a key, by a team; in USD or in tokens.
  *
  * Before an attempt the most that it can cost is reserved in every budget that it falls under, and when it
  * has ended that is replaced by what it did cost. So calls that run at once can't pass a budget together,
- * however many they are. The router asks the budgets that it finds in its context.
+ * however many they are. The router asks the budgets that it finds in its context. What users, keys and teams have
+ * as budgets of their own comes from the `OwnBudgets` of the context, if there are some.
  *
  * @since 0.1.0
  */
@@ -22,6 +23,8 @@ import * as BudgetExceeded from "../BudgetExceeded.js"
 import * as BudgetStore from "./BudgetStore.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import { Budget, Tokens } from "./internal/budget.js"
+import { optional } from "../internal/optional.js"
+import * as OwnBudgets from "./OwnBudgets.js"
 import { inUnit, type Rule, ruleOf } from "./internal/rule.js"
 import * as log from "../internal/log.js"
 import * as validation from "../internal/validation.js"
@@ -36,14 +39,17 @@ export { Budget, Period } from "./internal/budget.js"
  * @category schemas
  */
 export const Options = Schema.Struct({
-  budgets: Schema.NonEmptyArray(Budget).pipe(
-    Schema.filter((budgets) => {
-      const names = budgets.map(({ name }) => name)
-      const index = names.findIndex((name, index) => names.indexOf(name) < index)
-      return index === -1
-        ? undefined
-        : { path: [index, "name"], message: `Expected each name once, actual ${names[index]} twice` }
-    })
+  /** Those that are configured; none when absent, where there are `OwnBudgets` alone. */
+  budgets: Schema.optional(
+    Schema.NonEmptyArray(Budget).pipe(
+      Schema.filter((budgets) => {
+        const names = budgets.map(({ name }) => name)
+        const index = names.findIndex((name, index) => names.indexOf(name) < index)
+        return index === -1
+          ? undefined
+          : { path: [index, "name"], message: `Expected each name once, actual ${names[index]} twice` }
+      })
+    )
   ),
   /**
    * The tokens that the answer to a task may have that doesn't limit them itself; 4096 when absent. Without
@@ -71,10 +77,7 @@ export interface Options extends Schema.Schema.Type<typeof Options> {}
  * @since 0.1.0
  * @category models
  */
-export interface Subject {
-  readonly userId?: string | undefined
-  readonly keyId?: string | undefined
-}
+export interface Subject extends OwnBudgets.Subject {}
 
 /**
  * How a budget stands in the current period. Amounts are in USD or tokens.
@@ -85,7 +88,7 @@ export interface Subject {
 export interface Status {
   readonly budget: string
   readonly scope: typeof BudgetExceeded.Scope.Type
-  /** The user or key whose budget it is; none when it is the overall one. */
+  /** The user, key or team whose budget it is; none when it is the overall one. */
   readonly subject: Option.Option<string>
   readonly unit: typeof BudgetExceeded.Unit.Type
   readonly limit: number
@@ -112,7 +115,7 @@ export interface Service extends AttemptGuard.Service {
   readonly admit: (
     asked: AttemptGuard.AdmissionRequest
   ) => Effect.Effect<AttemptGuard.Lease, BudgetExceeded.BudgetError>
-  /** How the budgets stand that a task of the given user and key falls under. */
+  /** How the budgets stand that a task of the given user, key and team falls under. */
   readonly status: (
     of?: Subject
   ) => Effect.Effect<ReadonlyArray<Status>, BudgetExceeded.BudgetUnavailableError>
@@ -187,10 +190,17 @@ const statusOf = ({ account, rule, subject }: Applying, balance: BudgetStore.Bal
   }
 }
 
+/** Whose budget of a scope a task falls under. */
+const subjectOf = {
+  user: ({ userId }: Subject) => userId,
+  key: ({ keyId }: Subject) => keyId,
+  team: ({ team }: Subject) => team
+} as const
+
 const applyingTo = (rules: ReadonlyArray<Rule>, of: Subject, now: number): ReadonlyArray<Applying> =>
   rules.flatMap((rule): ReadonlyArray<Applying> => {
     if (rule.scope === "overall") return [{ rule, subject: undefined, account: rule.accountOf("", now) }]
-    const subject = rule.scope === "user" ? of.userId : of.keyId
+    const subject = subjectOf[rule.scope](of)
     return subject === undefined || (rule.subject !== undefined && rule.subject !== subject)
       ? []
       : [{ rule, subject, account: rule.accountOf(subject, now) }]
@@ -202,6 +212,20 @@ const askedOf = (asked: AITask.AITask, { wires }: AttemptGuard.AdmissionRequest[
   return task.original === undefined || wires.includes(task.original.wire)
     ? task
     : { ...task, original: undefined }
+}
+
+/** The rules of budgets as they are held: an account asks the calendar once a period. */
+const known = new WeakMap<OwnBudgets.Held, ReadonlyArray<Rule>>()
+
+/** What a subject has of its own is named so; in accounts it has no name, which no other budget is without. */
+const ownRules = (held: OwnBudgets.Held): ReadonlyArray<Rule> => {
+  const made =
+    known.get(held) ??
+    held.budgets.map((budget) =>
+      ruleOf({ ...budget, name: "own", scope: held.scope, subject: held.subject }, "")
+    )
+  known.set(held, made)
+  return made
 }
 
 /** Where no budget applies there is nothing to do. */
@@ -217,9 +241,17 @@ export const make = (
   options: Options
 ): Effect.Effect<Service, InvalidArgumentError, BudgetStore.BudgetStore> =>
   Effect.gen(function* () {
-    const { budgets, maxOutputTokens = 4096, unpriced = "refuse" } = yield* decode(options)
+    const { budgets = [], maxOutputTokens = 4096, unpriced = "refuse" } = yield* decode(options)
     const store = yield* BudgetStore.BudgetStore
-    const rules = budgets.map(ruleOf)
+    const configured = budgets.map((budget) => ruleOf(budget))
+    const own = yield* optional(OwnBudgets.OwnBudgets)
+
+    const rulesOf = (
+      subject: Subject
+    ): Effect.Effect<ReadonlyArray<Rule>, BudgetExceeded.BudgetUnavailableError> =>
+      own === undefined
+        ? Effect.succeed(configured)
+        : Effect.map(own.of(subject), (held) => [...configured, ...held.flatMap(ownRules)])
 
     const refuse = (applying: Applying): Effect.Effect<never, BudgetExceeded.BudgetError> =>
       Effect.flatMap(Effect.mapError(store.balances([applying.account]), unavailable), ([balance]) =>
@@ -263,7 +295,7 @@ export const make = (
 
     return {
       admit: ({ deadline, engine, prefill, task }) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        Effect.flatMap(Effect.zip(rulesOf(task), Clock.currentTimeMillis), ([rules, now]) => {
           const applying = applyingTo(rules, task, now)
           if (applying.length === 0) return Effect.succeed(free)
           const maxTokens = task.maxTokens ?? maxOutputTokens
@@ -278,7 +310,7 @@ export const make = (
         }),
       status: (of = {}) =>
         Effect.gen(function* () {
-          const applying = applyingTo(rules, of, yield* Clock.currentTimeMillis)
+          const applying = applyingTo(yield* rulesOf(of), of, yield* Clock.currentTimeMillis)
           const balances = yield* Effect.mapError(
             store.balances(applying.map(({ account }) => account)),
             unavailable

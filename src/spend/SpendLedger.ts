@@ -78,7 +78,7 @@ export const rowOf = (attempt: AIResult.Attempt, task: AITask.AITask): Effect.Ef
     taskId: task.id ?? "",
     userId: Option.fromNullable(task.userId),
     keyId: Option.fromNullable(task.keyId),
-    ...given({ session: task.session, agent: task.agent }),
+    ...given({ team: task.team, session: task.session, agent: task.agent }),
     provider: attempt.provider,
     model: attempt.model,
     outcome: attempt.outcome,
@@ -110,9 +110,9 @@ const decode = validation.decoder("SpendLedger", Options)
 
 /**
  * A ledger in memory. Beyond `capacity` the oldest rows are folded into one total for each day, provider,
- * user, key and model. Sums stay exact to the picodollar; lost are the single rows, with them the filter by
+ * user, key, team and model. Sums stay exact to the picodollar; lost are the single rows, with them the filter by
  * task, and the time of day: a folded row counts as begun when its day began. There are no more than
- * 100,000 totals by name: attempts beyond them are summed up without user and key.
+ * 100,000 totals by name: attempts beyond them are summed up without user, key and team.
  *
  * @since 0.1.0
  * @category constructors

@@ -102,8 +102,8 @@ describe("spend", () => {
         ],
         [["--since", "2026-13-01"], /--since: Expected a date/],
         [
-          ["--by", "team"],
-          /--by: Expected one of provider, user, key, session, agent, model, day, actual "team"/
+          ["--by", "squad"],
+          /--by: Expected one of provider, user, key, team, session, agent, model, day, actual "squad"/
         ]
       ] as const) {
         const { code, err } = yield* run(["spend", ...flags], recorded)

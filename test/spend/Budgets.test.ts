@@ -270,7 +270,7 @@ describe("Budgets", () => {
     ["none", { budgets: [] }, "Budgets.budgets[0]: is missing"],
     ["no unit", { ...everybody, usd: undefined }, "budgets[0].usd: Expected"],
     ["both units", { ...everybody, tokens: 1 }, "budgets[0].usd: Expected either usd or tokens, actual both"],
-    ["another scope", { ...everybody, scope: "team" }, "budgets[0].scope: Expected"],
+    ["another scope", { ...everybody, scope: "squad" }, "budgets[0].scope: Expected"],
     ["a subject of everybody's", { ...everybody, subject: "a" }, "budgets[0].subject: Expected none"],
     ["too much", { ...everybody, usd: 1e7 }, "budgets[0].usd: Expected an amount from 0 to 1000000 USD"],
     ["half a token", { ...everybody, usd: undefined, tokens: 0.5 }, "budgets[0].tokens: Expected"],

@@ -192,6 +192,27 @@ export const ledgerContract = (made: Made): void => {
       ])
     }))
 
+  test("knows the team of a key, and sums by it", (ledger) =>
+    Effect.gen(function* () {
+      const one = { cost: Option.some(Usd.fromNumber(1)) }
+      yield* ledger.observe(attempt({ ...one, startedAt: 1 }), task({ keyId: "a", team: "ml" }))
+      yield* ledger.observe(attempt({ ...one, startedAt: 2 }), task({ keyId: "b", team: "ml" }))
+      yield* ledger.observe(attempt({ ...one, startedAt: 3 }), task({ keyId: "c" }))
+      assert.deepStrictEqual(
+        (yield* rowsOf(ledger)).map(({ team }) => team),
+        ["ml", "ml", undefined]
+      )
+      assert.lengthOf(yield* rowsOf(ledger, { team: "ml" }), 2)
+      assert.deepStrictEqual((yield* ledger.summary({ by: "team" })).map(brief), [
+        [null, 1, "1"],
+        ["ml", 2, "2"]
+      ])
+      assert.deepStrictEqual((yield* ledger.summary({ by: "key", team: "ml" })).map(brief), [
+        ["a", 1, "1"],
+        ["b", 1, "1"]
+      ])
+    }))
+
   test("sums by provider, user, key, model and day", (ledger) =>
     Effect.gen(function* () {
       const one = { cost: Option.some(Usd.fromNumber(1)) }

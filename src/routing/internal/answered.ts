@@ -60,6 +60,7 @@ const question = ({
   mode: _mode,
   original,
   session: _session,
+  team: _team,
   timeoutMs: _timeoutMs,
   userId: _userId,
   ...said
@@ -69,7 +70,12 @@ const question = ({
     : {
         ...original,
         headers: Object.entries(original.headers ?? {}).filter(([name]) => meaningful.test(name)),
-        ...given({ provider: said.provider, pinned: said.pinned, unsupported: said.unsupported })
+        ...given({
+          provider: said.provider,
+          providers: said.providers,
+          pinned: said.pinned,
+          unsupported: said.unsupported
+        })
       }
 
 /** Equal calls under way, which one answer is for. */

@@ -85,7 +85,8 @@ const migrations: ReadonlyArray<database.Migration> = [
   (sql) =>
     ["cache_saved_micro BIGINT", "cache_saved_pico BIGINT"].map((column) =>
       database.addColumn(sql, "arc_saga_spend", column)
-    )
+    ),
+  (sql) => [database.addColumn(sql, "arc_saga_spend", "team TEXT")]
 ]
 
 const micro = 1_000_000n
@@ -100,6 +101,7 @@ const toColumns = (row: SpendLedger.Row) => ({
   task_id: text(row.taskId),
   user_id: textOrNull(row.userId),
   key_id: textOrNull(row.keyId),
+  team: textOrNull(Option.fromNullable(row.team)),
   session: textOrNull(Option.fromNullable(row.session)),
   agent: textOrNull(Option.fromNullable(row.agent)),
   provider: row.provider,
@@ -146,6 +148,7 @@ const Columns = Schema.Struct({
   task_id: Schema.String,
   user_id: Schema.NullOr(Schema.String),
   key_id: Schema.NullOr(Schema.String),
+  team: Schema.NullOr(Schema.String),
   session: Schema.NullOr(Schema.String),
   agent: Schema.NullOr(Schema.String),
   provider: Schema.String,
@@ -201,7 +204,11 @@ const fromColumns = (columns: typeof Columns.Type) =>
     taskId: columns.task_id,
     userId: columns.user_id,
     keyId: columns.key_id,
-    ...given({ session: columns.session ?? undefined, agent: columns.agent ?? undefined }),
+    ...given({
+      team: columns.team ?? undefined,
+      session: columns.session ?? undefined,
+      agent: columns.agent ?? undefined
+    }),
     provider: columns.provider,
     model: columns.model,
     outcome: columns.outcome,
@@ -251,6 +258,7 @@ const conditions = (
   ...(filter.provider === undefined ? [] : [sql`provider = ${filter.provider}`]),
   ...(filter.userId === undefined ? [] : [sql`user_id = ${filter.userId}`]),
   ...(filter.keyId === undefined ? [] : [sql`key_id = ${filter.keyId}`]),
+  ...(filter.team === undefined ? [] : [sql`team = ${filter.team}`]),
   ...(filter.taskId === undefined ? [] : [sql`task_id = ${filter.taskId}`]),
   ...(filter.session === undefined ? [] : [sql`session = ${filter.session}`])
 ]
@@ -263,6 +271,8 @@ const nameIn = (sql: SqlClient.SqlClient, by: SpendLedger.By): Statement.Fragmen
       return sql`user_id`
     case "key":
       return sql`key_id`
+    case "team":
+      return sql`team`
     case "session":
       return sql`session`
     case "agent":

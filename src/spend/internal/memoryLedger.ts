@@ -14,13 +14,14 @@ interface Named {
   readonly model: string
   readonly userId: Option.Option<string>
   readonly keyId: Option.Option<string>
+  readonly team?: string | undefined
   /** Rows alone say these: there are too many of them for totals. */
   readonly session?: string | undefined
   readonly agent?: string | undefined
   readonly startedAt: number
 }
 
-/** The total of the folded rows of one day, provider, user, key and model. */
+/** The total of the folded rows of one day, provider, user, key, team and model. */
 interface Total extends Named {
   readonly sum: totals.Totals
 }
@@ -29,6 +30,7 @@ const nameOf: Readonly<Record<By, (of: Named) => Option.Option<string>>> = {
   provider: ({ provider }) => Option.some(provider),
   user: ({ userId }) => userId,
   key: ({ keyId }) => keyId,
+  team: ({ team }) => Option.fromNullable(team),
   session: ({ session }) => Option.fromNullable(session),
   agent: ({ agent }) => Option.fromNullable(agent),
   model: ({ model }) => Option.some(model),
@@ -44,6 +46,7 @@ const passes = (filter: Filter, of: Named, taskId: Option.Option<string>): boole
   (filter.provider === undefined || filter.provider === of.provider) &&
   is(filter.userId, of.userId) &&
   is(filter.keyId, of.keyId) &&
+  (filter.team === undefined || filter.team === of.team) &&
   is(filter.taskId, taskId) &&
   (filter.session === undefined || filter.session === of.session)
 
@@ -53,8 +56,8 @@ export const byName = (left: Group, right: Group): number => {
   return one < other ? -1 : one > other ? 1 : 0
 }
 
-const keyOf = ({ keyId, model, provider, startedAt, userId }: Named): string =>
-  JSON.stringify([startedAt, provider, model, userId, keyId])
+const keyOf = ({ keyId, model, provider, startedAt, team, userId }: Named): string =>
+  JSON.stringify([startedAt, provider, model, userId, keyId, team])
 
 /** Rows in memory: the newest one by one, the older ones as totals. */
 export class MemoryLedger {
@@ -110,9 +113,9 @@ export class MemoryLedger {
     const of =
       this.folds.has(keyOf(named)) || this.folds.size < this.maxTotals
         ? named
-        : { ...named, userId: Option.none(), keyId: Option.none() }
-    const { keyId, model, provider, userId } = of
+        : { ...named, userId: Option.none(), keyId: Option.none(), team: undefined }
+    const { keyId, model, provider, team, userId } = of
     const sum = totals.add(this.folds.get(keyOf(of))?.sum ?? totals.nothing, totals.of(row))
-    this.folds.set(keyOf(of), { provider, model, userId, keyId, startedAt, sum })
+    this.folds.set(keyOf(of), { provider, model, userId, keyId, team, startedAt, sum })
   }
 }

@@ -20,6 +20,8 @@ export const Row = Schema.Struct({
   userId: Schema.OptionFromNullOr(Schema.String),
   /** With which of the caller's keys, by its name. */
   keyId: Schema.OptionFromNullOr(Schema.String),
+  /** The team of that key, where it has one. */
+  team: Schema.optional(Schema.String),
   /** The conversation that it belongs to, and the agent of it that asked, where the task says. */
   session: Schema.optional(Schema.String),
   agent: Schema.optional(Schema.String),
@@ -59,6 +61,7 @@ export interface Filter {
   readonly provider?: AIProvider.AIProvider | undefined
   readonly userId?: string | undefined
   readonly keyId?: string | undefined
+  readonly team?: string | undefined
   readonly taskId?: string | undefined
   readonly session?: string | undefined
 }
@@ -69,7 +72,7 @@ export interface Filter {
  * @since 0.1.0
  * @category schemas
  */
-export const By = Schema.Literal("provider", "user", "key", "session", "agent", "model", "day")
+export const By = Schema.Literal("provider", "user", "key", "team", "session", "agent", "model", "day")
 
 /**
  * What rows can be summed by.
@@ -86,7 +89,7 @@ export type By = typeof By.Type
  * @category schemas
  */
 export const Group = Schema.Struct({
-  /** None for attempts without a user, a key, a session or an agent. */
+  /** None for attempts without a user, a key, a team, a session or an agent. */
   name: Schema.OptionFromNullOr(Schema.String),
   ...Totals.fields
 })

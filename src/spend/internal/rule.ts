@@ -35,7 +35,11 @@ const keyOf = (subject: string): string =>
     ? subject
     : `${subject.slice(0, longest)}… ${subject.length} ${Hash.string(subject)} ${Hash.string(subject.slice(longest))}`
 
-export const ruleOf = ({ name, period, scope, subject, tokens, usd }: Budget): Rule => {
+/** `account` tells its accounts from those of budgets with another name. */
+export const ruleOf = (
+  { name, period, scope, subject, tokens, usd }: Budget,
+  account: string = name
+): Rule => {
   const unit = usd === undefined ? "tokens" : "usd"
   const limit = usd === undefined ? BigInt(tokens ?? 0) : Usd.fromNumber(usd).pico
   let span: Span = { startsAt: 0, endsAt: 0 }
@@ -48,7 +52,7 @@ export const ruleOf = ({ name, period, scope, subject, tokens, usd }: Budget): R
       // The calendar is asked once a period.
       if (now < span.startsAt || now >= span.endsAt) span = spanOf(period, now)
       const { endsAt, startsAt } = span
-      return { id: JSON.stringify([name, scope, unit, period, startsAt, keyOf(subject)]), limit, endsAt }
+      return { id: JSON.stringify([account, scope, unit, period, startsAt, keyOf(subject)]), limit, endsAt }
     }
   }
 }

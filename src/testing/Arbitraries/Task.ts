@@ -203,6 +203,13 @@ export const taskOptions = (constraints: TaskConstraints = {}): FastCheck.Arbitr
     ),
     { nil: {} }
   )
+  // What is restricted to all of them is restricted to none.
+  const restricted =
+    providers === undefined
+      ? rich
+        ? optional({ providers: nonEmpty(provider, 3) })
+        : FastCheck.constant({})
+      : optional({ providers: FastCheck.constant(providers) })
   const tooled = rich ? FastCheck.option(toolset, { nil: {} }) : FastCheck.constant({})
   const formed = rich ? optional({ responseFormat, ...richParameters }) : FastCheck.constant({})
   const others = optional({
@@ -214,16 +221,18 @@ export const taskOptions = (constraints: TaskConstraints = {}): FastCheck.Arbitr
     stop: nonEmpty(word, 3),
     userId: word,
     keyId: word,
+    team: word,
     timeoutMs: FastCheck.integer({ min: 1, max: 120_000 }),
     metadata: FastCheck.dictionary(word, anyText, { ...ownFields, maxKeys: 3 }),
     ...parameters
   })
-  return FastCheck.tuple(asked, delivered, targeted, tooled, formed, others).map(
-    ([what, mode, target, tools, format, rest]) => ({
+  return FastCheck.tuple(asked, delivered, targeted, restricted, tooled, formed, others).map(
+    ([what, mode, target, limits, tools, format, rest]) => ({
       ...rest,
       ...what,
       ...mode,
       ...target,
+      ...limits,
       ...tools,
       ...format
     })
