@@ -24,3 +24,10 @@ export * as ApiKeys from "./ApiKeys.js"
  * @since 0.1.0
  */
 export * as Gateway from "./Gateway.js"
+
+/**
+ * Where keys are kept that are issued while the gateway runs.
+ *
+ * @since 0.1.0
+ */
+export * as KeyStore from "./KeyStore.js"
