@@ -212,14 +212,8 @@ describe("Responses requests", () => {
                 { type: "input_image", image_url: "https://example.org/d.png", detail: "auto" }
               ]
             },
-            {
-              type: "message",
-              role: "assistant",
-              content: [
-                { type: "output_text", text: "A", annotations: [] },
-                { type: "output_text", text: "B", annotations: [] }
-              ]
-            } as never,
+            { type: "message", role: "assistant", content: "A" },
+            { type: "message", role: "assistant", content: "B" },
             {
               type: "message",
               role: "developer",

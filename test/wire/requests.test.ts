@@ -325,3 +325,18 @@ describe("the worst case of a task with all parts", () => {
     assert.isAbove(worstCase(task(all), "a", 1, price).inputTokens, 100_000)
   })
 })
+
+describe("a service tier", () => {
+  it("is said in the words of the wire, of which the usual one has two", () => {
+    const tiers = (["auto", "default", "standard_only", "flex"] as const).map((serviceTier) => [
+      chatBody({ serviceTier }, { extraFields: true })["service_tier"],
+      messagesBody({ serviceTier })["service_tier"]
+    ])
+    assert.deepStrictEqual(tiers, [
+      ["auto", "auto"],
+      ["default", "standard_only"],
+      ["default", "standard_only"],
+      ["flex", undefined]
+    ])
+  })
+})

@@ -6,6 +6,7 @@ import type { Ask, IdOf, Json, Made } from "../body.js"
 import * as dataUrl from "../dataUrl.js"
 import * as effort from "../effort.js"
 import * as notice from "../notice.js"
+import * as serviceTier from "../serviceTier.js"
 import * as toolCallIds from "../toolCallIds.js"
 
 /** What of the engine's configuration shows in a request's body. */
@@ -221,7 +222,7 @@ export const body = (settings: Settings, { prefill, stream, task }: Ask): Made<J
       verbosity: extraFields ? task.verbosity : undefined,
       logprobs: task.logProbabilities === undefined ? undefined : true,
       top_logprobs: task.logProbabilities || undefined,
-      service_tier: extraFields ? task.serviceTier : undefined,
+      service_tier: extraFields ? serviceTier.ofOpenAI(task.serviceTier) : undefined,
       prompt_cache_key: extraFields ? task.cacheKey : undefined,
       ...task.options?.chatCompletions,
       stream,

@@ -7,6 +7,7 @@ import * as toolArguments from "../../internal/toolArguments.js"
 import type { Ask, IdOf, Json, Made } from "../body.js"
 import * as dataUrl from "../dataUrl.js"
 import * as notice from "../notice.js"
+import * as serviceTier from "../serviceTier.js"
 import * as thinking from "./thinking.js"
 import * as toolCallIds from "../toolCallIds.js"
 
@@ -226,9 +227,6 @@ const thinkingOf = ({ maxTokens, model, thinking: kind }: Settings, task: AITask
 const samples = ({ sampling }: Settings, { thinking }: thinking.Thinking): boolean =>
   sampling && (thinking === undefined || thinking["type"] === "disabled")
 
-/** The service tiers that the API has. */
-const tiers: ReadonlySet<string | undefined> = new Set(["auto", "standard_only"])
-
 /** The body of a request; fields that are undefined don't reach the wire. Or what of the task it can't hold. */
 export const body = (settings: Settings, { prefill, stream, task }: Ask): Made<Json> =>
   Either.map(turnsOf(task), (turns) => {
@@ -247,7 +245,7 @@ export const body = (settings: Settings, { prefill, stream, task }: Ask): Made<J
       tool_choice: toolChoice(task),
       thinking: thought.thinking,
       output_config: outputConfig(task.responseFormat, thought.effort),
-      service_tier: tiers.has(task.serviceTier) ? task.serviceTier : undefined,
+      service_tier: serviceTier.ofMessages(task.serviceTier),
       ...task.options?.messages,
       stream
     }

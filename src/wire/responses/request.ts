@@ -6,6 +6,7 @@ import type { Ask, IdOf, Json, Made } from "../body.js"
 import * as dataUrl from "../dataUrl.js"
 import * as effort from "../effort.js"
 import * as notice from "../notice.js"
+import * as serviceTier from "../serviceTier.js"
 import * as toolCallIds from "../toolCallIds.js"
 import * as custom from "./customTools.js"
 
@@ -93,14 +94,18 @@ const output = (part: AITask.Part): Json | undefined => {
   }
 }
 
-/** A message that is a single text is given as that, as every server takes it. */
-const plain = (item: Json): Json => {
+const isPlain = (part: unknown): part is { readonly text: unknown } =>
+  Predicate.isRecord(part) && part["type"] === "output_text" && Object.keys(part).length === 3
+
+/**
+ * Messages of texts alone have each as their content, as every server takes it: a list is of what a server has
+ * written, which has an id.
+ */
+const plain = (item: Json): ReadonlyArray<Json> => {
   const { content } = item
-  if (!Array.isArray(content) || content.length !== 1) return item
-  const [only]: ReadonlyArray<unknown> = content
-  return Predicate.isRecord(only) && only["type"] === "output_text" && Object.keys(only).length === 3
-    ? { ...item, content: only["text"] }
-    : item
+  return Array.isArray(content) && content.every(isPlain)
+    ? content.map(({ text }) => ({ ...item, content: text }))
+    : [item]
 }
 
 const toolCall = (call: AITask.ToolCall, idOf: IdOf): Json => {
@@ -121,7 +126,7 @@ const assistant = (message: typeof AITask.AssistantMessage.Type, idOf: IdOf): Re
     .map(output)
     .filter((each) => each !== undefined)
   return [
-    ...messagesOf("assistant", said).map(plain),
+    ...messagesOf("assistant", said).flatMap(plain),
     ...(message.toolCalls ?? []).map((call) => toolCall(call, idOf))
   ]
 }
@@ -255,7 +260,7 @@ export const body = (settings: Settings, { prefill, stream, task }: Ask): Made<J
       text: given({ format: format(task), verbosity: extraFields ? task.verbosity : undefined }),
       top_logprobs: task.logProbabilities,
       include: include(settings, task),
-      service_tier: extraFields ? task.serviceTier : undefined,
+      service_tier: extraFields ? serviceTier.ofOpenAI(task.serviceTier) : undefined,
       prompt_cache_key: extraFields ? task.cacheKey : undefined,
       store: false,
       ...task.options?.responses,
