@@ -1,14 +1,18 @@
 /**
+ * What holds in the tests of all files.
+ *
  * Has `assert` compare Option, Either, Exit and yieldable errors by what they hold. They can be iterated
  * over, for `yield*`, and chai compares what can by its iterator: it finds some and none equal.
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { isDeepStrictEqual } from "node:util"
 import { chai } from "vitest"
+import * as eventLoop from "./utils/eventLoop.js"
 
 /** What a value holds, as plain data; none where chai compares it well. */
 const held = (value: unknown): unknown => {
@@ -35,3 +39,6 @@ const equal = (left: unknown, right: unknown): boolean =>
   isDeepStrictEqual(left, right) || chai.util.eql(left, right, { comparator })
 
 chai.config.deepEqual = equal
+
+// Runs in virtual time follow each other without a turn, and a property may have thousands.
+FastCheck.configureGlobal({ asyncBeforeEach: eventLoop.turnNowAndThen })

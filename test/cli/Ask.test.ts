@@ -7,6 +7,7 @@ import * as TestClock from "effect/TestClock"
 import * as Ask from "../../src/cli/Ask.js"
 import * as StandardStreams from "../../src/cli/StandardStreams.js"
 import * as harness from "./harness.js"
+import * as eventLoop from "../utils/eventLoop.js"
 
 const openAi = { OPENAI_API_KEY: "sk-secret", OPENAI_BASE_URL: "http://127.0.0.1:1234/v1", OPENAI_MODEL: "m" }
 
@@ -261,7 +262,7 @@ describe("ask", () => {
       const fiber = yield* Effect.fork(effect)
       while (printed.out.length === 0) {
         yield* TestClock.adjust("50 millis")
-        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        yield* eventLoop.turn
       }
       const exit = yield* Fiber.interrupt(fiber)
       assert.isTrue(exit._tag === "Failure")

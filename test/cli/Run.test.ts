@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import * as harness from "./harness.js"
+import * as eventLoop from "../utils/eventLoop.js"
 
 const tasks = (count: number): string =>
   Array.from(
@@ -177,7 +178,7 @@ describe("run", () => {
       let written = ""
       while (linesOf(written).length < 4) {
         yield* TestClock.adjust("20 millis")
-        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        yield* eventLoop.turn
         written = yield* Effect.catchAllDefect(harness.readFile(file("r.jsonl")), () => Effect.succeed(""))
       }
       yield* Fiber.interrupt(fiber)

@@ -15,6 +15,7 @@ import * as TestClock from "effect/TestClock"
 import * as Cli from "../../src/cli/Cli.js"
 import * as NodeListener from "../../src/cli/Listener/Node.js"
 import * as StandardStreams from "../../src/cli/StandardStreams.js"
+import * as eventLoop from "../utils/eventLoop.js"
 
 /** Answers requests; undefined is a server that isn't there. */
 export type Respond = (url: URL, headers: Headers) => Response | undefined
@@ -77,7 +78,7 @@ export const settle = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A
       const exit = yield* Fiber.poll(fiber)
       if (Option.isSome(exit)) return yield* exit.value
       yield* TestClock.adjust("50 millis")
-      yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      yield* eventLoop.turn
     }
   })
 

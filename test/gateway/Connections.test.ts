@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { sized } from "../utils/property.js"
 import { called, connect, dataOf, eventually, post, start } from "./harness.js"
+import * as eventLoop from "../utils/eventLoop.js"
 
 const { Claude } = AIProvider
 const { answer, never, stall } = Behaviour
@@ -89,8 +90,7 @@ describe.concurrent("a client that reads slowly", () => {
         ahead = Math.max(ahead, written * piece.length - read)
         tail = new TextDecoder().decode(value.slice(-64))
         // Turns in which a gateway without back-pressure would go on.
-        for (let turn = 0; turn < 5; turn++)
-          yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        for (let turn = 0; turn < 5; turn++) yield* eventLoop.turn
       }
       assert.isAbove(read, pieces * piece.length)
       assert.include(tail, "[DONE]")

@@ -98,11 +98,6 @@ const outcome = (router: ProviderRouter.Service, task: AITask.AITask) =>
     timeless
   )
 
-/** Virtual time passes without a turn of the event loop, which the test runner needs now and then. */
-const turn = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
-
 /** Tasks over failing primaries. */
 const atOnce = sized(10_000, 1000)
 
@@ -112,7 +107,6 @@ describe("ProviderRouter, under concurrency", () => {
     [tables, FastCheck.nat(1000)],
     ([table, seed]) =>
       Effect.gen(function* () {
-        yield* turn
         const kinds = Array.from({ length: 8 * table.length }, (_, index) =>
           AITask.make({
             id: `kind ${index}`,

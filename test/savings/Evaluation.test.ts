@@ -164,8 +164,6 @@ describe("the evaluation", () => {
         Array.from({ length: 24 }, (_, seed) => seed),
         (seed) =>
           Effect.promise(async () => {
-            // The runner is heard between two deals.
-            await new Promise((resolve) => setImmediate(resolve))
             const shuffled = {
               train: shuffledLabels(train, seed),
               validation: shuffledLabels(validation, seed)

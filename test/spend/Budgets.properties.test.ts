@@ -187,8 +187,6 @@ describe.concurrent("ledger and budgets, whatever happens to the calls", () => {
     ([script, calls, hedged]) =>
       Effect.gen(function* () {
         const { accounts, balances, exceeded, made, open, rows } = yield* scenario(script, calls, hedged)
-        // Virtual time passes at once: between two runs the test runner is heard.
-        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
         assert.deepStrictEqual(exceeded, [])
         assert.isTrue(balances.every(({ reserved }) => reserved === 0n))
         assert.isTrue(open.every((count) => count === 0))

@@ -4,6 +4,7 @@ import { Simulation } from "arc-saga/testing"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { isFull, sized } from "../utils/property.js"
+import * as eventLoop from "../utils/eventLoop.js"
 
 const minute = 60_000
 
@@ -54,14 +55,15 @@ const run = (other: Price.Options, policy: (typeof policies)[number]) => {
   const options = scenario(other)
   const sessions = options.sessions && { ...options.sessions, pinned: policy === "pinned" }
   const layer = policy === "sessions" ? Layer.merge(breaker, Sessions.layer()) : breaker
-  return Effect.runSync(Simulation.run({ ...options, sessions, layer }))
+  return Effect.zipLeft(Simulation.run({ ...options, sessions, layer }), eventLoop.turn)
 }
 
-const measure = (other: Price.Options) => ({
-  none: run(other, "no affinity"),
-  pinned: run(other, "pinned"),
-  sessions: run(other, "sessions")
-})
+const measure = (other: Price.Options) =>
+  Effect.all({
+    none: run(other, "no affinity"),
+    pinned: run(other, "pinned"),
+    sessions: run(other, "sessions")
+  })
 
 const attemptsAt = (report: Simulation.Report, provider: string): number =>
   report.providers.find((each) => each.provider === provider)?.accounts.attempts ?? Number.NaN
@@ -85,34 +87,35 @@ const line = (name: string, policy: string, report: Simulation.Report): string =
   ].join(" | ")} |`
 
 describe("sessions in the simulation", () => {
-  it.each(Object.entries(others).slice(0, isFull ? undefined : 1))(
+  it.live.each(Object.entries(others).slice(0, isFull ? undefined : 1))(
     "cost no more than without affinity, and than pinned, beside %s",
-    (name, other) => {
-      const { none, pinned, sessions } = measure(other)
-      for (const report of [none, pinned, sessions]) {
-        assert.strictEqual(report.answered, report.tasks)
-        assert.deepStrictEqual(Simulation.discrepancies(report), [])
-      }
-      const best = Math.min(Number(none.spendUsd), Number(pinned.spendUsd))
-      if (name === "gpt-4o") {
-        // What is cached is dear there: it isn't returned to where a session has a while to go.
-        assert.isBelow(Number(sessions.spendUsd), best)
-        assert.isAbove(attemptsAt(sessions, "claude"), attemptsAt(pinned, "claude"))
-      } else {
-        assert.isBelow(Number(sessions.spendUsd), 1.01 * best)
-        // Where it is worth its price, sessions return.
-        if (name === "gpt-5")
-          assert.isBelow(attemptsAt(sessions, "claude"), attemptsAt(pinned, "claude") / 1.5)
-      }
-      if (isFull) {
-        const lines = [
-          line(name, "no affinity", none),
-          line(name, "pinned", pinned),
-          line(name, "sessions", sessions)
-        ]
-        process.stdout.write(`${lines.join("\n")}\n`)
-      }
-    },
+    ([name, other]) =>
+      Effect.gen(function* () {
+        const { none, pinned, sessions } = yield* measure(other)
+        for (const report of [none, pinned, sessions]) {
+          assert.strictEqual(report.answered, report.tasks)
+          assert.deepStrictEqual(Simulation.discrepancies(report), [])
+        }
+        const best = Math.min(Number(none.spendUsd), Number(pinned.spendUsd))
+        if (name === "gpt-4o") {
+          // What is cached is dear there: it isn't returned to where a session has a while to go.
+          assert.isBelow(Number(sessions.spendUsd), best)
+          assert.isAbove(attemptsAt(sessions, "claude"), attemptsAt(pinned, "claude"))
+        } else {
+          assert.isBelow(Number(sessions.spendUsd), 1.01 * best)
+          // Where it is worth its price, sessions return.
+          if (name === "gpt-5")
+            assert.isBelow(attemptsAt(sessions, "claude"), attemptsAt(pinned, "claude") / 1.5)
+        }
+        if (isFull) {
+          const lines = [
+            line(name, "no affinity", none),
+            line(name, "pinned", pinned),
+            line(name, "sessions", sessions)
+          ]
+          process.stdout.write(`${lines.join("\n")}\n`)
+        }
+      }),
     600_000
   )
 })

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
 import type { Client } from "./databases.js"
+import * as eventLoop from "./eventLoop.js"
 
 export interface Flaky {
   readonly client: Client
@@ -68,9 +69,7 @@ export const flaky = (client: Client): Flaky => {
 }
 
 /** Lets the database do what it has been asked. */
-export const working: Effect.Effect<void> = Effect.promise(
-  () => new Promise<void>((resolve) => setImmediate(resolve))
-).pipe(Effect.repeatN(20))
+export const working: Effect.Effect<void> = Effect.repeatN(eventLoop.turn, 20)
 
 /** Lets virtual time pass, step by step, and the database work between the steps. */
 export const passing = (ms: number, stepMs = ms): Effect.Effect<void> =>
