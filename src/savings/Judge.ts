@@ -14,7 +14,7 @@ import type { AIResult } from "../AIResult.js"
 import * as AITask from "../AITask.js"
 import * as numbers from "../internal/numbers.js"
 import * as Comparison from "./Comparison.js"
-import { share } from "./internal/hash.js"
+import { share } from "../internal/hash.js"
 
 /**
  * What is judged.

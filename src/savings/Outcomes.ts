@@ -10,7 +10,7 @@ import * as numbers from "../internal/numbers.js"
 import * as AIProvider from "../AIProvider.js"
 import type * as InvalidArgument from "../InvalidArgument.js"
 import { bucketCount, formSize } from "./internal/features.js"
-import { share } from "./internal/hash.js"
+import { share } from "../internal/hash.js"
 import * as validation from "../internal/validation.js"
 
 /**

@@ -1,5 +1,5 @@
-import * as Hash from "effect/Hash"
 import type { EngineError } from "../../EngineError.js"
+import { share } from "../../internal/hash.js"
 
 /**
  * Why a member rests: its key is refused or it has no credit (`refused`), which one call finds out to be over; it is
@@ -94,20 +94,12 @@ export class Call {
   }
 }
 
-/** 32 bits in which each bit of a hash changes about half of all: the finalizer of MurmurHash3. */
-const mixed = (hash: number): number => {
-  let bits = hash
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85_eb_ca_6b)
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2_b2_ae_35)
-  return (bits ^ (bits >>> 16)) >>> 0
-}
-
 /**
  * How much a conversation belongs to a member: the highest has it. Of the conversations each member has its share by
  * weight, and when one is out only its own move (weighted rendezvous hashing).
  */
 const belongs = (conversation: string, { name, weight }: Member<unknown>): number =>
-  -weight / Math.log((mixed(Hash.string(`${conversation}\n${name}`)) + 0.5) / 2 ** 32)
+  -weight / Math.log(share(`${conversation}\n${name}`))
 
 /** Least calls under way by weight, then least calls until now: the shares are kept one after the other, too. */
 const isBetter = (one: Member<unknown>, other: Member<unknown>): boolean => {

@@ -1,6 +1,6 @@
 import * as Arr from "effect/Array"
 import type { AIProvider } from "../../AIProvider.js"
-import { hash } from "./hash.js"
+import { hash } from "../../internal/hash.js"
 import { predict, type Prediction, type Predictor } from "./predictor.js"
 import { headOf, type Heads, type Seen, trainHeads, trainPredictor } from "./train.js"
 

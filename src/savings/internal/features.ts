@@ -1,5 +1,5 @@
 import * as AITask from "../../AITask.js"
-import { hash } from "./hash.js"
+import { hash } from "../../internal/hash.js"
 
 /** What a linear model sees of a task: hashed words and pairs of words, and a few numbers of its form. */
 export interface Features {

@@ -15,8 +15,8 @@
  * once: its single sequence ends with the first family that can't be shown to keep the share. What is kept in
  * each family is kept on the whole, by that very argument, without a test.
  */
+import { hash } from "../../internal/hash.js"
 import * as numbers from "../../internal/numbers.js"
-import { hash } from "./hash.js"
 import { mean, sum } from "./recorded.js"
 import { type Pair, pairedPValue, pValueOf } from "./bounds.js"
 

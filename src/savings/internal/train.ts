@@ -3,7 +3,7 @@ import * as Order from "effect/Order"
 import type { AIProvider } from "../../AIProvider.js"
 import { type Answered, answered, type Outcome } from "../Outcomes.js"
 import { bucketCount, type Features, formSize, fromWritten, ofPrompt } from "./features.js"
-import { hash } from "./hash.js"
+import { hash } from "../../internal/hash.js"
 import { type Example, fit, type Head, inner, leastSquares, logistic, scoreOf } from "./linear.js"
 import { type Family, type Judge, type Predictor, sizeInputs } from "./predictor.js"
 
