@@ -12,6 +12,7 @@ import {
   Acceptance,
   Budgets,
   BudgetStore,
+  Canary,
   Cascade,
   CircuitBreaker,
   CostOptimizer,
@@ -295,7 +296,12 @@ const rows: ReadonlyArray<Row> = [
       Effect.flatMap(MultiLLMOrchestrator.make(options), (made) => made.strategy).pipe(
         Effect.provide(Layer.merge(Router, CostOptimizer.layer([{ provider }])))
       ),
-    { strategy: undefined }
+    { strategy: undefined, canary: undefined }
+  ),
+  row<Canary.Options>(
+    "Canary.Options",
+    (options) => Either.map(Canary.make({ ...options, provider, share: 0.5 }), (canary) => canary.provider),
+    { seed: undefined }
   ),
   row<Parameters<typeof MultiLLMOrchestrator.layerFor>[0]>(
     "MultiLLMOrchestrator.layerFor",
@@ -305,7 +311,7 @@ const rows: ReadonlyArray<Row> = [
         Effect.map(({ text }) => text),
         Effect.provide(Layer.provide(MultiLLMOrchestrator.layerFor(options), Engines))
       ),
-    { providers: undefined, strategy: undefined, policy: undefined }
+    { providers: undefined, strategy: undefined, canary: undefined, policy: undefined }
   ),
   row<TaskService.ServeOptions>(
     "TaskService.ServeOptions",

@@ -10,6 +10,7 @@ import * as CircuitBreaker from "../reliability/CircuitBreaker.js"
 import * as Hedging from "../reliability/Hedging.js"
 import * as LiveMetrics from "../reliability/LiveMetrics.js"
 import * as CostOptimizer from "../routing/CostOptimizer.js"
+import * as Canary from "../routing/Canary.js"
 import * as MultiLLMOrchestrator from "../routing/MultiLLMOrchestrator.js"
 import type * as ProviderMetrics from "../ProviderMetrics.js"
 import * as RateLimits from "../reliability/RateLimits.js"
@@ -76,7 +77,14 @@ export const engines = ({
 }
 
 /** What all that answers tasks is built on, once: what is known of sessions and answers is in it. */
-const foundation = ({ cache, escalation, policy, providers, sessions }: Configuration.Configuration) =>
+const foundation = ({
+  cache,
+  canary,
+  escalation,
+  policy,
+  providers,
+  sessions
+}: Configuration.Configuration) =>
   Effect.gen(function* () {
     const metrics = providers
       .filter(({ byNameOnly, status }) => status._tag === "Ready" && !byNameOnly)
@@ -109,7 +117,9 @@ const foundation = ({ cache, escalation, policy, providers, sessions }: Configur
             // The numbers were checked when they were read.
             ({ make }) => Effect.orDie(make({ ...escalation, strategy: plain }))
           )
-    return { routing, caching, escalated }
+    // The share was checked when it was read.
+    const tried = canary && (yield* Effect.orDie(Canary.make(canary)))
+    return { routing, caching, escalated, tried }
   })
 
 /**
@@ -129,7 +139,7 @@ export const composer = (
 > =>
   Effect.map(
     foundation(configuration),
-    ({ caching, escalated, routing }) =>
+    ({ caching, escalated, routing, tried }) =>
       (learning) =>
         Effect.gen(function* () {
           const learned = yield* Effect.transposeMapOption(learning, (settings) =>
@@ -144,7 +154,7 @@ export const composer = (
           })
           const orchestrator = (own: Strategy.Strategy) =>
             Effect.flatMap(escalated(own), (strategy) =>
-              MultiLLMOrchestrator.make({ strategy }).pipe(
+              MultiLLMOrchestrator.make({ strategy, canary: tried }).pipe(
                 Effect.provide(
                   Option.match(observer, {
                     onNone: () => routing,

@@ -18,6 +18,7 @@ import { looksLikeKey, told } from "../internal/told.js"
 import * as RateLimits from "../reliability/RateLimits.js"
 import * as RetryBudget from "../reliability/RetryBudget.js"
 import * as AnswerCache from "../routing/AnswerCache.js"
+import * as Canary from "../routing/Canary.js"
 import * as RoutingPolicy from "../routing/RoutingPolicy.js"
 import * as Sessions from "../routing/Sessions.js"
 import { environmentVariable, exact, limit } from "./ConfigFile/fields.js"
@@ -139,6 +140,8 @@ export const ConfigFile = Schema.Struct({
     }),
     exact
   ),
+  /** Tries a provider on a share of the tasks; none when absent. */
+  canary: Schema.optionalWith(Canary.Settings, exact),
   /** For how long providers keep what they cache of a session, where that isn't five minutes. */
   sessions: Schema.optionalWith(Sessions.Settings, exact),
   /** Asks a second provider when the first is late; nothing is hedged when absent. */
@@ -221,6 +224,7 @@ const builtIn = [AIProvider.CopilotChat, AIProvider.Claude, AIProvider.Gpt4, "ol
 const referencesOf = (config: ConfigFile): ReadonlyArray<Reference.Reference> => {
   const {
     budgets = [],
+    canary,
     cascade,
     chains = {},
     gateway,
@@ -260,6 +264,7 @@ const referencesOf = (config: ConfigFile): ReadonlyArray<Reference.Reference> =>
           provider("cascade.last", cascade.last)
         ]
       : []),
+    ...(canary === undefined ? [] : [provider("canary.provider", canary.provider)]),
     ...(learn?.providers ?? []).map((id, index) => provider(`learn.providers[${index}]`, id)),
     ...(learn === undefined
       ? []

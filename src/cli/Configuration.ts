@@ -51,6 +51,7 @@ export interface Configuration {
   /** The cache of answers, where the file has one. */
   readonly cache: ConfigFile.ConfigFile["cache"]
   /** When an agent that is stuck gets the strongest provider; never when absent. */
+  readonly canary: ConfigFile.ConfigFile["canary"]
   readonly escalation: ConfigFile.ConfigFile["escalation"]
   /** What is known of providers' caches. */
   readonly sessions: Sessions.Options
@@ -303,6 +304,7 @@ export const load = (
       policy: ConfigFile.policyOf(config),
       cache: config.cache,
       sessions: config.sessions ?? {},
+      canary: config.canary,
       escalation: config.escalation,
       ledger,
       budgets: ConfigFile.budgetsOf(config),

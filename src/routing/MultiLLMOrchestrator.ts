@@ -26,6 +26,7 @@ import { lacks } from "../ReasoningEngine.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type * as RoutingPolicy from "./RoutingPolicy.js"
 import { withBaseline } from "../spend/baseline.js"
+import type { Canary } from "./Canary.js"
 import * as Strategy from "./Strategy.js"
 import * as TaskService from "./TaskService.js"
 import { mapResult, type StreamEvent, type StreamInterruptedError } from "../StreamEvent.js"
@@ -87,6 +88,8 @@ export class MultiLLMOrchestrator extends Context.Tag("arc-saga/MultiLLMOrchestr
 export interface Options {
   /** By what providers are chosen; `balanced` when absent. */
   readonly strategy?: Strategy.Strategy | undefined
+  /** Who is tried on a share of the tasks, whatever their strategy; nobody when absent. */
+  readonly canary?: Canary | undefined
 }
 
 type StreamError = OrchestratorError | SoleOrchestratorError | StreamInterruptedError
@@ -139,8 +142,13 @@ export const make = (
         ? Effect.succeed(result)
         : Effect.map(registry.list, (engines) => withBaseline(result, baseline, engines))
 
+    const tried = (strategy: Strategy.Strategy): Strategy.Strategy =>
+      options.canary?.within(strategy) ?? strategy
+
     const strategyOf = (serve: ServeOptions): Effect.Effect<Strategy.Strategy> =>
-      serve.strategy === undefined ? Ref.get(current) : Effect.succeed(serve.strategy)
+      serve.strategy === undefined
+        ? Effect.map(Ref.get(current), tried)
+        : Effect.succeed(tried(serve.strategy))
 
     /** The providers that can be chosen. Who pins one asks for it even when nothing can be chosen. */
     const orderOf = (
@@ -294,6 +302,8 @@ export const layerFor = (options: {
   readonly providers?: ReadonlyArray<ProviderMetrics.Options> | undefined
   /** By what providers are chosen; `balanced` when absent. */
   readonly strategy?: Strategy.Strategy | undefined
+  /** Who is tried on a share of the tasks, whatever their strategy; nobody when absent. */
+  readonly canary?: Canary | undefined
   /** How tasks are routed; the default policy when absent. */
   readonly policy?: RoutingPolicy.Options | undefined
 }): Layer.Layer<
