@@ -17,12 +17,12 @@ const server = (id: string, quality: number, input: number) => ({
   price: { input, output: input }
 })
 
-const configOf = (escalation: unknown) =>
+const configOf = (settings: object) =>
   JSON.stringify({
     ollama: false,
     strategy: "cheapest",
     providers: [server("weak", 5, 1), server("strong", 9, 10)],
-    escalation
+    ...settings
   })
 
 const failed = (argument: string) => [
@@ -39,23 +39,37 @@ const task = JSON.stringify({
 })
 
 /** The provider that a task is answered by whose last two steps have failed. */
-const answering = (escalation: unknown) =>
+const answering = (settings: object) =>
   Effect.gen(function* () {
-    const inDirectory = yield* harness.directory({ "config.json": configOf(escalation), tasks: task })
+    const inDirectory = yield* harness.directory({ "config.json": configOf(settings), tasks: task })
     const ran = yield* harness.run(["run", inDirectory("tasks"), "--out", inDirectory("out")], {
       env: { ARC_SAGA_CONFIG: inDirectory("config.json") },
       respond
     })
-    return [ran.code, /weak|strong|escalation\.\w+/.exec(`${ran.err}${ran.out}`)?.[0]]
+    return [ran.code, /weak|strong|(?:escalation|canary)\.\w+/.exec(`${ran.err}${ran.out}`)?.[0]]
   })
 
 describe("escalation in the configuration file", () => {
   it.scoped("asks the strongest provider for an agent that is stuck, where the file says so", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* answering(undefined), [0, "weak"])
-      assert.deepStrictEqual(yield* answering({}), [0, "strong"])
-      assert.deepStrictEqual(yield* answering({ failures: 3 }), [0, "weak"])
-      assert.deepStrictEqual(yield* answering({ repeats: 0 }), [2, "escalation.repeats"])
+      assert.deepStrictEqual(yield* answering({}), [0, "weak"])
+      assert.deepStrictEqual(yield* answering({ escalation: {} }), [0, "strong"])
+      assert.deepStrictEqual(yield* answering({ escalation: { failures: 3 } }), [0, "weak"])
+      assert.deepStrictEqual(yield* answering({ escalation: { repeats: 0 } }), [2, "escalation.repeats"])
+    }).pipe(Effect.provide(harness.platform))
+  )
+})
+
+describe("a canary in the configuration file", () => {
+  it.scoped("is asked first for its share of the tasks, and else last", () =>
+    Effect.gen(function* () {
+      const canary = (settings: object) => answering({ canary: { provider: "strong", ...settings } })
+      assert.deepStrictEqual(yield* canary({ share: 1 }), [0, "strong"])
+      assert.deepStrictEqual(yield* canary({ share: 0 }), [0, "weak"])
+      assert.deepStrictEqual(yield* canary({ share: 2 }), [2, "canary.share"])
+      assert.deepStrictEqual(yield* canary({ share: 1, provider: "nobody" }), [2, "canary.provider"])
+      // The weak one is cheaper and would be chosen; as a canary it isn't.
+      assert.deepStrictEqual(yield* canary({ share: 0, provider: "weak" }), [0, "strong"])
     }).pipe(Effect.provide(harness.platform))
   )
 })
