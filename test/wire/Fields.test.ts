@@ -1,55 +1,13 @@
 /** The table of fields, against the types of the vendors' own packages, what is done by it, and docs/wires.md. */
 import { assert, describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
-import * as NodeFs from "node:fs"
 import * as chat from "../../src/gateway/internal/chat/request.js"
 import * as messagesDialect from "../../src/gateway/internal/messages/request.js"
 import * as responsesDialect from "../../src/gateway/internal/responses/request.js"
 import type { Wire } from "../../src/Wire.js"
 import type { Fields } from "../../src/wire/fields/field.js"
 import * as fields from "../../src/wire/fields.js"
-
-/** A file of declarations of an installed package, without its comments. */
-const declarations = (file: string): string =>
-  NodeFs.readFileSync(new URL(`../../node_modules/${file}`, import.meta.url), "utf8").replaceAll(
-    /\/\*[\s\S]*?\*\//g,
-    ""
-  )
-
-/** What stands between the braces of an interface: the names of its members are those at depth 0. */
-const interfaceOf = (source: string, name: string): string => {
-  const start = source.search(new RegExp(`\\binterface ${name}\\b`))
-  if (start === -1) return ""
-  const open = source.indexOf("{", start)
-  let depth = 0
-  for (let at = open; at < source.length; at++) {
-    if (source[at] === "{") depth++
-    else if (source[at] === "}" && --depth === 0) return source.slice(open + 1, at)
-  }
-  return ""
-}
-
-const members = (source: string, name: string, least = 10): ReadonlyArray<string> => {
-  const found: Array<string> = []
-  let depth = 0
-  for (const line of interfaceOf(source, name).split("\n")) {
-    const member = /^\s*(\w+)\??:/.exec(line)?.[1]
-    if (depth === 0 && member !== undefined) found.push(member)
-    depth += line.split("{").length - line.split("}").length
-  }
-  assert.isAbove(found.length, least, name)
-  return found
-}
-
-/** The kinds that a union has, by the literals of their `type`. */
-const kinds = (source: string, union: string): ReadonlyArray<string> => {
-  const types = new RegExp(`export type ${union} = ([^;]+);`).exec(source)?.[1]?.split("|") ?? []
-  assert.isAbove(types.length, 2, union)
-  return types.flatMap((type) => {
-    const name = type.trim().split(".").at(-1) ?? ""
-    return /\btype: '([^']+)'/.exec(interfaceOf(source, name))?.[1] ?? []
-  })
-}
+import { declarations, kinds, members } from "../utils/declarations.js"
 
 const openAi = declarations("openai/resources/chat/completions/completions.d.ts")
 const responses = declarations("openai/resources/responses/responses.d.ts")

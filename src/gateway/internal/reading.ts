@@ -112,3 +112,15 @@ export const textOf = (content: string | ReadonlyArray<AITask.Part>): string =>
   typeof content === "string"
     ? content
     : content.map((part) => (part.type === "text" ? part.text : "")).join("")
+
+/** Instructions, and what of them is no text: it has its place in a message of the user's. */
+export const instructed = (
+  said: string,
+  parts: ReadonlyArray<Exclude<AITask.Part, AITask.ReasoningPart>>
+): ReadonlyArray<AITask.Message> => {
+  const [first, ...others] = parts.filter(({ type }) => type !== "text")
+  return [
+    ...(said.trim() === "" ? [] : [{ role: "system", content: said } as const]),
+    ...(first === undefined ? [] : [{ role: "user", content: [first, ...others] } as const])
+  ]
+}

@@ -4,16 +4,22 @@ const carried: Field = { class: "carried" }
 const hint: Field = { class: "hint" }
 const preference: Field = { class: "preference" }
 
+const shown = { type: carried, prompt_cache_breakpoint: hint }
+
 const content: Field = {
   class: "carried",
   kinds: {
-    text: { type: carried, text: carried },
-    image_url: {
-      type: carried,
-      image_url: { class: "carried", fields: { url: carried, detail: hint } }
+    text: { ...shown, text: carried },
+    image_url: { ...shown, image_url: { class: "carried", fields: { url: carried, detail: hint } } },
+    input_audio: { ...shown, input_audio: { class: "carried", fields: { data: carried, format: carried } } },
+    file: {
+      ...shown,
+      file: {
+        class: "carried",
+        // What a provider keeps under an id has no place elsewhere.
+        fields: { file_data: carried, filename: carried, file_id: { class: "requirement" } }
+      }
     },
-    input_audio: { type: carried, input_audio: carried },
-    file: { type: carried, file: carried },
     refusal: { type: carried, refusal: carried }
   }
 }
@@ -28,7 +34,13 @@ const message: Fields = {
   content,
   tool_calls: {
     class: "carried",
-    each: { id: carried, type: carried, index: hint, function: called, custom: carried }
+    each: {
+      id: carried,
+      type: carried,
+      index: hint,
+      function: called,
+      custom: { class: "carried", fields: { name: carried, input: carried } }
+    }
   },
   tool_call_id: carried,
   function_call: called,
@@ -39,6 +51,9 @@ const message: Fields = {
   // An answer in sound, that its provider keeps.
   audio: { class: "requirement" }
 }
+
+/** What is chosen by its name. */
+const named: Field = { class: "carried", fields: { name: carried } }
 
 const declared: Fields = { name: carried, description: carried, parameters: carried, strict: carried }
 
@@ -58,9 +73,18 @@ export const chatCompletions: Fields = {
     task: "tools",
     kinds: { function: { type: carried, function: { class: "carried", fields: declared } } }
   },
-  tool_choice: { class: "carried", task: "toolChoice" },
+  tool_choice: {
+    class: "carried",
+    task: "toolChoice",
+    fields: {
+      type: carried,
+      function: named,
+      custom: named,
+      allowed_tools: { class: "carried", fields: { mode: carried, tools: carried } }
+    }
+  },
   functions: { class: "carried", each: declared },
-  function_call: { class: "carried" },
+  function_call: named,
   parallel_tool_calls: { class: "carried", task: "parallelToolCalls" },
   response_format: {
     class: "carried",

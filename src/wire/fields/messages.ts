@@ -11,12 +11,28 @@ const text: Fields = {
   citations: { class: "preference", inert: [[]] }
 }
 
+/** What a provider keeps under an id, and a document of several blocks, have no place elsewhere. */
+const only: Field = { class: "requirement" }
+
+const source = {
+  type: carried,
+  media_type: carried,
+  data: carried,
+  url: carried,
+  file_id: only
+} satisfies Fields
+
 const shown: Kinds = {
   text,
-  image: { type: carried, source: carried, cache_control: hint },
+  image: {
+    type: carried,
+    source: { class: "carried", fields: source },
+    cache_control: hint,
+    transformations: { class: "preference", inert: [{}] }
+  },
   document: {
     type: carried,
-    source: carried,
+    source: { class: "carried", fields: { ...source, content: only } },
     title: carried,
     cache_control: hint,
     context: preference,
@@ -36,16 +52,35 @@ const content: Field = {
       name: carried,
       input: carried,
       cache_control: hint,
-      caller: hint
+      caller: hint,
+      toolset_name: hint
     },
     tool_result: {
       type: carried,
       tool_use_id: carried,
       content: { class: "carried", kinds: shown },
       is_error: carried,
-      cache_control: hint
-    }
+      cache_control: hint,
+      toolset_name: hint
+    },
+    // Elsewhere all tools are offered from the beginning to the end.
+    tool_addition: { type: carried, tool: preference, cache_control: hint },
+    tool_removal: { type: carried, tool: preference, cache_control: hint }
   }
+}
+
+const message: Fields = {
+  role: carried,
+  content,
+  // Of instructions midway.
+  clear_at: { class: "preference", inert: ["never"] },
+  output_config: { class: "preference", inert: [{}] }
+}
+
+const format: Field = {
+  class: "carried",
+  task: "responseFormat",
+  fields: { type: carried, schema: carried }
 }
 
 const tool: Fields = {
@@ -70,7 +105,7 @@ export const messages: Fields = {
   model: { class: "edge" },
   stream: { class: "edge" },
   betas: { class: "edge" },
-  messages: { class: "carried", task: "messages", each: { role: carried, content } },
+  messages: { class: "carried", task: "messages", each: message },
   system: { class: "carried", task: "systemPrompt", kinds: { text } },
   max_tokens: { class: "carried", task: "maxTokens" },
   temperature: { class: "carried", task: "temperature" },
@@ -78,25 +113,31 @@ export const messages: Fields = {
   top_k: { class: "carried", task: "topK" },
   stop_sequences: { class: "carried", task: "stop" },
   tools: { class: "carried", task: "tools", kinds: { custom: tool, "": tool } },
-  tool_choice: { class: "carried", task: "toolChoice" },
+  tool_choice: {
+    class: "carried",
+    task: "toolChoice",
+    fields: { type: carried, name: carried, disable_parallel_tool_use: carried }
+  },
   thinking: {
     class: "carried",
     task: "reasoning",
     fields: {
       type: { class: "carried", values: ["enabled", "adaptive", "disabled"] },
       budget_tokens: carried,
-      display: carried
+      display: carried,
+      // What becomes of thoughts that go back to their maker only.
+      block_binding: hint
     }
   },
   output_config: {
     class: "carried",
     fields: {
-      format: { class: "carried", task: "responseFormat" },
+      format,
       effort: { class: "carried", values: ["low", "medium", "high", "xhigh", "max"] },
       task_budget: { class: "preference" }
     }
   },
-  output_format: { class: "carried", task: "responseFormat" },
+  output_format: format,
   metadata: { class: "carried", fields: { user_id: { class: "carried", task: "userId" } } },
   service_tier: { class: "carried", task: "serviceTier" },
   cache_control: { class: "hint" },

@@ -96,7 +96,18 @@ export const responses: Fields = {
       }
     }
   },
-  tool_choice: { class: "carried", task: "toolChoice" },
+  tool_choice: {
+    class: "carried",
+    task: "toolChoice",
+    fields: {
+      type: carried,
+      name: carried,
+      namespace: carried,
+      mode: carried,
+      tools: carried,
+      server_label: preference
+    }
+  },
   parallel_tool_calls: { class: "carried", task: "parallelToolCalls" },
   text: {
     class: "carried",

@@ -3,7 +3,7 @@ import * as Predicate from "effect/Predicate"
 import type * as AITask from "../../../AITask.js"
 import * as toolArguments from "../../../internal/toolArguments.js"
 import { type ChatRequest, type Question, questionOf, setting } from "../dialect.js"
-import { contentOf, type Json, type Reading, textOf } from "../reading.js"
+import { contentOf, instructed, type Json, type Reading, textOf } from "../reading.js"
 
 type Parts<M extends AITask.Message["role"]> = Exclude<
   Extract<AITask.Message, { role: M }>["content"],
@@ -177,27 +177,20 @@ const assistant = (reading: Reading, message: Json, field: string, ids: LegacyId
   }
 }
 
-const system = (
-  reading: Reading,
-  message: Json,
-  field: string
-): Extract<AITask.Message, { role: "system" }> | undefined => {
-  const said = textOf(texts(reading, message["content"], `${field}.content`))
-  return said.trim() === "" ? undefined : { role: "system", content: said }
-}
-
 const messageOf = (
   reading: Reading,
   value: unknown,
   field: string,
   ids: LegacyIds
-): AITask.Message | undefined => {
+): AITask.Message | ReadonlyArray<AITask.Message> | undefined => {
   const message = reading.record(value, field)
   if (message === undefined) return undefined
   switch (message["role"]) {
     case "system":
-    case "developer":
-      return system(reading, message, field)
+    case "developer": {
+      const said = texts(reading, message["content"], `${field}.content`)
+      return instructed(textOf(said), typeof said === "string" ? [] : said)
+    }
     case "user":
       return { role: "user", content: userContent(reading, message["content"], `${field}.content`) }
     case "assistant":
@@ -347,7 +340,7 @@ export const question = (json: unknown): Either.Either<ChatRequest, Question> =>
     )
     const options = body["stream_options"]
     return {
-      messages: messages ?? [],
+      messages: (messages ?? []).flat(),
       fields: fieldsOf(reading, body),
       includeUsage: Predicate.isRecord(options) && options["include_usage"] === true
     }

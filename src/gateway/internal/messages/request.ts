@@ -6,7 +6,7 @@ import * as toolArguments from "../../../internal/toolArguments.js"
 import * as dataUrl from "../../../wire/dataUrl.js"
 import { parse } from "../../../wire/decoding.js"
 import { type ChatRequest, type Question, questionOf, setting } from "../dialect.js"
-import { contentOf, type Json, type Reading } from "../reading.js"
+import { contentOf, instructed, type Json, type Reading } from "../reading.js"
 
 /** What only this wire knows; a provider of another one isn't asked. */
 const native = (value: Json): AITask.NativePart => ({ type: "native", wire: "messages", value })
@@ -174,6 +174,20 @@ const systemText = (reading: Reading, content: unknown, field: string): string =
         .map((part) => part.text)
         .join("\n\n")
 
+/** Which tools are offered from here on: elsewhere all of them are, which the table of fields tells. */
+const isOffer = (type: unknown): boolean => type === "tool_addition" || type === "tool_removal"
+
+/** Instructions at their place in the conversation, which may have no content: they can set an effort alone. */
+const midway = (reading: Reading, content: unknown, field: string): ReadonlyArray<AITask.Message> => {
+  if (Predicate.isNullable(content)) return []
+  if (typeof content === "string") return instructed(content, [])
+  const parts = blocks(reading, content, field, (block, at) =>
+    isOffer(block["type"]) ? undefined : shown(reading, block, at)
+  )
+  const said = parts.flatMap((part) => (part.type === "text" ? [part.text] : []))
+  return instructed(said.join("\n\n"), parts)
+}
+
 const messagesOf = (reading: Reading, value: unknown, field: string): ReadonlyArray<AITask.Message> => {
   const message = reading.record(value, field)
   if (message === undefined) return []
@@ -184,10 +198,8 @@ const messagesOf = (reading: Reading, value: unknown, field: string): ReadonlyAr
       return user(reading, content, at)
     case "assistant":
       return [assistant(reading, content, at)]
-    case "system": {
-      const said = systemText(reading, content, at)
-      return said.trim() === "" ? [] : [{ role, content: said }]
-    }
+    case "system":
+      return midway(reading, content, at)
     default:
       reading.expected(`${field}.role`, '"user", "assistant" or "system"', role)
       return []

@@ -4,7 +4,7 @@ import type * as AITask from "../../../AITask.js"
 import * as toolArguments from "../../../internal/toolArguments.js"
 import * as custom from "../../../wire/responses/customTools.js"
 import { type ChatRequest, type Question, questionOf, type Said, setting } from "../dialect.js"
-import { contentOf, type Json, type Reading, textOf } from "../reading.js"
+import { contentOf, instructed, type Json, type Reading, textOf } from "../reading.js"
 import * as state from "./state.js"
 import * as tools from "./tools.js"
 
@@ -168,8 +168,10 @@ class Conversation {
         return
       case "system":
       case "developer": {
-        const text = typeof content === "string" ? content : textOf(shownParts(reading, content, at))
-        if (text.trim() !== "") this.push({ role: "system", content: text })
+        const parts = typeof content === "string" ? [] : shownParts(reading, content, at)
+        instructed(typeof content === "string" ? content : textOf(parts), parts).forEach((message) => {
+          this.push(message)
+        })
         return
       }
       case "user": {
