@@ -9,11 +9,17 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as numbers from "../internal/numbers.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
-import { Delivery } from "./internal/delivery.js"
-import * as sizes from "../internal/sizes.js"
 import * as validation from "../internal/validation.js"
+import { OwnBudgets } from "../spend/OwnBudgets.js"
+import { grants } from "./internal/keyGrants.js"
+import * as keySecret from "./internal/keySecret.js"
+import { type KeysUnavailableError, make as makeManaged, type ManagedKeys } from "./internal/managedKeys.js"
+import { KeyStore } from "./KeyStore.js"
+
+export { KeysUnavailableError } from "./internal/managedKeys.js"
 
 /**
  * A key, without the key itself.
@@ -33,16 +39,9 @@ export const ApiKey = Schema.Struct({
         "Expected the SHA-256 of a key (64 hexadecimal digits), actual something else"
     )
   ),
-  /** On whose behalf its calls are; without it a call may name any user. */
-  user: Schema.optional(Schema.NonEmptyString.pipe(sizes.bounded("user"))),
-  /** The most calls in a minute. */
-  requestsPerMinute: Schema.optional(numbers.count("calls in a minute")),
-  /** The most calls at a time. */
-  concurrent: Schema.optional(numbers.count("calls at a time")),
-  /** How streams of its calls are delivered that don't say: `streamed` or `buffered`. */
-  delivery: Schema.optional(Delivery),
-  /** Whether it opens the page and the metrics, which tell of all calls; false when absent. */
-  observe: Schema.optional(Schema.Boolean)
+  ...grants,
+  /** Whether it may issue, change and revoke keys by `/v1/keys`; false when absent. */
+  admin: Schema.optional(Schema.Boolean)
 })
 
 /**
@@ -62,12 +61,12 @@ export interface ApiKey extends Schema.Schema.Type<typeof ApiKey> {}
 export interface Service {
   /** Whether there are any: a gateway without keys answers only its own machine. */
   readonly protect: boolean
-  /** The key that was presented, if it is known. */
-  readonly find: (presented: Redacted.Redacted) => Effect.Effect<Option.Option<ApiKey>>
+  /** The key that was presented, if it is known and taken now. Fails where that can't be found out. */
+  readonly find: (presented: Redacted.Redacted) => Effect.Effect<Option.Option<ApiKey>, KeysUnavailableError>
 }
 
 /**
- * Knows the keys. Give one of your own to keep them in a database.
+ * Knows the keys. {@link layerStore} is one that has them in a database.
  *
  * @since 0.1.0
  * @category tags
@@ -80,11 +79,7 @@ export class ApiKeys extends Context.Tag("arc-saga/gateway/ApiKeys")<ApiKeys, Se
  * @since 0.1.0
  * @category hashes
  */
-export const hash = (key: Redacted.Redacted): Effect.Effect<string> =>
-  Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(Redacted.value(key)))),
-    (digest) => Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("")
-  )
+export const hash: (key: Redacted.Redacted) => Effect.Effect<string> = keySecret.hash
 
 /** Compares texts of one length in a time that says nothing of where they differ. */
 const equal = (left: string, right: string): boolean => {
@@ -139,3 +134,89 @@ export const make = (keys: ReadonlyArray<ApiKey>): Effect.Effect<Service, Invali
  */
 export const layer = (keys: ReadonlyArray<ApiKey>): Layer.Layer<ApiKeys, InvalidArgumentError> =>
   Layer.effect(ApiKeys, make(keys))
+
+/**
+ * Knows what several know. A key that is known twice is the first's.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const all = (services: ReadonlyArray<Service>): Service => ({
+  protect: services.some(({ protect }) => protect),
+  find: (presented) =>
+    Effect.gen(function* () {
+      for (const { find } of services) {
+        const found = yield* find(presented)
+        if (Option.isSome(found)) return found
+      }
+      return Option.none()
+    })
+})
+
+/**
+ * For how long what was read of a store is believed.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const StoreSettings = Schema.Struct({
+  /** Milliseconds after which the store is looked at again by the next call, 1 to 1,000; 1,000 when absent. */
+  refreshMs: numbers.withDefault(
+    numbers.number("milliseconds from 1 to 1000", (n) => n >= 1 && n <= 1000),
+    1000
+  ),
+  /**
+   * Milliseconds, 0 or more, for which keys that are known are taken while the store can't be read, from the last time
+   * that it could; 10,000 when absent. After that no key of it is taken, and 0 waits for no longer than `refreshMs`.
+   */
+  graceMs: numbers.withDefault(numbers.from0("milliseconds"), 10_000)
+})
+
+/**
+ * For how long what was read of a store is believed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StoreOptions extends Schema.Schema.Encoded<typeof StoreSettings> {}
+
+const decodeStore = validation.decoder("ApiKeys", StoreSettings)
+
+const managed = (
+  options: StoreOptions
+): Effect.Effect<ManagedKeys, InvalidArgumentError, KeyStore | Scope.Scope> =>
+  Effect.flatMap(KeyStore, (store) =>
+    Effect.flatMap(decodeStore(options), (settings) => makeManaged(store, settings))
+  )
+
+/** A key as calls are let in by it. Its own budgets are asked for where money is spent. */
+const taken = ({ find }: ManagedKeys): Service => ({
+  protect: true,
+  find: (presented) =>
+    Effect.map(
+      find(presented),
+      Option.map(
+        ({ key: { budgets: _, createdAt: _at, expiresAt: _until, secrets: _s, ...key }, sha256 }) => ({
+          ...key,
+          sha256
+        })
+      )
+    )
+})
+
+/**
+ * Knows the keys of the store of the context, and what they and their teams may spend. Whatever changes there holds in
+ * every process within `refreshMs`: what was read is looked up, and what has changed since is read by the first call
+ * after that time. A key that was issued is taken at once.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerStore = (
+  options: StoreOptions = {}
+): Layer.Layer<ApiKeys | OwnBudgets, InvalidArgumentError, KeyStore> =>
+  Layer.scopedContext(
+    Effect.map(managed(options), (keys) =>
+      Context.make(ApiKeys, taken(keys)).pipe(Context.add(OwnBudgets, keys.budgets))
+    )
+  )

@@ -119,7 +119,7 @@ const decode = validation.decoder("Gateway", Settings)
  * what is left after `drainMs`. Fails when a setting can't be used, or when there are no keys and other
  * machines reach the server.
  *
- * Keys are those of the settings, or of the `ApiKeys` service if there is one. Their calls are counted in the
+ * Keys are those of the settings, and beside them those of the `ApiKeys` service if there is one. Their calls are counted in the
  * `LimitStore` of the context if there is one, and by this process alone otherwise. What clients say of answers
  * (`POST /v1/feedback`) goes to the `Feedback` and the `AnswerObserver` of the context, as far as there are some.
  *
@@ -134,20 +134,19 @@ export const layer = ({ services = {}, strategies = [], ...given }: Options = {}
   Layer.scopedDiscard(
     Effect.gen(function* () {
       const settings = yield* decode(given)
-      const keys = yield* Option.match(yield* Effect.serviceOption(ApiKeys.ApiKeys), {
-        onNone: () => ApiKeys.make(settings.keys ?? []),
-        onSome: Effect.succeed
-      })
+      const own = yield* ApiKeys.make(settings.keys ?? [])
+      const others = yield* optional(ApiKeys.ApiKeys)
+      const keys = others === undefined ? own : ApiKeys.all([own, others])
       const server = yield* HttpServer.HttpServer
       const { address } = server
       if (!keys.protect && address._tag === "TcpAddress" && !access.isLoopback(address.hostname)) {
         return yield* new UnprotectedGatewayError({ hostname: address.hostname })
       }
       const tasks = yield* TaskService.TaskService
-      const own = yield* tasks.strategy ?? Effect.succeed(undefined)
+      const usual = yield* tasks.strategy ?? Effect.succeed(undefined)
       const choices = models.choicesOf(strategies, [
         ...Object.entries(services),
-        ...(own === undefined ? [] : [[own.name, tasks] as const])
+        ...(usual === undefined ? [] : [[usual.name, tasks] as const])
       ])
       yield* models.checkNames("deliveries", Object.keys(settings.deliveries ?? {}), choices)
       yield* models.checkNames("models", Object.values(settings.models ?? {}), choices)

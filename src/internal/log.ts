@@ -19,6 +19,8 @@ export type Event =
   | "circuit_closed"
   | "redis_away"
   | "redis_back"
+  | "keys_away"
+  | "keys_back"
   | "pool_member_out"
   | "pool_member_back"
   | "cascade_accepted"

@@ -98,6 +98,11 @@ const blind = new RejectedRequest({
   description: "This key doesn't open the page and the metrics. Use one that is configured to observe"
 })
 
+const unreadable = new RejectedRequest({
+  reason: "keys-unavailable",
+  description: "Whether this key is taken can't be found out now. Ask again later"
+})
+
 /** Lets a request in, by its key if there are keys, or says why not. */
 export const admit = (
   keys: Service,
@@ -111,7 +116,8 @@ export const admit = (
     return Effect.fail(unknown[purpose])
   if (credential.ambient && isCrossOrigin(headers)) return Effect.fail(ambientForeign)
   return Effect.flatMap(
-    keys.find(credential.key),
+    // What the database says isn't for callers.
+    Effect.mapError(keys.find(credential.key), () => unreadable),
     Option.match({
       onNone: () => Effect.fail(unknown[purpose]),
       onSome: (key) =>

@@ -19,6 +19,7 @@ import type { Count } from "./keyLimits.js"
 import { live } from "./live.js"
 import * as delivering from "./delivery.js"
 import * as models from "./models.js"
+import * as permission from "./permission.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
 import type { Services } from "./serving.js"
@@ -151,6 +152,8 @@ export const answer = (
     // What one provider keeps can't be had of another.
     const useFallback = states.length === 0 ? said.useFallback : false
     const strategy = yield* strategyOf(services, target, choice)
+    const asked = { model: question.model, target, choice, strategy }
+    const providers = yield* permission.check(key, engines, asked)
     const names = namesOf(question.model, target, strategy)
     const delivery = question.stream
       ? delivering.choose(setup.delivery, { said: said.delivery, key: key?.delivery, names })
@@ -165,6 +168,8 @@ export const answer = (
         ...(target._tag === "Provider" ? { provider: target.provider, pinned: true } : {}),
         ...(yield* userOf(key, said.user ?? question.fields["userId"])),
         ...(key === undefined ? {} : { keyId: key.id }),
+        ...(key?.team === undefined ? {} : { team: key.team }),
+        ...(providers === undefined ? {} : { providers }),
         ...(said.timeoutMs === undefined ? {} : { timeoutMs: said.timeoutMs }),
         ...(said.cache === undefined ? {} : { answerCache: said.cache })
       },
@@ -189,7 +194,7 @@ export const answer = (
     yield* onClose(() => services.activity.end(id, { _tag: "ClientDisconnected" }))
     const { keepAliveMs } = setup
     const identity = { id, createdAt }
-    const asked = {
+    const prepared = {
       dialect,
       identity,
       question,
@@ -201,6 +206,6 @@ export const answer = (
       keepAliveMs
     } as const
     const answering: Effect.Effect<HttpServerResponse.HttpServerResponse, problem.Failure, Scope.Scope> =
-      delivery === "streamed" ? live(services, asked) : whole(services, asked)
-    return yield* Effect.catchAll(answering, (failure) => refused(services, asked, failure))
+      delivery === "streamed" ? live(services, prepared) : whole(services, prepared)
+    return yield* Effect.catchAll(answering, (failure) => refused(services, prepared, failure))
   })

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
+import type { AIProvider } from "../../AIProvider.js"
 import * as AITask from "../../AITask.js"
 import type { ReasoningEngine } from "../../ReasoningEngine.js"
 import * as TokenUsage from "../../TokenUsage.js"
@@ -12,6 +13,7 @@ import { type Admitted, type Setup, taskOf } from "./call.js"
 import * as callHeaders from "./callHeaders.js"
 import { dialect } from "./messages.js"
 import * as models from "./models.js"
+import * as permission from "./permission.js"
 import type * as problem from "./problem.js"
 
 /** Milliseconds that a provider gets: an agent would rather have an estimate than wait. */
@@ -30,11 +32,14 @@ const estimate = (task: AITask.AITask): number =>
 /** Who counts for a target: the provider itself, or the first that can. */
 const counting = (
   target: models.Target,
-  engines: ReadonlyArray<ReasoningEngine>
+  engines: ReadonlyArray<ReasoningEngine>,
+  providers: ReadonlyArray<AIProvider> | undefined
 ): ReasoningEngine | undefined =>
   engines.find(
     ({ countTokens, provider }) =>
-      countTokens !== undefined && (target._tag === "Choice" || target.provider === provider)
+      countTokens !== undefined &&
+      providers?.includes(provider) !== false &&
+      (target._tag === "Choice" || target.provider === provider)
   )
 
 /**
@@ -54,13 +59,16 @@ export const answer = (
     const question = yield* dialect.question({ ...given, max_tokens: 1 })
     const engines = yield* setup.services.registry.list
     const target = yield* models.resolve(question.model, engines, setup.choices, setup.aliases)
+    const choice = target._tag === "Choice" ? target.choice : undefined
+    const { model } = question
+    const providers = yield* permission.check(key, engines, { model, target, choice, strategy: choice?.name })
     const { max_tokens: _, ...asked } = question.body
     const task = yield* taskOf({ ...question.fields, id }, question, {
       wire: dialect.wire,
       body: asked,
       headers: callHeaders.forwarded(dialect.wire, request.headers)
     })
-    const counts = counting(target, engines)?.countTokens?.(task) ?? Effect.fail(undefined)
+    const counts = counting(target, engines, providers)?.countTokens?.(task) ?? Effect.fail(undefined)
     const counted = yield* counts.pipe(Effect.disconnect, Effect.timeout(countingMs), Effect.option)
     const headers = { [dialect.idHeader]: id }
     return Option.match(counted, {

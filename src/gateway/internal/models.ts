@@ -14,7 +14,7 @@ export const prefix = "saga/"
 /** The gateway's own strategy, whatever it is. */
 const auto = "saga/auto"
 
-const quoted = (name: string): string => JSON.stringify(name.slice(0, 128))
+export const quoted = (name: string): string => JSON.stringify(name.slice(0, 128))
 
 /** What a call can name as `saga/<name>`: a strategy of the gateway's own service, or another service. */
 export interface Choice {
@@ -61,7 +61,7 @@ export const names = (
 ]
 
 /** Whether a name is of a pattern: its pieces come one after the other, from the beginning to the end. */
-const matches = (pattern: string, name: string): boolean => {
+export const matches = (pattern: string, name: string): boolean => {
   const [first = "", ...rest] = pattern.split("*")
   const last = rest.pop()
   if (last === undefined) return name === pattern
@@ -242,9 +242,10 @@ export const list = (
   engines: ReadonlyArray<ReasoningEngine>,
   choices: Choices,
   aliases: Aliases,
-  createdAt: number
+  createdAt: number,
+  isAllowed: (name: string) => boolean = () => true
 ): { readonly data: ReadonlyArray<ReturnType<typeof entry>>; readonly [field: string]: unknown } => {
-  const known = names(engines, choices, aliases)
+  const known = names(engines, choices, aliases).filter(isAllowed)
   return {
     object: "list",
     data: known.map((id) => entry(id, about(id, engines, choices, aliases), createdAt)),
@@ -262,10 +263,11 @@ export const describe = (
   engines: ReadonlyArray<ReasoningEngine>,
   choices: Choices,
   aliases: Aliases,
-  createdAt: number
+  createdAt: number,
+  isAllowed: (name: string) => boolean = () => true
 ): Either.Either<unknown, RejectedRequest> => {
   const id = Option.getOrElse(decodePath(path), () => path)
-  const known = names(engines, choices, aliases)
+  const known = names(engines, choices, aliases).filter(isAllowed)
   return known.includes(id)
     ? Either.right(entry(id, about(id, engines, choices, aliases), createdAt))
     : Either.left(unknown(id, known))

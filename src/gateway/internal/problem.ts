@@ -71,6 +71,9 @@ type Table = {
 const rejections: { readonly [R in Reason]: { readonly kind: Kind; readonly code: string } } = {
   unauthorized: { kind: kinds.unauthorized, code: "invalid_api_key" },
   forbidden: { kind: kinds.forbidden, code: "forbidden" },
+  "model-not-allowed": { kind: kinds.forbidden, code: "model_not_allowed" },
+  "strategy-not-allowed": { kind: kinds.forbidden, code: "strategy_not_allowed" },
+  "keys-unavailable": { kind: kinds.unavailable, code: "keys_unavailable" },
   malformed: { kind: kinds.invalid, code: "invalid_body" },
   unsupported: { kind: kinds.invalid, code: "unsupported_parameter" },
   media: { kind: kinds.media, code: "unsupported_media_type" },

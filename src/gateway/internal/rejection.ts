@@ -6,6 +6,11 @@ export type Reason =
   | "unauthorized"
   /** The key doesn't allow it, or the request comes from another web page. */
   | "forbidden"
+  /** The key doesn't allow what `model` names, or the strategy. */
+  | "model-not-allowed"
+  | "strategy-not-allowed"
+  /** The keys can't be read. */
+  | "keys-unavailable"
   | "malformed"
   /** A parameter that the gateway can't honour. */
   | "unsupported"

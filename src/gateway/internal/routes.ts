@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
 import type * as SharedState from "../../reliability/SharedState.js"
+import type { ApiKey } from "../ApiKeys.js"
 import * as access from "./access.js"
 import * as call from "./call.js"
 import * as chat from "./chat.js"
@@ -15,6 +16,7 @@ import * as feedback from "./feedback.js"
 import * as messages from "./messages.js"
 import * as metrics from "./metrics.js"
 import * as models from "./models.js"
+import * as permission from "./permission.js"
 import * as page from "./page.js"
 import type * as problem from "./problem.js"
 import * as responses from "./responses.js"
@@ -74,20 +76,22 @@ export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effec
     const admitted =
       (
         purpose: access.Purpose,
-        respond: (request: Request) => Effect.Effect<Response, problem.Failure>
+        respond: (request: Request, key: ApiKey | undefined) => Effect.Effect<Response, problem.Failure>
       ): Respond =>
       (request) =>
-        Effect.zipRight(access.admit(keys, request.headers, purpose), respond(request))
+        Effect.flatMap(access.admit(keys, request.headers, purpose), (key) => respond(request, key))
 
-    const list = () =>
-      Effect.map(registry.list, (engines) =>
-        HttpServerResponse.unsafeJson(models.list(engines, choices, aliases, startedAt))
-      )
+    const list = (_: Request, key: ApiKey | undefined) =>
+      Effect.map(registry.list, (engines) => {
+        const isVisible = permission.isVisible(key, engines, choices, aliases)
+        return HttpServerResponse.unsafeJson(models.list(engines, choices, aliases, startedAt, isVisible))
+      })
 
-    const one = (request: Request) =>
+    const one = (request: Request, key: ApiKey | undefined) =>
       Effect.flatMap(registry.list, (engines) => {
         const path = pathOf(request).slice(modelsPath.length + 1)
-        return Either.map(models.describe(path, engines, choices, aliases, startedAt), (model) =>
+        const isVisible = permission.isVisible(key, engines, choices, aliases)
+        return Either.map(models.describe(path, engines, choices, aliases, startedAt, isVisible), (model) =>
           HttpServerResponse.unsafeJson(model)
         )
       })
