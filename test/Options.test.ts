@@ -51,7 +51,7 @@ import { AccessTokens, EntraId, TokenStore } from "arc-saga/auth"
 import { Answers, Circuits, Connection, Limits, Sessions as SharedSessions, Shared } from "arc-saga/redis"
 import * as BudgetsSql from "arc-saga/Budgets/Sql"
 import { Claude, Copilot, OpenAI, OpenAICompatible, Simulated } from "arc-saga/engines"
-import { Activity, Gateway } from "arc-saga/gateway"
+import { Activity, ApiKeys, Gateway, KeyStore } from "arc-saga/gateway"
 import * as OutcomesFile from "arc-saga/Outcomes/File"
 import * as SpendLedgerSql from "arc-saga/SpendLedger/Sql"
 import * as Sqlite from "arc-saga/SpendLedger/Sqlite"
@@ -608,6 +608,11 @@ const rows: ReadonlyArray<Row> = [
     "Savings.Options",
     (options) => Effect.provide(Savings.make({ ...options, keep: 0.9 }), Quality),
     { scope: undefined, cachedShare: undefined, explore: undefined }
+  ),
+  row<ApiKeys.StoreOptions>(
+    "gateway/ApiKeys.StoreOptions",
+    (options) => built(Layer.provide(ApiKeys.layerStore(options), KeyStore.layerMemory)),
+    { refreshMs: undefined, graceMs: undefined }
   ),
   row<SpendLedger.MemoryOptions>("SpendLedger.MemoryOptions", SpendLedger.makeMemory, {
     capacity: undefined

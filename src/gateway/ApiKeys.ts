@@ -196,7 +196,7 @@ const taken = ({ find }: ManagedKeys): Service => ({
     Effect.map(
       find(presented),
       Option.map(
-        ({ key: { budgets: _, createdAt: _at, expiresAt: _until, secrets: _s, ...key }, sha256 }) => ({
+        ({ key: { budgets: _budgets, createdAt: _at, expiresAt: _until, secrets: _s, ...key }, sha256 }) => ({
           ...key,
           sha256
         })

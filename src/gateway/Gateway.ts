@@ -22,7 +22,7 @@ import { AnswerObserver } from "../AnswerObserver.js"
 import { optional } from "../internal/optional.js"
 import * as validation from "../internal/validation.js"
 import { Feedback } from "../spend/Feedback.js"
-import { LimitStore } from "../reliability/LimitStore.js"
+import * as LimitStore from "../reliability/LimitStore.js"
 import { SharedState } from "../reliability/SharedState.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type { Strategy } from "../routing/Strategy.js"
@@ -151,7 +151,7 @@ export const layer = ({ services = {}, strategies = [], ...given }: Options = {}
       yield* models.checkNames("deliveries", Object.keys(settings.deliveries ?? {}), choices)
       yield* models.checkNames("models", Object.values(settings.models ?? {}), choices)
       const stopping = yield* shutdown.make(settings.drainMs ?? 30_000)
-      const store = yield* optional(LimitStore)
+      const store = yield* optional(LimitStore.LimitStore)
       // What only a server needs is read when one starts.
       const app = yield* Effect.promise(() => import("./internal/app.js"))
       const served = yield* app.make({
@@ -163,6 +163,7 @@ export const layer = ({ services = {}, strategies = [], ...given }: Options = {}
         },
         keys,
         count: store === undefined ? keyLimits.alone() : keyLimits.shared(store),
+        countTokens: keyLimits.tokens(store ?? (yield* LimitStore.makeMemory)),
         shared: yield* optional(SharedState),
         choices,
         judges: { store: yield* optional(Feedback), observer: yield* optional(AnswerObserver) },

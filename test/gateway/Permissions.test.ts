@@ -159,3 +159,35 @@ describe("a key that allows some models and strategies", () => {
     })
   )
 })
+
+describe("a key with a limit of tokens", () => {
+  it.scopedLive(
+    "is refused when its minute has no more, and counts what was used in place of what was taken",
+    () =>
+      Effect.gen(function* () {
+        const { ask, gateway, store } = yield* started
+        const { secret } = yield* store.create("web", { tokensPerMinute: 40 }, "ada")
+        const status = (body: object, path = "/v1/chat/completions") =>
+          Effect.map(
+            harness.post(
+              `${gateway.url}${path}`,
+              { model: "claude", messages: [{ role: "user", content: "Hi" }], ...body },
+              key(secret)
+            ),
+            (answer) => answer
+          )
+        // More than the limit is taken while nothing else is, and little of it is used.
+        for (const body of [{ max_tokens: 1000 }, { max_tokens: 20 }, { max_tokens: 20, stream: true }]) {
+          assert.strictEqual((yield* status(body)).status, 200)
+        }
+        let refused = yield* ask(secret, "claude")
+        for (let calls = 0; calls < 20 && refused.status === 200; calls++)
+          refused = yield* ask(secret, "claude")
+        assert.strictEqual(refused.status, 429)
+        const { error } = JSON.parse(refused.text)
+        assert.strictEqual(error.code, "key_limit_exceeded")
+        assert.match(error.message, /This key may use 40 tokens in a minute/)
+        assert.isNotNull(refused.headers.get("retry-after"))
+      })
+  )
+})

@@ -11,11 +11,12 @@ import { InvalidArgumentError } from "../../InvalidArgument.js"
 import type * as Feedback from "../../spend/Feedback.js"
 import type * as SharedState from "../../reliability/SharedState.js"
 import type * as Registry from "../../ReasoningEngineRegistry.js"
+import * as TokenUsage from "../../TokenUsage.js"
 import type * as Wire from "../../Wire.js"
 import { onClose } from "../../internal/onClose.js"
 import * as body from "./body.js"
 import type { Dialect, ChatRequest } from "./dialect.js"
-import type { Count } from "./keyLimits.js"
+import type { Count, CountTokens } from "./keyLimits.js"
 import { live } from "./live.js"
 import * as delivering from "./delivery.js"
 import * as models from "./models.js"
@@ -40,6 +41,8 @@ export interface Setup {
   readonly shared: SharedState.Service | undefined
   /** Counts the call of a key for as long as it lasts. */
   readonly count: Count
+  /** Counts its tokens. */
+  readonly countTokens: CountTokens
   /** What a call can name as `saga/<name>`. */
   readonly choices: models.Choices
   readonly aliases: models.Aliases
@@ -117,6 +120,33 @@ const namesOf = (
   return target._tag === "Provider" ? [model, target.provider] : [model]
 }
 
+/** The tokens that a call is taken to write that doesn't bound them. */
+const expectedOutputTokens = 1000
+
+/** Counts the tokens of a call against its key's limit: an estimate, until its answer says what was used. */
+const metered = (
+  { countTokens, services }: Setup,
+  key: ApiKey | undefined,
+  task: AITask.AITask
+): Effect.Effect<Services, RejectedRequest, Scope.Scope> => {
+  if (key?.tokensPerMinute === undefined) return Effect.succeed(services)
+  const written = task.original?.wire === "embeddings" ? 0 : (task.maxTokens ?? expectedOutputTokens)
+  const estimate = TokenUsage.estimateTokens(AITask.inputCharacters(task)) + written
+  return Effect.map(countTokens(key, estimate), (tell) => ({
+    ...services,
+    activity: {
+      ...services.activity,
+      end: (id, ending) => {
+        if (ending._tag === "Answered") {
+          const { inputTokens, outputTokens } = ending.answer.usage
+          tell(inputTokens + outputTokens)
+        }
+        return services.activity.end(id, ending)
+      }
+    }
+  }))
+}
+
 /** By what the provider of a call is chosen: what its header names goes before what its model is. */
 const choiceOf = (
   { choices }: Setup,
@@ -183,6 +213,7 @@ export const answer = (
         prefers: preferences
       }
     )
+    const serving = yield* metered(setup, key, task)
     yield* services.activity.begin({
       id,
       model: question.model,
@@ -206,6 +237,6 @@ export const answer = (
       keepAliveMs
     } as const
     const answering: Effect.Effect<HttpServerResponse.HttpServerResponse, problem.Failure, Scope.Scope> =
-      delivery === "streamed" ? live(services, prepared) : whole(services, prepared)
-    return yield* Effect.catchAll(answering, (failure) => refused(services, prepared, failure))
+      delivery === "streamed" ? live(serving, prepared) : whole(serving, prepared)
+    return yield* Effect.catchAll(answering, (failure) => refused(serving, prepared, failure))
   })

@@ -31,15 +31,15 @@ export interface KeyLimits {
 const tooMany = (limit: string, advice: string, retryAfterMs?: number): RejectedRequest =>
   new RejectedRequest({
     reason: "limited",
-    description: `This key may make ${limit}. ${advice}`,
+    description: `This key may ${limit}. ${advice}`,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs })
   })
 
 const tooManyInAMinute = (requests: number | undefined, waitMs: number): RejectedRequest =>
-  tooMany(`${requests} calls in a minute`, `Retry after ${Math.ceil(waitMs)} ms`, waitMs)
+  tooMany(`make ${requests} calls in a minute`, `Retry after ${Math.ceil(waitMs)} ms`, waitMs)
 
 const tooManyAtATime = (calls: number | undefined): RejectedRequest =>
-  tooMany(`${calls} calls at a time`, "Wait until one of them has ended")
+  tooMany(`make ${calls} calls at a time`, "Wait until one of them has ended")
 
 export const make = (): KeyLimits => {
   const uses = new Map<string, Use>()
@@ -109,6 +109,39 @@ export const shared =
                   ? tooManyAtATime(concurrent)
                   : tooManyInAMinute(requestsPerMinute, waitMs),
               onRight: ({ settle }) => onClose(() => settle({ tokens: 0 }))
+            })
+          )
+        )
+
+/** Takes tokens of a key's limit for a call that begins, until the scope closes; gives what says how many it used. */
+export type CountTokens = (
+  key: ApiKey,
+  tokens: number
+) => Effect.Effect<(used: number) => void, RejectedRequest, Scope.Scope>
+
+/** Counts tokens in a store, of this process alone or of several. What isn't told of was used as it was taken. */
+export const tokens =
+  (store: LimitStore.Service): CountTokens =>
+  ({ id, tokensPerMinute }, taken) =>
+    tokensPerMinute === undefined
+      ? Effect.succeed(() => {})
+      : Effect.uninterruptible(
+          Effect.flatMap(
+            store.take(`key ${id} tokens`, { tokensPerMinute }, taken),
+            Either.match({
+              onLeft: ({ waitMs }): ReturnType<CountTokens> =>
+                tooMany(
+                  `use ${tokensPerMinute} tokens in a minute`,
+                  `Retry after ${Math.ceil(waitMs)} ms`,
+                  waitMs
+                ),
+              onRight: ({ settle }) => {
+                let tokens = taken
+                return Effect.as(
+                  onClose(() => settle({ tokens })),
+                  (used) => void (tokens = used)
+                )
+              }
             })
           )
         )
