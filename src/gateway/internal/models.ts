@@ -198,7 +198,7 @@ interface About {
   /** By which paths. */
   readonly endpoints: ReadonlyArray<string>
   /** What of a conversation its provider takes, where it is one provider's. */
-  readonly capabilities?: ReadonlyArray<string>
+  readonly capabilities?: ReadonlyArray<string> | undefined
 }
 
 const about = (
