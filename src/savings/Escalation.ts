@@ -8,12 +8,13 @@
  */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import * as AITask from "../AITask.js"
+import type * as AITask from "../AITask.js"
 import * as numbers from "../internal/numbers.js"
 import { given } from "../internal/options.js"
 import * as validation from "../internal/validation.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as Strategy from "../routing/Strategy.js"
+import * as steps from "./internal/steps.js"
 
 /**
  * Where an agent stands.
@@ -32,34 +33,6 @@ export interface Step {
   readonly isSubagent: boolean
 }
 
-/** Of how many steps it is looked for repetitions. */
-const looksBack = 6
-
-/** How a result begins that says it is an error, over wires that have no mark for it. */
-const failure = /^\s*(?:error\b|fatal\b|exception\b|traceback \(most recent)/i
-
-const isFailed = (message: AITask.Message): boolean =>
-  message.role === "tool" && (message.isError ?? failure.test(AITask.messageText(message).slice(0, 200)))
-
-interface Made {
-  readonly calls: string
-  readonly isFailed: boolean
-}
-
-/** The steps since the last question, the latest first. */
-const stepsOf = (task: AITask.AITask): ReadonlyArray<Made> => {
-  const steps: Array<Made> = []
-  let failed = false
-  for (const message of task.messages.slice(AITask.questionIndex(task) + 1).toReversed()) {
-    failed ||= isFailed(message)
-    if (message.role !== "assistant" || message.toolCalls === undefined) continue
-    const calls = message.toolCalls.map(({ arguments: args, name }) => [name, args])
-    steps.push({ calls: JSON.stringify(calls), isFailed: failed })
-    failed = false
-  }
-  return steps
-}
-
 /**
  * Where the agent stands that a task is of.
  *
@@ -67,15 +40,8 @@ const stepsOf = (task: AITask.AITask): ReadonlyArray<Made> => {
  * @category getters
  */
 export const stepOf = (task: AITask.AITask): Step => {
-  const steps = stepsOf(task)
-  const [last, ...before] = steps
-  const worked = steps.findIndex((step) => !step.isFailed)
-  return {
-    depth: steps.length,
-    failures: worked === -1 ? steps.length : worked,
-    repeats: before.slice(0, looksBack - 1).filter(({ calls }) => calls === last?.calls).length,
-    isSubagent: task.agent !== undefined
-  }
+  const { depth, failures, isSubagent, repeats } = steps.of(task)
+  return { depth, failures, repeats, isSubagent }
 }
 
 /**

@@ -32,6 +32,7 @@ import * as AnswerObserver from "../AnswerObserver.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as log from "../internal/log.js"
 import { optional } from "../internal/optional.js"
+import { given } from "../internal/options.js"
 import * as validation from "../internal/validation.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type * as RoutingPolicy from "../routing/RoutingPolicy.js"
@@ -43,7 +44,7 @@ import { toWritten } from "./internal/features.js"
 import { hash, share as shareOf } from "../internal/hash.js"
 import type { Judge } from "./Judge.js"
 import { Settings } from "./Learning/Settings.js"
-import type * as Outcomes from "./Outcomes.js"
+import * as Outcomes from "./Outcomes.js"
 
 export { Settings } from "./Learning/Settings.js"
 
@@ -183,6 +184,7 @@ export const make = (
         family: familyOf(task),
         group: hash(prompt).toString(36),
         features: toWritten(task),
+        ...given({ step: Outcomes.stepOf(task) }),
         ...(prompts ? { prompt: prompt.slice(0, longestPrompt) } : {})
       }
     }

@@ -8,9 +8,11 @@ import type * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as numbers from "../internal/numbers.js"
 import * as AIProvider from "../AIProvider.js"
+import type { AITask } from "../AITask.js"
 import type * as InvalidArgument from "../InvalidArgument.js"
 import { bucketCount, formSize } from "./internal/features.js"
 import { share } from "../internal/hash.js"
+import { ofAgent } from "./internal/steps.js"
 import * as validation from "../internal/validation.js"
 
 /**
@@ -68,6 +70,43 @@ export const Features = Schema.Struct({
 export interface Features extends Schema.Schema.Type<typeof Features> {}
 
 /**
+ * Where an agent stands whose step a prompt is: what a model learns of it besides.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const Step = Schema.Struct({
+  /** The steps since the last question. */
+  depth: numbers.countFrom0("a number of steps"),
+  /** The failed steps at the end, one after the other. */
+  failures: numbers.countFrom0("a number of steps"),
+  /** The failed ones of the last six steps. */
+  failed: numbers.countFrom0("a number of steps"),
+  /** How often the calls of the last step were made before, within the last six steps. */
+  repeats: numbers.countFrom0("a number of steps"),
+  /** The characters of the whole conversation. */
+  characters: numbers.countFrom0("a number of characters"),
+  /** Whether one of several agents of the session asks. */
+  isSubagent: Schema.Boolean
+})
+
+/**
+ * Where an agent stands whose step a prompt is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Step extends Schema.Schema.Type<typeof Step> {}
+
+/**
+ * Where the agent stands whose step a task is; undefined of a task without tools, which is no agent's.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const stepOf: (task: AITask) => Step | undefined = ofAgent
+
+/**
  * One prompt and what came of asking for it.
  *
  * @since 0.1.0
@@ -83,6 +122,8 @@ export const Outcome = Schema.Struct({
   /** The prompt, or what is learned of it; where there are both, `features` count. */
   prompt: Schema.optional(Schema.String),
   features: Schema.optional(Features),
+  /** Where the agent stood whose step it is; absent of a prompt that is no agent's. */
+  step: Schema.optional(Step),
   outcomes: Schema.Record({ key: AIProvider.AIProvider, value: Answered })
 }).pipe(
   Schema.filter(({ features, prompt }) =>

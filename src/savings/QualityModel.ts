@@ -358,7 +358,7 @@ export const make = (input: unknown, options: Options = {}): Effect.Effect<Servi
     const look = (task: AITask.AITask): Features => {
       const known = looked.get(task)
       if (known !== undefined) return known
-      const features = ofTask(task)
+      const features = ofTask(task, model.steps !== undefined)
       looked.set(task, features)
       return features
     }

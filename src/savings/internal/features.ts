@@ -1,5 +1,6 @@
 import * as AITask from "../../AITask.js"
 import { hash } from "../../internal/hash.js"
+import { numbersOf, ofAgent, type Step } from "./steps.js"
 
 /** What a linear model sees of a task: hashed words and pairs of words, and a few numbers of its form. */
 export interface Features {
@@ -9,6 +10,8 @@ export interface Features {
   readonly amounts: Float64Array
   /** Always `formSize` numbers, none far from 0 to 1. */
   readonly form: ReadonlyArray<number>
+  /** What `steps.names` say of an agent's step; absent of other tasks, and where a model doesn't look at it. */
+  readonly step?: ReadonlyArray<number> | undefined
 }
 
 /** Words fall into so many buckets. */
@@ -118,8 +121,13 @@ const writeTask = (task: AITask.AITask): Written => {
   })
 }
 
-/** Of a task: the words of what is asked last, and the form of the whole. */
-export const ofTask = (task: AITask.AITask): Features => fromWritten(writeTask(task))
+/** What is seen of a task and of where the agent stands whose step it is. */
+export const withStep = (features: Features, step: Step | undefined): Features =>
+  step === undefined ? features : { ...features, step: numbersOf(step) }
+
+/** Of a task: the words of what is asked last, the form of the whole, and where its agent stands if that is looked at. */
+export const ofTask = (task: AITask.AITask, looksAtSteps: boolean): Features =>
+  withStep(fromWritten(writeTask(task)), looksAtSteps ? ofAgent(task) : undefined)
 
 /** The same to be written down; sorted, so that no sentence is left. */
 export const toWritten = (task: AITask.AITask): Written => {

@@ -3,13 +3,18 @@ import * as Either from "effect/Either"
 import * as Encoding from "effect/Encoding"
 import * as Schema from "effect/Schema"
 import * as AIProvider from "../../AIProvider.js"
+import * as numbers from "../../internal/numbers.js"
 import type { Cascade } from "./cascades.js"
 import { bucketCount, formSize } from "./features.js"
-import type { Head } from "./linear.js"
+import { blank, type Head } from "./linear.js"
 import type { Judge, Predictor } from "./predictor.js"
+import { names } from "./steps.js"
 
-/** Models of another version see tasks otherwise: they can't be used. */
-export const version = 2
+/**
+ * Models of another version see tasks otherwise: they can't be used. Those that look at steps have the later one, so that
+ * a release that can't look at any refuses them, and all others stay as they are.
+ */
+export const versions = { plain: 2, steps: 3 } as const
 
 const finite = Schema.Number.pipe(Schema.finite())
 const Weights = Schema.Array(finite)
@@ -27,6 +32,14 @@ const HeadFile = Schema.Struct({
   scale: finite,
   form: Weights.pipe(
     Schema.filter((form) => form.length === formSize, { description: `a list of ${formSize} numbers` })
+  ),
+  /** Of what `steps` of the file names; absent where it names nothing. */
+  step: Schema.optional(
+    Weights.pipe(
+      Schema.filter((step) => step.length === names.length, {
+        description: `a list of ${names.length} numbers`
+      })
+    )
   )
 })
 
@@ -54,9 +67,18 @@ export const ModelFile = Schema.Struct({
   format: Schema.Literal("arc-saga/quality-model").annotations({
     description: '"arc-saga/quality-model"'
   }),
-  version: Schema.Literal(version).annotations({
-    description: `${version} (train the model again with this release)`
-  }),
+  version: numbers.number(
+    `${versions.plain} or ${versions.steps} (train the model again with this release)`,
+    (version) => version === versions.plain || version === versions.steps
+  ),
+  /** The numbers of a step that it looks at. */
+  steps: Schema.optional(
+    Schema.Array(Schema.String).pipe(
+      Schema.filter((all) => all.join() === names.join(), {
+        description: `${names.join(", ")} (train the model again with this release)`
+      })
+    )
+  ),
   families: Schema.NonEmptyArray(Schema.Struct({ name: Schema.String, head: HeadFile })),
   providers: Schema.NonEmptyArray(
     Schema.Struct({
@@ -71,14 +93,26 @@ export const ModelFile = Schema.Struct({
   best: AIProvider.AIProvider,
   shown: ShownFile,
   cascade: Schema.optional(CascadeFile)
-})
+}).pipe(
+  Schema.filter(({ steps, version }) =>
+    (version === versions.steps) === (steps !== undefined)
+      ? undefined
+      : {
+          path: ["steps"],
+          message: `Expected names of what it sees of steps in a model of version ${versions.steps}, and in no other`
+        }
+  )
+)
 
 export interface ModelFile extends Schema.Schema.Type<typeof ModelFile> {}
 
 /** Six digits are more than a weight means. */
 const rounded = (weight: number): number => Number(weight.toPrecision(6))
 
-const packHead = ({ form, words }: Head): typeof HeadFile.Type => {
+const looksAtSteps = ({ step }: Head): boolean => step.some((weight) => weight !== 0)
+
+const packHead = (head: Head): typeof HeadFile.Type => {
+  const { form, step, words } = head
   const most = words.reduce((largest, weight) => Math.max(largest, Math.abs(weight)), 0)
   // A head without any word has a scale, too.
   const scale = Math.max(most, 1e-9) / 127
@@ -86,13 +120,15 @@ const packHead = ({ form, words }: Head): typeof HeadFile.Type => {
   return {
     words: Encoding.encodeBase64(new Uint8Array(steps.buffer)),
     scale,
-    form: Array.from(form, rounded)
+    form: Array.from(form, rounded),
+    ...(looksAtSteps(head) ? { step: Array.from(step, rounded) } : {})
   }
 }
 
-const unpackHead = ({ form, scale, words }: typeof HeadFile.Type): Head => ({
-  words: Float32Array.from(Int8Array.from(bytesOf(words)), (step) => step * scale),
-  form: Float64Array.from(form)
+const unpackHead = ({ form, scale, step, words }: typeof HeadFile.Type): Head => ({
+  words: Float32Array.from(Int8Array.from(bytesOf(words)), (each) => each * scale),
+  form: Float64Array.from(form),
+  step: step === undefined ? blank().step : Float64Array.from(step)
 })
 
 export const pack = (
@@ -100,7 +136,9 @@ export const pack = (
   { cascade, ...rest }: Pick<ModelFile, "best" | "shown"> & { readonly cascade: Cascade | undefined }
 ): ModelFile => ({
   format: "arc-saga/quality-model",
-  version,
+  ...(judges.some(({ head }) => looksAtSteps(head))
+    ? { version: versions.steps, steps: names }
+    : { version: versions.plain }),
   families: Arr.map(families, ({ head, name }) => ({ name, head: packHead(head) })),
   providers: Arr.map(judges, ({ head, outputTokens, ...judge }) => ({
     ...judge,

@@ -1,14 +1,26 @@
 import { PCGRandom } from "effect/Utils"
 import { bucketCount, type Features, formSize } from "./features.js"
+import { names } from "./steps.js"
+
+const stepSize = names.length
 
 /** A number of a list; there is one at every index that is asked for. */
 const at = (list: ArrayLike<number>, index: number): number => list[index] ?? 0
 
-/** A linear model: a weight for each bucket and each number of the form. */
+/** A linear model: a weight for each bucket, each number of the form, and each of a step. */
 export interface Head {
   readonly words: Float32Array
   readonly form: Float64Array
+  /** All 0 where no outcome was of a step. */
+  readonly step: Float64Array
 }
+
+/** A head that has learned nothing. */
+export const blank = (): Head => ({
+  words: new Float32Array(bucketCount),
+  form: new Float64Array(formSize),
+  step: new Float64Array(stepSize)
+})
 
 /**
  * The inner product; what the shorter list lacks counts as 0. Here and below loops read what they index by
@@ -22,23 +34,29 @@ export const inner = (left: ReadonlyArray<number>, right: ReadonlyArray<number>)
 
 export const sigmoid = (score: number): number => 1 / (1 + Math.exp(-score))
 
-export const scoreOf = (head: Head, { amounts, buckets, form }: Features): number => {
+export const scoreOf = (head: Head, { amounts, buckets, form, step }: Features): number => {
   let score = 0
   for (let index = 0; index < buckets.length; index++) {
     score += at(head.words, at(buckets, index)) * at(amounts, index)
   }
   for (let index = 0; index < formSize; index++) score += at(head.form, index) * at(form, index)
+  if (step === undefined) return score
+  for (let index = 0; index < stepSize; index++) score += at(head.step, index) * at(step, index)
   return score
 }
 
-/** Moves a head so that what it says of a task rises, or falls where the step is below 0. */
-export const nudge = (head: Head, { amounts, buckets, form }: Features, step: number): void => {
+/** Moves a head so that what it says of a task rises, or falls where the size is below 0. */
+export const nudge = (head: Head, { amounts, buckets, form, step }: Features, size: number): void => {
   for (let index = 0; index < buckets.length; index++) {
     const bucket = at(buckets, index)
-    head.words[bucket] = at(head.words, bucket) + step * at(amounts, index)
+    head.words[bucket] = at(head.words, bucket) + size * at(amounts, index)
   }
   for (let index = 0; index < formSize; index++) {
-    head.form[index] = at(head.form, index) + step * at(form, index)
+    head.form[index] = at(head.form, index) + size * at(form, index)
+  }
+  if (step === undefined) return
+  for (let index = 0; index < stepSize; index++) {
+    head.step[index] = at(head.step, index) + size * at(step, index)
   }
 }
 
@@ -56,9 +74,10 @@ export const training = { epochs: 3, rate: 0.05, penalty: 1e-4 } as const
  * examples and seed give the same head.
  */
 export const fit = (examples: ReadonlyArray<Example>, seed: number): Head => {
-  const head: Head = { words: new Float32Array(bucketCount), form: new Float64Array(formSize) }
+  const head = blank()
   const wordSquares = new Float64Array(bucketCount).fill(1e-6)
   const formSquares = new Float64Array(formSize).fill(1e-6)
+  const stepSquares = new Float64Array(stepSize).fill(1e-6)
   const random = new PCGRandom(seed)
 
   const descend = (
@@ -76,13 +95,17 @@ export const fit = (examples: ReadonlyArray<Example>, seed: number): Head => {
 
   for (let epoch = 0; epoch < training.epochs; epoch++) {
     for (const { features, target } of shuffled(examples, random)) {
-      const { amounts, buckets, form } = features
+      const { amounts, buckets, form, step } = features
       const error = sigmoid(scoreOf(head, features)) - target
       for (let index = 0; index < buckets.length; index++) {
         descend(head.words, wordSquares, at(buckets, index), error * at(amounts, index))
       }
       for (let index = 0; index < formSize; index++) {
         descend(head.form, formSquares, index, error * at(form, index))
+      }
+      if (step === undefined) continue
+      for (let index = 0; index < stepSize; index++) {
+        descend(head.step, stepSquares, index, error * at(step, index))
       }
     }
   }

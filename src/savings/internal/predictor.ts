@@ -16,7 +16,7 @@ export interface Judge {
   /** Turns the score of the head into that of a chance. */
   readonly slope: number
   readonly offset: number
-  /** Weights of the form and of the family: the logarithm of the cost in USD. */
+  /** Weights of the form, of the family and, where there are any, of steps: the logarithm of the cost in USD. */
   readonly cost: ReadonlyArray<number>
   /** The same for the tokens that it writes; undefined when they weren't recorded. */
   readonly outputTokens: ReadonlyArray<number> | undefined
@@ -68,7 +68,11 @@ export const sizeInputs = (
   features: Features,
   family: string,
   families: ReadonlyArray<{ readonly name: string }>
-): ReadonlyArray<number> => [...features.form, ...families.map(({ name }) => (name === family ? 1 : 0))]
+): ReadonlyArray<number> => [
+  ...features.form,
+  ...families.map(({ name }) => (name === family ? 1 : 0)),
+  ...(features.step ?? [])
+]
 
 export const scoreBy = (judge: Pick<Judge, "head" | "slope" | "offset">, features: Features): number =>
   judge.slope * scoreOf(judge.head, features) + judge.offset

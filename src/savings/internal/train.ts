@@ -2,9 +2,9 @@ import * as Arr from "effect/Array"
 import * as Order from "effect/Order"
 import type { AIProvider } from "../../AIProvider.js"
 import { type Answered, answered, type Outcome } from "../Outcomes.js"
-import { bucketCount, type Features, formSize, fromWritten, ofPrompt } from "./features.js"
+import { type Features, formSize, fromWritten, ofPrompt, withStep } from "./features.js"
 import { hash } from "../../internal/hash.js"
-import { type Example, fit, type Head, inner, leastSquares, logistic, scoreOf } from "./linear.js"
+import { blank, type Example, fit, type Head, inner, leastSquares, logistic, scoreOf } from "./linear.js"
 import { type Family, type Judge, type Predictor, sizeInputs } from "./predictor.js"
 
 /** An outcome and what a model sees of it. */
@@ -17,10 +17,10 @@ export interface Seen {
 const looked = new WeakMap<Outcome, Seen>()
 
 export const seen = (outcome: Outcome): Seen => {
-  const { features, prompt = "" } = outcome
+  const { features, prompt = "", step } = outcome
   const known = looked.get(outcome) ?? {
     outcome,
-    features: features === undefined ? ofPrompt(prompt) : fromWritten(features)
+    features: withStep(features === undefined ? ofPrompt(prompt) : fromWritten(features), step)
   }
   looked.set(outcome, known)
   return known
@@ -46,7 +46,8 @@ const sizes = (
 ): ReadonlyArray<number> => {
   const weights = leastSquares(
     rows.map(({ inputs, size }) => ({ inputs, target: Math.log(Math.max(size, leastSize)) })),
-    formSize + families
+    // Inputs of steps are longer.
+    rows.reduce((most, { inputs }) => Math.max(most, inputs.length), formSize + families)
   )
   const actual = rows.reduce((sum, { size }) => sum + Math.max(size, leastSize), 0)
   const predicted = rows.reduce((sum, { inputs }) => sum + Math.exp(inner(inputs, weights)), 0)
@@ -85,7 +86,7 @@ export const trainHeads = (
     ])
   )
 
-const noHead: Head = { words: new Float32Array(bucketCount), form: new Float64Array(formSize) }
+const noHead = blank()
 
 export const headOf = (heads: Heads, provider: AIProvider): Head => heads[provider] ?? noHead
 
