@@ -230,32 +230,6 @@ describe("a call over a wire, to a provider of the same wire", () => {
     runs(60, 6)
   )
 
-  it.scopedLive.prop(
-    "is answered byte for byte, in whatever pieces the answer comes",
-    [FastCheck.array(FastCheck.integer({ min: 1, max: 200 }), { maxLength: 12 })],
-    ([cuts]) =>
-      Effect.gen(function* () {
-        const steps: Array<RawServer.Step> = [RawServer.send(RawServer.head(200, "text/event-stream"))]
-        let rest = thinking
-        for (const cut of cuts) {
-          steps.push(RawServer.send(rest.slice(0, cut)), RawServer.pause(1))
-          rest = rest.slice(cut)
-        }
-        const { activity, url } = yield* over(claude, [...steps, RawServer.send(rest), RawServer.end])
-        const body = {
-          model: "claude",
-          max_tokens: 9,
-          stream: true,
-          messages: [{ role: "user", content: "Hi" }]
-        }
-        assert.strictEqual((yield* post(`${url}/v1/messages`, body)).text, thinking)
-        const [call] = (yield* activity.snapshot).calls
-        // What it says is known all the same.
-        assert.deepInclude(call?.ending, { _tag: "Answered" })
-      }),
-    runs(40, 5)
-  )
-
   it.scopedLive("isn't told counts that it didn't ask for, though they are asked for", () =>
     Effect.gen(function* () {
       const { activity, upstream, url } = yield* over(house, events(chatEvents + counts + done))
