@@ -155,6 +155,10 @@ export interface Finish {
   readonly logProbabilities?: unknown
   /** The service tier that answered, in the provider's word. */
   readonly serviceTier?: string | undefined
+  /** Under which ids the provider keeps something of the answer, for a later call to name. */
+  readonly kept?: ReadonlyArray<string> | undefined
+  /** The member that answered, where the provider is a pool. */
+  readonly member?: string | undefined
 }
 
 /**
@@ -330,6 +334,8 @@ export interface Request {
    * task's original gives Native events then.
    */
   readonly native?: boolean | undefined
+  /** The only member that may be asked, where the provider is a pool: it keeps what the task names. */
+  readonly member?: string | undefined
 }
 
 /**

@@ -40,6 +40,7 @@ import {
   Savings,
   Sessions,
   SessionStore,
+  StateOwners,
   SpendLedger,
   Strategy,
   Telemetry,
@@ -432,6 +433,7 @@ const rows: ReadonlyArray<Row> = [
       leaseMs: undefined,
       refreshMs: undefined,
       idleMs: undefined,
+      keptMs: undefined,
       maxCharacters: undefined
     }
   ),
@@ -517,6 +519,10 @@ const rows: ReadonlyArray<Row> = [
     (options) => Effect.provide(Sessions.make(options), SessionStore.layerMemory()),
     { lifetimes: undefined }
   ),
+  row<StateOwners.Options>("StateOwners.Options", StateOwners.makeMemory, {
+    capacity: undefined,
+    keptMs: undefined
+  }),
   row<SessionStore.Options>("SessionStore.Options", SessionStore.makeMemory, {
     capacity: undefined,
     idleMs: undefined

@@ -14,7 +14,8 @@ import type {
   RateLimits,
   RetryBudget,
   StreamEvent,
-  TaskService
+  TaskService,
+  StateOwners
 } from "arc-saga"
 import {
   AITask,
@@ -55,14 +56,15 @@ import type * as Stream from "effect/Stream"
 
 type Invalid = InvalidArgument.InvalidArgumentError
 type NotRegistered = ReasoningEngineRegistry.EngineNotRegisteredError
+type NoState = StateOwners.StateUnavailableError
 type Duplicate = ReasoningEngineRegistry.DuplicateEngineError
 type Interrupted = StreamEvent.StreamInterruptedError
 type NoProvider = CostOptimizer.NoAvailableProviderError
 type AllFailed = ProviderRouter.AllProvidersFailedError
 
 type Budget = BudgetExceeded.BudgetError
-type Chained = EngineError.PermanentEngineError | AllFailed | Budget | NotRegistered
-type Sole = EngineError.EngineError | Budget | NotRegistered
+type Chained = EngineError.PermanentEngineError | AllFailed | Budget | NotRegistered | NoState
+type Sole = EngineError.EngineError | Budget | NotRegistered | NoState
 
 type Whole<E> = Effect.Effect<AIResult.AIResult, E>
 type Streamed<E> = Stream.Stream<StreamEvent.StreamEvent, E | Interrupted>

@@ -41,6 +41,7 @@ import * as PriceCatalog from "../spend/PriceCatalog.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as fromConfig from "./internal/config.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
+import * as kept from "../wire/kept.js"
 
 /**
  * Which Claude is asked, and how.
@@ -159,7 +160,8 @@ const build = (
           model,
           unsent: prefill.slice(prefill.trimEnd().length),
           continues: prefill !== "",
-          distinct: toolCallIds.distinct(task)
+          distinct: toolCallIds.distinct(task),
+          kept: (said) => kept.ofMessage(task, said)
         }),
       kindOf,
       quotas: rateLimitHeaders.anthropic

@@ -40,6 +40,7 @@ import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as fromConfig from "./internal/config.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 import type * as Wire from "../Wire.js"
+import * as kept from "../wire/kept.js"
 
 /**
  * What a server takes for the ids of tool calls.
@@ -162,7 +163,11 @@ const speak = (
       original: (body, { prefill, task }, stream) =>
         responsesRequest.original(settings, body, { task, prefill, stream }),
       dropped: (task) => responsesRequest.dropped(settings, task),
-      answer: (request) => new responses.Answer(answering(request, toolNames.fitted(request.task)))
+      answer: (request) =>
+        new responses.Answer({
+          ...answering(request, toolNames.fitted(request.task)),
+          kept: (said) => kept.ofResponse(request.task, said)
+        })
     }
   }
   const ofChat: chatRequest.Settings = {

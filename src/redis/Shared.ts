@@ -1,5 +1,6 @@
 /**
- * All that is shared in Redis, in one Layer: rate limits, circuits, sessions, and answers that are given again.
+ * All that is shared in Redis, in one Layer: rate limits, circuits, sessions, who keeps what, and answers that are
+ * given again.
  *
  * @since 0.1.0
  */
@@ -10,11 +11,13 @@ import type * as LimitStore from "../reliability/LimitStore.js"
 import type { SharedState } from "../reliability/SharedState.js"
 import type { AnswerCache } from "../routing/AnswerCache.js"
 import type { SessionStore } from "../routing/SessionStore.js"
+import type * as StateOwners from "../routing/StateOwners.js"
 import * as Answers from "./Answers.js"
 import * as Circuits from "./Circuits.js"
 import * as Connection from "./Connection.js"
 import * as Limits from "./Limits.js"
 import * as Sessions from "./Sessions.js"
+import * as RedisStateOwners from "./StateOwners.js"
 
 /**
  * What can be set of all of it.
@@ -23,10 +26,13 @@ import * as Sessions from "./Sessions.js"
  * @category models
  */
 export interface Options
-  extends Connection.Options, Limits.Options, Circuits.Options, Sessions.Options, Answers.Options {}
+  extends Connection.Options, Limits.Options, Circuits.Options, Sessions.Options, Answers.Options {
+  /** For how many milliseconds without a call it is remembered who keeps what; 30 days when absent. */
+  readonly keptMs?: number | undefined
+}
 
 /**
- * Shares rate limits, circuits, sessions and answers with all processes that have the same Redis and the same prefix. It doesn't fail
+ * Shares rate limits, circuits, sessions, who keeps what, and answers with all processes that have the same Redis and the same prefix. It doesn't fail
  * when Redis isn't there: each process goes on by its own share then.
  *
  * @since 0.1.0
@@ -48,12 +54,18 @@ export interface Options
 export const layer = (
   options: Options = {}
 ): Layer.Layer<
-  AnswerCache | CircuitStore.CircuitStore | LimitStore.LimitStore | SessionStore | SharedState,
+  | AnswerCache
+  | CircuitStore.CircuitStore
+  | LimitStore.LimitStore
+  | SessionStore
+  | StateOwners.StateOwners
+  | SharedState,
   InvalidArgumentError
 > =>
   Layer.mergeAll(
     Limits.layer({ share: options.share, leaseMs: options.leaseMs }),
     Circuits.layer({ refreshMs: options.refreshMs }),
     Sessions.layer({ idleMs: options.idleMs }),
+    RedisStateOwners.layer({ keptMs: options.keptMs }),
     Answers.layer({ maxCharacters: options.maxCharacters })
   ).pipe(Layer.provideMerge(Connection.layer(options)))

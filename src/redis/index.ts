@@ -45,3 +45,10 @@ export * as Answers from "./Answers.js"
  * @since 0.1.0
  */
 export * as Sessions from "./Sessions.js"
+
+/**
+ * Which provider keeps what calls name.
+ *
+ * @since 0.1.0
+ */
+export * as StateOwners from "./StateOwners.js"

@@ -282,9 +282,11 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
     const take = (request: ReasoningEngine.Request, tried: Set<One>, scope: Scope.Scope) =>
       Effect.uninterruptible(
         Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          const left = members.filter((member) => !tried.has(member))
+          const { member: only } = request
+          const may = only === undefined ? members : members.filter(({ name }) => name === only)
+          const left = may.filter((member) => !tried.has(member))
           const member = choose(left, conversationOf(request.task), now)
-          if (member === undefined) return Effect.fail(failureOf(provider, members, now))
+          if (member === undefined) return Effect.fail(failureOf(provider, may, now))
           tried.add(member)
           const call = new Call(member, now)
           const ended = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> => {
@@ -302,6 +304,14 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
         })
       )
 
+    /** Says at the end who has answered. */
+    const named = (pull: ReasoningEngine.Pull, { name }: { readonly name: string }): ReasoningEngine.Pull =>
+      Effect.map(pull, (events) =>
+        events.some(({ _tag }) => _tag === "Finish")
+          ? events.map((event) => (event._tag === "Finish" ? { ...event, member: name } : event))
+          : events
+      )
+
     /** Begins at the first member that takes the call. */
     const begin = (
       request: ReasoningEngine.Request,
@@ -313,10 +323,12 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
         const close = Scope.close(own, Exit.void)
         const { call, engine } = yield* Effect.onError(take(request, tried, own), () => close)
         return yield* Effect.matchEffect(Scope.extend(engine.attempt(request), own), {
-          onSuccess: (pull) => Effect.succeed({ call, pull, close }),
+          onSuccess: (pull) => Effect.succeed({ call, pull: named(pull, call.member), close }),
           onFailure: (error) =>
             Effect.flatMap(failed(call, error), (isNextAsked) =>
-              isNextAsked ? Effect.zipRight(close, begin(request, tried, scope)) : Effect.fail(error)
+              isNextAsked && request.member === undefined
+                ? Effect.zipRight(close, begin(request, tried, scope))
+                : Effect.fail(error)
             )
         })
       })
@@ -342,7 +354,7 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
               },
               onFailure: (error) =>
                 Effect.flatMap(failed(asked.call, error), (isNextAsked) => {
-                  if (delivered || !isNextAsked) return Effect.fail(error)
+                  if (delivered || !isNextAsked || request.member !== undefined) return Effect.fail(error)
                   return Effect.flatMap(
                     Effect.zipRight(asked.close, begin(request, tried, scope)),
                     (next) => {

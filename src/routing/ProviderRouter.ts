@@ -34,6 +34,9 @@ import { type EngineNotRegisteredError, ReasoningEngineRegistry } from "../Reaso
 import * as RoutingPolicy from "./RoutingPolicy.js"
 import type { Attempt } from "./internal/attempt.js"
 import type { StreamEvent, StreamInterruptedError } from "../StreamEvent.js"
+import * as kept from "../wire/kept.js"
+import * as bound from "./internal/bound.js"
+import type { StateUnavailableError } from "./StateOwners.js"
 
 /**
  * No provider of the chain answered in time. The message names the primary's error; `attempts` has them
@@ -78,6 +81,7 @@ export type RouteError =
   | AllProvidersFailedError
   | BudgetExceeded.BudgetError
   | EngineNotRegisteredError
+  | StateUnavailableError
 
 /**
  * What routing to one provider alone fails with.
@@ -85,7 +89,11 @@ export type RouteError =
  * @since 0.1.0
  * @category errors
  */
-export type SoleRouteError = EngineError.EngineError | BudgetExceeded.BudgetError | EngineNotRegisteredError
+export type SoleRouteError =
+  | EngineError.EngineError
+  | BudgetExceeded.BudgetError
+  | EngineNotRegisteredError
+  | StateUnavailableError
 
 type Sole = RoutingPolicy.RouteOptions & { readonly useFallback: false }
 type Chained = RoutingPolicy.RouteOptions & { readonly useFallback?: true | undefined }
@@ -283,6 +291,21 @@ export const make = (
       )
     }
 
+    /** Who can be asked: of what one provider keeps, that one alone. */
+    const planFor = (current: call.Call, task: AITask.AITask, options: RoutingPolicy.RouteOptions) => {
+      const named = kept.of(task)
+      if (named === undefined) return planOf(registry, policy, task, options)
+      return Effect.flatMap(bound.of(registry, around.owners, task, named, options), (to) => {
+        current.bound = to
+        if (to.provider === undefined) return planOf(registry, policy, task, options)
+        const asked = { ...task, provider: to.provider, pinned: true }
+        return Effect.map(planOf(registry, policy, asked, { ...options, useFallback: false }), (plan) => ({
+          ...plan,
+          warnings: to.warnings
+        }))
+      })
+    }
+
     /** Finds who answers a task. */
     const routing =
       <E>(
@@ -294,9 +317,11 @@ export const make = (
           error: Refusal,
           open: Open
         ) => Effect.Effect<Attempt, E>
-      ): delivery.Route<E | EngineNotRegisteredError | EngineError.InputValidationError> =>
+      ): delivery.Route<
+        E | EngineNotRegisteredError | EngineError.InputValidationError | StateUnavailableError
+      > =>
       (current, mode, goal) =>
-        Effect.flatMap(planOf(registry, policy, task, options), (plan) => {
+        Effect.flatMap(planFor(current, task, options), (plan) => {
           current.engines = [plan.primary, ...plan.fallbacks]
           current.warnings.push(...plan.warnings)
           around.retryBudget?.unsafeCall(current.startedAt)

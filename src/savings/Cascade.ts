@@ -38,6 +38,7 @@ import { withBaseline } from "../spend/baseline.js"
 import * as Strategy from "../routing/Strategy.js"
 import * as TaskService from "../routing/TaskService.js"
 import { mapResult } from "../StreamEvent.js"
+import * as kept from "../wire/kept.js"
 
 const Step = Schema.Union(AIProvider.AIProvider, Schema.NonEmptyArray(AIProvider.AIProvider)).annotations({
   description: "a provider, or several that are asked at once"
@@ -168,7 +169,10 @@ export const make = (
         return {
           // A pinned provider answers, and no other.
           steps:
-            pinned === undefined && useFallback && Acceptance.applies(acceptance, task)
+            pinned === undefined &&
+            useFallback &&
+            kept.of(task) === undefined &&
+            Acceptance.applies(acceptance, task)
               ? plan.asks.map((step) => [step].flat().filter(there)).filter((step) => step.length > 0)
               : [],
           options: {

@@ -1,7 +1,7 @@
 /** Sessions and answers in Redis, where REDIS_URL is set. */
 import { assert, describe, it } from "@effect/vitest"
-import { AnswerCache, SessionStore } from "arc-saga"
-import { Answers, Connection, Sessions } from "arc-saga/redis"
+import { AIProvider, AnswerCache, SessionStore, StateOwners } from "arc-saga"
+import { Answers, Connection, Sessions, StateOwners as SharedOwners } from "arc-saga/redis"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -17,6 +17,29 @@ const answersOf = (url: string, options: Answers.Options = {}, prefixed = prefix
     Layer.build(Layer.provide(Answers.layer(options), connected(url, prefixed))),
     Context.get(AnswerCache.AnswerCache)
   )
+
+const ownersOf = (url: string, prefixed = prefix()) =>
+  Effect.map(
+    Layer.build(Layer.provide(SharedOwners.layer(), connected(url, prefixed))),
+    Context.get(StateOwners.StateOwners)
+  )
+
+const owner = { provider: AIProvider.Claude, member: "east" }
+
+describe("who keeps what", () => {
+  it.scopedLive("is known by a process that has seen it where there is no Redis", () =>
+    Effect.gen(function* () {
+      const { get, put } = yield* ownersOf(nowhere)
+      yield* put(["a", "b"], owner)
+      assert.deepStrictEqual(yield* get(["a", "b"]), [owner])
+      assert.deepStrictEqual(yield* get(["c"]), [])
+      const error = yield* Effect.flip(
+        Layer.build(Layer.provide(SharedOwners.layer({ keptMs: 0 }), connected(nowhere)))
+      )
+      assert.strictEqual(error.field, "keptMs")
+    })
+  )
+})
 
 describe("stores in Redis", () => {
   it.effect("are refused with settings that are out of range", () =>
@@ -76,6 +99,22 @@ for (const url of urls) {
         yield* set("a", "long", 60_000)
         yield* set("b", "two", 60_000)
         assert.deepStrictEqual([yield* get("a"), yield* get("b")], [Option.none(), Option.some("two")])
+      })
+    )
+  })
+
+  describe("who keeps what, in Redis", () => {
+    it.scopedLive("is known to other processes", () =>
+      Effect.gen(function* () {
+        const prefixed = prefix()
+        const one = yield* ownersOf(url, prefixed)
+        const other = yield* ownersOf(url, prefixed)
+        yield* one.put(["a", "b"], owner)
+        yield* one.put(["c"], { provider: AIProvider.Gpt4 })
+        // What was sent before is read before.
+        yield* one.get(["d"])
+        assert.deepStrictEqual(yield* other.get(["a", "c", "b", "d"]), [owner, { provider: AIProvider.Gpt4 }])
+        assert.deepStrictEqual(yield* (yield* ownersOf(url)).get(["a"]), [])
       })
     )
   })

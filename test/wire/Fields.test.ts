@@ -91,7 +91,7 @@ const meanings = {
   hint: "left out",
   preference: "left out, and told in `x-saga-dropped`",
   requirement: "only a provider of this wire is asked",
-  state: "only a provider of this wire is asked, and no other after it"
+  state: "only the provider that keeps it is asked, and no other after it"
 } as const
 
 const titles: Readonly<Record<Wire, string>> = {
@@ -129,6 +129,8 @@ const page = (): string =>
     "Tools are requirements: the model can't do without those that its caller runs. Those that run at a provider (searches of the web, code, pictures) are preferences where they are merely offered: a strategy chooses a provider that has them before others, and others are asked without them, which is told. They are requirements where they are demanded: `tool_choice` names one, or asks for a tool and there is no other. So are those that work on what a provider keeps, as searches of stored files do.",
     "",
     "What a model wants back of its thoughts (signatures, encrypted content) goes back to the wire that it came from only.",
+    "",
+    "What one provider keeps (an answer by `previous_response_id`, a conversation, a container, a thread, files by their id) is asked of [the one that keeps it](gateway.md#state-of-one-provider).",
     "",
     "Some of what is translated has bounds elsewhere. A tool whose name OpenAI doesn't take (more than 64 characters, where Anthropic takes 128) is offered under another name, the same in every turn, and its calls come back under its own. A text that ends the answer is a preference: Responses has none, and Chat Completions takes four, so that of more the first four are sent; either is told.",
     "",
@@ -416,8 +418,8 @@ describe("the items and tools of Responses", () => {
           "text.verbosity",
           "reasoning.effort"
         ],
-        requirements: ["input[].output[].file_id"],
-        states: []
+        requirements: [],
+        states: ["input[].output[].file_id"]
       }
     )
     const program = {

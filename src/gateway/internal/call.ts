@@ -19,6 +19,7 @@ import type { Dialect, ChatRequest } from "./dialect.js"
 import type { Count, CountTokens } from "./keyLimits.js"
 import { live } from "./live.js"
 import * as delivering from "./delivery.js"
+import * as kept from "../../wire/kept.js"
 import * as models from "./models.js"
 import * as permission from "./permission.js"
 import type * as problem from "./problem.js"
@@ -180,7 +181,8 @@ export const answer = (
     const { preferences, requirements, states } = question.uncarried
     const choice = yield* choiceOf(setup, target, said)
     // What one provider keeps can't be had of another.
-    const useFallback = states.length === 0 ? said.useFallback : false
+    const isBound = states.length > 0 || kept.inBody(question.body).length > 0
+    const useFallback = isBound ? false : said.useFallback
     const strategy = yield* strategyOf(services, target, choice)
     const asked = { model: question.model, target, choice, strategy }
     const providers = yield* permission.check(key, engines, asked)
@@ -195,7 +197,9 @@ export const answer = (
         ...callHeaders.sessionOf(request.headers),
         id,
         mode: delivery === "streamed" ? "streaming" : "complete",
-        ...(target._tag === "Provider" ? { provider: target.provider, pinned: true } : {}),
+        ...(target._tag === "Provider"
+          ? { provider: target.provider, pinned: !(isBound && target.isShared) }
+          : {}),
         ...(yield* userOf(key, said.user ?? question.fields["userId"])),
         ...(key === undefined ? {} : { keyId: key.id }),
         ...(key?.team === undefined ? {} : { team: key.team }),

@@ -25,7 +25,12 @@ export interface Choice {
 
 /** The target of a model's name: one provider, or the one that is chosen (as the gateway's service does when absent). */
 export type Target =
-  | { readonly _tag: "Provider"; readonly provider: AIProvider }
+  | {
+      readonly _tag: "Provider"
+      readonly provider: AIProvider
+      /** Whether it is the first of several whose model has the name: it was none of them that was named. */
+      readonly isShared?: boolean | undefined
+    }
   | { readonly _tag: "Choice"; readonly choice?: Choice | undefined }
 
 export type Choices = ReadonlyMap<string, Choice>
@@ -114,18 +119,16 @@ export const resolve = (
   aliases: Aliases = {}
 ): Either.Either<Target, RejectedRequest> => {
   const alias = meant(model, aliases)
-  const named = engines.find((engine) => engine.model === model)
+  const [named, ...others] = engines.filter((engine) => engine.model === model)
   const target =
     targetOf(model, engines, choices) ??
     (alias === undefined ? undefined : targetOf(alias, engines, choices)) ??
-    (named && targetOf(named.provider, engines, choices))
+    (named && { _tag: "Provider", provider: named.provider, isShared: others.length > 0 })
   return Either.fromNullable(target, () => unknown(model, names(engines, choices, aliases)))
 }
 
 /** A provider and its model. */
-export interface Embedder {
-  readonly _tag: "Provider"
-  readonly provider: AIProvider
+export interface Embedder extends Extract<Target, { readonly _tag: "Provider" }> {
   readonly model: string
 }
 

@@ -122,6 +122,12 @@ const table: Table = {
       : { kind: kinds.upstream, code: "provider_authentication_failed" },
   ModelNotFoundError: () => ({ kind: kinds.upstream, code: "provider_model_not_found" }),
   EngineNotRegisteredError: () => ({ kind: kinds.missing, code: "model_not_found" }),
+  StateUnavailableError: ({ field, reason }) => ({
+    kind: reason === "unavailable" ? kinds.unavailable : kinds.invalid,
+    // Clients of Responses know it, and send all of the conversation.
+    code: field === "previous_response_id" ? "previous_response_not_found" : "state_not_found",
+    param: field
+  }),
   InputValidationError: () => ({ kind: kinds.invalid, code: "rejected_by_provider" }),
   InvalidArgumentError: ({ field, reason }) => ({
     kind: kinds.invalid,

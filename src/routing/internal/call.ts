@@ -14,6 +14,7 @@ import * as TokenUsage from "../../TokenUsage.js"
 import { Attempt } from "./attempt.js"
 import * as totals from "../../spend/totals.js"
 import * as admission from "./admission.js"
+import type { Bound } from "./bound.js"
 import type { Guards } from "./guards.js"
 import * as providerHealth from "./providerHealth.js"
 import * as repair from "./repair.js"
@@ -50,6 +51,8 @@ export interface Call {
   winner: Attempt | undefined
   /** The fallback that was asked early and failed: it isn't asked again. */
   spent: ReasoningEngine | undefined
+  /** What one provider keeps and the task names: only that one is asked. */
+  bound: Bound | undefined
 }
 
 export const begin = (
@@ -76,10 +79,20 @@ export const begin = (
         warnings: [],
         underWay: new Set(),
         winner: undefined,
-        spent: undefined
+        spent: undefined,
+        bound: undefined
       })
     })
   )
+
+/** Remembers who keeps what was answered, and what of the question. */
+const remember = ({ bound, guards }: Call, { engine, finish }: Attempt): Effect.Effect<void> => {
+  const ids = [...(bound?.ids ?? []), ...(finish.kept ?? [])]
+  const { member } = finish
+  return ids.length === 0
+    ? Effect.void
+    : guards.owners.put(ids, { provider: engine.provider, ...(member === undefined ? {} : { member }) })
+}
 
 /** Whether the answer has text of this attempt. */
 const used = ({ outcome }: AIResult.Attempt): boolean => outcome === "succeeded" || outcome === "cut"
@@ -101,7 +114,8 @@ export const settle = (
   const before = call.attempts.findLastIndex(({ startedAt }) => startedAt <= record.startedAt)
   call.attempts.splice(before + 1, 0, record)
   if (used(record)) call.warnings.push(...attempt.warnings)
-  return admission.ended(call.guards, attempt.lease, record, call.task)
+  const ended = admission.ended(call.guards, attempt.lease, record, call.task)
+  return outcome === "succeeded" ? Effect.zipRight(remember(call, attempt), ended) : ended
 }
 
 /** Whether a task asks the model to think. */
@@ -203,7 +217,8 @@ export const attempt = (
       task: admission.bounded(call.task, lease),
       mode,
       ...(prefill === undefined ? {} : { prefill }),
-      ...(native && call.task.original !== undefined ? { native } : {})
+      ...(native && call.task.original !== undefined ? { native } : {}),
+      ...(call.bound?.member === undefined ? {} : { member: call.bound.member })
     }
     const made = new Attempt(engine, request, call.clock, bounds, lease)
     call.underWay.add(made)

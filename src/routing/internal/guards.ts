@@ -8,6 +8,7 @@ import * as LiveMetrics from "../../reliability/LiveMetrics.js"
 import * as RateLimits from "../../reliability/RateLimits.js"
 import * as RetryBudget from "../../reliability/RetryBudget.js"
 import * as Sessions from "../Sessions.js"
+import * as StateOwners from "../StateOwners.js"
 import * as Budgets from "../../spend/Budgets.js"
 import * as SpendLedger from "../../spend/SpendLedger.js"
 import type * as Telemetry from "../../telemetry/Telemetry.js"
@@ -21,6 +22,7 @@ export interface Guards extends Admission {
   readonly retryBudget: RetryBudget.Service | undefined
   readonly hedging: Hedging.Service | undefined
   readonly tracing: Telemetry.Tracing | undefined
+  readonly owners: StateOwners.Service
 }
 
 const joined = <A>(
@@ -54,6 +56,8 @@ export const fromContext: Effect.Effect<Guards> = Effect.gen(function* () {
     health: yield* providerHealth.fromContext,
     retryBudget: yield* optional(RetryBudget.RetryBudget),
     hedging: yield* optional(Hedging.Hedging),
-    tracing
+    tracing,
+    // The numbers are the default ones.
+    owners: (yield* optional(StateOwners.StateOwners)) ?? (yield* Effect.orDie(StateOwners.makeMemory()))
   }
 })

@@ -5,7 +5,7 @@ const hint: Field = { class: "hint" }
 const preference: Field = { class: "preference" }
 
 /** What a provider keeps under an id. */
-const kept: Field = { class: "requirement" }
+const kept: Field = { class: "state" }
 
 const breakpoint = { prompt_cache_breakpoint: hint }
 

@@ -7,6 +7,7 @@ import type * as sse from "../sse.js"
 import * as toolArguments from "../../internal/toolArguments.js"
 import * as usage from "./usage.js"
 import * as wire from "./wire.js"
+import * as kept from "../kept.js"
 
 interface Call {
   readonly id: string
@@ -25,6 +26,10 @@ export interface Options {
   readonly continues: boolean
   /** Gives a tool call an id of its own, where the server gave it none or another call's. */
   readonly distinct: (id: string) => string
+  /** Under which ids the provider keeps something of the answer; under none where absent. */
+  readonly kept?:
+    | ((said: { readonly container?: unknown; readonly id?: unknown }) => ReadonlyArray<string>)
+    | undefined
 }
 
 const finishReasons = new Map<string, ReasoningEngine.FinishReason>([
@@ -74,6 +79,8 @@ export class Answer implements decoding.Decoding {
   /** Calls whose block has ended. */
   private ready: Array<Call> = []
   private model: string
+  private id: unknown
+  private container: unknown
   private stopReason = ""
   /** Why there is no answer, where the stop reason says that: it fails at its end. */
   private refused: failure.Failure | undefined = undefined
@@ -234,6 +241,7 @@ export class Answer implements decoding.Decoding {
   private message(message: wire.Message, isWhole: boolean): void {
     this.answered = true
     if (typeof message.model === "string" && message.model !== "") this.model = message.model
+    this.id = message.id ?? this.id
     this.usage.read(message.usage, isWhole)
   }
 
@@ -310,7 +318,13 @@ export class Answer implements decoding.Decoding {
     this.ready = []
   }
 
-  private stop({ stop_details: details, stop_reason: reason, stop_sequence: sequence }: wire.Stop): void {
+  private stop({
+    container,
+    stop_details: details,
+    stop_reason: reason,
+    stop_sequence: sequence
+  }: wire.Stop): void {
+    this.container = container ?? this.container
     if (sequence) this.stopSequence = sequence
     if (!reason) return
     this.stopReason = reason
@@ -340,7 +354,8 @@ export class Answer implements decoding.Decoding {
       ReasoningEngine.finish(called ? "tool_calls" : said, this.model, {
         rawReason: this.stopReason,
         stopSequence: this.stopSequence,
-        citations: this.citations.length === 0 ? undefined : this.citations
+        citations: this.citations.length === 0 ? undefined : this.citations,
+        kept: kept.orNone(this.options.kept?.({ container: this.container, id: this.id }))
       })
     )
     this.finished = true

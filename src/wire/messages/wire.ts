@@ -23,7 +23,8 @@ const StopDetails = Schema.Struct({ category: maybe(Schema.String), explanation:
 const Stop = Schema.Struct({
   stop_reason: maybe(Schema.String),
   stop_sequence: maybe(Schema.String),
-  stop_details: Schema.optional(Schema.Unknown)
+  stop_details: Schema.optional(Schema.Unknown),
+  container: Schema.optional(Schema.Unknown)
 })
 
 /** Why the model stopped. */
@@ -31,6 +32,7 @@ export interface Stop extends Schema.Schema.Type<typeof Stop> {}
 
 const Message = Schema.Struct({
   ...Stop.fields,
+  id: Schema.optional(Schema.Unknown),
   model: Schema.optional(Schema.Unknown),
   content: maybe(Schema.Array(Block)),
   // Read apart: a count that makes no sense must not cost the text beside it.

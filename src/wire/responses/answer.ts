@@ -9,6 +9,7 @@ import type * as sse from "../sse.js"
 import * as toolArguments from "../../internal/toolArguments.js"
 import { type Item, Items } from "./items.js"
 import * as wire from "./wire.js"
+import * as kept from "../kept.js"
 
 /** What the decoding of an answer has to know. */
 export interface Options {
@@ -20,6 +21,14 @@ export interface Options {
   readonly distinct: (id: string) => string
   /** What the caller calls a tool; the same where absent. */
   readonly nameOf?: ((name: string) => string) | undefined
+  /** Under which ids the provider keeps something of the answer; under none where absent. */
+  readonly kept?:
+    | ((said: {
+        readonly conversation?: unknown
+        readonly id?: unknown
+        readonly output?: unknown
+      }) => ReadonlyArray<string>)
+    | undefined
 }
 
 /** One answer of the Responses API as it is decoded. */
@@ -44,6 +53,7 @@ export class Answer implements decoding.Decoding {
   private readonly logProbabilities = new Longest()
   private model: string
   private serviceTier: string | undefined = undefined
+  private kept: ReadonlyArray<string> | undefined = undefined
   private refusal = ""
   private reasoned = false
   /** Whether thoughts were delivered that no state has ended. */
@@ -287,6 +297,7 @@ export class Answer implements decoding.Decoding {
     switch (status) {
       case "completed":
       case "incomplete":
+        this.kept = kept.orNone(this.options.kept?.(response ?? {}))
         this.repeat(response?.output ?? [])
         if (this.failure === undefined) this.complete(response?.incomplete_details?.reason ?? "", status)
         return
@@ -375,7 +386,8 @@ export class Answer implements decoding.Decoding {
         rawReason: reason,
         citations: this.citations.longest,
         logProbabilities: this.logProbabilities.longest,
-        serviceTier: this.serviceTier
+        serviceTier: this.serviceTier,
+        kept: this.kept
       })
     )
     this.finished = true

@@ -70,6 +70,8 @@ export const itemOf = (value: unknown): Option.Option<Told> => {
 }
 
 const Response = Schema.Struct({
+  id: Schema.optional(Schema.Unknown),
+  conversation: Schema.optional(Schema.Unknown),
   status: maybe(Schema.String),
   model: Schema.optional(Schema.Unknown),
   service_tier: Schema.optional(Schema.Unknown),
