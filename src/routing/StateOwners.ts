@@ -54,7 +54,7 @@ export class StateUnavailableError extends Schema.TaggedError<StateUnavailableEr
   id: Schema.String,
   /**
    * `unknown`: several could keep it, and none is known to. `gone`: the provider or the member that keeps it isn't
-   * there any more. `unavailable`: the provider mustn't be asked now. `apart`: the call names what several keep.
+   * there any more. `unavailable`: the provider mustn't be asked, now or by this task. `apart`: the call names what several keep.
    * `unspoken`: no provider speaks the wire that it is of.
    */
   reason: Schema.Literal("unknown", "gone", "unavailable", "apart", "unspoken"),
@@ -76,7 +76,7 @@ export class StateUnavailableError extends Schema.TaggedError<StateUnavailableEr
       case "gone":
         return `${what} not found: ${names}, which keeps it, isn't there any more. Send all of the conversation`
       case "unavailable":
-        return `${what} is kept by ${names}, which can't be asked now. Ask again later, or send all of the conversation`
+        return `${what} is kept by ${names}, which mustn't be asked now. Ask again later, or send all of the conversation`
       case "apart":
         return `${what} and other things that the call names are kept by several: ${names}. Name only what one of them keeps`
       case "unspoken":

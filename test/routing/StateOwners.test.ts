@@ -277,7 +277,11 @@ describe("a call that names what one provider keeps", () => {
       const { text } = yield* router.complete(asking({ provider: B }))
       const unavailable = yield* Effect.flip(router.complete(asking({}, text), { unavailable: new Set([B]) }))
       assert.strictEqual(reasonOf(unavailable), "unavailable")
-      assert.deepStrictEqual([a.asked, b.asked, west.asked, engines.length], [0, 1, 0, 3])
+      const forbidden = asking({ providers: [A] }, text)
+      assert.strictEqual(reasonOf(yield* Effect.flip(router.complete(forbidden))), "unavailable")
+      // Of those that may be asked, one alone can have it.
+      assert.strictEqual((yield* router.complete(asking({ providers: [A] }, "resp_y"))).provider, A)
+      assert.deepStrictEqual([a.asked, b.asked, west.asked, engines.length], [1, 1, 0, 3])
     })
   )
 
@@ -338,7 +342,7 @@ describe("who keeps what, in memory", () => {
       'file_id "f" not found: it isn\'t known which of a, pool (member east) keeps it'
     )
     assert.include(said("gone"), "isn't there any more")
-    assert.include(said("unavailable"), "can't be asked now")
+    assert.include(said("unavailable"), "mustn't be asked now")
     assert.include(said("apart"), "kept by several")
     assert.include(said("unspoken"), "no provider speaks the wire")
   })

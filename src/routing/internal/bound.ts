@@ -43,6 +43,7 @@ export const of = (
         owners: whose
       })
     )
+  const isAllowed = (provider: AIProvider): boolean => task.providers?.includes(provider) !== false
   return Effect.gen(function* () {
     const known = yield* owners.get(ids.slice(0, mostIds))
     const engines = yield* registry.list
@@ -53,7 +54,8 @@ export const of = (
     const engine = engines.find((each) => each.provider === provider)
     const those = engine === undefined ? [] : yield* ownersOf(engine)
     if (!those.some((one) => one.member === member)) return yield* fail("gone", [owner])
-    if (unavailable?.has(provider) === true) return yield* fail("unavailable", [owner])
+    if (unavailable?.has(provider) === true || !isAllowed(provider))
+      return yield* fail("unavailable", [owner])
     const isOther = task.pinned && task.provider !== undefined && task.provider !== provider
     return {
       ids,
@@ -67,7 +69,7 @@ export const of = (
   function guess(
     engines: ReadonlyArray<ReasoningEngine>
   ): Effect.Effect<Owner | undefined, StateUnavailableError> {
-    const speaking = engines.filter(({ wires }) => wires.includes(wire))
+    const speaking = engines.filter(({ provider, wires }) => wires.includes(wire) && isAllowed(provider))
     const asked = task.pinned ? engines.filter(({ provider }) => provider === task.provider) : speaking
     return Effect.flatMap(
       Effect.all(asked.filter((engine) => speaking.includes(engine)).map(ownersOf)),
