@@ -69,6 +69,7 @@ describe("the package's exports", () => {
       [".", "index"],
       ["./ai", "ai/index"],
       ["./auth", "auth/index"],
+      ["./batch", "batch/index"],
       ["./engines", "engines/index"],
       ["./gateway", "gateway/index"],
       ["./redis", "redis/index"],

@@ -10,8 +10,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as AIResult from "../AIResult.js"
-import type { TaskService } from "../routing/TaskService.js"
+import { ResultLine } from "../batch/ResultLine.js"
 import * as Lines from "./Lines.js"
 import { FileError } from "./StandardStreams.js"
 import * as TaskFile from "./TaskFile.js"
@@ -30,82 +29,11 @@ export class ResultsMismatchError extends Schema.TaggedError<ResultsMismatchErro
   }
 }
 
-const head = {
-  /** The line of the task, from 1. */
-  line: Schema.Int,
-  /** The fingerprint of the task's line. */
-  input: Schema.String
-}
-
-/** What came of one line of tasks. */
-export const ResultLine = Schema.Union(
-  Schema.Struct({ ...head, taskId: Schema.String, result: AIResult.AIResult }),
-  Schema.Struct({
-    ...head,
-    /** Null when the line has no task. */
-    taskId: Schema.NullOr(Schema.String),
-    error: Schema.Struct({
-      tag: Schema.String,
-      provider: Schema.optionalWith(Schema.String, { exact: true }),
-      message: Schema.String,
-      /** The attempts, where the error lists them. */
-      attempts: Schema.Array(AIResult.Attempt)
-    })
-  })
-)
-
-/** What came of one line of tasks. */
-export type ResultLine = typeof ResultLine.Type
-
-type ServeError = Effect.Effect.Error<ReturnType<Effect.Effect.Success<typeof TaskService>["complete"]>>
-
-const providerOf = (error: ServeError): string | undefined =>
-  error._tag === "AllProvidersFailedError"
-    ? error.primary.provider
-    : "provider" in error
-      ? error.provider
-      : undefined
-
-/** The line of a task that was answered. */
-export const answered = (task: TaskFile.TaskLine, result: AIResult.AIResult): ResultLine => ({
-  line: task.number,
-  input: task.fingerprint,
-  taskId: result.taskId,
-  result
-})
-
-/** The line of a task that failed. */
-export const failed = (task: TaskFile.TaskLine, taskId: string, error: ServeError): ResultLine => {
-  const provider = providerOf(error)
-  return {
-    line: task.number,
-    input: task.fingerprint,
-    taskId,
-    error: {
-      tag: error._tag,
-      ...(provider === undefined ? {} : { provider }),
-      message: error.message,
-      attempts: error._tag === "AllProvidersFailedError" ? error.attempts : []
-    }
-  }
-}
-
-/** The line of a line that holds no task. */
-export const rejected = (
-  task: TaskFile.TaskLine,
-  error: { readonly _tag: string; readonly message: string }
-): ResultLine => ({
-  line: task.number,
-  input: task.fingerprint,
-  taskId: null,
-  error: { tag: error._tag, message: error.message, attempts: [] }
-})
-
 const encodeLine = Schema.encodeSync(Schema.parseJson(ResultLine))
 const decodeLine = Schema.decodeUnknownEither(Schema.parseJson(ResultLine))
 
 /** A result as a line of its file, line feed included. */
-const encode = (line: ResultLine): string => `${encodeLine(line)}\n`
+export const encode = (line: ResultLine): string => `${encodeLine(line)}\n`
 
 /** The result on a line of its file; none when there is another text. */
 const decode = (line: Lines.Line): Option.Option<ResultLine> =>

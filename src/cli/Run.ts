@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as AIProvider from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
+import * as ResultLine from "../batch/ResultLine.js"
 import { TaskService } from "../routing/TaskService.js"
 import * as Chosen from "./Chosen.js"
 import * as Composition from "./Composition.js"
@@ -61,14 +62,14 @@ const answer = (
   task: TaskFile.TaskLine,
   chosen: AIProvider.AIProvider | undefined,
   restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-): Effect.Effect<ResultFile.ResultLine, never, TaskService> =>
+): Effect.Effect<ResultLine.ResultLine, never, TaskService> =>
   Either.match(task.task, {
-    onLeft: (error) => Effect.succeed(ResultFile.rejected(task, error)),
+    onLeft: (error) => Effect.succeed(ResultLine.rejected(task, error)),
     onRight: (valid) =>
       Effect.flatMap(TaskService, (tasks) =>
         Effect.match(restore(tasks.complete(pinned(valid, chosen))), {
-          onSuccess: (result) => ResultFile.answered(task, result),
-          onFailure: (error) => ResultFile.failed(task, valid.id, error)
+          onSuccess: (result) => ResultLine.answered(task, result),
+          onFailure: (error) => ResultLine.failed(task, valid.id, error)
         })
       )
   })
@@ -132,7 +133,7 @@ const work = (given: {
 
     const tell = (line: string): Effect.Effect<void> => streams.writeError(`${line}\n`)
     const turn = yield* Effect.makeSemaphore(1)
-    const save = (line: ResultFile.ResultLine): Effect.Effect<void, FileError> =>
+    const save = (line: ResultLine.ResultLine): Effect.Effect<void, FileError> =>
       Effect.gen(function* () {
         yield* file.append(line)
         Tally.record(tally, line)

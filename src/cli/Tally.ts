@@ -1,11 +1,11 @@
 /** What a run of tasks came to, per provider. */
 import * as Option from "effect/Option"
 import * as AIResult from "../AIResult.js"
+import type { ResultLine } from "../batch/ResultLine.js"
 import { quantile } from "../internal/samples.js"
 import * as totals from "../spend/totals.js"
 import * as Usd from "../Usd.js"
 import * as Format from "./Format.js"
-import type { ResultLine } from "./ResultFile.js"
 
 interface Row {
   answered: number

@@ -6,20 +6,14 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Stream from "effect/Stream"
 import * as AITask from "../AITask.js"
+import type { Entry } from "../batch/ResultLine.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import * as sizes from "../internal/sizes.js"
 import * as Lines from "./Lines.js"
 import { FileError } from "./StandardStreams.js"
 
-/** A line of a file of tasks. */
-export interface TaskLine {
-  /** Counted from 1, blank lines included. */
-  readonly number: number
-  /** Tells this line's task from every other. */
-  readonly fingerprint: string
-  /** The task, or why there is none. One without an id is named after its line. */
-  readonly task: Either.Either<AITask.AITask & { readonly id: string }, InvalidArgumentError>
-}
+/** A line of a file of tasks. Blank lines are counted too; a task without an id is named after its line. */
+export type TaskLine = Entry
 
 const invalid = (reason: string) => new InvalidArgumentError({ subject: "AITask", field: "", reason })
 

@@ -2,13 +2,13 @@ import { SystemError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
+import * as ResultLine from "../../src/batch/ResultLine.js"
 import * as ResultFile from "../../src/cli/ResultFile.js"
 import { InvalidArgumentError } from "../../src/InvalidArgument.js"
 
-const line = (number: number): ResultFile.ResultLine => {
+const line = (number: number): ResultLine.ResultLine => {
   const error = new InvalidArgumentError({ subject: "AITask", field: "", reason: "none" })
-  return ResultFile.rejected({ number, fingerprint: "00", task: Either.left(error) }, error)
+  return ResultLine.rejected({ number, fingerprint: "00" }, error)
 }
 
 describe("ResultFile", () => {
