@@ -15,6 +15,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import packageJson from "../../package.json" with { type: "json" }
 import * as Ask from "./Ask.js"
+import * as Batch from "./Batch.js"
 import * as Evaluate from "./Evaluate.js"
 import * as Format from "./Format.js"
 import type { Listener } from "./Listener.js"
@@ -32,6 +33,8 @@ const root = Command.make("arc-saga").pipe(
   Command.withSubcommands([
     Ask.command,
     Run.command,
+    Batch.command,
+    Batch.worker,
     Spend.command,
     Serve.command,
     Providers.command,

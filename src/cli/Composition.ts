@@ -230,19 +230,19 @@ const namedGuards = ({
   )
 
 /**
- * What answers tasks over what is configured, with its engines, its ledger and its budgets. Fails with the
- * ConfigurationError of a provider, a ledger or a model that can't be used.
+ * What answers tasks over what is configured, with its engines, its ledger and its budgets; for a command that ends
+ * unless it is told what else keeps its providers healthy. Fails with the ConfigurationError of a provider, a ledger
+ * or a model that can't be used.
  */
 export const layer = (
   configuration: Configuration.Configuration,
-  strategy: Option.Option<ConfigFile.StrategyName>
+  strategy: Option.Option<ConfigFile.StrategyName>,
+  healthy: Layer.Layer<never> = namedGuards(configuration)
 ): Layer.Layer<TaskService.TaskService, ConfigFile.ConfigurationError> =>
   Layer.scoped(
     TaskService.TaskService,
     Effect.map(services(configuration, strategy), ({ tasks }) => tasks)
   ).pipe(
     Layer.provide(engines(configuration)),
-    Layer.provide(
-      Layer.merge(namedGuards(configuration), Ledger.accounting(configuration.ledger, configuration.budgets))
-    )
+    Layer.provide(Layer.merge(healthy, Ledger.accounting(configuration.ledger, configuration.budgets)))
   )

@@ -67,3 +67,16 @@ export const duration = (name: string, description: string): Options.Options<num
 /** A flag whose value is a number; a task or a command says which ones it can use. */
 export const number = (name: string, description: string): Options.Options<number> =>
   parsed(name, "NUMBER", description, Format.parseNumber)
+
+/** `--concurrency NUMBER`. */
+export const concurrency: Options.Options<number> = parsed(
+  "concurrency",
+  "NUMBER",
+  "How many tasks are under way at once; 4 when it isn't given",
+  (text) =>
+    Either.filterOrLeft(
+      Format.parseNumber(text),
+      (n) => Number.isInteger(n) && n >= 1 && n <= 10_000,
+      () => "a whole number from 1 to 10000"
+    )
+).pipe(Options.withDefault(4))

@@ -6,6 +6,8 @@ import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import type * as Batches from "../batch/Batches.js"
+import type * as BatchQueue from "../batch/BatchQueue.js"
 import * as Budgets from "../spend/Budgets.js"
 import * as BudgetStore from "../spend/BudgetStore.js"
 import type * as Feedback from "../spend/Feedback.js"
@@ -49,6 +51,15 @@ const load = ({ location }: Ledger): Promise<Stores> =>
     ? import("./Ledger/Sqlite.js").then(({ layer }) => layer(location.path))
     : import("./Ledger/Postgres.js").then(({ layer }) => layer(location.url))
 
+const loadBatches = ({ location }: Ledger) =>
+  import("./Ledger/Batches.js").then(async ({ layer }) =>
+    layer(
+      location._tag === "Sqlite"
+        ? (await import("./Ledger/Sqlite.js")).client(location.path)
+        : (await import("./Ledger/Postgres.js")).client(location.url)
+    )
+  )
+
 /** What stores log from a level on is told even where nothing else is; what is built on them logs as before. */
 export const areTold =
   (least: LogLevel.LogLevel) =>
@@ -63,21 +74,33 @@ export const areTold =
       )
     )
 
+/** What is loaded for a location. Fails when the database or its driver can't be used. */
+const using = <A>(
+  ledger: Ledger,
+  loading: (ledger: Ledger) => Promise<Layer.Layer<A, { readonly message: string }>>
+): Layer.Layer<A, ConfigurationError> => {
+  const unusable = (reason: string) => new ConfigurationError({ ...ledger.origin, reason })
+  return Layer.unwrapEffect(
+    Effect.tryPromise({
+      try: () => loading(ledger),
+      catch: (error) => unusable(`The driver can't be loaded: ${String(error)}`)
+    }).pipe(Effect.map(Layer.mapError(({ message }) => unusable(message))))
+  ).pipe(areTold(LogLevel.Error))
+}
+
 /**
  * The ledger and the accounts of budgets at a location, which are made when they aren't there. Fails when
  * the database or its driver can't be used.
  */
 export const layer = (
   ledger: Ledger
-): Layer.Layer<SpendLedger.SpendLedger | BudgetStore.BudgetStore | Feedback.Feedback, ConfigurationError> => {
-  const unusable = (reason: string) => new ConfigurationError({ ...ledger.origin, reason })
-  return Layer.unwrapEffect(
-    Effect.tryPromise({
-      try: () => load(ledger),
-      catch: (error) => unusable(`The driver can't be loaded: ${String(error)}`)
-    }).pipe(Effect.map(Layer.mapError(({ message }) => unusable(message))))
-  ).pipe(areTold(LogLevel.Error))
-}
+): Layer.Layer<SpendLedger.SpendLedger | BudgetStore.BudgetStore | Feedback.Feedback, ConfigurationError> =>
+  using(ledger, load)
+
+/** The batches beside a ledger, as {@link layer} has it. */
+export const batches = (
+  ledger: Ledger
+): Layer.Layer<Batches.Batches | BatchQueue.BatchQueue, ConfigurationError> => using(ledger, loadBatches)
 
 /**
  * What a command records in and is held against. Where neither is configured, nothing; where there is no

@@ -1,6 +1,7 @@
 /** What the commands say when they fail, and the code that the process ends with. */
 import * as Schema from "effect/Schema"
 import type { AccessTokenError } from "../auth/AccessTokens.js"
+import type { BatchConflictError, BatchNotFoundError, BatchStoreError } from "../batch/Batches.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type { SoleTaskError, TaskError } from "../routing/TaskService.js"
 import type { LedgerError } from "../spend/SpendLedger.js"
@@ -35,6 +36,16 @@ export class UnansweredError extends Schema.TaggedError<UnansweredError>("arc-sa
   }
 }
 
+/** Not every task of a batch has a result yet. */
+export class UnfinishedError extends Schema.TaggedError<UnfinishedError>("arc-saga/cli/UnfinishedError")(
+  "UnfinishedError",
+  { batch: Schema.String, left: Schema.Int }
+) {
+  override get message(): string {
+    return `${Format.count(this.left, "task")} of ${this.batch} had no result yet. Look again later, or say --wait`
+  }
+}
+
 /** Everything that a command fails with and that is told to the user. */
 export type CommandError =
   | TaskError
@@ -49,6 +60,10 @@ export type CommandError =
   | ListenError
   | UnprotectedGatewayError
   | UnansweredError
+  | UnfinishedError
+  | BatchConflictError
+  | BatchNotFoundError
+  | BatchStoreError
   | UsageError
 
 /** The codes that the process ends with. */
@@ -74,6 +89,8 @@ export const codeOf = (error: CommandError): number => {
     case "UnprotectedGatewayError":
     case "SignInSettingError":
     case "UsageError":
+    case "BatchConflictError":
+    case "BatchNotFoundError":
     case "EngineNotRegisteredError":
       return exitCode.wrongUse
     default:

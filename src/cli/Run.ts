@@ -6,6 +6,7 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as AIProvider from "../AIProvider.js"
@@ -31,19 +32,22 @@ const options = {
   ),
   out: Options.text("out").pipe(
     Options.withPseudoName("RESULTS"),
-    Options.withDescription("The file that results are appended to; a run that was interrupted goes on in it")
+    Options.withDescription(
+      "The file that results are appended to; a run that was interrupted goes on in it"
+    ),
+    Options.optional
   ),
-  concurrency: Flags.parsed(
-    "concurrency",
-    "NUMBER",
-    "How many tasks are under way at once; 4 when it isn't given",
-    (text) =>
-      Either.filterOrLeft(
-        Format.parseNumber(text),
-        (n) => Number.isInteger(n) && n >= 1 && n <= 10_000,
-        () => "a whole number from 1 to 10000"
-      )
-  ).pipe(Options.withDefault(4)),
+  queue: Options.boolean("queue").pipe(
+    Options.withDescription("Leave the tasks to workers as a batch, in the database of the ledger")
+  ),
+  name: Options.text("name").pipe(
+    Options.withPseudoName("BATCH"),
+    Options.withDescription(
+      "What the batch is called; the same tasks have the same name when it isn't given"
+    ),
+    Options.optional
+  ),
+  concurrency: Flags.concurrency,
   ordered: Options.boolean("ordered").pipe(
     Options.withDescription("When all is done, put the results in the order of the tasks")
   ),
@@ -74,14 +78,10 @@ const answer = (
       )
   })
 
-/** Fails unless the tasks are in a file that can be read twice, and the results go to another. */
-const checkFiles = (
-  tasks: string,
-  out: string
-): Effect.Effect<void, FileError | UsageError, FileSystem.FileSystem | Path.Path> =>
+/** Fails unless the tasks are in a file that can be read twice. */
+const checkTasks = (tasks: string): Effect.Effect<void, FileError, FileSystem.FileSystem> =>
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
-    const path = yield* Path.Path
     const info = yield* Effect.mapError(fs.stat(tasks), TaskFile.fileError(tasks))
     if (info.type !== "File") {
       return yield* new FileError({
@@ -89,9 +89,25 @@ const checkFiles = (
         reason: "Expected a file that can be read again when the run goes on, actual something else"
       })
     }
+  })
+
+/** Fails unless the results go to another file than the tasks. */
+const checkOut = (
+  tasks: string,
+  given: Option.Option<string>
+): Effect.Effect<string, UsageError, Path.Path> =>
+  Effect.gen(function* () {
+    const path = yield* Path.Path
+    if (Option.isNone(given)) {
+      return yield* new UsageError({
+        reason: "--out: Expected the file that results are appended to, or --queue, actual neither"
+      })
+    }
+    const out = given.value
     if (path.resolve(tasks) === path.resolve(out)) {
       return yield* new UsageError({ reason: `--out: Expected another file than the tasks, actual ${out}` })
     }
+    return out
   })
 
 const badLinesTold = 20
@@ -178,22 +194,24 @@ const work = (given: {
 export const command = Command.make("run", options, (given) =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams
-    yield* checkFiles(given.tasks, given.out)
+    yield* checkTasks(given.tasks)
+    if (given.queue) {
+      const { submit } = yield* Effect.promise(() => import("./Batch/work.js"))
+      return yield* submit(given, pinned)
+    }
+    const out = yield* checkOut(given.tasks, given.out)
+    if (Option.isSome(given.name)) {
+      return yield* new UsageError({ reason: "--name: It is the name of a batch, for --queue" })
+    }
     const configuration = yield* Chosen.load(given)
     if (configuration.simulated) yield* streams.writeError(`${Configuration.simulatedNotice}\n`)
-    const tally = yield* Effect.scoped(work({ ...given, provider: configuration.chosen })).pipe(
+    const tally = yield* Effect.scoped(work({ ...given, out, provider: configuration.chosen })).pipe(
       Effect.provide(Composition.layer(configuration, given.strategy))
     )
-    const { answered, bad, failed } = tally
-    const counts = [
-      `${Format.count(answered, "task")} answered`,
-      `${failed} failed`,
-      Format.count(bad, "bad line"),
-      ...Tally.saved(tally)
-    ]
-    yield* streams.write(`${Tally.table(tally)}\n\n${counts.join(", ")}\n`)
+    const { bad, failed } = tally
+    yield* streams.write(`${Tally.table(tally)}\n\n${Tally.counts(tally)}\n`)
     const dropped = Tally.dropped(tally)
     if (dropped !== undefined) yield* streams.writeError(`Note: ${Format.plain(dropped)}\n`)
-    if (failed + bad > 0) return yield* new UnansweredError({ failed, bad, out: given.out })
+    if (failed + bad > 0) return yield* new UnansweredError({ failed, bad, out })
   })
 ).pipe(Command.withDescription("Answer a file of tasks, one result a line as the answers come"))

@@ -109,6 +109,15 @@ export const dropped = (tally: Tally): string | undefined =>
 export const saved = (tally: Tally): ReadonlyArray<string> =>
   Array.from(tally.saved, ([baseline, amount]) => Format.saved(amount, baseline))
 
+/** How many tasks came to what, in words. */
+export const counts = (tally: Tally): string =>
+  [
+    `${Format.count(tally.answered, "task")} answered`,
+    `${tally.failed} failed`,
+    Format.count(tally.bad, "bad line"),
+    ...saved(tally)
+  ].join(", ")
+
 const columns = (rows: ReadonlyArray<Row>): ReadonlyArray<Format.Column> => [
   { title: "provider", align: "left" },
   { title: "tasks", align: "right" },

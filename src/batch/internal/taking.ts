@@ -76,14 +76,16 @@ export const make = ({ now, sql }: Connection): BatchQueue.Service => {
             RETURNING batch, line, input, task_id, task, taken_over`
         ),
         (rows) =>
-          rows.toSorted((left, right) => left.line - right.line).map(({ batch, input, line, task, taken_over: takenOver, task_id: taskId }) => ({
-            batch,
-            line,
-            input,
-            taskId,
-            task,
-            takenOver
-          }))
+          rows
+            .toSorted((left, right) => left.line - right.line)
+            .map(({ batch, input, line, task, taken_over: takenOver, task_id: taskId }) => ({
+              batch,
+              line,
+              input,
+              taskId,
+              task,
+              takenOver
+            }))
       )
     },
     finish: ({ batch, line }, outcome) => {

@@ -1,6 +1,9 @@
-/** Ledger and budgets in a file of SQLite. Loaded when that is configured. */
+/** Ledger, budgets and batches in a file of SQLite. Loaded when that is configured. */
 import * as Sqlite from "../../spend/SpendLedger/Sqlite.js"
 import * as Stores from "./Stores.js"
 
-/** Ledger and budgets in the file at a path, which is made when it isn't there. */
-export const layer = (path: string): Stores.Stores => Stores.layer(Sqlite.layer({ path }))
+/** The file at a path, which is made when it isn't there. */
+export const client = (path: string): Stores.Client => Sqlite.layer({ path })
+
+/** Ledger and budgets in the file at a path. */
+export const layer = (path: string): Stores.Stores => Stores.layer(client(path))

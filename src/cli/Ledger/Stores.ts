@@ -10,6 +10,9 @@ import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import type * as SpendLedger from "../../spend/SpendLedger.js"
 import * as SpendLedgerSql from "../../spend/SpendLedger/Sql.js"
 
+/** A database. */
+export type Client = Layer.Layer<SqlClient.SqlClient, SqlError | InvalidArgumentError>
+
 /** A ledger and the accounts of budgets. */
 export type Stores = Layer.Layer<
   SpendLedger.SpendLedger | BudgetStore.BudgetStore | Feedback.Feedback,
@@ -17,13 +20,11 @@ export type Stores = Layer.Layer<
 >
 
 /** A driver dies of a file that it can't open. */
-const openable = (
-  client: Layer.Layer<SqlClient.SqlClient, SqlError | InvalidArgumentError>
-): Layer.Layer<SqlClient.SqlClient, SpendLedger.LedgerError> =>
+export const openable = (client: Client): Layer.Layer<SqlClient.SqlClient, SpendLedger.LedgerError> =>
   Layer.catchAllCause(client, (cause) => Layer.fail(SpendLedgerSql.notOpened(cause)))
 
 /** Ledger and budgets in the database of a client. */
-export const layer = (client: Layer.Layer<SqlClient.SqlClient, SqlError | InvalidArgumentError>): Stores =>
+export const layer = (client: Client): Stores =>
   Layer.mergeAll(SpendLedgerSql.layer(), BudgetsSql.layerStore(), FeedbackSql.layer()).pipe(
     Layer.provide(openable(client))
   )
