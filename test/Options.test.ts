@@ -50,6 +50,7 @@ import {
 import { CallOptions, LanguageModelEngine } from "arc-saga/ai"
 import { AccessTokens, EntraId, TokenStore } from "arc-saga/auth"
 import { Answers, Circuits, Connection, Limits, Sessions as SharedSessions, Shared } from "arc-saga/redis"
+import { BatchQueue, BatchWorker } from "arc-saga/batch"
 import * as BudgetsSql from "arc-saga/Budgets/Sql"
 import { Claude, Copilot, OpenAI, OpenAICompatible, Simulated } from "arc-saga/engines"
 import { Activity, ApiKeys, Gateway, KeyStore } from "arc-saga/gateway"
@@ -401,6 +402,31 @@ const rows: ReadonlyArray<Row> = [
     "QualityModel.TrainOptions",
     (options) => QualityModel.train(Outcomes.split(outcomes.make(300), "s0"), options),
     { seed: undefined, keep: undefined, confidence: undefined }
+  ),
+  row<BatchWorker.Options>(
+    "batch/BatchWorker.Options",
+    (options) =>
+      Effect.either(
+        // One that has nothing to do ends at once.
+        BatchWorker.run({ ...options, once: true }).pipe(
+          Effect.provideService(BatchQueue.BatchQueue, {
+            renew: () => Effect.succeed([]),
+            take: () => Effect.succeed([]),
+            finish: () => Effect.void,
+            release: () => Effect.void,
+            leave: () => Effect.void
+          }),
+          Effect.provide(Orchestrator)
+        )
+      ),
+    {
+      concurrency: undefined,
+      providers: undefined,
+      attempts: undefined,
+      leaseMs: undefined,
+      pollMs: undefined,
+      once: undefined
+    }
   ),
   row<Answers.Options>("redis/Answers.Options", (options) => away(Answers.layer(options)), {
     maxCharacters: undefined

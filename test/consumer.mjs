@@ -180,6 +180,7 @@ process.stdout.write(JSON.stringify(results))
     const incomplete = [
       "arc-saga/ai",
       "arc-saga/auth",
+      "arc-saga/batch",
       "arc-saga/redis",
       "arc-saga/Budgets/Sql",
       "arc-saga/SpendLedger/Sql"
@@ -203,6 +204,7 @@ process.stdout.write(JSON.stringify(results))
     const names = [
       "arc-saga/ai",
       "arc-saga/auth",
+      "arc-saga/batch",
       "arc-saga/redis",
       "arc-saga/Budgets/Sql",
       "arc-saga/SpendLedger/Sql"

@@ -89,7 +89,7 @@ export interface Service {
   readonly finish: (taken: Place, outcome: Outcome) => Effect.Effect<void, BatchStoreError>
   /** Gives tasks back that the worker has and won't answer. */
   readonly release: (worker: string, places: ReadonlyArray<Place>) => Effect.Effect<void, BatchStoreError>
-  /** Ends the lease of a worker that has no tasks any more. */
+  /** Ends the lease of a worker, and gives back what it has. */
   readonly leave: (worker: string) => Effect.Effect<void, BatchStoreError>
 }
 

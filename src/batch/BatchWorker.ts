@@ -29,7 +29,7 @@ const Options = Schema.Struct({
   concurrency: numbers.withDefault(numbers.count("a number of tasks"), 8),
   providers: Schema.optional(Schema.Array(AIProvider.AIProvider)),
   attempts: numbers.withDefault(numbers.count("a number of workers"), 3),
-  leaseMs: numbers.withDefault(numbers.timeoutMs, 6000),
+  leaseMs: numbers.withDefault(numbers.timeoutMs, 7500),
   pollMs: numbers.withDefault(numbers.timeoutMs, 500),
   once: numbers.withDefault(Schema.Boolean, false)
 })
@@ -48,8 +48,8 @@ export interface Options {
   /** How many workers may end without the result of a task that they began before the task fails; 3 when absent. */
   readonly attempts?: number | undefined
   /**
-   * Milliseconds after which the tasks of a worker that died are free; 6,000 when absent. It is renewed four times
-   * within it. Clocks matter on SQLite alone.
+   * Milliseconds after which the tasks of a worker that died are free; 7,500 when absent, so that others have them
+   * within 10 seconds. The lease is renewed eight times within it: a process that doesn't come to that loses its tasks.
    */
   readonly leaseMs?: number | undefined
   /** Milliseconds between two looks for tasks where there were none; 500 when absent. */
@@ -116,8 +116,8 @@ export const run = (
     const worker = yield* Effect.flatMap(Clock.currentTimeMillis, ids.row)
     const running = new Map<string, Running>()
     const ended = yield* Effect.makeLatch(false)
-    /** Tasks aren't taken while it is looked at what this worker has. */
-    const turn = yield* Effect.makeSemaphore(1)
+    /** What the last look found that this worker has and doesn't know. */
+    let strays: ReadonlySet<string> = new Set()
     let isAway = false
     let isClosing = false
 
@@ -169,9 +169,9 @@ export const run = (
           if (Exit.isSuccess(exit)) return finish(taken, exit.value)
           const why = running.get(keyOf(taken))?.why
           if (why === "cancelled") return finish(taken, { state: "cancelled" })
-          if (why === "lost") return Effect.void
-          return isClosing
-            ? Effect.ignore(queue.release(worker, [taken]))
+          // At the end all that is left is given back at once.
+          return why === "lost" || isClosing
+            ? Effect.void
             : finish(taken, unexpected(taken, "it was interrupted"))
         }),
         Effect.ensuring(
@@ -197,33 +197,31 @@ export const run = (
       })
 
     /** Interrupts what this worker has no more, and what was cancelled. */
-    const look = turn.withPermits(1)(
-      Effect.gen(function* () {
-        const before = Array.from(running)
-        const held = yield* reached(queue.renew(worker, { leaseMs, attempts }))
-        const ours = new Map(held.map((each) => [keyOf(each), each]))
-        for (const [key, each] of before) {
-          const still = ours.get(key)
-          if (each.why !== undefined || (still !== undefined && !still.cancelled)) continue
-          each.why = still === undefined ? "lost" : "cancelled"
-          yield* Fiber.interruptFork(each.fiber)
-        }
-        // What was taken without an answer of the database that came here.
-        const unknown = held.filter((each) => !running.has(keyOf(each)))
-        if (unknown.length > 0) yield* reached(queue.release(worker, unknown))
-      })
-    )
+    const look = Effect.gen(function* () {
+      const before = Array.from(running)
+      const held = yield* reached(queue.renew(worker, { leaseMs, attempts }))
+      const ours = new Map(held.map((each) => [keyOf(each), each]))
+      for (const [key, each] of before) {
+        const still = ours.get(key)
+        if (each.why !== undefined || (still !== undefined && !still.cancelled)) continue
+        each.why = still === undefined ? "lost" : "cancelled"
+        yield* Fiber.interruptFork(each.fiber)
+      }
+      // It was given without hearing of it. What is being taken now is known at the next look.
+      const unknown = held.filter((each) => !running.has(keyOf(each)))
+      const lost = unknown.filter((each) => strays.has(keyOf(each)))
+      strays = new Set(unknown.map(keyOf))
+      if (lost.length > 0) yield* reached(queue.release(worker, lost))
+    })
 
-    const take = turn.withPermits(1)(
-      Effect.uninterruptible(
-        Effect.gen(function* () {
-          const taken = yield* reached(
-            queue.take(worker, Math.min(most, concurrency - running.size), providers)
-          )
-          yield* Effect.forEach(taken, begin, { discard: true })
-          return taken.length
-        })
-      )
+    const take = Effect.uninterruptible(
+      Effect.gen(function* () {
+        const taken = yield* reached(
+          queue.take(worker, Math.min(most, concurrency - running.size), providers)
+        )
+        yield* Effect.forEach(taken, begin, { discard: true })
+        return taken.length
+      })
     )
 
     const round = Effect.gen(function* () {
@@ -244,7 +242,7 @@ export const run = (
     yield* Effect.ignore(Effect.retry(look, backoff))
     yield* Effect.forkScoped(
       Effect.interruptible(
-        Effect.schedule(Effect.ignore(look), Schedule.spaced(Duration.millis(leaseMs / 4)))
+        Effect.schedule(Effect.ignore(look), Schedule.spaced(Duration.millis(leaseMs / 8)))
       )
     )
     yield* Effect.addFinalizer(() =>

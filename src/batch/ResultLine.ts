@@ -34,7 +34,7 @@ const head = {
    * How many workers had begun the task of a batch and ended without its result: each may have paid for a call whose
    * answer is lost. Absent where none had.
    */
-  takenOver: Schema.optionalWith(Schema.Int, { exact: true })
+  takenOver: Schema.optional(Schema.Int)
 }
 
 /**
@@ -51,7 +51,7 @@ export const ResultLine = Schema.Union(
     taskId: Schema.NullOr(Schema.String),
     error: Schema.Struct({
       tag: Schema.String,
-      provider: Schema.optionalWith(Schema.String, { exact: true }),
+      provider: Schema.optional(Schema.String),
       message: Schema.String,
       /** The attempts, where the error lists them. */
       attempts: Schema.Array(AIResult.Attempt)

@@ -33,11 +33,11 @@ const root = Command.make("arc-saga").pipe(
   Command.withSubcommands([
     Ask.command,
     Run.command,
-    Batch.command,
-    Batch.worker,
     Spend.command,
     Serve.command,
     Providers.command,
+    Batch.command,
+    Batch.worker,
     Train.command,
     Evaluate.command,
     Login.login,

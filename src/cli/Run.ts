@@ -194,12 +194,13 @@ const work = (given: {
 export const command = Command.make("run", options, (given) =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams
-    yield* checkTasks(given.tasks)
     if (given.queue) {
+      yield* checkTasks(given.tasks)
       const { submit } = yield* Effect.promise(() => import("./Batch/work.js"))
       return yield* submit(given, pinned)
     }
     const out = yield* checkOut(given.tasks, given.out)
+    yield* checkTasks(given.tasks)
     if (Option.isSome(given.name)) {
       return yield* new UsageError({ reason: "--name: It is the name of a batch, for --queue" })
     }

@@ -59,8 +59,8 @@ const answering = (
   return { state, layer: Layer.succeed(TaskService.TaskService, service) }
 }
 
-const quick = { leaseMs: 200, pollMs: 10 }
-const once = { ...quick, once: true }
+const quick = { leaseMs: 4000, pollMs: 10 }
+const once = { pollMs: 10, once: true }
 
 /** Waits until something holds. */
 const until = <E, R>(holds: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
@@ -170,9 +170,7 @@ describe("BatchWorker", () => {
       const queue = yield* BatchQueue.BatchQueue
       yield* batches.submit("b", batches.entries(1))
       const paused = answering(() => Effect.never)
-      const fiber = yield* Effect.fork(
-        Effect.provide(BatchWorker.run({ ...quick, leaseMs: 1000 }), paused.layer)
-      )
+      const fiber = yield* Effect.fork(Effect.provide(BatchWorker.run(quick), paused.layer))
       yield* until(Effect.sync(() => paused.state.open === 1))
       yield* expire
       const [taken] = yield* batches.take("other", 1)

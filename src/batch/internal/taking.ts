@@ -1,3 +1,4 @@
+import type * as Statement from "@effect/sql/Statement"
 import * as Array from "effect/Array"
 import * as Effect from "effect/Effect"
 import type * as BatchQueue from "../BatchQueue.js"
@@ -12,6 +13,9 @@ interface TaskRow {
   readonly task: string
   readonly taken_over: number
 }
+
+const batchesOf = (rows: ReadonlyArray<{ readonly batch: string }>): ReadonlyArray<string> =>
+  Array.dedupe(rows.map(({ batch }) => batch))
 
 /** What gives workers their tasks. */
 export const make = ({ now, sql }: Connection): BatchQueue.Service => {
@@ -38,8 +42,18 @@ export const make = ({ now, sql }: Connection): BatchQueue.Service => {
           (SELECT worker FROM arc_saga_batch_workers WHERE expires_at > ${at})
         RETURNING batch`
       yield* sql`DELETE FROM arc_saga_batch_workers WHERE expires_at <= ${at}`
-      return Array.dedupe(freed.map(({ batch }) => batch))
+      return batchesOf(freed)
     })
+
+  /** Frees tasks; those of batches that were cancelled end. */
+  const giveBack = (which: Statement.Fragment) =>
+    Effect.flatMap(
+      write(
+        sql<{ batch: string }>`UPDATE arc_saga_batch_tasks SET worker = NULL
+          WHERE state = 'waiting' AND ${which} RETURNING batch`
+      ),
+      (freed) => endCancelled(sql, batchesOf(freed))
+    )
 
   return {
     renew: (worker, { attempts, leaseMs }) =>
@@ -101,13 +115,13 @@ export const make = ({ now, sql }: Connection): BatchQueue.Service => {
     release: (worker, places) =>
       Effect.forEach(
         places,
-        ({ batch, line }) =>
-          write(
-            sql`UPDATE arc_saga_batch_tasks SET worker = NULL
-              WHERE batch = ${batch} AND line = ${line} AND worker = ${worker} AND state = 'waiting'`
-          ),
+        ({ batch, line }) => giveBack(sql`worker = ${worker} AND batch = ${batch} AND line = ${line}`),
         { discard: true }
-      ).pipe(Effect.zipRight(endCancelled(sql, Array.dedupe(places.map(({ batch }) => batch))))),
-    leave: (worker) => Effect.asVoid(write(sql`DELETE FROM arc_saga_batch_workers WHERE worker = ${worker}`))
+      ),
+    leave: (worker) =>
+      Effect.zipRight(
+        giveBack(sql`worker = ${worker}`),
+        Effect.asVoid(write(sql`DELETE FROM arc_saga_batch_workers WHERE worker = ${worker}`))
+      )
   }
 }
