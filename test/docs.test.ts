@@ -179,6 +179,8 @@ describe("the documentation of the command line", () => {
   const sections = [
     ["ask", "ask"],
     ["run", "run"],
+    ["batch", "batch"],
+    ["worker", "worker"],
     ["spend", "spend"],
     ["serve", "serve"],
     ["providers", "providers"],
