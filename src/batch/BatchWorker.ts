@@ -29,7 +29,7 @@ const Options = Schema.Struct({
   concurrency: numbers.withDefault(numbers.count("a number of tasks"), 8),
   providers: Schema.optional(Schema.Array(AIProvider.AIProvider)),
   attempts: numbers.withDefault(numbers.count("a number of workers"), 3),
-  leaseMs: numbers.withDefault(numbers.timeoutMs, 7500),
+  leaseMs: numbers.withDefault(numbers.timeoutMs, 6500),
   pollMs: numbers.withDefault(numbers.timeoutMs, 500),
   once: numbers.withDefault(Schema.Boolean, false)
 })
@@ -48,7 +48,7 @@ export interface Options {
   /** How many workers may end without the result of a task that they began before the task fails; 3 when absent. */
   readonly attempts?: number | undefined
   /**
-   * Milliseconds after which the tasks of a worker that died are free; 7,500 when absent, so that others have them
+   * Milliseconds after which the tasks of a worker that died are free; 6,500 when absent, so that others have them
    * within 10 seconds. The lease is renewed eight times within it: a process that doesn't come to that loses its tasks.
    */
   readonly leaseMs?: number | undefined
