@@ -848,7 +848,9 @@ const rows: ReadonlyArray<Row> = [
       bodyTimeoutMs: undefined,
       drainMs: undefined,
       strategies: undefined,
-      services: undefined
+      services: undefined,
+      configuration: undefined,
+      instance: undefined
     }
   ),
   row<Behaviour.PaceOptions>(

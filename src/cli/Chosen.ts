@@ -10,6 +10,7 @@ import type { InvalidArgumentError } from "../InvalidArgument.js"
 import { EngineNotRegisteredError } from "../ReasoningEngineRegistry.js"
 import type { StrategyName } from "./ConfigFile.js"
 import * as Configuration from "./Configuration.js"
+import type * as Configured from "./ConfiguredProvider.js"
 import { UsageError } from "./Report.js"
 
 /** What is configured, and who is asked first, if that is chosen. */
@@ -51,6 +52,19 @@ const checkStrategy = (
 }
 
 /**
+ * Loads the configuration of a server, whose calls name their providers themselves. Fails when all that is configured
+ * is away. What is made of the same as something before keeps its state.
+ */
+export const loadAll = (
+  config: Option.Option<string>,
+  before: ReadonlyArray<Configured.Provider> = []
+): Effect.Effect<
+  Configuration.Configuration,
+  Configuration.LoadError | UsageError,
+  FileSystem.FileSystem | HttpClient.HttpClient | Path.Path | Scope.Scope
+> => Effect.flatMap(Configuration.load(config, undefined, before), usable)
+
+/**
  * Loads the configuration for the flags `--config`, `--strategy`, `--provider` and `--model`. Fails when the
  * provider can't be asked, when there is a model without a provider, or when the strategy isn't set up.
  */
@@ -72,7 +86,7 @@ export const load = (flags: {
           reason: "--model: Expected its provider, too (--provider ID), actual none"
         })
       }
-      const configuration = yield* usable(yield* Configuration.load(config))
+      const configuration = yield* loadAll(config)
       yield* checkStrategy(configuration, flags.strategy)
       return { ...configuration, chosen: undefined }
     }

@@ -16,7 +16,6 @@ import type * as ProviderMetrics from "../ProviderMetrics.js"
 import * as RateLimits from "../reliability/RateLimits.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
-import * as Layers from "../reliability/Reliability.js"
 import * as RetryBudget from "../reliability/RetryBudget.js"
 import * as ProviderRouter from "../routing/ProviderRouter.js"
 import * as SessionStore from "../routing/SessionStore.js"
@@ -45,7 +44,8 @@ export interface Services {
   readonly familyOf: Option.Option<(task: AITask) => string>
 }
 
-const sharedBy = (redis: Shared.Redis): ReturnType<typeof Shared.layer> =>
+/** What several processes share in a Redis. */
+export const sharedBy = (redis: Shared.Redis): ReturnType<typeof Shared.layer> =>
   Layer.unwrapEffect(
     Effect.map(
       Effect.promise(() => import("./Shared.js")),
@@ -197,20 +197,7 @@ export const services = (
 ): Effect.Effect<Services, ConfigFile.ConfigurationError, Registry.ReasoningEngineRegistry | Scope.Scope> =>
   Effect.flatMap(composer(configuration, chosen), (compose) => compose(configuration.learning))
 
-/** All that keeps the providers of a server healthy, and hedging where the file has it. */
-export const guards = ({
-  redis,
-  reliability: { hedging, ...options }
-}: Configuration.Configuration): Layer.Layer<never> => {
-  const healthy = Option.match(redis, {
-    onNone: () => Layers.layer(options),
-    onSome: (each) => Layer.provideMerge(Layers.layerStore(options), sharedBy(each))
-  })
-  // The numbers were checked when they were read.
-  return Layer.orDie(hedging === undefined ? healthy : Layer.provideMerge(Hedging.layer(hedging), healthy))
-}
-
-/** What of that the file names: a command that ends has no need of the rest, save of what it shares with others. */
+/** What the file names of that which keeps providers healthy: a command that ends has no need of the rest, save of what it shares with others. */
 const namedGuards = ({
   redis,
   reliability: { circuitBreaker, hedging, rateLimits, retryBudget }

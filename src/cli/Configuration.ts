@@ -27,6 +27,7 @@ import { told } from "../internal/told.js"
 import * as Configured from "./ConfiguredProvider.js"
 import * as Copilot from "./Copilot.js"
 import * as Environment from "./Environment.js"
+import * as Identity from "./Identity.js"
 import * as Ledger from "./Ledger.js"
 import type * as Shared from "./Shared.js"
 import type { FileError } from "./StandardStreams.js"
@@ -41,6 +42,8 @@ export interface Reliability {
 
 /** Everything that is configured. */
 export interface Configuration {
+  /** What an error calls the file. */
+  readonly origin: string
   readonly providers: ReadonlyArray<Configured.Provider>
   readonly strategy: ConfigFile.StrategyName
   /** What saves money per task, where the file sets it up. */
@@ -63,6 +66,8 @@ export interface Configuration {
   readonly gateway: Gateway.Settings
   /** Whether nothing is configured, so that the providers are simulated. */
   readonly simulated: boolean
+  /** Tells it from others without its secrets: the hash of the file and of the providers besides. */
+  readonly hash: Effect.Effect<string>
 }
 
 /** What `load` fails with. */
@@ -86,13 +91,15 @@ const fromFile = (
       // A key of its own stands in the place of the provider's, wherever that is.
       const isKeyed = own.apiKey !== undefined || own.apiKeyEnv !== undefined
       const member = { ...(isKeyed ? keyless : entry), ...own }
-      return Effect.map(serverOf(file, `${at}.pool[${place}]`, member), ({ status }) => ({
+      return Effect.map(serverOf(file, `${at}.pool[${place}]`, member), ({ settings, status }) => ({
         name: ConfigFile.memberName({ name }, place),
         weight,
-        status
+        status,
+        settings
       }))
     })
-    return Configured.make(entry, file, yield* Configured.pooled(members))
+    const settings = [entry, members.map(({ name, settings, weight }) => [name, weight, settings])]
+    return Configured.make(entry, file, yield* Configured.pooled(members), settings)
   })
 
 /** The provider that a server of the file is; `at` is where the file has it. */
@@ -124,18 +131,21 @@ const withModel = (listed: ConfigFile.Provider, model: string): ConfigFile.Provi
 }
 
 const simulate = (
-  { id, p50LatencyMs, p99LatencyMs, quality, ...options }: typeof ConfigFile.SimulatedProvider.Type,
+  entry: typeof ConfigFile.SimulatedProvider.Type,
   origin: string,
   modelOf: Environment.ModelOf
 ): Effect.Effect<Configured.Provider> => {
+  const { id, p50LatencyMs, p99LatencyMs, quality, ...options } = entry
   const { model: configured = Simulated.defaultModel, price } = options
   const model = modelOf(id, configured)
   // What is in the file was checked when it was read.
   return Effect.map(Effect.orDie(Simulated.make({ ...options, provider: id, model })), (engine) =>
-    Configured.make({ id, model, price, p50LatencyMs, p99LatencyMs, quality }, origin, {
-      _tag: "Ready",
-      engine
-    })
+    Configured.make(
+      { id, model, price, p50LatencyMs, p99LatencyMs, quality },
+      origin,
+      { _tag: "Ready", engine },
+      { ...entry, model }
+    )
   )
 }
 
@@ -179,6 +189,10 @@ const prices: PriceCatalog.Service = {
     )
 }
 
+/** The file that is named by the command line or the environment. */
+export const fileOf = (file: Option.Option<string>): Effect.Effect<Option.Option<string>> =>
+  Option.isSome(file) ? Effect.succeed(file) : Environment.text("ARC_SAGA_CONFIG")
+
 /** The configuration file, and what an error calls it; empty where there is none. */
 const read = (
   file: Option.Option<string>
@@ -188,7 +202,7 @@ const read = (
   FileSystem.FileSystem
 > =>
   Effect.gen(function* () {
-    const named = Option.isSome(file) ? file : yield* Environment.text("ARC_SAGA_CONFIG")
+    const named = yield* fileOf(file)
     return Option.isSome(named)
       ? { origin: named.value, config: yield* ConfigFile.read(named.value) }
       : { origin: Environment.origin, config: {} }
@@ -246,12 +260,13 @@ export const loadLedger = (
 
 /**
  * Finds out what is configured. The file is the given one, or that of ARC_SAGA_CONFIG; `modelOf` may choose
- * other models than those that are configured. Fails when the file
- * can't be read or used; a provider that can't be used by itself is listed as such.
+ * other models than those that are configured; providers that are made of the same as one before keep its engine.
+ * Fails when the file can't be read or used; a provider that can't be used by itself is listed as such.
  */
 export const load = (
   file: Option.Option<string>,
-  modelOf: Environment.ModelOf = (_provider, configured) => configured
+  modelOf: Environment.ModelOf = (_provider, configured) => configured,
+  before: ReadonlyArray<Configured.Provider> = []
 ): Effect.Effect<
   Configuration,
   LoadError,
@@ -287,8 +302,13 @@ export const load = (
     const madeUp = simulated
       ? yield* Effect.forEach(simulatedProviders, (each) => simulate(each, "simulated", modelOf))
       : []
+    const providers = Configured.kept(
+      [...madeUp, ...configured.filter(({ id }) => madeUp.every((other) => other.id !== id))],
+      before
+    )
     return {
-      providers: [...madeUp, ...configured.filter(({ id }) => madeUp.every((other) => other.id !== id))],
+      origin,
+      providers,
       strategy: ConfigFile.strategyOf(config),
       learning:
         config.savings === undefined && config.cascade === undefined
@@ -316,7 +336,8 @@ export const load = (
       },
       redis: yield* redisOf(origin, config),
       gateway: config.gateway ?? {},
-      simulated
+      simulated,
+      hash: Identity.hash([config, providers.map(({ byNameOnly, id, model }) => [id, model, byNameOnly])])
     }
   }).pipe(Effect.provideService(PriceCatalog.PriceCatalog, prices))
 

@@ -3,6 +3,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Record from "effect/Record"
@@ -14,6 +15,7 @@ import { InvalidArgumentError } from "../InvalidArgument.js"
 import * as Price from "../Price.js"
 import type * as ReasoningEngine from "../ReasoningEngine.js"
 import * as ConfigFile from "./ConfigFile.js"
+import * as Identity from "./Identity.js"
 import * as Server from "./Server.js"
 
 /** Who is signed in at a provider that is asked on a user's behalf. */
@@ -60,11 +62,19 @@ export interface Provider extends Pick<
   /** Where it is configured. */
   readonly origin: string
   readonly status: Status
+  /** All that it is made of, secrets too: one with the same can stay where it is made anew. */
+  readonly settings: Redacted.Redacted
   /** Whether it was merely found while others are configured, so that it is asked by its name alone. */
   readonly byNameOnly: boolean
 }
 
-export const make = (described: Described, origin: string, status: Status): Provider => ({
+export const make = (
+  described: Described,
+  origin: string,
+  status: Status,
+  /** What it is made of, where that is more than its description. */
+  settings: unknown = described
+): Provider => ({
   id: described.id,
   model: described.model,
   price:
@@ -77,8 +87,21 @@ export const make = (described: Described, origin: string, status: Status): Prov
   quality: described.quality,
   origin,
   status,
+  settings: Identity.of(settings),
   byNameOnly: false
 })
+
+/** The same providers, with the engines that the ones before have, where they are made of the same. */
+export const kept = (
+  providers: ReadonlyArray<Provider>,
+  before: ReadonlyArray<Provider>
+): ReadonlyArray<Provider> =>
+  providers.map((each) => {
+    const same = before.find(({ id, settings }) => id === each.id && Equal.equals(settings, each.settings))
+    return each.status._tag === "Ready" && same?.status._tag === "Ready"
+      ? { ...each, status: same.status }
+      : each
+  })
 
 /** Whether it is configured, whatever became of it. */
 export const isConfigured = ({ status }: Provider): boolean => status._tag !== "Off" || status.isConfigured

@@ -2,8 +2,10 @@
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpServer from "@effect/platform/HttpServer"
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 
 /** Where to listen. */
 export interface At {
@@ -28,6 +30,13 @@ export class ListenError extends Schema.TaggedError<ListenError>("arc-saga/cli/L
 export interface Service {
   /** A server that listens for as long as the Layer lives. */
   readonly listen: (at: At) => Layer.Layer<HttpServer.HttpServer, ListenError>
+  /**
+   * Tells, until the scope closes, whenever the process is to take its configuration anew. Windows has no signal that
+   * says so.
+   */
+  readonly onReload: (told: () => void) => Effect.Effect<unknown, never, Scope.Scope>
+  /** Names this process among those that serve together. */
+  readonly instance: string
   /** A client that many requests cost little. */
   readonly client: Layer.Layer<HttpClient.HttpClient>
 }

@@ -164,6 +164,27 @@ export class Activity extends Context.Tag("arc-saga/gateway/Activity")<Activity,
 
 type Entry = { -readonly [K in keyof Call]: Call[K] } & { readonly attempts: Array<AIResult.Attempt> }
 
+/**
+ * What an activity remembers of calls, attempts and money, which is for activities alone to read.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Memory {
+  /** @internal */
+  readonly day: Day
+  /** @internal */
+  readonly counts: Map<AIProvider.AIProvider, Map<AIResult.Outcome, number>>
+  /** @internal */
+  readonly standings: Map<AIProvider.AIProvider, standing.Standing>
+  /** @internal */
+  readonly endings: Record<CallOutcome["_tag"], number>
+  /** @internal */
+  readonly running: Map<string, Entry>
+  /** @internal */
+  readonly ended: Array<Entry>
+}
+
 /** A whole result is an Answer too; its text mustn't stay. */
 const withoutText = ({ cost, model, provider, usage }: Answer): Answer => ({ cost, model, provider, usage })
 
@@ -174,9 +195,139 @@ const kept = 50
 const keptAttempts = 20
 
 /**
- * Makes an activity, and the observer that tells it of every attempt. What it is told is passed on to the
- * observer of the context, if there is one. Providers are as LiveMetrics and CircuitBreaker have them, where
+ * Makes what an activity remembers by. Where engines or circuits are replaced by others, the next activity goes on
+ * with what the one before has counted.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeMemory: Effect.Effect<Memory> = Effect.map(Clock.currentTimeMillis, (now) => ({
+  day: new Day(now),
+  counts: new Map(),
+  standings: new Map(),
+  endings: { Answered: 0, Failed: 0, ClientDisconnected: 0 },
+  running: new Map(),
+  ended: []
+}))
+
+/**
+ * Makes an activity over a memory, and the observer that tells it of every attempt. What it is told is passed on to
+ * the observer of the context, if there is one. Providers are as LiveMetrics and CircuitBreaker have them, where
  * these are part of the context; otherwise it measures by itself.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeOver = ({
+  counts,
+  day,
+  ended,
+  endings,
+  running,
+  standings
+}: Memory): Effect.Effect<
+  { readonly activity: Service; readonly observer: AttemptObserver.Service },
+  never,
+  ReasoningEngineRegistry
+> =>
+  Effect.gen(function* () {
+    const registry = yield* ReasoningEngineRegistry
+    const next = yield* Effect.serviceOption(AttemptObserver.AttemptObserver)
+    const breaker = yield* Effect.serviceOption(CircuitBreaker.CircuitBreaker)
+    const shared = yield* Effect.serviceOption(LiveMetrics.LiveMetrics)
+    // The default numbers are in range.
+    const metrics = Option.isSome(shared) ? shared.value : yield* Effect.orDie(LiveMetrics.make())
+    // The router tells the metrics that it was built with by itself.
+    const told = [...(Option.isSome(shared) ? [] : [metrics]), ...Option.toArray(next)]
+
+    const count = ({ outcome, provider }: AIResult.Attempt): void => {
+      const outcomes = counts.get(provider) ?? new Map<AIResult.Outcome, number>()
+      counts.set(provider, outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1))
+    }
+
+    const standingOf = (provider: AIProvider.AIProvider): standing.Standing => {
+      const made = standings.get(provider) ?? new standing.Standing()
+      standings.set(provider, made)
+      return made
+    }
+
+    const see = (attempt: AIResult.Attempt, taskId: string | undefined, now: number): void => {
+      count(attempt)
+      if (attempt.outcome !== "cached") standingOf(attempt.provider).see(attempt, now)
+      day.attempt(attempt, now)
+      if (taskId === undefined) return
+      const call = running.get(taskId) ?? ended.find(({ id }) => id === taskId)
+      if (call !== undefined && call.attempts.length < keptAttempts) call.attempts.push(attempt)
+    }
+
+    const observer = AttemptObserver.all([
+      {
+        observe: (attempt, task) => Effect.map(Clock.currentTimeMillis, (now) => see(attempt, task.id, now))
+      },
+      ...told
+    ])
+
+    const providerOf =
+      (now: number) =>
+      (engine: ReasoningEngine): Effect.Effect<Provider> =>
+        Effect.gen(function* () {
+          const { model, provider } = engine
+          const circuit = yield* Effect.transposeMapOption(breaker, ({ state }) => state(provider))
+          return {
+            provider,
+            model,
+            state: standingOf(provider).state(circuit, now),
+            circuit,
+            measured: yield* metrics.measured(provider),
+            today: day.spend(provider),
+            members: yield* engine.members ?? Effect.succeed([])
+          }
+        })
+
+    const activity: Service = {
+      begin: (call) =>
+        Effect.map(
+          Clock.currentTimeMillis,
+          (startedAt) => void running.set(call.id, { ...call, startedAt, attempts: [] })
+        ),
+      end: (id, ending) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const call = running.get(id)
+          if (call === undefined) return Effect.void
+          running.delete(id)
+          endings[ending._tag]++
+          call.durationMs = now - call.startedAt
+          call.ending =
+            ending._tag === "Answered" ? { ...ending, answer: withoutText(ending.answer) } : ending
+          ended.unshift(call)
+          ended.length = Math.min(ended.length, kept)
+          return ending._tag === "Answered"
+            ? Effect.map(registry.list, (engines) => day.answered(ending.answer, engines, now))
+            : Effect.void
+        }),
+      snapshot: Effect.gen(function* () {
+        const now = yield* Clock.currentTimeMillis
+        const since = day.since(now)
+        return {
+          now,
+          since,
+          providers: yield* Effect.forEach(yield* registry.list, providerOf(now)),
+          counts: Array.from(counts, ([provider, outcomes]) =>
+            Array.from(outcomes, ([outcome, attempts]) => ({ provider, outcome, attempts }))
+          ).flat(),
+          endings: { ...endings },
+          running: running.size,
+          calls: [...Array.from(running.values()).toReversed(), ...ended].slice(0, kept),
+          cost: day.cost(),
+          dearest: day.dearest()
+        }
+      })
+    }
+    return { activity, observer }
+  })
+
+/**
+ * Makes an activity, which remembers nothing yet: see {@link makeOver}.
  *
  * @since 0.1.0
  * @category constructors
@@ -185,104 +336,14 @@ export const make: Effect.Effect<
   { readonly activity: Service; readonly observer: AttemptObserver.Service },
   never,
   ReasoningEngineRegistry
-> = Effect.gen(function* () {
-  const registry = yield* ReasoningEngineRegistry
-  const next = yield* Effect.serviceOption(AttemptObserver.AttemptObserver)
-  const breaker = yield* Effect.serviceOption(CircuitBreaker.CircuitBreaker)
-  const shared = yield* Effect.serviceOption(LiveMetrics.LiveMetrics)
-  // The default numbers are in range.
-  const metrics = Option.isSome(shared) ? shared.value : yield* Effect.orDie(LiveMetrics.make())
-  // The router tells the metrics that it was built with by itself.
-  const told = [...(Option.isSome(shared) ? [] : [metrics]), ...Option.toArray(next)]
-  const day = new Day(yield* Clock.currentTimeMillis)
-  const counts = new Map<AIProvider.AIProvider, Map<AIResult.Outcome, number>>()
-  const standings = new Map<AIProvider.AIProvider, standing.Standing>()
-  const endings = { Answered: 0, Failed: 0, ClientDisconnected: 0 }
-  const running = new Map<string, Entry>()
-  const ended: Array<Entry> = []
+> = Effect.flatMap(makeMemory, makeOver)
 
-  const count = ({ outcome, provider }: AIResult.Attempt): void => {
-    const outcomes = counts.get(provider) ?? new Map<AIResult.Outcome, number>()
-    counts.set(provider, outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1))
-  }
-
-  const standingOf = (provider: AIProvider.AIProvider): standing.Standing => {
-    const made = standings.get(provider) ?? new standing.Standing()
-    standings.set(provider, made)
-    return made
-  }
-
-  const see = (attempt: AIResult.Attempt, taskId: string | undefined, now: number): void => {
-    count(attempt)
-    if (attempt.outcome !== "cached") standingOf(attempt.provider).see(attempt, now)
-    day.attempt(attempt, now)
-    if (taskId === undefined) return
-    const call = running.get(taskId) ?? ended.find(({ id }) => id === taskId)
-    if (call !== undefined && call.attempts.length < keptAttempts) call.attempts.push(attempt)
-  }
-
-  const observer = AttemptObserver.all([
-    { observe: (attempt, task) => Effect.map(Clock.currentTimeMillis, (now) => see(attempt, task.id, now)) },
-    ...told
-  ])
-
-  const providerOf =
-    (now: number) =>
-    (engine: ReasoningEngine): Effect.Effect<Provider> =>
-      Effect.gen(function* () {
-        const { model, provider } = engine
-        const circuit = yield* Effect.transposeMapOption(breaker, ({ state }) => state(provider))
-        return {
-          provider,
-          model,
-          state: standingOf(provider).state(circuit, now),
-          circuit,
-          measured: yield* metrics.measured(provider),
-          today: day.spend(provider),
-          members: yield* engine.members ?? Effect.succeed([])
-        }
-      })
-
-  const activity: Service = {
-    begin: (call) =>
-      Effect.map(
-        Clock.currentTimeMillis,
-        (startedAt) => void running.set(call.id, { ...call, startedAt, attempts: [] })
-      ),
-    end: (id, ending) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        const call = running.get(id)
-        if (call === undefined) return Effect.void
-        running.delete(id)
-        endings[ending._tag]++
-        call.durationMs = now - call.startedAt
-        call.ending = ending._tag === "Answered" ? { ...ending, answer: withoutText(ending.answer) } : ending
-        ended.unshift(call)
-        ended.length = Math.min(ended.length, kept)
-        return ending._tag === "Answered"
-          ? Effect.map(registry.list, (engines) => day.answered(ending.answer, engines, now))
-          : Effect.void
-      }),
-    snapshot: Effect.gen(function* () {
-      const now = yield* Clock.currentTimeMillis
-      const since = day.since(now)
-      return {
-        now,
-        since,
-        providers: yield* Effect.forEach(yield* registry.list, providerOf(now)),
-        counts: Array.from(counts, ([provider, outcomes]) =>
-          Array.from(outcomes, ([outcome, attempts]) => ({ provider, outcome, attempts }))
-        ).flat(),
-        endings: { ...endings },
-        running: running.size,
-        calls: [...Array.from(running.values()).toReversed(), ...ended].slice(0, kept),
-        cost: day.cost(),
-        dearest: day.dearest()
-      }
-    })
-  }
-  return { activity, observer }
-})
+const layerOf = (made: typeof make) =>
+  Layer.effectContext(
+    Effect.map(made, ({ activity, observer }) =>
+      Context.make(Activity, activity).pipe(Context.add(AttemptObserver.AttemptObserver, observer))
+    )
+  )
 
 /**
  * The activity, and the AttemptObserver that tells it of every attempt: provide it to the router, or to the
@@ -292,8 +353,15 @@ export const make: Effect.Effect<
  * @category layers
  */
 export const layer: Layer.Layer<Activity | AttemptObserver.AttemptObserver, never, ReasoningEngineRegistry> =
-  Layer.effectContext(
-    Effect.map(make, ({ activity, observer }) =>
-      Context.make(Activity, activity).pipe(Context.add(AttemptObserver.AttemptObserver, observer))
-    )
-  )
+  layerOf(make)
+
+/**
+ * The same over a memory.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerOver = (
+  memory: Memory
+): Layer.Layer<Activity | AttemptObserver.AttemptObserver, never, ReasoningEngineRegistry> =>
+  layerOf(makeOver(memory))

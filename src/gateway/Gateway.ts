@@ -6,10 +6,15 @@
  */
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as HttpServer from "@effect/platform/HttpServer"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as log from "../internal/log.js"
 import * as numbers from "../internal/numbers.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as access from "./internal/access.js"
@@ -20,10 +25,12 @@ import * as shutdown from "./internal/shutdown.js"
 import * as tracing from "./internal/tracing.js"
 import { AnswerObserver } from "../AnswerObserver.js"
 import { optional } from "../internal/optional.js"
+import * as slot from "../internal/slot.js"
 import * as validation from "../internal/validation.js"
 import { Feedback } from "../spend/Feedback.js"
 import * as LimitStore from "../reliability/LimitStore.js"
 import { SharedState } from "../reliability/SharedState.js"
+import type * as Registry from "../ReasoningEngineRegistry.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type { Strategy } from "../routing/Strategy.js"
 import * as TaskService from "../routing/TaskService.js"
@@ -92,6 +99,43 @@ export interface Options extends Settings {
    * The names of strategies are taken.
    */
   readonly services?: Readonly<Record<string, TaskService.Service>> | undefined
+  /** Names what it is set up with, as a hash does: `/readyz` and the page tell it, so that it must hold no secret. */
+  readonly configuration?: string | undefined
+  /** Names this process among those that serve together: the page tells it. */
+  readonly instance?: string | undefined
+}
+
+/**
+ * All that calls are answered with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Composition extends Options {
+  readonly tasks: TaskService.Service
+  readonly registry: Registry.Service
+  readonly activity: Activity["Type"]
+  /** What learns from what clients say of answers. */
+  readonly observer?: AnswerObserver["Type"] | undefined
+}
+
+/**
+ * A gateway that serves.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /**
+   * Has the calls from now on answered with another composition. Calls under way go on with what they began with, and
+   * the scope of that closes with the last of them. Where the other can't be made, or isn't one to serve with,
+   * nothing changes. Fails as {@link make} does.
+   */
+  readonly replace: <E, R>(
+    composed: Effect.Effect<Composition, E, R>
+  ) => Effect.Effect<void, E | InvalidArgumentError | UnprotectedGatewayError, Exclude<R, Scope.Scope>>
+  /** Tells in the log, in the metrics and on the page why there isn't another composition, though there was to be. */
+  readonly refuse: (reason: string) => Effect.Effect<void>
 }
 
 /**
@@ -114,70 +158,142 @@ export class UnprotectedGatewayError extends Schema.TaggedError<UnprotectedGatew
 
 const decode = validation.decoder("Gateway", Settings)
 
+const reloads = Metric.counter("arc_saga.gateway.reloads", {
+  description: "Configurations that were to be taken while the gateway serves, by what became of them.",
+  incremental: true
+})
+
+const reloaded = (outcome: "applied" | "refused") =>
+  Metric.increment(Metric.tagged(reloads, "outcome", outcome))
+
 /**
- * Serves until the Layer's scope closes. Then it takes no more requests, waits for those under way, and ends
- * what is left after `drainMs`. Fails when a setting can't be used, or when there are no keys and other
- * machines reach the server.
+ * Serves until the scope closes. Then it takes no more requests, waits for those under way, and ends what is left
+ * after `drainMs`. Fails when a setting can't be used, or when there are no keys and other machines reach the server.
  *
  * Keys are those of the settings, and beside them those of the `ApiKeys` service if there is one. Their calls are counted in the
  * `LimitStore` of the context if there is one, and by this process alone otherwise. What clients say of answers
- * (`POST /v1/feedback`) goes to the `Feedback` and the `AnswerObserver` of the context, as far as there are some.
+ * (`POST /v1/feedback`) goes to the `Feedback` of the context and to the observer, as far as there are some.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <E, R>(
+  composed: Effect.Effect<Composition, E, R>
+): Effect.Effect<
+  Service,
+  E | InvalidArgumentError | UnprotectedGatewayError,
+  Exclude<R, Scope.Scope> | HttpServer.HttpServer | Scope.Scope
+> =>
+  Effect.gen(function* () {
+    const server = yield* HttpServer.HttpServer
+    const { address } = server
+    const others = yield* optional(ApiKeys.ApiKeys)
+    const store = yield* optional(LimitStore.LimitStore)
+    const count = store === undefined ? keyLimits.alone() : keyLimits.shared(store)
+    const countTokens = keyLimits.tokens(store ?? (yield* LimitStore.makeMemory))
+    const shared = yield* optional(SharedState)
+    const feedback = yield* optional(Feedback)
+    const stopping = yield* shutdown.make
+    // What only a server needs is read when one starts.
+    const app = yield* Effect.promise(() => import("./internal/app.js"))
+    const responses = app.responses()
+    let refused: { readonly at: number; readonly reason: string } | undefined
+
+    const appOf = ({
+      activity,
+      configuration,
+      instance,
+      observer,
+      registry,
+      services = {},
+      strategies = [],
+      tasks,
+      ...given
+    }: Composition) =>
+      Effect.gen(function* () {
+        const settings = yield* decode(given)
+        const listed = yield* ApiKeys.make(settings.keys ?? [])
+        const keys = others === undefined ? listed : ApiKeys.all([listed, others])
+        if (!keys.protect && address._tag === "TcpAddress" && !access.isLoopback(address.hostname)) {
+          return yield* new UnprotectedGatewayError({ hostname: address.hostname })
+        }
+        const own = yield* tasks.strategy ?? Effect.succeed(undefined)
+        const choices = models.choicesOf(strategies, [
+          ...Object.entries(services),
+          ...(own === undefined ? [] : [[own.name, tasks] as const])
+        ])
+        yield* models.checkNames("deliveries", Object.keys(settings.deliveries ?? {}), choices)
+        yield* models.checkNames("models", Object.values(settings.models ?? {}), choices)
+        const since = yield* Clock.currentTimeMillis
+        const made = yield* app.make(
+          {
+            services: { tasks, registry, activity, shutdown: stopping },
+            keys,
+            count,
+            countTokens,
+            shared,
+            choices,
+            judges: { store: feedback, observer },
+            about: () => ({ configuration, instance, since, refused }),
+            aliases: settings.models ?? {},
+            unsupported: settings.unsupported ?? "drop",
+            keepAliveMs: settings.keepAliveMs ?? 15_000,
+            delivery: { gateway: settings.delivery ?? "streamed", models: settings.deliveries ?? {} },
+            limits: {
+              maxBodyBytes: settings.maxBodyBytes ?? 20 * 1024 * 1024,
+              bodyTimeoutMs: settings.bodyTimeoutMs ?? 30_000
+            }
+          },
+          responses
+        )
+        return { app: made, drainMs: settings.drainMs ?? 30_000, configuration }
+      })
+
+    const current = yield* slot.make(Effect.flatMap(composed, appOf))
+    const served = Effect.flatMap(current.use, (each) => each.app)
+    // The gateway has a limit of its own for bodies.
+    yield* HttpIncomingMessage.withMaxBodySize(tracing.onlyIfSeen(server.serve(served)), Option.none())
+    yield* Effect.addFinalizer(() => Effect.suspend(() => stopping.drain(current.unsafeGet().drainMs)))
+    return {
+      replace: (next) =>
+        Effect.gen(function* () {
+          const { configuration } = yield* current.replace(Effect.flatMap(next, appOf))
+          refused = undefined
+          yield* reloaded("applied")
+          yield* log.event(LogLevel.Info, "gateway_reloaded", () => ({
+            configuration: configuration ?? "unnamed"
+          }))
+        }),
+      refuse: (reason) =>
+        Effect.gen(function* () {
+          refused = { at: yield* Clock.currentTimeMillis, reason }
+          yield* reloaded("refused")
+          yield* log.event(LogLevel.Warning, "gateway_reload_refused", () => ({ reason }))
+        })
+    }
+  })
+
+/**
+ * Serves with the services of the context until the Layer's scope closes: see {@link make}. What clients say of
+ * answers goes to the `AnswerObserver` of the context, too, if there is one.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layer = ({ services = {}, strategies = [], ...given }: Options = {}): Layer.Layer<
+export const layer = (
+  options: Options = {}
+): Layer.Layer<
   never,
   InvalidArgumentError | UnprotectedGatewayError,
   HttpServer.HttpServer | TaskService.TaskService | ReasoningEngineRegistry | Activity
 > =>
   Layer.scopedDiscard(
-    Effect.gen(function* () {
-      const settings = yield* decode(given)
-      const own = yield* ApiKeys.make(settings.keys ?? [])
-      const others = yield* optional(ApiKeys.ApiKeys)
-      const keys = others === undefined ? own : ApiKeys.all([own, others])
-      const server = yield* HttpServer.HttpServer
-      const { address } = server
-      if (!keys.protect && address._tag === "TcpAddress" && !access.isLoopback(address.hostname)) {
-        return yield* new UnprotectedGatewayError({ hostname: address.hostname })
-      }
-      const tasks = yield* TaskService.TaskService
-      const usual = yield* tasks.strategy ?? Effect.succeed(undefined)
-      const choices = models.choicesOf(strategies, [
-        ...Object.entries(services),
-        ...(usual === undefined ? [] : [[usual.name, tasks] as const])
-      ])
-      yield* models.checkNames("deliveries", Object.keys(settings.deliveries ?? {}), choices)
-      yield* models.checkNames("models", Object.values(settings.models ?? {}), choices)
-      const stopping = yield* shutdown.make(settings.drainMs ?? 30_000)
-      const store = yield* optional(LimitStore.LimitStore)
-      // What only a server needs is read when one starts.
-      const app = yield* Effect.promise(() => import("./internal/app.js"))
-      const served = yield* app.make({
-        services: {
-          tasks,
-          registry: yield* ReasoningEngineRegistry,
-          activity: yield* Activity,
-          shutdown: stopping
-        },
-        keys,
-        count: store === undefined ? keyLimits.alone() : keyLimits.shared(store),
-        countTokens: keyLimits.tokens(store ?? (yield* LimitStore.makeMemory)),
-        shared: yield* optional(SharedState),
-        choices,
-        judges: { store: yield* optional(Feedback), observer: yield* optional(AnswerObserver) },
-        aliases: settings.models ?? {},
-        unsupported: settings.unsupported ?? "drop",
-        keepAliveMs: settings.keepAliveMs ?? 15_000,
-        delivery: { gateway: settings.delivery ?? "streamed", models: settings.deliveries ?? {} },
-        limits: {
-          maxBodyBytes: settings.maxBodyBytes ?? 20 * 1024 * 1024,
-          bodyTimeoutMs: settings.bodyTimeoutMs ?? 30_000
-        }
-      })
-      // The gateway has a limit of its own for bodies.
-      yield* HttpIncomingMessage.withMaxBodySize(tracing.onlyIfSeen(server.serve(served)), Option.none())
-      yield* Effect.addFinalizer(() => stopping.drain)
-    })
+    make(
+      Effect.all({
+        tasks: TaskService.TaskService,
+        registry: ReasoningEngineRegistry,
+        activity: Activity,
+        observer: optional(AnswerObserver)
+      }).pipe(Effect.map((services) => ({ ...options, ...services })))
+    )
   )

@@ -42,6 +42,8 @@ export type Event =
   | "model_taken"
   | "model_refused"
   | "gateway_draining"
+  | "gateway_reloaded"
+  | "gateway_reload_refused"
   | "gateway_defect"
 
 /** Annotations that an event may carry: ids, names and numbers, never text of a prompt or an answer. */

@@ -1,5 +1,6 @@
 /** Listens on Node. */
 import * as Http from "node:http"
+import * as os from "node:os"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -34,6 +35,13 @@ export const layer: Layer.Layer<Listener.Listener> = Layer.succeed(Listener.List
         }
       )
     ).pipe(Layer.mapError(({ cause }) => new Listener.ListenError({ ...at, reason: String(cause) }))),
+  onReload: (told) =>
+    Effect.acquireRelease(
+      // On Windows it says that the console closes.
+      Effect.sync(() => process.platform !== "win32" && process.on("SIGHUP", told)),
+      () => Effect.sync(() => process.off("SIGHUP", told))
+    ),
+  instance: `${os.hostname()}:${process.pid}`,
   client: Layer.unwrapEffect(
     Effect.map(
       Effect.promise(() => import("@effect/platform-node/NodeHttpClient")),

@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as ids from "../../internal/ids.js"
 import type * as call from "./call.js"
-import * as metrics from "./metrics.js"
+import type * as metrics from "./metrics.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
 import * as routes from "./routes.js"
@@ -43,12 +43,16 @@ const draining = new RejectedRequest({
 /** Where the client went away before there was a response. */
 const clientClosed = 499
 
+export { responses } from "./metrics.js"
+
 /** The gateway as an HTTP application: every request gets an id, a response, and a place in the counts. */
-export const make = (setup: call.Setup): Effect.Effect<HttpApp.Default<never, Scope.Scope>> =>
+export const make = (
+  setup: call.Setup,
+  responses: metrics.Responses
+): Effect.Effect<HttpApp.Default<never, Scope.Scope>> =>
   Effect.gen(function* () {
     const { services } = setup
     const { shutdown } = services
-    const responses = metrics.responses()
     const routeOf = yield* routes.make(setup, responses)
 
     const respond = (

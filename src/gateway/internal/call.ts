@@ -25,6 +25,7 @@ import * as permission from "./permission.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
 import type { Services } from "./serving.js"
+import type * as status from "./status.js"
 import * as callHeaders from "./callHeaders.js"
 import { refused, whole } from "./whole.js"
 
@@ -48,6 +49,7 @@ export interface Setup {
   readonly choices: models.Choices
   readonly aliases: models.Aliases
   readonly judges: Judges
+  readonly about: () => status.About
   /** What becomes of what a provider doesn't have, where the request doesn't say. */
   readonly unsupported: "drop" | "refuse"
   /** Milliseconds of silence before an answer, after which a stream begins with signs of life. */

@@ -104,8 +104,9 @@ export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effec
         const status = shutdown.begun() ? "shutting down" : engines.length === 0 ? "no provider" : "ready"
         // This process goes on without it.
         const sharing = shared === undefined ? {} : { shared: isAway(shared) ? "away" : "reachable" }
+        const { configuration } = setup.about()
         return HttpServerResponse.unsafeJson(
-          { status, ...sharing },
+          { status, configuration, ...sharing },
           { status: status === "ready" ? 200 : 503 }
         )
       })
@@ -118,7 +119,9 @@ export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effec
       )
 
     const shown = () =>
-      Effect.map(activity.snapshot, (snapshot) => HttpServerResponse.unsafeJson(status.of(snapshot, shared)))
+      Effect.map(activity.snapshot, (snapshot) =>
+        HttpServerResponse.unsafeJson(status.of(snapshot, shared, setup.about()))
+      )
 
     const post = (name: string, respond: Respond): Route => ({
       name,

@@ -25,86 +25,86 @@ export interface Shutdown {
     runtime: Runtime.Runtime<never>,
     late: E
   ) => Effect.Effect<Effect.Effect<A, E>, never, Scope.Scope>
-  /** Takes no more requests, and waits for those under way; the ones that are left are ended. */
-  readonly drain: Effect.Effect<void>
+  /** Takes no more requests, and waits for those under way for milliseconds; the ones that are left are ended. */
+  readonly drain: (gracePeriodMs: number) => Effect.Effect<void>
 }
 
-export const make = (gracePeriodMs: number): Effect.Effect<Shutdown> =>
-  Effect.gen(function* () {
-    const requests = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
-    const empty = yield* Deferred.make<void>()
-    /** What is told when the grace period is over. */
-    const bounds = new Set<() => void>()
-    let begun = false
-    let over = false
+export const make: Effect.Effect<Shutdown> = Effect.gen(function* () {
+  const requests = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+  const empty = yield* Deferred.make<void>()
+  /** What is told when the grace period is over. */
+  const bounds = new Set<() => void>()
+  let begun = false
+  let over = false
 
-    const emptied = Effect.suspend(() =>
-      begun && requests.size === 0 ? Deferred.succeed(empty, undefined) : Effect.void
+  const emptied = Effect.suspend(() =>
+    begun && requests.size === 0 ? Deferred.succeed(empty, undefined) : Effect.void
+  )
+  // In a fiber of its own: what is timed has to be interruptible, and the one that shuts down may have been
+  // interrupted, so that it can't wait interruptibly for anything.
+  const waited = (ms: number) =>
+    Effect.timeoutOption(Deferred.await(empty), ms).pipe(
+      Effect.interruptible,
+      Effect.forkDaemon,
+      Effect.flatMap(Fiber.await)
     )
-    // In a fiber of its own: what is timed has to be interruptible, and the one that shuts down may have been
-    // interrupted, so that it can't wait interruptibly for anything.
-    const waited = (ms: number) =>
-      Effect.timeoutOption(Deferred.await(empty), ms).pipe(
-        Effect.interruptible,
-        Effect.forkDaemon,
-        Effect.flatMap(Fiber.await)
-      )
 
-    return {
-      begun: () => begun,
-      track: Effect.withFiberRuntime((fiber) => {
-        requests.add(fiber)
-        return onClose(() =>
-          Effect.suspend(() => {
-            requests.delete(fiber)
-            return emptied
-          })
-        )
-      }),
-      bounded: <A, E>(effect: Effect.Effect<A, E>, runtime: Runtime.Runtime<never>, late: E) => {
-        /** The fiber that runs it each time, which costs less than a race, or a fiber each time. */
-        let running: Fiber.RuntimeFiber<never> | undefined
-        let isAsked = false
-        let runOn = (): void => {}
-        let tell: (answer: Effect.Effect<A, E>) => void = () => {}
-        const asked = Effect.async<void>((resume) => {
-          runOn = () => resume(Effect.void)
-          if (isAsked) runOn()
+  return {
+    begun: () => begun,
+    track: Effect.withFiberRuntime((fiber) => {
+      requests.add(fiber)
+      return onClose(() =>
+        Effect.suspend(() => {
+          requests.delete(fiber)
+          return emptied
         })
-        const run: Effect.Effect<never> = Effect.zipRight(
-          asked,
-          Effect.flatMap(Effect.exit(effect), (exit) => {
-            isAsked = false
-            tell(exit)
-            return run
-          })
-        )
-        const end = Effect.suspend(() => (running === undefined ? Effect.void : Fiber.interrupt(running)))
-        const next = Effect.async<A, E>((resume) => {
-          const isLate = (): void => {
-            bounds.delete(isLate)
-            resume(Effect.zipRight(end, Effect.fail(late)))
-          }
-          if (over) return isLate()
-          bounds.add(isLate)
-          tell = (exit) => {
-            bounds.delete(isLate)
-            resume(exit)
-          }
-          isAsked = true
-          if (running === undefined) running = Runtime.runFork(runtime, Effect.interruptible(run))
-          else runOn()
-          return Effect.suspend(() => {
-            bounds.delete(isLate)
-            return end
-          })
+      )
+    }),
+    bounded: <A, E>(effect: Effect.Effect<A, E>, runtime: Runtime.Runtime<never>, late: E) => {
+      /** The fiber that runs it each time, which costs less than a race, or a fiber each time. */
+      let running: Fiber.RuntimeFiber<never> | undefined
+      let isAsked = false
+      let runOn = (): void => {}
+      let tell: (answer: Effect.Effect<A, E>) => void = () => {}
+      const asked = Effect.async<void>((resume) => {
+        runOn = () => resume(Effect.void)
+        if (isAsked) runOn()
+      })
+      const run: Effect.Effect<never> = Effect.zipRight(
+        asked,
+        Effect.flatMap(Effect.exit(effect), (exit) => {
+          isAsked = false
+          tell(exit)
+          return run
         })
-        return Effect.as(
-          onClose(() => end),
-          next
-        )
-      },
-      drain: Effect.gen(function* () {
+      )
+      const end = Effect.suspend(() => (running === undefined ? Effect.void : Fiber.interrupt(running)))
+      const next = Effect.async<A, E>((resume) => {
+        const isLate = (): void => {
+          bounds.delete(isLate)
+          resume(Effect.zipRight(end, Effect.fail(late)))
+        }
+        if (over) return isLate()
+        bounds.add(isLate)
+        tell = (exit) => {
+          bounds.delete(isLate)
+          resume(exit)
+        }
+        isAsked = true
+        if (running === undefined) running = Runtime.runFork(runtime, Effect.interruptible(run))
+        else runOn()
+        return Effect.suspend(() => {
+          bounds.delete(isLate)
+          return end
+        })
+      })
+      return Effect.as(
+        onClose(() => end),
+        next
+      )
+    },
+    drain: (gracePeriodMs) =>
+      Effect.gen(function* () {
         begun = true
         yield* emptied
         yield* log.event(LogLevel.Info, "gateway_draining", () => ({ requests: requests.size }))
@@ -114,5 +114,5 @@ export const make = (gracePeriodMs: number): Effect.Effect<Shutdown> =>
         yield* waited(lastWordMs)
         yield* Fiber.interruptAll(requests)
       })
-    }
-  })
+  }
+})

@@ -77,8 +77,27 @@ export const health = ({ providers }: Activity.Snapshot): unknown => ({
   )
 })
 
+/** What a gateway is set up with, as it was told, and why not with something else. */
+export interface About {
+  readonly configuration: string | undefined
+  readonly instance: string | undefined
+  /** Since when, in milliseconds of the Clock. */
+  readonly since: number
+  readonly refused: { readonly at: number; readonly reason: string } | undefined
+}
+
 /** What goes on, as the page reads it. */
-export const of = (snapshot: Activity.Snapshot, shared: SharedState.Service | undefined): unknown => ({
+export const of = (
+  snapshot: Activity.Snapshot,
+  shared: SharedState.Service | undefined,
+  { configuration, instance, refused, since }: About
+): unknown => ({
+  instance: instance ?? null,
+  configuration: {
+    hash: configuration ?? null,
+    since: iso(since),
+    refused: refused === undefined ? null : { at: iso(refused.at), reason: refused.reason }
+  },
   now: iso(snapshot.now),
   since: iso(snapshot.since),
   running: snapshot.running,

@@ -14,6 +14,7 @@ export const html = `<!doctype html>
     <header>
       <h1>arc-saga gateway</h1>
       <p id="state" role="status">Loading…</p>
+      <p id="refused" class="bad" role="alert"></p>
     </header>
     <main>
       <section aria-labelledby="today">

@@ -103,9 +103,21 @@ const alone = ({ sharedAwaySince }) =>
       ": this process keeps to its own share of the limits."
     : ""
 
+const setup = ({ configuration, instance }) =>
+  (instance ? " Instance " + instance + "." : "") +
+  (configuration.hash
+    ? " Configuration " + configuration.hash + " since " + new Date(configuration.since).toLocaleString() + "."
+    : "")
+
+const refused = ({ configuration: { refused } }) =>
+  refused === null
+    ? ""
+    : "Another configuration was refused at " + new Date(refused.at).toLocaleString() + ": " + refused.reason
+
 const show = (status) => {
   at("state").textContent =
-    "Live. Money is counted since " + new Date(status.since).toLocaleString() + "." + alone(status)
+    "Live. Money is counted since " + new Date(status.since).toLocaleString() + "." + setup(status) + alone(status)
+  at("refused").textContent = refused(status)
   at("figures").replaceChildren(...figures(status))
   at("saved").textContent = saved(status)
   at("providers").replaceChildren(...status.providers.map(provider))

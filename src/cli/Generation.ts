@@ -1,0 +1,176 @@
+/** What a gateway answers with under one configuration, and what goes on from one to the next. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type * as FileSystem from "@effect/platform/FileSystem"
+import * as Activity from "../gateway/Activity.js"
+import type * as Gateway from "../gateway/Gateway.js"
+import { optional } from "../internal/optional.js"
+import { given } from "../internal/options.js"
+import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
+import * as CircuitBreaker from "../reliability/CircuitBreaker.js"
+import * as CircuitStore from "../reliability/CircuitStore.js"
+import * as Hedging from "../reliability/Hedging.js"
+import * as LimitStore from "../reliability/LimitStore.js"
+import * as LiveMetrics from "../reliability/LiveMetrics.js"
+import * as RateLimits from "../reliability/RateLimits.js"
+import * as RetryBudget from "../reliability/RetryBudget.js"
+import * as AnswerCache from "../routing/AnswerCache.js"
+import * as SessionStore from "../routing/SessionStore.js"
+import * as Budgets from "../spend/Budgets.js"
+import * as BudgetStore from "../spend/BudgetStore.js"
+import * as Composition from "./Composition.js"
+import type * as ConfigFile from "./ConfigFile.js"
+import type * as Configuration from "./Configuration.js"
+import * as Identity from "./Identity.js"
+import * as Ledger from "./Ledger.js"
+import type { StandardStreams } from "./StandardStreams.js"
+
+/** What is used, measured and recorded, whatever the configuration is: it lasts as long as the process serves. */
+export interface Ground {
+  /** What other processes, or other starts, have in common with this one: ledger and Redis, as far as there are some. */
+  readonly shared: Context.Context<never>
+  /** That, and in the place of what isn't there the memory of this process. */
+  readonly stores: Context.Context<
+    BudgetStore.BudgetStore | LimitStore.LimitStore | LiveMetrics.LiveMetrics | SessionStore.SessionStore
+  >
+  readonly memory: Activity.Memory
+  /** Names this process. */
+  readonly instance: string
+}
+
+/** Makes the ground of a server. Fails with the ConfigurationError of a ledger that can't be used. */
+export const ground = (
+  { ledger, redis }: Configuration.Configuration,
+  instance: string
+): Effect.Effect<Ground, ConfigFile.ConfigurationError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const shared: Context.Context<never> = yield* Layer.build(
+      Layer.merge(
+        Option.match(redis, { onNone: () => Layer.empty, onSome: Composition.sharedBy }),
+        Option.match(ledger, { onNone: () => Layer.empty, onSome: Ledger.layer })
+      )
+    )
+    const own = yield* Layer.build(
+      // The default numbers are in range.
+      Layer.orDie(
+        Layer.mergeAll(
+          BudgetStore.layerMemory,
+          LimitStore.layerMemory,
+          LiveMetrics.layer(),
+          SessionStore.layerMemory()
+        )
+      )
+    )
+    return { shared, stores: Context.merge(own, shared), memory: yield* Activity.makeMemory, instance }
+  })
+
+/** A service, and the settings that it was made by. */
+interface Held<A> {
+  readonly settings: unknown
+  readonly service: A
+}
+
+/** The service that is there, where its settings stay; it keeps what it has counted. */
+const hold = <A, E, R>(
+  before: Held<A> | undefined,
+  settings: unknown,
+  make: Effect.Effect<A, E, R>
+): Effect.Effect<Held<A>, never, R> =>
+  before !== undefined && Identity.equal(before.settings, settings)
+    ? Effect.succeed(before)
+    : // The numbers were checked when they were read.
+      Effect.map(Effect.orDie(make), (service) => ({ settings, service }))
+
+/** All that is configured, composed. */
+export interface Generation {
+  readonly configuration: Configuration.Configuration
+  readonly composition: Gateway.Composition
+  /** The tasks of which the model can't promise what is asked for, in words. */
+  readonly withheld: ReadonlyArray<string>
+  readonly breaker: Held<CircuitBreaker.Service>
+  readonly retries: Held<RetryBudget.Service>
+  readonly hedging: Held<Hedging.Service> | undefined
+  readonly answers: Held<AnswerCache.Store> | undefined
+}
+
+/** What answers tasks, and learns from that where the file says so. */
+const services = (configuration: Configuration.Configuration) =>
+  Option.match(configuration.learn, {
+    onNone: () => Composition.services(configuration, Option.none()),
+    onSome: (learn) =>
+      Effect.flatMap(
+        Effect.promise(() => import("./Learn.js")),
+        (made) => made.services(configuration, learn)
+      )
+  })
+
+/**
+ * Composes what is configured. What keeps providers healthy stays as it is where its settings are those of the
+ * generation before. Fails with the ConfigurationError of a provider or a model that can't be used.
+ */
+export const make = (
+  { instance, memory, stores }: Ground,
+  configuration: Configuration.Configuration,
+  before?: Generation
+): Effect.Effect<
+  Generation,
+  ConfigFile.ConfigurationError,
+  FileSystem.FileSystem | Scope.Scope | StandardStreams
+> =>
+  Effect.gen(function* () {
+    const { budgets, cache, redis, reliability } = configuration
+    const { circuitBreaker, hedging: hedged, rateLimits, retryBudget } = reliability
+    const circuits = yield* optional(CircuitStore.CircuitStore)
+    const breaker = yield* hold(
+      before?.breaker,
+      circuitBreaker,
+      circuits === undefined
+        ? CircuitBreaker.make(circuitBreaker)
+        : Effect.provideService(CircuitBreaker.makeStore(circuitBreaker), CircuitStore.CircuitStore, circuits)
+    )
+    const retries = yield* hold(before?.retries, retryBudget, RetryBudget.make(retryBudget))
+    const hedging =
+      hedged === undefined ? undefined : yield* hold(before?.hedging, hedged, Hedging.make(hedged))
+    const size = cache && given({ bytes: cache.bytes, entries: cache.entries })
+    const answers =
+      size === undefined || Option.isSome(redis)
+        ? undefined
+        : yield* hold(before?.answers, size, AnswerCache.makeMemory(size))
+    const guards: Layer.Layer<never> = Layer.orDie(
+      Layer.mergeAll(
+        Layer.succeed(CircuitBreaker.CircuitBreaker, breaker.service),
+        Layer.succeed(RetryBudget.RetryBudget, retries.service),
+        RateLimits.layerStore(rateLimits),
+        hedging === undefined ? Layer.empty : Layer.succeed(Hedging.Hedging, hedging.service),
+        answers === undefined ? Layer.empty : Layer.succeed(AnswerCache.AnswerCache, answers.service),
+        Option.match(budgets, { onNone: () => Layer.empty, onSome: Budgets.layerStore })
+      ).pipe(Layer.provideMerge(Layer.succeedContext(stores)))
+    )
+    const context = yield* Layer.build(
+      Activity.layerOver(memory).pipe(
+        Layer.provideMerge(Layer.merge(guards, Composition.engines(configuration)))
+      )
+    )
+    const { named, observer, tasks, withheld } = yield* Effect.provide(services(configuration), context)
+    return {
+      configuration,
+      composition: {
+        ...configuration.gateway,
+        services: named,
+        tasks,
+        registry: Context.get(context, ReasoningEngineRegistry),
+        activity: Context.get(context, Activity.Activity),
+        observer: Option.getOrUndefined(observer),
+        configuration: yield* configuration.hash,
+        instance
+      },
+      withheld,
+      breaker,
+      retries,
+      hedging,
+      answers
+    }
+  }).pipe(Effect.provide(stores))
