@@ -25,7 +25,7 @@ import * as shutdown from "./internal/shutdown.js"
 import * as tracing from "./internal/tracing.js"
 import { AnswerObserver } from "../AnswerObserver.js"
 import { optional } from "../internal/optional.js"
-import * as slot from "../internal/slot.js"
+import * as replaceable from "../internal/replaceable.js"
 import * as validation from "../internal/validation.js"
 import { Feedback } from "../spend/Feedback.js"
 import * as LimitStore from "../reliability/LimitStore.js"
@@ -249,15 +249,16 @@ export const make = <E, R>(
         return { app: made, drainMs: settings.drainMs ?? 30_000, configuration }
       })
 
-    const current = yield* slot.make(Effect.flatMap(composed, appOf))
-    const served = Effect.flatMap(current.use, (each) => each.app)
+    const current = yield* replaceable.make(Effect.flatMap(composed, appOf))
+    const served = Effect.flatMap(current.scoped, (each) => each.app)
     // The gateway has a limit of its own for bodies.
     yield* HttpIncomingMessage.withMaxBodySize(tracing.onlyIfSeen(server.serve(served)), Option.none())
     yield* Effect.addFinalizer(() => Effect.suspend(() => stopping.drain(current.unsafeGet().drainMs)))
     return {
       replace: (next) =>
         Effect.gen(function* () {
-          const { configuration } = yield* current.replace(Effect.flatMap(next, appOf))
+          yield* current.replace(Effect.flatMap(next, appOf))
+          const { configuration } = current.unsafeGet()
           refused = undefined
           yield* reloaded("applied")
           yield* log.event(LogLevel.Info, "gateway_reloaded", () => ({

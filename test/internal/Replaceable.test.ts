@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Replaceable from "../../src/cli/Replaceable.js"
+import * as Replaceable from "../../src/internal/replaceable.js"
 
 /** Numbers that are acquired and released, and which of them are held now. */
 const counted = () => {

@@ -4,6 +4,7 @@ import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { onClose } from "./onClose.js"
 
 /** One of the values that were there, with all that it holds. */
 interface Held<A> {
@@ -19,6 +20,8 @@ export interface Replaceable<A> {
   readonly unsafeGet: () => A
   /** Uses the value of when the effect begins. */
   readonly use: <B, E, R>(f: (value: A) => Effect.Effect<B, E, R>) => Effect.Effect<B, E, R>
+  /** The value of now, in use until the scope closes. */
+  readonly scoped: Effect.Effect<A, never, Scope.Scope>
   /** Uses the value of when the stream begins. */
   readonly useStream: <B, E, R>(f: (value: A) => Stream.Stream<B, E, R>) => Stream.Stream<B, E, R>
   /** Has another take its place once it is made; what fails or is interrupted before leaves all as it is. */
@@ -61,6 +64,14 @@ export const make = <A, E, R>(
     return {
       unsafeGet: () => current.value,
       use: (f) => Effect.acquireUseRelease(begin, ({ value }) => f(value), end),
+      scoped: Effect.uninterruptible(
+        Effect.flatMap(begin, (held) =>
+          Effect.as(
+            onClose((exit) => end(held, exit)),
+            held.value
+          )
+        )
+      ),
       useStream: (f) =>
         Stream.unwrapScoped(Effect.map(Effect.acquireRelease(begin, end), ({ value }) => f(value))),
       replace: (another) =>

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as fc from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
-import * as slot from "../../src/internal/slot.js"
+import * as replaceable from "../../src/internal/replaceable.js"
 import { runs } from "../utils/property.js"
 
 /** Values that tell which of them are closed. */
@@ -16,15 +16,15 @@ const values = () => {
   return { closed, make }
 }
 
-describe("a slot", () => {
+describe("what is replaced while scopes use it", () => {
   it.scoped("keeps a value whole until its last use is over", () =>
     Effect.gen(function* () {
       const { closed, make } = values()
-      const made = yield* slot.make(make(1))
+      const made = yield* replaceable.make(make(1))
       const [one, other] = [yield* Scope.make(), yield* Scope.make()]
-      assert.strictEqual(yield* Scope.extend(made.use, one), 1)
-      assert.strictEqual(yield* Scope.extend(made.use, other), 1)
-      assert.strictEqual(yield* made.replace(make(2)), 2)
+      assert.strictEqual(yield* Scope.extend(made.scoped, one), 1)
+      assert.strictEqual(yield* Scope.extend(made.scoped, other), 1)
+      yield* made.replace(make(2))
       assert.strictEqual(made.unsafeGet(), 2)
       yield* Scope.close(one, Exit.void)
       assert.deepStrictEqual(closed, [])
@@ -39,7 +39,7 @@ describe("a slot", () => {
   it.scoped("stays as it is where another can't be made, and keeps nothing of that", () =>
     Effect.gen(function* () {
       const { closed, make } = values()
-      const made = yield* slot.make(make(1))
+      const made = yield* replaceable.make(make(1))
       assert.strictEqual(yield* Effect.flip(made.replace(Effect.zipRight(make(2), Effect.fail("no")))), "no")
       const asking = yield* Effect.fork(made.replace(Effect.zipRight(make(3), Effect.never)))
       yield* Effect.yieldNow()
@@ -53,8 +53,8 @@ describe("a slot", () => {
     Effect.gen(function* () {
       const { closed, make } = values()
       const scope = yield* Scope.make()
-      const made = yield* Scope.extend(slot.make(make(1)), scope)
-      yield* Scope.extend(made.use, yield* Scope.make())
+      const made = yield* Scope.extend(replaceable.make(make(1)), scope)
+      yield* Scope.extend(made.scoped, yield* Scope.make())
       yield* made.replace(make(2))
       yield* Scope.close(scope, Exit.void)
       assert.sameMembers(closed, [1, 2])
@@ -68,13 +68,13 @@ describe("a slot", () => {
       Effect.scoped(
         Effect.gen(function* () {
           const { closed, make } = values()
-          const made = yield* slot.make(make(0))
+          const made = yield* replaceable.make(make(0))
           const uses: Array<{ readonly value: number; readonly scope: Scope.CloseableScope }> = []
           let latest = 0
           for (const step of steps) {
             if (step === "use") {
               const scope = yield* Scope.make()
-              uses.push({ value: yield* Scope.extend(made.use, scope), scope })
+              uses.push({ value: yield* Scope.extend(made.scoped, scope), scope })
             } else if (step === "end") {
               const ended = uses.shift()
               if (ended !== undefined) yield* Scope.close(ended.scope, Exit.void)
@@ -95,13 +95,13 @@ describe("a slot", () => {
   it.scoped("gives a use that begins meanwhile what is there", () =>
     Effect.gen(function* () {
       const ready = yield* Deferred.make<void>()
-      const made = yield* slot.make(Effect.succeed(1))
+      const made = yield* replaceable.make(Effect.succeed(1))
       const replacing = yield* Effect.fork(made.replace(Effect.as(Deferred.await(ready), 2)))
       yield* Effect.yieldNow()
-      assert.strictEqual(yield* made.use, 1)
+      assert.strictEqual(yield* made.scoped, 1)
       yield* Deferred.succeed(ready, undefined)
       yield* Fiber.join(replacing)
-      assert.strictEqual(yield* made.use, 2)
+      assert.strictEqual(yield* made.scoped, 2)
     })
   )
 })
