@@ -2,10 +2,11 @@ import * as PlatformError from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as fc from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
+import * as Struct from "effect/Struct"
 import * as TestClock from "effect/TestClock"
 import { createHash } from "node:crypto"
 import * as Http from "node:http"
@@ -248,22 +249,7 @@ describe("a reload", () => {
     () =>
       Effect.gen(function* () {
         const count = sized(100, 15)
-        const [choices = []] = fc.sample(
-          fc.array(
-            fc.constantFrom(
-              "other" as const,
-              "same" as const,
-              "broken" as const,
-              "budget" as const,
-              "models" as const
-            ),
-            {
-              minLength: count,
-              maxLength: count
-            }
-          ),
-          { numRuns: 1, seed }
-        )
+        const random = Random.make(seed)
         const files = {
           same: instant(),
           other: instant({ strategy: "quality", chains: { a: ["b"] }, hedging: {} }),
@@ -271,9 +257,11 @@ describe("a reload", () => {
           budget: instant({ budgets: [{ name: "all", scope: "overall", period: "day", usd: 1000 }] }),
           models: instant({ gateway: { models: { "gpt-*": "a" } } })
         }
+        const names = Struct.keys(files)
         const { of, reload, url } = yield* served(instant())
         let calls = 0
-        for (const choice of choices) {
+        for (const _turn of Array.from({ length: count })) {
+          const choice = names[yield* random.nextIntBetween(0, names.length)] ?? "same"
           const asking = yield* Effect.forkAll(
             ["a", "b", "saga/auto"].map((model) => post(`${url}/v1/chat/completions`, question(model, true)))
           )
