@@ -16,6 +16,7 @@ import type * as ProviderMetrics from "../ProviderMetrics.js"
 import * as RateLimits from "../reliability/RateLimits.js"
 import type { ReasoningEngine } from "../ReasoningEngine.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
+import * as Layers from "../reliability/Reliability.js"
 import * as RetryBudget from "../reliability/RetryBudget.js"
 import * as ProviderRouter from "../routing/ProviderRouter.js"
 import * as SessionStore from "../routing/SessionStore.js"
@@ -197,7 +198,20 @@ export const services = (
 ): Effect.Effect<Services, ConfigFile.ConfigurationError, Registry.ReasoningEngineRegistry | Scope.Scope> =>
   Effect.flatMap(composer(configuration, chosen), (compose) => compose(configuration.learning))
 
-/** What the file names of that which keeps providers healthy: a command that ends has no need of the rest, save of what it shares with others. */
+/** All that keeps providers healthy for a command that goes on, and hedging where the file has it. */
+export const guards = ({
+  redis,
+  reliability: { hedging, ...options }
+}: Configuration.Configuration): Layer.Layer<never> => {
+  const healthy = Option.match(redis, {
+    onNone: () => Layers.layer(options),
+    onSome: (each) => Layer.provideMerge(Layers.layerStore(options), sharedBy(each))
+  })
+  // The numbers were checked when they were read.
+  return Layer.orDie(hedging === undefined ? healthy : Layer.provideMerge(Hedging.layer(hedging), healthy))
+}
+
+/** What of that the file names: a command that ends has no need of the rest, save of what it shares with others. */
 const namedGuards = ({
   redis,
   reliability: { circuitBreaker, hedging, rateLimits, retryBudget }
