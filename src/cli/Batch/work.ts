@@ -197,7 +197,13 @@ const finished = (batch: string) =>
       state.done = doneOf(now)
       state.failed = failedOf(now)
       return Batches.isDone(now)
-    })
+    }).pipe(
+      // A database that is away for a while ends no wait.
+      Effect.retry({
+        schedule: Schedule.upTo(Schedule.spaced("1 second"), "1 minute"),
+        while: ({ _tag }) => _tag === "BatchStoreError"
+      })
+    )
     yield* Effect.repeat(look, { until: (isDone) => isDone, schedule: Schedule.spaced("1 second") })
   }).pipe(Effect.scoped)
 
