@@ -41,4 +41,5 @@ const equal = (left: unknown, right: unknown): boolean =>
 chai.config.deepEqual = equal
 
 // Runs in virtual time follow each other without a turn, and a property may have thousands.
-FastCheck.configureGlobal({ asyncBeforeEach: eventLoop.turnNowAndThen })
+// What is async waits for it; `asyncBeforeEach` would have properties that are not throw.
+FastCheck.configureGlobal({ beforeEach: eventLoop.turnNowAndThen })
