@@ -43,6 +43,8 @@ export interface Services {
   readonly withheld: ReadonlyArray<string>
   /** The kind of a task, as the model sees it. */
   readonly familyOf: Option.Option<(task: AITask) => string>
+  /** What this was made of: the model in use among it. */
+  readonly learning: Configuration.Configuration["learning"]
 }
 
 /** What several processes share in a Redis. */
@@ -186,7 +188,8 @@ export const composer = (
             named,
             observer,
             withheld: Option.match(learned, { onNone: () => [], onSome: (each) => each.withheld }),
-            familyOf: Option.flatMap(learned, (each) => each.familyOf)
+            familyOf: Option.flatMap(learned, (each) => each.familyOf),
+            learning
           }
         })
   )

@@ -25,6 +25,7 @@ import * as Composition from "./Composition.js"
 import type * as ConfigFile from "./ConfigFile.js"
 import type * as Configuration from "./Configuration.js"
 import * as Identity from "./Identity.js"
+import type * as Insight from "./Insight.js"
 import * as Ledger from "./Ledger.js"
 import type { StandardStreams } from "./StandardStreams.js"
 
@@ -99,13 +100,30 @@ export interface Generation {
 /** What answers tasks, and learns from that where the file says so. */
 const services = (configuration: Configuration.Configuration) =>
   Option.match(configuration.learn, {
-    onNone: () => Composition.services(configuration, Option.none()),
+    onNone: () =>
+      Effect.map(Composition.services(configuration, Option.none()), (made) => ({
+        ...made,
+        insight: {
+          settings: () => Option.getOrUndefined(made.learning),
+          learning: undefined,
+          escalates: configuration.escalation !== undefined
+        }
+      })),
     onSome: (learn) =>
       Effect.flatMap(
         Effect.promise(() => import("./Learn.js")),
         (made) => made.services(configuration, learn)
       )
   })
+
+/** What is learned; undefined where nothing is. */
+const learnedOf = (sources: Insight.Sources) =>
+  sources.escalates || sources.learning !== undefined || sources.settings()?.model !== undefined
+    ? Effect.flatMap(
+        Effect.promise(() => import("./Insight.js")),
+        ({ make }) => make(sources)
+      )
+    : Effect.succeed(undefined)
 
 /**
  * Composes what is configured. What keeps providers healthy stays as it is where its settings are those of the
@@ -154,7 +172,10 @@ export const make = (
         Layer.provideMerge(Layer.merge(guards, Composition.engines(configuration)))
       )
     )
-    const { named, observer, tasks, withheld } = yield* Effect.provide(services(configuration), context)
+    const { insight, named, observer, tasks, withheld } = yield* Effect.provide(
+      services(configuration),
+      context
+    )
     return {
       configuration,
       composition: {
@@ -164,6 +185,7 @@ export const make = (
         registry: Context.get(context, ReasoningEngineRegistry),
         activity: Context.get(context, Activity.Activity),
         observer: Option.getOrUndefined(observer),
+        learned: yield* learnedOf(insight),
         configuration: yield* configuration.hash,
         instance
       },

@@ -1,6 +1,7 @@
 /** What `serve` learns while it serves, as the file sets it up: loaded where it does. */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as LogLevel from "effect/LogLevel"
@@ -23,6 +24,7 @@ import * as Composition from "./Composition.js"
 import * as Configuration from "./Configuration.js"
 import * as Format from "./Format.js"
 import { comparisons, type Settings } from "./Learned.js"
+import type * as Insight from "./Insight.js"
 import * as ModelFile from "./ModelFile.js"
 import { type FileError, StandardStreams } from "./StandardStreams.js"
 import { decide } from "./Trainer/decide.js"
@@ -72,11 +74,11 @@ const decisions = Metric.counter("arc_saga.retraining", {
   incremental: true
 })
 
+/** What became of a training. */
+type Outcome = "taken" | "refused" | "failed"
+
 /** Tells in the log, in the metrics and on standard error what became of a model. */
-const tell = (
-  outcome: "taken" | "refused" | "failed",
-  reason: string
-): Effect.Effect<void, never, StandardStreams> =>
+const tell = (outcome: Outcome, reason: string): Effect.Effect<void, never, StandardStreams> =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams
     yield* Metric.increment(Metric.tagged(decisions, "outcome", outcome))
@@ -123,28 +125,40 @@ const retraining = ({ file, learn, promises, settings, take }: Retrained) =>
       return isNew
     })
 
+    /** Tells it, and keeps it beside the model. */
+    const conclude = (outcome: Outcome, reason: string) =>
+      Effect.gen(function* () {
+        const at = yield* Clock.currentTimeMillis
+        const { count } = yield* Trainings.read(file)
+        yield* Trainings.write(file, { count, last: { at, outcome, reason } })
+      }).pipe(
+        // What can't be kept was told before, or is told by the next training.
+        Effect.ignore,
+        Effect.zipRight(tell(outcome, reason))
+      )
+
     const again = Effect.gen(function* () {
-      const { count } = yield* Trainings.read(file)
-      const training = count + 1
+      const before = yield* Trainings.read(file)
+      const training = before.count + 1
       // What its tests may err is spent once they begin, whatever becomes of them.
-      yield* Trainings.write(file, { count: training })
+      yield* Trainings.write(file, { ...before, count: training })
       const job = { file: learn.outcomes, options: { current, promises, seed: learn.seed, training } }
       const outcome = yield* Option.match(trainer, {
         onNone: () => decide(job),
         onSome: (thread) => thread.decide(job)
       })
       if (outcome._tag !== "Taken") {
-        return yield* tell(outcome._tag === "Failed" ? "failed" : "refused", outcome.reason)
+        return yield* conclude(outcome._tag === "Failed" ? "failed" : "refused", outcome.reason)
       }
       const { kept, model, saved, tasks } = outcome
       yield* take(model)
       current = model
       const told = `on ${Format.count(tasks, "outcome")} that it hasn't seen it saves ${percent(saved)} and keeps ${percent(kept)}`
-      return yield* tell("taken", told)
+      return yield* conclude("taken", told)
     }).pipe(
-      Effect.catchAll(({ message }) => tell("failed", message)),
+      Effect.catchAll(({ message }) => conclude("failed", message)),
       // A bug of one training doesn't end the others.
-      Effect.catchAllDefect((defect) => tell("failed", String(defect)))
+      Effect.catchAllDefect((defect) => conclude("failed", String(defect)))
     )
 
     return Effect.whenEffect(again, changed)
@@ -158,7 +172,7 @@ export const services = (
   configuration: Configuration.Configuration,
   learn: ConfigFile.Learn
 ): Effect.Effect<
-  Composition.Services,
+  Composition.Services & { readonly insight: Insight.Sources },
   ConfigFile.ConfigurationError,
   FileSystem.FileSystem | ReasoningEngineRegistry | Scope.Scope | StandardStreams
 > =>
@@ -170,7 +184,7 @@ export const services = (
       status._tag === "Ready" && !byNameOnly ? [id] : []
     )
     let slot: Slot | undefined
-    const { observer } = yield* Effect.flatMap(
+    const { learning, observer } = yield* Effect.flatMap(
       OutcomesFile.make(outcomes, { maxBytes }),
       (record) =>
         Learning.make({
@@ -223,6 +237,11 @@ export const services = (
           served(made, ({ named, tasks }) => named[name] ?? tasks)
         ])
       ),
-      observer: Option.some(observing(made))
+      observer: Option.some(observing(made)),
+      insight: {
+        settings: () => Option.getOrUndefined(made.unsafeGet().learning),
+        learning: { service: learning, settings: learn },
+        escalates: configuration.escalation !== undefined
+      }
     }
   })

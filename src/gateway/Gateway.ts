@@ -29,6 +29,7 @@ import * as replaceable from "../internal/replaceable.js"
 import * as validation from "../internal/validation.js"
 import { Feedback } from "../spend/Feedback.js"
 import * as LimitStore from "../reliability/LimitStore.js"
+import { Learned } from "./Learned.js"
 import { SharedState } from "../reliability/SharedState.js"
 import type * as Registry from "../ReasoningEngineRegistry.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
@@ -117,6 +118,8 @@ export interface Composition extends Options {
   readonly activity: Activity["Type"]
   /** What learns from what clients say of answers. */
   readonly observer?: AnswerObserver["Type"] | undefined
+  /** What is learned, as the page shows it. */
+  readonly learned?: Learned["Type"] | undefined
 }
 
 /**
@@ -203,6 +206,7 @@ export const make = <E, R>(
       activity,
       configuration,
       instance,
+      learned,
       observer,
       registry,
       services = {},
@@ -232,6 +236,7 @@ export const make = <E, R>(
             count,
             countTokens,
             shared,
+            learned,
             choices,
             judges: { store: feedback, observer },
             about: () => ({ configuration, instance, since, refused }),
@@ -276,7 +281,7 @@ export const make = <E, R>(
 
 /**
  * Serves with the services of the context until the Layer's scope closes: see {@link make}. What clients say of
- * answers goes to the `AnswerObserver` of the context, too, if there is one.
+ * answers goes to the `AnswerObserver` of the context, too, if there is one, and the page shows what `Learned` says.
  *
  * @since 0.1.0
  * @category layers
@@ -294,7 +299,8 @@ export const layer = (
         tasks: TaskService.TaskService,
         registry: ReasoningEngineRegistry,
         activity: Activity,
-        observer: optional(AnswerObserver)
+        observer: optional(AnswerObserver),
+        learned: optional(Learned)
       }).pipe(Effect.map((services) => ({ ...options, ...services })))
     )
   )

@@ -31,3 +31,6 @@ export * as Gateway from "./Gateway.js"
  * @since 0.1.0
  */
 export * as KeyStore from "./KeyStore.js"
+
+/** @since 0.1.0 */
+export * as Learned from "./Learned.js"

@@ -6,7 +6,9 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Metric from "effect/Metric"
 import * as Schema from "effect/Schema"
 import type * as AITask from "../AITask.js"
 import * as numbers from "../internal/numbers.js"
@@ -70,6 +72,32 @@ export interface Options extends Schema.Schema.Encoded<typeof Settings> {
 
 const decode = validation.decoder("Escalation", Settings)
 
+const stuck = (why: "failures" | "repeats") =>
+  Metric.tagged(
+    Metric.counter("arc_saga.escalation", {
+      description:
+        "Tasks of agents that were stuck, by why: for them the strongest provider was asked first.",
+      incremental: true
+    }),
+    "why",
+    why
+  )
+
+const byFailures = stuck("failures")
+const byRepeats = stuck("repeats")
+
+/**
+ * How many tasks in this process were of agents that were stuck, by why; of one whose steps fail and repeat it is the
+ * failures. The metric `arc_saga.escalation` has the same.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const counts: Effect.Effect<{ readonly failures: number; readonly repeats: number }> = Effect.map(
+  Effect.all({ failures: Metric.value(byFailures), repeats: Metric.value(byRepeats) }),
+  ({ failures, repeats }) => ({ failures: failures.count, repeats: repeats.count })
+)
+
 /**
  * The strategy, save that an agent that is stuck gets the strongest provider: the strategy's `baseline`, or else
  * the one of the highest quality score. Once a step succeeds and is a new one, the strategy chooses again. Fails
@@ -94,12 +122,20 @@ export const make = (options: Options): Either.Either<Strategy.Strategy, Invalid
   const { baseline, score, scoreFor } = strategy
   const strongest: Strategy.Strategy["score"] = (metrics) =>
     metrics.provider === baseline ? Number.NEGATIVE_INFINITY : Strategy.quality.score(metrics)
+  // A task is looked at more than once, and counted once.
+  const counted = new WeakSet<AITask.AITask>()
+  const count = (task: AITask.AITask, metric: typeof byFailures): void => {
+    if (!counted.has(task)) metric.unsafeUpdate(1, [])
+    counted.add(task)
+  }
   return Either.map(decode(given(settings)), ({ failures, repeats }) => ({
     ...strategy,
     scoreFor: (task, outlook) => {
       const step = stepOf(task)
-      const isStuck = step.failures >= failures || step.repeats >= repeats
-      return isStuck ? strongest : (scoreFor?.(task, outlook) ?? score)
+      const isFailing = step.failures >= failures
+      if (!isFailing && step.repeats < repeats) return scoreFor?.(task, outlook) ?? score
+      count(task, isFailing ? byFailures : byRepeats)
+      return strongest
     }
   }))
 }

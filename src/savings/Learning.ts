@@ -93,6 +93,8 @@ export type Ending =
 export interface Service {
   /** How often each ending was, since the Layer was built. */
   readonly counts: Effect.Effect<Readonly<Partial<Record<Ending, number>>>>
+  /** USD that were spent of the budget in the period of now; none where its store can't say. */
+  readonly spentUsd: Effect.Effect<Option.Option<number>>
 }
 
 /**
@@ -276,7 +278,7 @@ export const make = (
     }
 
     return {
-      learning: { counts: Effect.sync(() => ({ ...counts })) },
+      learning: { counts: Effect.sync(() => ({ ...counts })), spentUsd: behind.spentUsd },
       observer: {
         answered: (task, result, serving) =>
           Effect.suspend(() => {

@@ -153,6 +153,20 @@ describe("Escalation.make", () => {
     assert.strictEqual(chosen(strategy, taskOf([...step("1", "ok"), ...step("1", "ok")])), "middle")
   })
 
+  it.effect("counts the tasks of agents that were stuck, each once, by why", () =>
+    Effect.gen(function* () {
+      const strategy = made({ strategy: Strategy.cheapest })
+      const before = yield* Escalation.counts
+      const failing = taskOf([step("1", failed), step("2", failed)].flat())
+      chosen(strategy, failing)
+      chosen(strategy, failing)
+      chosen(strategy, taskOf([step("1", "ok"), step("1", "ok"), step("1", "ok")].flat()))
+      chosen(strategy, taskOf(step("1", "ok")))
+      const after = yield* Escalation.counts
+      assert.deepStrictEqual([after.failures - before.failures, after.repeats - before.repeats], [1, 1])
+    })
+  )
+
   it("refuses numbers that aren't of steps", () => {
     const { message } = Either.getOrThrow(
       Either.flip(Escalation.make({ strategy: Strategy.cheapest, failures: 0 }))

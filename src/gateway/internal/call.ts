@@ -9,6 +9,7 @@ import * as AITask from "../../AITask.js"
 import type { ApiKey, Service as Keys } from "../ApiKeys.js"
 import { InvalidArgumentError } from "../../InvalidArgument.js"
 import type * as Feedback from "../../spend/Feedback.js"
+import type * as Learned from "../Learned.js"
 import type * as SharedState from "../../reliability/SharedState.js"
 import type * as Registry from "../../ReasoningEngineRegistry.js"
 import * as TokenUsage from "../../TokenUsage.js"
@@ -41,6 +42,8 @@ export interface Setup {
   readonly keys: Keys
   /** Whether the state that several gateways share can be reached; undefined where nothing is shared. */
   readonly shared: SharedState.Service | undefined
+  /** What is learned; undefined where there is nothing to show. */
+  readonly learned: Learned.Service | undefined
   /** Counts the call of a key for as long as it lasts. */
   readonly count: Count
   /** Counts its tokens. */

@@ -63,7 +63,7 @@ const isAway = ({ unsafeAwaySince }: SharedState.Service): boolean => unsafeAway
 /** The routes of a gateway. */
 export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effect<RouteOf> =>
   Effect.map(Clock.currentTimeMillis, (startedAt) => {
-    const { aliases, choices, keys, services, shared } = setup
+    const { aliases, choices, keys, learned, services, shared } = setup
     const { activity, registry, shutdown } = services
 
     const calls =
@@ -119,8 +119,10 @@ export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effec
       )
 
     const shown = () =>
-      Effect.map(activity.snapshot, (snapshot) =>
-        HttpServerResponse.unsafeJson(status.of(snapshot, shared, setup.about()))
+      Effect.map(
+        Effect.all([activity.snapshot, learned?.snapshot ?? Effect.succeed(undefined)]),
+        ([snapshot, known]) =>
+          HttpServerResponse.unsafeJson(status.of(snapshot, shared, setup.about(), known))
       )
 
     const post = (name: string, respond: Respond): Route => ({

@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import * as Record from "effect/Record"
 import type * as AIResult from "../../AIResult.js"
 import type * as Activity from "../Activity.js"
+import type * as Learned from "../Learned.js"
 import type { Member } from "../../ReasoningEngine.js"
 import type * as SharedState from "../../reliability/SharedState.js"
 import { endings } from "./metrics.js"
@@ -85,12 +86,25 @@ export interface About {
   readonly since: number
   readonly refused: { readonly at: number; readonly reason: string } | undefined
 }
+const learnedOf = ({ escalation, learning, model, training }: Learned.Snapshot) => ({
+  model: model === undefined ? null : { ...model, writtenAt: isoOrNull(model.writtenAt) },
+  learning: learning === undefined ? null : { ...learning, spentUsd: learning.spentUsd ?? null },
+  training:
+    training === undefined
+      ? null
+      : {
+          count: training.count,
+          last: training.last === undefined ? null : { ...training.last, at: iso(training.last.at) }
+        },
+  escalation: escalation ?? null
+})
 
 /** What goes on, as the page reads it. */
 export const of = (
   snapshot: Activity.Snapshot,
   shared: SharedState.Service | undefined,
-  { configuration, instance, refused, since }: About
+  { configuration, instance, refused, since }: About,
+  learned: Learned.Snapshot | undefined
 ): unknown => ({
   instance: instance ?? null,
   configuration: {
@@ -102,6 +116,7 @@ export const of = (
   since: iso(snapshot.since),
   running: snapshot.running,
   ...(shared === undefined ? {} : { sharedAwaySince: isoOrNull(shared.unsafeAwaySince()) }),
+  ...(learned === undefined ? {} : { learned: learnedOf(learned) }),
   cost: Usd.toDecimal(snapshot.cost),
   dearest: Option.getOrNull(
     Option.map(snapshot.dearest, ({ cost, provider }) => ({ provider, cost: Usd.toDecimal(cost) }))

@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { AIProvider } from "../../AIProvider.js"
 import type { AIResult } from "../../AIResult.js"
 import type * as AITask from "../../AITask.js"
@@ -20,6 +21,8 @@ import * as BudgetStore from "../../spend/BudgetStore.js"
 export interface Background {
   /** Whether a provider has neither room nor health to spare: calls of the program go first. */
   readonly yields: (provider: AIProvider, now: number) => boolean
+  /** USD that were spent of the budget in the period of now; none where its store can't say. */
+  readonly spentUsd: Effect.Effect<Option.Option<number>>
   /** Asks one provider, once, on a budget of its own. */
   readonly ask: (
     task: AITask.AITask,
@@ -90,6 +93,9 @@ export const make = (
 
     return {
       yields,
+      spentUsd: Effect.map(Effect.option(budgets.status()), (all) =>
+        Option.flatMapNullable(all, ([own]) => own?.spent)
+      ),
       ask: (task, provider) =>
         Effect.flatMap(Clock.currentTimeMillis, (now): ReturnType<Background["ask"]> =>
           yields(provider, now)

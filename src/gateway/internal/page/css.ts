@@ -31,6 +31,7 @@ p { margin: 0; }
 .figures dd { margin: 0; font-size: 1.4rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 article h3 { margin: 0; font-size: 1rem; overflow-wrap: anywhere; }
 article dl { display: grid; grid-template-columns: auto auto; gap: 0.15rem 1rem; margin: 0.5rem 0 0; }
+article dt, article dd { min-width: 0; overflow-wrap: anywhere; }
 article dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; }
 .note { margin-top: 0.5rem; }
 details { margin-bottom: 0.5rem; }

@@ -26,6 +26,10 @@ export const html = `<!doctype html>
         <h2 id="providers-title">Providers</h2>
         <div class="cards" id="providers"></div>
       </section>
+      <section aria-labelledby="learned-title" id="learned" hidden>
+        <h2 id="learned-title">What is learned</h2>
+        <div class="cards" id="learned-cards"></div>
+      </section>
       <section aria-labelledby="calls-title">
         <h2 id="calls-title">Last calls</h2>
         <div id="calls"></div>

@@ -48,6 +48,41 @@ const provider = (each) => {
   return card
 }
 
+const card = (title, pairs) => {
+  const made = element("article")
+  made.append(element("h3", title), list(pairs))
+  return made
+}
+const when = (time) => (time === null ? "–" : new Date(time).toLocaleString())
+const learned = ({ escalation, learning, model, training }) => [
+  ...(model === null ? [] : [card("Model", [
+    ["File", model.file],
+    ["Written", when(model.writtenAt)],
+    ["Tested on", model.tasks + " outcomes"],
+    ["Confidence", percent(model.confidence)],
+    ...model.promises.map((each) => [
+      percent(each.keep) + " by " + each.by + ": " + each.families.join(", "),
+      (each.isKept ? "kept" : "left to " + model.best) + " (" + each.tasks + ")",
+      each.isKept ? "good" : "warn"
+    ])
+  ])]),
+  ...(learning === null ? [] : [card("Learning", [
+    ["Spent this " + learning.period, (learning.spentUsd === null ? "unknown" : dollars(learning.spentUsd)) + " of " + dollars(learning.usd)],
+    ...Object.entries(learning.counts).map(([ending, count]) => [ending, String(count)])
+  ])]),
+  ...(training === null ? [] : [card("Training", [
+    ["Trainings", String(training.count)],
+    ...(training.last === null ? [] : [
+      ["Last", when(training.last.at)],
+      [training.last.outcome, training.last.reason, training.last.outcome === "failed" ? "bad" : "quiet"]
+    ])
+  ])]),
+  ...(escalation === null ? [] : [card("Agents that were stuck", [
+    ["By failures", String(escalation.failures)],
+    ["By repetition", String(escalation.repeats)]
+  ])])
+]
+
 const callStates = { answered: "good", failed: "bad", abandoned: "warn", running: "quiet" }
 const opened = new Set()
 const call = (each) => {
@@ -121,6 +156,8 @@ const show = (status) => {
   at("figures").replaceChildren(...figures(status))
   at("saved").textContent = saved(status)
   at("providers").replaceChildren(...status.providers.map(provider))
+  at("learned").hidden = !status.learned
+  at("learned-cards").replaceChildren(...(status.learned ? learned(status.learned) : []))
   at("calls").replaceChildren(
     ...(status.calls.length === 0 ? [element("p", "None yet.", "quiet")] : status.calls.map(call))
   )
