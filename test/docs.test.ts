@@ -232,8 +232,12 @@ describe("the documentation of the command line", () => {
   it.effect("uses flags that exist in all of its examples", () =>
     Effect.gen(function* () {
       const known = new Set(["--log-level", "--version", "--help"])
-      for (const [command] of sections) {
-        const { out } = yield* run([command, "--help"])
+      const nested = ["create", "list", "rotate", "revoke", "team", "teams", "audit"].map((name) => [
+        "keys",
+        name
+      ])
+      for (const command of [...sections.map(([name]) => [name]), ...nested]) {
+        const { out } = yield* run([...command, "--help"])
         for (const flag of flagsOf(out)) known.add(flag)
       }
       for (const { code, document, language } of docs.blocks) {

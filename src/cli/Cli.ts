@@ -18,6 +18,7 @@ import * as Ask from "./Ask.js"
 import * as Batch from "./Batch.js"
 import * as Evaluate from "./Evaluate.js"
 import * as Format from "./Format.js"
+import * as Keys from "./Keys.js"
 import type { Listener } from "./Listener.js"
 import * as Login from "./Login.js"
 import * as Providers from "./Providers.js"
@@ -35,6 +36,7 @@ const root = Command.make("arc-saga").pipe(
     Run.command,
     Spend.command,
     Serve.command,
+    Keys.command,
     Providers.command,
     Batch.command,
     Batch.worker,

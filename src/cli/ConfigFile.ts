@@ -10,6 +10,7 @@ import * as numbers from "../internal/numbers.js"
 import * as AIProvider from "../AIProvider.js"
 import * as Budgets from "../spend/Budgets.js"
 import * as CircuitBreaker from "../reliability/CircuitBreaker.js"
+import * as ApiKeys from "../gateway/ApiKeys.js"
 import * as Gateway from "../gateway/Gateway.js"
 import * as Hedging from "../reliability/Hedging.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
@@ -155,6 +156,8 @@ export const ConfigFile = Schema.Struct({
   ),
   /** Where processes share rate limits, circuits and the limits of keys; each has its own when absent. */
   redis: Schema.optionalWith(Redis, exact),
+  /** Takes the keys that `keys` issues, which are in the ledger's database; none of them when absent. */
+  issuedKeys: Schema.optionalWith(ApiKeys.StoreSettings, exact),
   /** How `serve` serves. */
   gateway: Schema.optionalWith(Gateway.Settings, exact)
 }).pipe(
@@ -283,7 +286,7 @@ const referencesOf = (config: ConfigFile): ReadonlyArray<Reference.Reference> =>
       .map(([name, id]) => provider(`gateway.models.${name}`, id)),
     ...budgets.flatMap(({ scope, subject }, index) =>
       // Without keys in the file they, and the users, are known elsewhere: to the tasks themselves.
-      subject === undefined || subjects[scope].length === 0
+      subject === undefined || subjects[scope].length === 0 || config.issuedKeys !== undefined
         ? []
         : [
             {

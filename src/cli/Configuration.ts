@@ -63,6 +63,8 @@ export interface Configuration {
   readonly reliability: Reliability
   /** Where several processes share their state. */
   readonly redis: Option.Option<Shared.Redis>
+  /** How keys are taken that were issued, where they are; none of them when absent. */
+  readonly issuedKeys: ConfigFile.ConfigFile["issuedKeys"]
   readonly gateway: Gateway.Settings
   /** Whether nothing is configured, so that the providers are simulated. */
   readonly simulated: boolean
@@ -252,6 +254,26 @@ const trainedModel = (
         )
       )
 
+/** Finds out where the ledger is, and which keys the file has itself. */
+export const loadKeys = (
+  file: Option.Option<string>
+): Effect.Effect<
+  {
+    readonly ledger: Option.Option<Ledger.Ledger>
+    readonly issuedKeys: ConfigFile.ConfigFile["issuedKeys"]
+    readonly ids: ReadonlyArray<string>
+  },
+  LoadError,
+  FileSystem.FileSystem
+> =>
+  Effect.flatMap(read(file), ({ config, origin }) =>
+    Effect.map(ledgerOf(origin, config), (ledger) => ({
+      ledger,
+      issuedKeys: config.issuedKeys,
+      ids: (config.gateway?.keys ?? []).map(({ id }) => id)
+    }))
+  )
+
 /** Finds out where the ledger is, and nothing else. */
 export const loadLedger = (
   file: Option.Option<string>
@@ -275,6 +297,13 @@ export const load = (
   Effect.gen(function* () {
     const { config, origin } = yield* read(file)
     const ledger = yield* ledgerOf(origin, config)
+    if (config.issuedKeys !== undefined && Option.isNone(ledger)) {
+      return yield* new ConfigFile.ConfigurationError({
+        file: origin,
+        field: "issuedKeys",
+        reason: "Expected a ledger beside it, in whose database keys are, actual none"
+      })
+    }
 
     const listed = yield* Effect.forEach(config.providers ?? [], (entry, index) =>
       fromFile(origin, entry, index, modelOf)
@@ -335,6 +364,7 @@ export const load = (
         hedging: config.hedging
       },
       redis: yield* redisOf(origin, config),
+      issuedKeys: config.issuedKeys,
       gateway: config.gateway ?? {},
       simulated,
       hash: Identity.hash([config, providers.map(({ byNameOnly, id, model }) => [id, model, byNameOnly])])

@@ -2,9 +2,11 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as FileSystem from "@effect/platform/FileSystem"
+import * as ApiKeys from "../gateway/ApiKeys.js"
 import * as Activity from "../gateway/Activity.js"
 import type * as Gateway from "../gateway/Gateway.js"
 import { optional } from "../internal/optional.js"
@@ -44,14 +46,20 @@ export interface Ground {
 
 /** Makes the ground of a server. Fails with the ConfigurationError of a ledger that can't be used. */
 export const ground = (
-  { ledger, redis }: Configuration.Configuration,
+  { issuedKeys, ledger, redis }: Configuration.Configuration,
   instance: string
 ): Effect.Effect<Ground, ConfigFile.ConfigurationError, Scope.Scope> =>
   Effect.gen(function* () {
     const shared: Context.Context<never> = yield* Layer.build(
-      Layer.merge(
+      Layer.mergeAll(
         Option.match(redis, { onNone: () => Layer.empty, onSome: Composition.sharedBy }),
-        Option.match(ledger, { onNone: () => Layer.empty, onSome: Ledger.layer })
+        Option.match(ledger, { onNone: () => Layer.empty, onSome: Ledger.layer }),
+        issuedKeys === undefined || Option.isNone(ledger)
+          ? Layer.empty
+          : // The numbers were checked when they were read.
+            Layer.provideMerge(Layer.orDie(ApiKeys.layerStore(issuedKeys)), Ledger.keys(ledger.value)).pipe(
+              Ledger.areTold(LogLevel.Info)
+            )
       )
     )
     const own = yield* Layer.build(
@@ -139,7 +147,7 @@ export const make = (
   FileSystem.FileSystem | Scope.Scope | StandardStreams
 > =>
   Effect.gen(function* () {
-    const { budgets, cache, redis, reliability } = configuration
+    const { budgets, cache, issuedKeys, redis, reliability } = configuration
     const { circuitBreaker, hedging: hedged, rateLimits, retryBudget } = reliability
     const circuits = yield* optional(CircuitStore.CircuitStore)
     const breaker = yield* hold(
@@ -164,7 +172,11 @@ export const make = (
         RateLimits.layerStore(rateLimits),
         hedging === undefined ? Layer.empty : Layer.succeed(Hedging.Hedging, hedging.service),
         answers === undefined ? Layer.empty : Layer.succeed(AnswerCache.AnswerCache, answers.service),
-        Option.match(budgets, { onNone: () => Layer.empty, onSome: Budgets.layerStore })
+        Option.match(
+          // Keys and teams may have budgets of their own.
+          issuedKeys === undefined ? budgets : Option.orElseSome(budgets, () => ({})),
+          { onNone: () => Layer.empty, onSome: Budgets.layerStore }
+        )
       ).pipe(Layer.provideMerge(Layer.succeedContext(stores)))
     )
     const context = yield* Layer.build(

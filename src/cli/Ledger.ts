@@ -11,9 +11,10 @@ import type * as BatchQueue from "../batch/BatchQueue.js"
 import * as Budgets from "../spend/Budgets.js"
 import * as BudgetStore from "../spend/BudgetStore.js"
 import type * as Feedback from "../spend/Feedback.js"
+import type { KeyStore } from "../gateway/KeyStore.js"
 import type * as SpendLedger from "../spend/SpendLedger.js"
 import { ConfigurationError } from "./ConfigFile.js"
-import type { Stores } from "./Ledger/Stores.js"
+import type { keys as keysOver, Stores } from "./Ledger/Stores.js"
 
 /** A file of SQLite, or a PostgreSQL server. */
 export type Location =
@@ -60,6 +61,11 @@ const loadBatches = ({ location }: Ledger) =>
     )
   )
 
+const loadKeys = ({ location }: Ledger): Promise<ReturnType<typeof keysOver>> =>
+  location._tag === "Sqlite"
+    ? import("./Ledger/Sqlite.js").then(({ keys }) => keys(location.path))
+    : import("./Ledger/Postgres.js").then(({ keys }) => keys(location.url))
+
 /** What stores log from a level on is told even where nothing else is; what is built on them logs as before. */
 export const areTold =
   (least: LogLevel.LogLevel) =>
@@ -101,6 +107,10 @@ export const layer = (
 export const batches = (
   ledger: Ledger
 ): Layer.Layer<Batches.Batches | BatchQueue.BatchQueue, ConfigurationError> => using(ledger, loadBatches)
+
+/** The keys that are kept beside it. Fails as {@link layer} does. That they are away, and back, is told. */
+export const keys = (ledger: Ledger): Layer.Layer<KeyStore, ConfigurationError> =>
+  using(ledger, loadKeys).pipe(areTold(LogLevel.Info))
 
 /**
  * What a command records in and is held against. Where neither is configured, nothing; where there is no

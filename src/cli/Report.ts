@@ -4,6 +4,7 @@ import type { AccessTokenError } from "../auth/AccessTokens.js"
 import type { BatchConflictError, BatchNotFoundError, BatchStoreError } from "../batch/Batches.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import type { SoleTaskError, TaskError } from "../routing/TaskService.js"
+import type { KeyChangeError, KeyStoreError } from "../gateway/KeyStore.js"
 import type { LedgerError } from "../spend/SpendLedger.js"
 import type { StreamInterruptedError } from "../StreamEvent.js"
 import type { UnprotectedGatewayError } from "../gateway/Gateway.js"
@@ -55,6 +56,8 @@ export type CommandError =
   | AccessTokenError
   | ConfigurationError
   | LedgerError
+  | KeyChangeError
+  | KeyStoreError
   | ResultsMismatchError
   | FileError
   | ListenError
@@ -83,6 +86,7 @@ export const codeOf = (error: CommandError): number => {
   switch (error._tag) {
     case "InvalidArgumentError":
     case "ConfigurationError":
+    case "KeyChangeError":
     case "ResultsMismatchError":
     case "FileError":
     case "ListenError":

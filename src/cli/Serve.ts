@@ -77,7 +77,9 @@ export const command = Command.make("serve", options, (given) =>
     const configuration = yield* load()
     // Refused before anything listens where others reach it.
     const isOwn = given.host === "localhost" || Gateway.isLoopback(given.host)
-    if (!isOwn && (configuration.gateway.keys ?? []).length === 0) {
+    const isProtected =
+      (configuration.gateway.keys ?? []).length > 0 || configuration.issuedKeys !== undefined
+    if (!isOwn && !isProtected) {
       return yield* new Gateway.UnprotectedGatewayError({ hostname: given.host })
     }
     if (configuration.simulated) yield* streams.writeError(`${Configuration.simulatedNotice}\n`)

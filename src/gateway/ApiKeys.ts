@@ -39,9 +39,7 @@ export const ApiKey = Schema.Struct({
         "Expected the SHA-256 of a key (64 hexadecimal digits), actual something else"
     )
   ),
-  ...grants,
-  /** Whether it may issue, change and revoke keys by `/v1/keys`; false when absent. */
-  admin: Schema.optional(Schema.Boolean)
+  ...grants
 })
 
 /**

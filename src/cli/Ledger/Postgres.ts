@@ -9,3 +9,6 @@ export const client = (url: Redacted.Redacted): Stores.Client =>
 
 /** Ledger and budgets in the database at an address. */
 export const layer = (url: Redacted.Redacted): Stores.Stores => Stores.layer(client(url))
+
+/** Keys in the same database. */
+export const keys = (url: Redacted.Redacted): ReturnType<typeof Stores.keys> => Stores.keys(client(url))

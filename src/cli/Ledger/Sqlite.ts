@@ -7,3 +7,6 @@ export const client = (path: string): Stores.Client => Sqlite.layer({ path })
 
 /** Ledger and budgets in the file at a path. */
 export const layer = (path: string): Stores.Stores => Stores.layer(client(path))
+
+/** Keys in the same database. */
+export const keys = (path: string): ReturnType<typeof Stores.keys> => Stores.keys(client(path))

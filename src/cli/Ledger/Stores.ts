@@ -2,6 +2,8 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Layer from "effect/Layer"
+import type * as KeyStore from "../../gateway/KeyStore.js"
+import * as KeyStoreSql from "../../gateway/KeyStore/Sql.js"
 import * as BudgetsSql from "../../spend/Budgets/Sql.js"
 import type * as BudgetStore from "../../spend/BudgetStore.js"
 import type * as Feedback from "../../spend/Feedback.js"
@@ -28,3 +30,9 @@ export const layer = (client: Client): Stores =>
   Layer.mergeAll(SpendLedgerSql.layer(), BudgetsSql.layerStore(), FeedbackSql.layer()).pipe(
     Layer.provide(openable(client))
   )
+
+/** Keys in the database of a client. */
+export const keys = (
+  client: Layer.Layer<SqlClient.SqlClient, SqlError | InvalidArgumentError>
+): Layer.Layer<KeyStore.KeyStore, KeyStore.KeyStoreError | SpendLedger.LedgerError> =>
+  Layer.provide(KeyStoreSql.layer, openable(client))
