@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InvalidArgumentError } from "../../src/InvalidArgument.js"
+import * as Pool from "../../src/reliability/Pool.js"
 import * as EngineContract from "../../src/testing/EngineContract.js"
 import * as NodeWireServer from "../../src/testing/WireServer/Node.js"
 import { compatible, compatibleInOnePiece, openai } from "../utils/chatCompletionsContract.js"
@@ -66,3 +67,21 @@ it("knows the laws that take long by their names", () => {
     long
   )
 })
+
+/** A pool of two keys is an engine, too; what its members fail with is told by the pool's own tests. */
+const pooled: EngineContract.Subject<InvalidArgumentError> = {
+  ...claude,
+  name: "a pool",
+  errors: [],
+  engine: (baseUrl) =>
+    Effect.flatMap(Effect.all([claude.engine(baseUrl), claude.engine(baseUrl)]), ([one, other]) =>
+      Pool.make({
+        members: [
+          { name: "one", engine: one },
+          { name: "other", engine: other }
+        ]
+      })
+    )
+}
+
+describe.each([pooled])("$name", (subject) => prove(subject, FetchHttpClient.layer, unless))
