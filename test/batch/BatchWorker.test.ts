@@ -74,9 +74,9 @@ const expire = Effect.flatMap(
   (sql) => sql`UPDATE arc_saga_batch_workers SET expires_at = 0`
 )
 
-const test = (
+const test = <E>(
   name: string,
-  body: Effect.Effect<void, unknown, Batches.Batches | BatchQueue.BatchQueue | SqlClient.SqlClient>
+  body: Effect.Effect<void, E, Batches.Batches | BatchQueue.BatchQueue | SqlClient.SqlClient>
 ) =>
   it.scopedLive(name, () => Effect.flatMap(fresh, (client) => Effect.provide(body, batches.layerOf(client))))
 

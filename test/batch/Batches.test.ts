@@ -22,13 +22,9 @@ const answerOf = (taken: BatchQueue.Taken, text = "An answer"): BatchQueue.Outco
 })
 
 describe.each(databases)("Batches on $name", ({ fresh }) => {
-  const test = (
+  const test = <E>(
     name: string,
-    body: Effect.Effect<
-      void,
-      unknown,
-      Batches.Batches | BatchQueue.BatchQueue | SqlClient.SqlClient | Scope.Scope
-    >
+    body: Effect.Effect<void, E, Batches.Batches | BatchQueue.BatchQueue | SqlClient.SqlClient | Scope.Scope>
   ) =>
     it.scopedLive(name, () =>
       Effect.flatMap(fresh, (client) => Effect.provide(body, batches.layerOf(client)))

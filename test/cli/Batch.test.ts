@@ -15,12 +15,12 @@ const config = JSON.stringify({
   ollama: false
 })
 
-const test = (
+const test = <E>(
   name: string,
   body: (world: {
     readonly at: (file: string) => string
     readonly saga: (...args: ReadonlyArray<string>) => ReturnType<typeof run>
-  }) => Effect.Effect<void, unknown, FileSystem.FileSystem>
+  }) => Effect.Effect<void, E, FileSystem.FileSystem>
 ) =>
   it.scoped(name, () =>
     Effect.gen(function* () {

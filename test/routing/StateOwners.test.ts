@@ -4,6 +4,7 @@ import {
   AIProvider,
   AITask,
   EngineError,
+  type InvalidArgument,
   Pool,
   ProviderRouter,
   ReasoningEngine,
@@ -66,7 +67,7 @@ const without = (provider: AIProvider.AIProvider) =>
 
 const routerOf = (
   engines: ReadonlyArray<ReasoningEngine.ReasoningEngine>,
-  owners: Effect.Effect<StateOwners.Service, unknown> = StateOwners.makeMemory()
+  owners: Effect.Effect<StateOwners.Service, InvalidArgument.InvalidArgumentError> = StateOwners.makeMemory()
 ) =>
   Effect.map(
     Layer.build(

@@ -28,7 +28,7 @@ const secretsOf = (store: KeyStore.Service, id: string) =>
 /** What a change that can't be made says. */
 interface Refused {
   readonly name: string
-  readonly act: (store: KeyStore.Service) => Effect.Effect<unknown, KeyStore.ChangeError>
+  readonly act: (store: KeyStore.Service) => Effect.Effect<object, KeyStore.ChangeError>
   readonly says: RegExp
 }
 
