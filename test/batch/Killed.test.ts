@@ -24,7 +24,7 @@ import { isFull } from "../utils/property.js"
 interface Place {
   readonly name: string
   readonly location: (directory: string) => string
-  readonly client: (location: string) => Layer.Layer<SqlClient.SqlClient, unknown>
+  readonly client: (location: string) => Layer.Layer<SqlClient.SqlClient>
 }
 
 const { DATABASE_URL = "" } = process.env
@@ -34,12 +34,12 @@ const places: ReadonlyArray<Place> = [
   {
     name: "a file of SQLite",
     location: (directory: string) => `sqlite:${path.join(directory, "saga.db")}`,
-    client: (location: string) => Sqlite.layer({ path: location.replace("sqlite:", "") })
+    client: (location: string) => Layer.orDie(Sqlite.layer({ path: location.replace("sqlite:", "") }))
   },
   {
     name: "PostgreSQL",
     location: () => `${DATABASE_URL}?options=-csearch_path%3Dkilled_${randomUUID().replaceAll("-", "")}`,
-    client: (location: string) => PgClient.layer({ url: Redacted.make(location) })
+    client: (location: string) => Layer.orDie(PgClient.layer({ url: Redacted.make(location) }))
   }
 ].filter(({ name }) => isFull && (name !== "PostgreSQL" || DATABASE_URL !== ""))
 
@@ -105,11 +105,11 @@ describe("workers", () => {
     async ({ client, location, name }) => {
       const at = location(directory)
       const schema = /search_path%3D(\w+)/.exec(at)?.[1]
-      const databases = Layer.orDie(client(at))
+      const databases = client(at)
       const sql = (statement: string) =>
         Effect.runPromise(
           Effect.flatMap(SqlClient.SqlClient, (each) => each.unsafe(statement)).pipe(
-            Effect.provide(name === "PostgreSQL" ? Layer.orDie(client(DATABASE_URL)) : databases)
+            Effect.provide(name === "PostgreSQL" ? client(DATABASE_URL) : databases)
           )
         )
       if (schema !== undefined) await sql(`CREATE SCHEMA ${schema}`)
