@@ -196,9 +196,9 @@ export const faults = (root: Json, value: unknown): ReadonlyArray<string> => {
       bound("minItems", "a length of at least", at.length, (limit) => at.length >= limit)
       bound("maxItems", "a length of at most", at.length, (limit) => at.length <= limit)
       const first = listOf(Array.isArray(schema["items"]) ? schema["items"] : schema["prefixItems"])
-      const rest = Array.isArray(schema["items"]) ? true : schema["items"]
+      // A list of schemas says nothing of what follows.
       at.forEach((item, index) =>
-        inside(index < first.length ? first[index] : rest, item, `${path}[${index}]`)
+        inside(index < first.length ? first[index] : schema["items"], item, `${path}[${index}]`)
       )
     } else if (Predicate.isRecord(at)) {
       const properties = Predicate.isRecord(schema["properties"]) ? schema["properties"] : {}

@@ -100,11 +100,13 @@ const table: ReadonlyArray<
     [{ x: "y" }],
     [[{ x: 1 }, "$.x: Expected string, actual number"]]
   ],
+  [{ const: [1] }, [[1]], [[[1, 2], "$: Expected [1], actual [1,2]"]]],
   [{ const: { a: 1 } }, [{ a: 1 }], [[{ a: 1, b: 2 }, '$: Expected {"a":1}, actual {"a":1,"b":2}']]],
   // What else is said of a value is of its type.
   [{ type: "string", enum: ["a"] }, ["a"], [[1, "$: Expected string, actual number"]]],
   // What isn't known, or leads elsewhere, is passed.
   [{ format: "date", pattern: "^a", not: {}, $ref: "https://example.org/s" }, ["b"], []],
+  [{ $defs: { a: { type: "null" } }, properties: { x: { $ref: "s.json/$defs/a" } } }, [{ x: 1 }], []],
   [{ $ref: "#/nowhere" }, [1], []],
   [{ $ref: "#/%" }, [1], []],
   [{ allOf: [{ type: "string" }], $ref: "#/allOf/0" }, ["x"], [[1, "$: Expected string, actual number"]]],
@@ -130,6 +132,27 @@ describe("what a value is checked for", () => {
       ).length,
       8
     )
+  })
+})
+
+describe("how far a value is looked at", () => {
+  const chain = { type: "object", properties: { next: { $ref: "#" } } }
+  const nested = (depth: number): unknown => (depth === 0 ? 1 : { next: nested(depth - 1) })
+
+  // A reference is a level, too.
+  it.each([
+    [90, 1],
+    [150, 0]
+  ])("%d objects within each other have %d faults told", (depth, count) => {
+    assert.lengthOf(jsonSchema.faults(chain, nested(depth)), count)
+  })
+
+  it.each([
+    [2000, 1],
+    [120_000, 0]
+  ])("the last of %d items has %d faults told", (length, count) => {
+    const items = Array.from({ length }, (_, index) => (index === length - 1 ? 1 : "a"))
+    assert.lengthOf(jsonSchema.faults({ items: { type: "string" } }, items), count)
   })
 })
 
