@@ -47,6 +47,18 @@ export interface Model {
 }
 
 /**
+ * How often a model was trained anew.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Trainings {
+  readonly count: number
+  /** When the last one ended, in milliseconds since 1970, with what, and why in words; absent before that. */
+  readonly last?: { readonly at: number; readonly outcome: string; readonly reason: string } | undefined
+}
+
+/**
  * What is learned.
  *
  * @since 0.1.0
@@ -64,12 +76,7 @@ export interface Snapshot {
       }
     | undefined
   /** The trainings so far and what became of the last one; absent where nothing is trained anew. */
-  readonly training?:
-    | {
-        readonly count: number
-        readonly last?: { readonly at: number; readonly outcome: string; readonly reason: string } | undefined
-      }
-    | undefined
+  readonly training?: Trainings | undefined
   /** Tasks of agents that were stuck, by why; absent where that isn't looked at. */
   readonly escalation?: Readonly<Record<string, number>> | undefined
 }

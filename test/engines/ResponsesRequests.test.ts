@@ -15,7 +15,16 @@ import * as chat from "../utils/chatCompletions.js"
 import { streaming, task } from "../utils/chatCompletions.js"
 import { runs } from "../utils/property.js"
 import * as RawServer from "../utils/RawServer.js"
-import { type Changes, engine, json, response, whole, wholeEvents, wire } from "../utils/responses.js"
+import {
+  type Changes,
+  engine,
+  json,
+  keptEvents,
+  response,
+  whole,
+  wholeEvents,
+  wire
+} from "../utils/responses.js"
 import * as responses from "../utils/responses.js"
 
 type Asked = Effect.Effect<AITask.AITask, InvalidArgumentError>
@@ -437,7 +446,7 @@ describe("Responses that came over the wire", () => {
         )
         assert.deepStrictEqual(
           seen.filter(({ _tag }) => _tag !== "Warning"),
-          wholeEvents
+          keptEvents
         )
       }
     })
@@ -506,7 +515,7 @@ describe("Responses that came over the wire", () => {
         const { max_output_tokens: __, ...expected } = original
         assert.deepStrictEqual(sentBody, { ...expected, model: "gpt-4o" })
         assert.strictEqual(body, answer)
-        assert.deepStrictEqual(seen, wholeEvents)
+        assert.deepStrictEqual(seen, keptEvents)
       }
     }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer))
   )

@@ -236,6 +236,9 @@ export const finish = (
 /** What a whole answer gives. */
 export const wholeEvents = [ReasoningEngine.textDelta("Hi"), counted(3, 1), finish()]
 
+/** The same of a call that came over the wire, which may go on from what its provider keeps. */
+export const keptEvents = [...wholeEvents.slice(0, -1), { ...finish(), kept: ["resp_1", "msg_1"] }]
+
 /** An answer of JSON. */
 export const json = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
   RawServer.answer(status, "application/json", JSON.stringify(body), headers)

@@ -27,9 +27,13 @@ export interface Options {
   /** Gives a tool call an id of its own, where the server gave it none or another call's. */
   readonly distinct: (id: string) => string
   /** Under which ids the provider keeps something of the answer; under none where absent. */
-  readonly kept?:
-    | ((said: { readonly container?: unknown; readonly id?: unknown }) => ReadonlyArray<string>)
-    | undefined
+  readonly kept?: ((said: Keeping) => ReadonlyArray<string>) | undefined
+}
+
+/** What names something that the provider keeps. */
+interface Keeping {
+  readonly container?: unknown
+  readonly id?: unknown
 }
 
 const finishReasons = new Map<string, ReasoningEngine.FinishReason>([

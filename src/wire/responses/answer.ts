@@ -22,13 +22,14 @@ export interface Options {
   /** What the caller calls a tool; the same where absent. */
   readonly nameOf?: ((name: string) => string) | undefined
   /** Under which ids the provider keeps something of the answer; under none where absent. */
-  readonly kept?:
-    | ((said: {
-        readonly conversation?: unknown
-        readonly id?: unknown
-        readonly output?: unknown
-      }) => ReadonlyArray<string>)
-    | undefined
+  readonly kept?: ((said: Keeping) => ReadonlyArray<string>) | undefined
+}
+
+/** What names something that the provider keeps. */
+interface Keeping {
+  readonly conversation?: unknown
+  readonly id?: unknown
+  readonly output?: unknown
 }
 
 /** One answer of the Responses API as it is decoded. */
