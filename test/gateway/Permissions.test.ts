@@ -96,8 +96,11 @@ describe("a key that allows some models and strategies", () => {
   it.scopedLive("is answered by what it allows, and told of what it doesn't", () =>
     Effect.gen(function* () {
       const { ask, store } = yield* started
-      for (const [index, { answer, headers = {}, model, settings }] of cases.entries()) {
-        const { secret } = yield* store.create(`key-${index}`, settings, "ada")
+      // All keys are there before the first of them is looked up.
+      const issued = yield* Effect.forEach(cases, (each, index) =>
+        Effect.map(store.create(`key-${index}`, each.settings, "ada"), ({ secret }) => ({ ...each, secret }))
+      )
+      for (const { answer, headers = {}, model, secret, settings } of issued) {
         const { status, text } = yield* ask(secret, model, headers)
         const said = JSON.parse(text)
         assert.strictEqual(
