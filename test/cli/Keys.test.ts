@@ -53,6 +53,23 @@ describe("keys", () => {
   )
 
   test(
+    "writes down who made each change, as far as that is known",
+    Effect.gen(function* () {
+      const { env, json } = yield* started()
+      const { USER: _, ...nobody } = env
+      const others = [nobody, { ...nobody, USERNAME: "bob" }, env]
+      for (const [index, each] of others.entries()) {
+        yield* harness.run(["keys", "create", `key-${index}`], { env: each })
+      }
+      const changes: ReadonlyArray<{ readonly by: string }> = yield* json("audit")
+      assert.deepStrictEqual(
+        changes.map(({ by }) => by),
+        ["command line, ada", "command line, bob", "command line"]
+      )
+    })
+  )
+
+  test(
     "takes all that a key allows, and lists it",
     Effect.gen(function* () {
       const { json, run } = yield* started()
