@@ -42,8 +42,8 @@ export const watch = (file: string): Effect.Effect<Effect.Effect<void>, never, F
     )
   })
 
-/** Where the accounts and the limits are that calls under way are counted in. */
-const lasting = ["ledger", "redis"] as const
+/** Where the accounts, the limits and the keys are that calls under way are counted in and taken by. */
+const lasting = ["ledger", "redis", "issuedKeys"] as const
 
 /** Fails where something is another that a process has for as long as it runs. */
 const checkLasting = (

@@ -154,6 +154,23 @@ describe("a reload", () => {
     60_000
   )
 
+  it.scopedLive("changes nothing that a process has for as long as it runs", () =>
+    Effect.gen(function* () {
+      const at = yield* directory({})
+      const ledger = `sqlite:${at("spend.db")}`
+      const { ask, reload } = yield* served(instant({ ledger }))
+      for (const [field, changes] of [
+        ["ledger", {}],
+        ["issuedKeys", { ledger, issuedKeys: {} }],
+        ["redis", { ledger, redis: { url: "redis://127.0.0.1:9" } }]
+      ] as const) {
+        const told = yield* reload(instant(changes))
+        assert.match(told, new RegExp(`^stays as it was: .*c\\.json: ${field}: .*takes a restart`))
+        assert.strictEqual((yield* ask("a")).status, 200)
+      }
+    }).pipe(Effect.provide(platform))
+  )
+
   it.scopedLive("of a file that can't be used changes nothing, and is told with the field", () =>
     Effect.gen(function* () {
       const { ask, file, of, reload, url } = yield* served(instant())
@@ -169,8 +186,6 @@ describe("a reload", () => {
           /providers\[0\]\.apiKeyEnv/
         ],
         [instant({ gateway: { models: { x: "saga/none" } } }), /models/],
-        [instant({ ledger: file("l.db") }), /c\.json: ledger: .*takes a restart/],
-        [instant({ redis: { url: "redis://127.0.0.1:9" } }), /c\.json: redis: .*takes a restart/],
         [instant({ model: file("none.json"), savings: { keep: 0.99 } }), /model/]
       ]
       for (const [text, reason] of refusals) {
