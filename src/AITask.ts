@@ -208,6 +208,12 @@ export const ToolCall = Schema.Struct({
 export interface ToolCall extends Schema.Schema.Type<typeof ToolCall> {}
 
 /**
+ * What one wire alone knows of a message: it reaches that wire within the message's own object. Over Messages that of a
+ * tool's message is its block, and instructions have none.
+ */
+const ofMessage = { options: Schema.optional(Wire.Options) }
+
+/**
  * What a user says.
  *
  * @since 0.1.0
@@ -215,6 +221,7 @@ export interface ToolCall extends Schema.Schema.Type<typeof ToolCall> {}
  */
 export const UserMessage = Schema.Struct({
   role: Schema.Literal("user"),
+  ...ofMessage,
   content: Schema.Union(
     Text,
     Schema.NonEmptyArray(Schema.Union(TextPart, ImagePart, DocumentPart, AudioPart, NativePart)).pipe(
@@ -231,6 +238,7 @@ export const UserMessage = Schema.Struct({
  */
 export const AssistantMessage = Schema.Struct({
   role: Schema.Literal("assistant"),
+  ...ofMessage,
   content: Schema.Union(
     Schema.String,
     Schema.Array(Schema.Union(TextPart, ReasoningPart, NativePart)).pipe(sizes.bounded("parts"))
@@ -246,6 +254,7 @@ export const AssistantMessage = Schema.Struct({
  */
 export const ToolMessage = Schema.Struct({
   role: Schema.Literal("tool"),
+  ...ofMessage,
   toolCallId: Schema.NonEmptyString,
   content: Schema.Union(
     Schema.String,
@@ -265,6 +274,7 @@ export const ToolMessage = Schema.Struct({
  */
 export const SystemMessage = Schema.Struct({
   role: Schema.Literal("system"),
+  ...ofMessage,
   content: Schema.Union(Text, Schema.NonEmptyArray(TextPart).pipe(sizes.bounded("parts")))
 })
 

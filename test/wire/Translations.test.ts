@@ -102,7 +102,13 @@ const read = (wire: Wire, body: Json): AITask.AITask => {
 const own = (options: AITask.Options): AITask.AITask => {
   const { nativeTools: _, options: __, original: ___, serviceTier, unsupported: ____, ...task } = options
   return Either.getOrThrow(
-    AITask.decodeUnknown({ ...task, ...(serviceTier === undefined ? {} : { serviceTier: "flex" }) })
+    AITask.decodeUnknown({
+      ...task,
+      ...(task.messages === undefined
+        ? {}
+        : { messages: task.messages.map(({ options: _, ...message }) => message) }),
+      ...(serviceTier === undefined ? {} : { serviceTier: "flex" })
+    })
   )
 }
 

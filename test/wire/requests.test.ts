@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import { worstCase } from "../../src/spend/internal/worstCase.js"
 import * as chat from "../../src/wire/chatCompletions/request.js"
 import * as messages from "../../src/wire/messages/request.js"
+import * as responses from "../../src/wire/responses/request.js"
 import * as toolCallIds from "../../src/wire/toolCallIds.js"
 
 const chatSettings: chat.Settings = {
@@ -337,6 +338,51 @@ describe("a service tier", () => {
       ["default", "standard_only"],
       ["default", "standard_only"],
       ["flex", undefined]
+    ])
+  })
+})
+
+describe("what one wire alone knows of a message", () => {
+  const options = {
+    chatCompletions: { name: "Ann" },
+    messages: { odd: 1 },
+    responses: { phase: "commentary" }
+  }
+  const said: AITask.Options["messages"] = [
+    { role: "user", content: "a", options },
+    { role: "user", content: [text("b")], options },
+    { role: "assistant", content: "c", toolCalls: [{ id: "t", name: "f", arguments: "{}" }], options },
+    { role: "tool", toolCallId: "t", content: "d", options },
+    { role: "system", content: "e", options }
+  ]
+
+  it("is within that message, and nothing of it on another wire", () => {
+    const chatSaid = chatBody({ messages: said })["messages"]
+    assert(Array.isArray(chatSaid))
+    assert.isTrue(
+      chatSaid.every(({ name, odd, phase }) => name === "Ann" && odd === undefined && phase === undefined)
+    )
+    assert.strictEqual(chatSaid.length, 5)
+    assert.deepStrictEqual(messagesBody({ messages: said })["messages"], [
+      { role: "user", content: [text("a")], odd: 1 },
+      { role: "user", content: [text("b")], odd: 1 },
+      {
+        role: "assistant",
+        content: [text("c"), { type: "tool_use", id: "t", name: "f", input: {} }],
+        odd: 1
+      },
+      { role: "user", content: [{ type: "tool_result", tool_use_id: "t", content: "d", odd: 1 }] }
+    ])
+    const settings = { model: "m", sampling: true, reasoning: false, extraFields: false }
+    const { input } = Either.getOrThrow(responses.body(settings, ask({ messages: said })))
+    const phase = "commentary"
+    assert.deepStrictEqual(input, [
+      { type: "message", role: "user", content: "a", phase },
+      { type: "message", role: "user", content: [{ type: "input_text", text: "b" }], phase },
+      { type: "message", role: "assistant", content: "c", phase },
+      { type: "function_call", call_id: "t", name: "f", arguments: "{}" },
+      { type: "function_call_output", call_id: "t", output: "d", phase },
+      { type: "message", role: "developer", content: "e", phase }
     ])
   })
 })

@@ -26,8 +26,20 @@ const toolCall: FastCheck.Arbitrary<AITask.ToolCall> = FastCheck.record(
   ownFields
 )
 
+const wire = FastCheck.constantFrom<Wire.Wire>("chatCompletions", "messages", "responses")
+
+const fields = FastCheck.dictionary(word, FastCheck.jsonValue({ maxDepth: 1 }), { ...ownFields, maxKeys: 2 })
+
+const wireOptions = FastCheck.record(
+  { chatCompletions: fields, messages: fields, responses: fields },
+  { ...ownFields, requiredKeys: [] }
+)
+
 const textMessage: FastCheck.Arbitrary<AITask.Message> = FastCheck.oneof(
-  FastCheck.record({ role: FastCheck.constant("user" as const), content: anyText }, ownFields),
+  FastCheck.record(
+    { role: FastCheck.constant("user" as const), content: anyText, options: wireOptions },
+    { ...ownFields, requiredKeys: ["role", "content"] }
+  ),
   FastCheck.record(
     {
       role: FastCheck.constant("user" as const),
@@ -103,10 +115,6 @@ const responseFormat = FastCheck.oneof(
   )
 )
 
-const wire = FastCheck.constantFrom<Wire.Wire>("chatCompletions", "messages", "responses")
-
-const fields = FastCheck.dictionary(word, FastCheck.jsonValue({ maxDepth: 1 }), { ...ownFields, maxKeys: 2 })
-
 const penalty = FastCheck.double({ min: -2, max: 2, noNaN: true })
 
 /** What an engine of text alone has, or leaves out. */
@@ -140,10 +148,7 @@ const parameters = {
   unsupported: FastCheck.constantFrom<"drop" | "refuse">("drop", "refuse"),
   answerCache: FastCheck.constantFrom<"use" | "refresh" | "off">("use", "refresh", "off"),
   repair: FastCheck.constantFrom<1 | 2>(1, 2),
-  options: FastCheck.record(
-    { chatCompletions: fields, messages: fields, responses: fields },
-    { ...ownFields, requiredKeys: [] }
-  )
+  options: wireOptions
 }
 
 const richParameters = {

@@ -129,21 +129,28 @@ const messages = (
       task.systemPrompt === undefined ? [] : [{ role: "system", content: task.systemPrompt }]
     let shown: Array<AITask.Part> = []
     for (const [index, message] of task.messages.entries()) {
+      const own = message.options?.chatCompletions
       switch (message.role) {
         case "system":
-          made.push({ role: "system", content: texts(message) })
+          made.push({ role: "system", content: texts(message), ...own })
           break
         case "user":
           made.push({
             role: "user",
-            content: typeof message.content === "string" ? message.content : yield* content(message.content)
+            content: typeof message.content === "string" ? message.content : yield* content(message.content),
+            ...own
           })
           break
         case "assistant":
-          made.push(assistant(message, idOf))
+          made.push({ ...assistant(message, idOf), ...own })
           break
         case "tool": {
-          made.push({ role: "tool", tool_call_id: idOf(message.toolCallId), content: result(message) })
+          made.push({
+            role: "tool",
+            tool_call_id: idOf(message.toolCallId),
+            content: result(message),
+            ...own
+          })
           shown.push(...besides(message))
           const isLast = task.messages[index + 1]?.role !== "tool"
           if (shown.length > 0 && isLast) {

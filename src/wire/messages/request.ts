@@ -106,7 +106,8 @@ const toolResult = (message: typeof AITask.ToolMessage.Type, idOf: IdOf): Made<J
       tool_use_id: idOf(message.toolCallId),
       ...(content.length === 0 ? {} : { content }),
       ...(message.isError === true ? { is_error: true } : {}),
-      ...cached(message.cache)
+      ...cached(message.cache),
+      ...message.options?.messages
     })
   )
 
@@ -145,7 +146,12 @@ const turnsOf = (task: AITask.AITask): Made<ReadonlyArray<Turn>> =>
         // The results of tools that were called together belong into one turn.
         turns[turns.length - 1] = { role: "user", content: [...last.content, ...blocks] }
       } else if (blocks.length > 0) {
-        turns.push({ role: message.role === "assistant" ? "assistant" : "user", content: blocks })
+        turns.push({
+          role: message.role === "assistant" ? "assistant" : "user",
+          content: blocks,
+          // Those of a tool's message are its block's.
+          ...(message.role === "tool" ? {} : message.options?.messages)
+        })
       }
       before = message.role
     }

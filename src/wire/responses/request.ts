@@ -160,23 +160,26 @@ const items = (
     const customs = customIds(task)
     const made: Array<Json> = []
     for (const message of task.messages) {
+      const own = message.options?.responses
+      const withOwn = (item: Json): Json => (item["type"] === "message" ? { ...item, ...own } : item)
       switch (message.role) {
         case "system":
         case "user": {
           const role = message.role === "system" ? "developer" : "user"
           if (typeof message.content === "string") {
-            made.push({ type: "message", role, content: message.content })
-          } else made.push(...messagesOf(role, yield* inputs(message.content)))
+            made.push({ type: "message", role, content: message.content, ...own })
+          } else made.push(...messagesOf(role, yield* inputs(message.content)).map(withOwn))
           break
         }
         case "assistant":
-          made.push(...assistant(message, idOf))
+          made.push(...assistant(message, idOf).map(withOwn))
           break
         case "tool":
           made.push({
             type: customs.has(message.toolCallId) ? "custom_tool_call_output" : "function_call_output",
             call_id: idOf(message.toolCallId),
-            output: yield* result(message)
+            output: yield* result(message),
+            ...own
           })
       }
     }
