@@ -49,5 +49,6 @@ export const faultOf = ({ id, known, what }: Reference): string | undefined => {
   if (names.includes(id)) return undefined
   const meant = nearest(id, names)
   const guess = meant === undefined ? "" : `. Did you mean ${meant}?`
-  return `Expected ${what} (${names.join(", ")}), actual ${told(id)}${guess}`
+  const there = names.length === 0 ? "there is none" : names.join(", ")
+  return `Expected ${what} (${there}), actual ${told(id)}${guess}`
 }

@@ -91,6 +91,9 @@ describe("the ids that a configuration refers to", () => {
     assert.strictEqual(guess("aXYZef", "abcdef"), undefined)
     assert.strictEqual(guess("gpt-4", "gpt5", "gpt4"), "gpt4")
     assert.strictEqual(guess("x", "ab"), undefined)
-    assert.strictEqual(guess("anything"), undefined)
+    assert.strictEqual(
+      Reference.faultOf({ field: "f", id: "anything", what: "a name", known: [] }),
+      'Expected a name (there is none), actual "anything"'
+    )
   })
 })
