@@ -131,10 +131,8 @@ describe("keys of a store", () => {
               const asked = yield* Clock.currentTimeMillis
               const asking = yield* Effect.fork(isTaken(secret))
               // What is over may be forgotten, and is looked for once more when it is time.
-              while (asked >= at && Option.isNone(yield* Fiber.poll(asking))) {
-                yield* TestClock.adjust(100)
-                yield* eventLoop.turn
-              }
+              const passing = Effect.forever(Effect.zipRight(TestClock.adjust(100), eventLoop.turn))
+              if (asked >= at) yield* Effect.race(Fiber.await(asking), passing)
               assert.strictEqual(yield* Fiber.join(asking), asked < at)
             }
             continue

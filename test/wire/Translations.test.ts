@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Redacted from "effect/Redacted"
+import * as Struct from "effect/Struct"
 import { taskOf } from "../../src/gateway/internal/call.js"
 import * as chat from "../../src/gateway/internal/chat/request.js"
 import * as messages from "../../src/gateway/internal/messages/request.js"
@@ -104,9 +105,7 @@ const own = (options: AITask.Options): AITask.AITask => {
   return Either.getOrThrow(
     AITask.decodeUnknown({
       ...task,
-      ...(task.messages === undefined
-        ? {}
-        : { messages: task.messages.map(({ options: _, ...message }) => message) }),
+      ...(task.messages === undefined ? {} : { messages: task.messages.map(Struct.omit("options")) }),
       ...(serviceTier === undefined ? {} : { serviceTier: "flex" })
     })
   )
