@@ -28,7 +28,10 @@ const toolCall: FastCheck.Arbitrary<AITask.ToolCall> = FastCheck.record(
 
 const wire = FastCheck.constantFrom<Wire.Wire>("chatCompletions", "messages", "responses")
 
-const fields = FastCheck.dictionary(word, FastCheck.jsonValue({ maxDepth: 1 }), { ...ownFields, maxKeys: 2 })
+/** What a text of JSON can say: not -0, which is written as 0. */
+const jsonValue = FastCheck.json({ maxDepth: 1 }).map((text): FastCheck.JsonValue => JSON.parse(text))
+
+const fields = FastCheck.dictionary(word, jsonValue, { ...ownFields, maxKeys: 2 })
 
 const wireOptions = FastCheck.record(
   { chatCompletions: fields, messages: fields, responses: fields },
