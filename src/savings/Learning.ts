@@ -9,8 +9,9 @@
  *
  * Which tasks are asked is drawn by the hash of seed and task id alone, and each is asked of all of the
  * `providers`: outcomes are then like the tasks, and say of each what every provider would have done, as promises
- * need it. Left out are tasks that name their provider or are served with `useFallback: false`, have tools, go on from what one provider keeps (a stored
- * answer, encrypted reasoning), are stored by a provider, or embed.
+ * need it. Left out are tasks that name their provider, say which alone may be asked (`providers`) or are served with
+ * `useFallback: false`, have tools, go on from what one provider keeps (a stored answer, encrypted reasoning), are
+ * stored by a provider, or embed.
  *
  * @since 0.1.0
  */

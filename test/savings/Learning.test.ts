@@ -206,6 +206,7 @@ describe("Learning", () => {
 
   it.effect.each([
     ["names its provider", { provider: "cheap", pinned: true }],
+    ["says which alone may be asked", { providers: ["cheap", "strong"] }],
     ["has tools", { tools }],
     [
       "has tools of a provider",

@@ -21,13 +21,14 @@ const stores = ({ chatCompletions, responses }: Wire.Options = {}): boolean =>
 
 /**
  * Whether another provider may be asked a task besides, and whose answer then says something of its quality: not
- * where the caller has named its provider, or said that no other is asked; where there are tools, which may do
- * something, and whose calls are steps and not answers; where there is state of one provider; or where a provider
- * stores what it is asked.
+ * where the caller has named its provider, said which alone may be asked, or that no other is; where there are tools,
+ * which may do something, and whose calls are steps and not answers; where there is state of one provider; or where a
+ * provider stores what it is asked.
  */
 export const isComparable = (task: AITask.AITask, { useFallback = true }: Serving = {}): boolean =>
   useFallback &&
   !task.pinned &&
+  task.providers === undefined &&
   task.tools === undefined &&
   (task.nativeTools ?? []).length === 0 &&
   !stores(task.options) &&
