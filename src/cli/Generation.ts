@@ -99,6 +99,8 @@ export interface Generation {
   readonly composition: Gateway.Composition
   /** The tasks of which the model can't promise what is asked for, in words. */
   readonly withheld: ReadonlyArray<string>
+  /** Ends what goes on beside calls, once another is there: calls under way may last for long. */
+  readonly retire: Effect.Effect<void>
   readonly breaker: Held<CircuitBreaker.Service>
   readonly retries: Held<RetryBudget.Service>
   readonly hedging: Held<Hedging.Service> | undefined
@@ -115,7 +117,8 @@ const services = (configuration: Configuration.Configuration) =>
           settings: () => Option.getOrUndefined(made.learning),
           learning: undefined,
           escalates: configuration.escalation !== undefined
-        }
+        },
+        retire: Effect.void
       })),
     onSome: (learn) =>
       Effect.flatMap(
@@ -184,7 +187,7 @@ export const make = (
         Layer.provideMerge(Layer.merge(guards, Composition.engines(configuration)))
       )
     )
-    const { insight, named, observer, tasks, withheld } = yield* Effect.provide(
+    const { insight, named, observer, retire, tasks, withheld } = yield* Effect.provide(
       services(configuration),
       context
     )
@@ -202,6 +205,7 @@ export const make = (
         instance
       },
       withheld,
+      retire,
       breaker,
       retries,
       hedging,

@@ -4,6 +4,7 @@ import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
 import * as LogLevel from "effect/LogLevel"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
@@ -172,7 +173,11 @@ export const services = (
   configuration: Configuration.Configuration,
   learn: ConfigFile.Learn
 ): Effect.Effect<
-  Composition.Services & { readonly insight: Insight.Sources },
+  Composition.Services & {
+    readonly insight: Insight.Sources
+    /** Trains no more, though calls go on. */
+    readonly retire: Effect.Effect<void>
+  },
   ConfigFile.ConfigurationError,
   FileSystem.FileSystem | ReasoningEngineRegistry | Scope.Scope | StandardStreams
 > =>
@@ -208,6 +213,7 @@ export const services = (
 
     const learned = Option.getOrUndefined(configuration.learning)
     const promises = learned === undefined ? [] : promisesOf(learned)
+    let retire: Effect.Effect<void> = Effect.void
     if (retrain !== undefined && learned?.file !== undefined && Arr.isNonEmptyReadonlyArray(promises)) {
       const registry = yield* Effect.context<ReasoningEngineRegistry>()
       const everyMs = Either.getOrThrow(duration.parse(retrain))
@@ -225,7 +231,8 @@ export const services = (
             registry
           )
       })
-      yield* Effect.forkScoped(Effect.forever(Effect.delay(again, everyMs)))
+      const training = yield* Effect.forkScoped(Effect.forever(Effect.delay(again, everyMs)))
+      retire = Effect.asVoid(Fiber.interrupt(training))
     }
     const first = made.unsafeGet()
     return {
@@ -242,6 +249,7 @@ export const services = (
         settings: () => Option.getOrUndefined(made.unsafeGet().learning),
         learning: { service: learning, settings: learn },
         escalates: configuration.escalation !== undefined
-      }
+      },
+      retire
     }
   })

@@ -94,6 +94,7 @@ export const make = <E extends { readonly message: string }, R>(
       return next.composition
     })
     yield* gateway.replace(made).pipe(Effect.onError(() => Effect.sync(() => void (current = before))))
+    yield* before.retire
     const changed = changesOf(before.configuration, configuration)
     // What opened a circuit may be just what was changed.
     yield* Effect.forEach(changed, ({ id }) => current.breaker.service.reset(id), { discard: true })

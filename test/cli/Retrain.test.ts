@@ -122,6 +122,26 @@ describe("training anew", () => {
     }).pipe(Effect.provide(platform))
   )
 
+  it.scoped("ends where another configuration has taken its place, while calls go on", () =>
+    Effect.gen(function* () {
+      const file = yield* made
+      let trained = 0
+      const { end, open, printed, services } = yield* serving(() => {
+        trained += 1
+        return taken
+      }, file)
+      const call = yield* Effect.fork(services.tasks.complete(yield* AITask.make({ prompt: "Slowly" })))
+      yield* again(file, printed, 1)
+      yield* services.retire
+      yield* writeFile(file("outcomes.jsonl"), "many\n")
+      yield* TestClock.adjust("30 minutes")
+      assert.deepStrictEqual([trained, open.count], [1, 2])
+      yield* TestClock.adjust("1 hour")
+      yield* Fiber.join(call)
+      yield* end
+    }).pipe(Effect.provide(platform))
+  )
+
   it.scoped("counts its trainings beside the model, through starts of the process", () =>
     Effect.gen(function* () {
       const file = yield* made
