@@ -1,5 +1,7 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import { assert, describe, it } from "@effect/vitest"
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as Sqlite from "arc-saga/SpendLedger/Sqlite"
 import * as Effect from "effect/Effect"
 import { directory, platform, run } from "./harness.js"
 
@@ -106,6 +108,28 @@ describe("batches of the command line", () => {
       const status = yield* saga("batch", "status", "b")
       assert.match(status.out, / running +3 +2 +0 +0 /)
       assert.match(status.err, /Note: 2 tasks of b can be answered by workers with gpt4 alone/)
+    }))
+
+  test("tell who runs a worker of tasks that another one had begun, and of no calls", ({ at, saga }) =>
+    Effect.gen(function* () {
+      const name = (yield* saga("run", at("tasks.jsonl"), "--queue")).out.trim()
+      // A worker that died at its first task.
+      yield* Effect.flatMap(
+        SqlClient.SqlClient,
+        (sql) => sql`UPDATE arc_saga_batch_tasks SET worker = 'gone' WHERE line = 1`
+      ).pipe(Effect.provide(Sqlite.layer({ path: at("saga.db") })))
+      const worked = yield* saga("worker", "--once")
+      assert.strictEqual(worked.code, 0, worked.err)
+      assert.match(worked.err, /batch_task_taken_over/)
+      assert.notMatch(worked.err, /routing_|orchestrator_|engine_/)
+      const { out } = yield* saga("batch", "results", name)
+      assert.deepStrictEqual(
+        out
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line).takenOver),
+        [1, undefined, undefined]
+      )
     }))
 
   test("are cancelled and removed", ({ at, saga }) =>

@@ -3,6 +3,8 @@ import { createHash } from "node:crypto"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as FiberRef from "effect/FiberRef"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -11,6 +13,7 @@ import type * as AITask from "../../AITask.js"
 import * as Batches from "../../batch/Batches.js"
 import type * as BatchQueue from "../../batch/BatchQueue.js"
 import * as BatchWorker from "../../batch/BatchWorker.js"
+import * as TaskService from "../../routing/TaskService.js"
 import type { ConfigurationError, StrategyName } from "../ConfigFile.js"
 import * as Chosen from "../Chosen.js"
 import * as Composition from "../Composition.js"
@@ -269,6 +272,17 @@ export const remove = (given: { readonly batch: string; readonly config: Option.
     Effect.flatMap(Batches.Batches, (batches) => batches.remove(given.batch))
   )
 
+/** The level that is logged from, of what answers tasks; what asks for it is told more. */
+const quietly = Effect.gen(function* () {
+  const level = yield* FiberRef.get(FiberRef.currentMinimumLogLevel)
+  const tasks = yield* TaskService.TaskService
+  return TaskService.make({
+    complete: (task, options) =>
+      Effect.locally(tasks.complete(task, options), FiberRef.currentMinimumLogLevel, level),
+    stream: tasks.stream
+  })
+})
+
 /** Answers the tasks of batches until it is stopped, or until none is left. */
 export const answer = (given: {
   readonly concurrency: number
@@ -291,7 +305,18 @@ export const answer = (given: {
     yield* streams.writeError(
       `Answering the tasks of batches, ${given.concurrency} at once, with ${providers.join(", ")}.\n`
     )
-    yield* BatchWorker.run({ concurrency: given.concurrency, once: given.once, providers }).pipe(
+    const least = yield* FiberRef.get(FiberRef.currentMinimumLogLevel)
+    // Who runs a worker sees what becomes of the queue, and of other workers' tasks.
+    const told = LogLevel.lessThan(least, LogLevel.Info) ? least : LogLevel.Info
+    yield* Effect.provideServiceEffect(
+      Effect.locally(
+        BatchWorker.run({ concurrency: given.concurrency, once: given.once, providers }),
+        FiberRef.currentMinimumLogLevel,
+        told
+      ),
+      TaskService.TaskService,
+      quietly
+    ).pipe(
       Effect.provide(Ledger.batches(ledger)),
       Effect.provide(Composition.layer(configuration, given.strategy, Composition.guards(configuration)))
     )
