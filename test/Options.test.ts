@@ -818,6 +818,25 @@ const rows: ReadonlyArray<Row> = [
       price: undefined
     }
   ),
+  row<OpenAICompatible.PresetOptions>(
+    "engines/OpenAICompatible.PresetOptions",
+    (options) => OpenAICompatible.configOf(OpenAICompatible.presets.vllm, { ...options, model: "m" }),
+    {
+      provider: undefined,
+      baseUrl: undefined,
+      wires: undefined,
+      apiKey: undefined,
+      headers: undefined,
+      maxTokensField: undefined,
+      includeUsage: undefined,
+      toolCallIds: undefined,
+      extraFields: undefined,
+      completeOver: undefined,
+      maxAnswerCharacters: undefined,
+      capabilities: undefined,
+      price: undefined
+    }
+  ),
   row<Simulated.Options>("engines/Simulated.Options", (options) => Simulated.make({ ...options, provider }), {
     model: undefined,
     seed: undefined,

@@ -16,6 +16,7 @@
  * @since 0.1.0
  */
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -36,27 +37,14 @@ import * as toolNames from "../wire/toolNames.js"
 import { type Configured, given } from "../internal/options.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as PriceCatalog from "../spend/PriceCatalog.js"
+import type * as AIProvider from "../AIProvider.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as fromConfig from "./internal/config.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
-import type * as Wire from "../Wire.js"
+import type { OpenAIWire, Preset, ToolCallIds } from "./internal/presets.js"
 import * as kept from "../wire/kept.js"
 
-/**
- * What a server takes for the ids of tool calls.
- *
- * @since 0.1.0
- * @category models
- */
-export type ToolCallIds = "any" | "forty-characters" | "nine-alphanumerics"
-
-/**
- * A wire of OpenAI's: Chat Completions, Responses, or Embeddings.
- *
- * @since 0.1.0
- * @category models
- */
-export type OpenAIWire = Exclude<Wire.Wire, "messages">
+export { type OpenAIWire, type Preset, presets, type Presets, type ToolCallIds } from "./internal/presets.js"
 
 /**
  * How a server is reached and what it can.
@@ -304,3 +292,44 @@ export const layerConfig: (
   ConfigError | Registry.DuplicateEngineError | InvalidArgumentError,
   HttpClient.HttpClient | Registry.ReasoningEngineRegistry
 > = fromConfig.layer(make)
+
+/**
+ * What a preset leaves open, and what is to differ from it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PresetOptions extends Omit<Options, "provider" | "baseUrl"> {
+  /** The preset's name when absent; two models are two providers. */
+  readonly provider?: AIProvider.AIProvider | undefined
+  /** The preset's own when absent; where it has none (`azure`, `bedrock`) it has to be there. */
+  readonly baseUrl?: string | undefined
+}
+
+/**
+ * The options for a model at a well-known server, for {@link layerConfig}. A key that isn't given is read from the
+ * variable that the server's documentation names; the Config fails where that isn't set, and where the address is each
+ * customer's own and isn't given.
+ *
+ * @since 0.1.0
+ * @category presets
+ * @example
+ * ```ts
+ * import { OpenAICompatible } from "arc-saga/engines"
+ *
+ * const { configOf, layerConfig, presets } = OpenAICompatible
+ *
+ * // GROQ_API_KEY
+ * export const groq = layerConfig(configOf(presets.groq, { model: "llama-3.3-70b-versatile" }))
+ * ```
+ */
+export const configOf = (preset: Preset, options: PresetOptions): Config.Config<Options> => {
+  const { address, apiKeyEnv, ...server } = preset
+  const { apiKey, baseUrl = server.baseUrl, model } = options
+  if (baseUrl === undefined) {
+    return Config.fail(`baseUrl: Expected the address of the server (${address}), actual none`)
+  }
+  const key =
+    apiKeyEnv === undefined || apiKey !== undefined ? Config.succeed(apiKey) : Config.redacted(apiKeyEnv)
+  return Config.map(key, (apiKey) => ({ ...server, ...given(options), model, baseUrl, apiKey }))
+}

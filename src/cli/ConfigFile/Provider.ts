@@ -1,9 +1,12 @@
 /** The providers of the configuration file. */
 import * as Schema from "effect/Schema"
 import * as AIProvider from "../../AIProvider.js"
+import { type Preset, presets } from "../../engines/OpenAICompatible.js"
 import * as Simulated from "../../engines/Simulated.js"
 import * as numbers from "../../internal/numbers.js"
+import { given } from "../../internal/options.js"
 import * as Price from "../../Price.js"
+import { faultOf } from "../Reference.js"
 import { environmentVariable, exact } from "./fields.js"
 
 /** An address that a server can have: `http:` or `https:`. */
@@ -36,7 +39,7 @@ const Capabilities = Schema.Struct({
 })
 
 /** What only servers of OpenAI's wires can be told. */
-const ofOpenAI = ["wires", "maxTokensField", "completeOver", "toolCallIds", "includeUsage"] as const
+const ofOpenAI = ["preset", "wires", "maxTokensField", "completeOver", "toolCallIds", "includeUsage"] as const
 
 const address = Schema.String.pipe(Schema.filter(isUrl, { description: "an http or https URL" }))
 
@@ -60,8 +63,14 @@ const Member = Schema.Struct({
 export const memberName = ({ name }: { readonly name?: string | undefined }, index: number): string =>
   name ?? String(index + 1)
 
-/** A server that speaks OpenAI's wires, or Anthropic's Messages. */
-export const Provider = Schema.Struct({
+const named: ReadonlyMap<string, Preset> = new Map(Object.entries(presets))
+
+const PresetName = Schema.String.pipe(
+  Schema.filter((id) => faultOf({ field: "preset", what: "a preset", known: named.keys(), id }))
+)
+
+/** What the file says of a server, apart from where it is. */
+const fields = {
   id: AIProvider.AIProvider,
   /** What the server speaks: `openai` (`wires`) when absent, or `anthropic` (Messages). */
   api: Schema.optionalWith(Schema.Literal("openai", "anthropic"), exact),
@@ -73,8 +82,6 @@ export const Provider = Schema.Struct({
     Schema.NonEmptyArray(Schema.Literal("chatCompletions", "responses", "embeddings")),
     exact
   ),
-  /** The address below which `/chat/completions`, `/responses` and `/embeddings` are, or `/v1/messages`. */
-  baseUrl: address,
   model: Schema.NonEmptyString,
   /** The name of the environment variable that holds the key. */
   apiKeyEnv: Schema.optionalWith(environmentVariable, exact),
@@ -108,6 +115,15 @@ export const Provider = Schema.Struct({
   pool: Schema.optionalWith(Schema.NonEmptyArray(Member), exact),
   /** Whether it takes part; true when absent. */
   enabled: Schema.optionalWith(Schema.Boolean, exact)
+}
+
+/** A server as the file has it. */
+const Written = Schema.Struct({
+  /** A well-known server of OpenAI's wires: what the fields below don't say is as its documentation has it. */
+  preset: Schema.optionalWith(PresetName, exact),
+  /** The address below which `/chat/completions`, `/responses` and `/embeddings` are, or `/v1/messages`. */
+  baseUrl: Schema.optionalWith(address, exact),
+  ...fields
 }).pipe(
   Schema.filter((provider) => {
     const key = ofOneKey(provider)
@@ -118,12 +134,39 @@ export const Provider = Schema.Struct({
       const actual = JSON.stringify(names[twice])
       return { path: ["pool", twice, "name"], message: `Expected each name once, actual ${actual} twice` }
     }
+    const server = named.get(provider.preset ?? "")
+    if (provider.baseUrl === undefined && server?.baseUrl === undefined) {
+      const form = server === undefined ? "" : ` (${server.address})`
+      return { path: ["baseUrl"], message: `Expected an http or https URL${form}, actual none` }
+    }
     const foreign =
       provider.api === "anthropic" ? ofOpenAI.find((field) => provider[field] !== undefined) : undefined
     if (foreign === undefined) return undefined
     const actual = JSON.stringify(provider[foreign])
     return { path: [foreign], message: `Expected none beside api "anthropic", actual ${actual}` }
   })
+)
+
+/** A server that speaks OpenAI's wires, or Anthropic's Messages: what it doesn't say itself is its preset's. */
+export const Provider = Schema.transform(
+  Written,
+  Schema.typeSchema(Schema.Struct({ ...fields, baseUrl: address })),
+  {
+    strict: true,
+    decode: ({ preset = "", ...own }) => {
+      const {
+        apiKeyEnv,
+        baseUrl = "",
+        includeUsage,
+        maxTokensField,
+        toolCallIds,
+        wires
+      } = named.get(preset) ?? {}
+      const server = given({ includeUsage, maxTokensField, toolCallIds, wires })
+      return { baseUrl, ...server, ...(own.apiKey === undefined ? given({ apiKeyEnv }) : {}), ...own }
+    },
+    encode: (provider) => provider
+  }
 )
 
 /** A server that speaks OpenAI's wires, or Anthropic's Messages. */
