@@ -59,6 +59,11 @@ export interface Service {
    * when it can, `Infinity` when that isn't known.
    */
   readonly unsafeReadyAt: (key: string, limits: Limits, now: number) => number
+  /**
+   * Lets go of what a provider stated, to attempts under way too: what is asked from now on is another one, or with
+   * another key. What is used stays counted.
+   */
+  readonly reset: (key: string) => Effect.Effect<void>
 }
 
 /**
@@ -100,18 +105,24 @@ export const makeMemory: Effect.Effect<Service> = Effect.sync(() => {
         const { at, reason } = allowance.room(limits, startedAt, tokens)
         if (reason !== undefined) return Either.left({ waitMs: at - startedAt, reason })
         allowance.take(startedAt, tokens)
+        const { resets } = allowance
         return Either.right<Grant>({
-          unsafeState: (stated) => allowance.told(stated),
+          unsafeState: (stated) => {
+            if (allowance.resets === resets) allowance.told(stated)
+          },
           settle: (ended) =>
             Effect.sync(() => {
               const now = clock.unsafeCurrentTimeMillis()
               allowance.settle(now, startedAt, ended.tokens - tokens)
-              if (ended.retryAfterMs !== undefined) allowance.comeBackAt(now + ended.retryAfterMs)
+              if (ended.retryAfterMs !== undefined && allowance.resets === resets) {
+                allowance.comeBackAt(now + ended.retryAfterMs)
+              }
             }),
           cancel: Effect.sync(() => allowance.cancel(clock.unsafeCurrentTimeMillis(), startedAt, tokens))
         })
       }),
-    unsafeReadyAt: (key, limits, now) => allowances.get(key)?.room(limits, now, 1).at ?? now
+    unsafeReadyAt: (key, limits, now) => allowances.get(key)?.room(limits, now, 1).at ?? now,
+    reset: (key) => Effect.sync(() => allowances.get(key)?.reset())
   }
 })
 

@@ -38,6 +38,8 @@ export interface Service extends AttemptGuard.Service {
    * when that isn't known (all its calls are under way).
    */
   readonly unsafeReadyAt: (provider: AIProvider.AIProvider, now: number) => number
+  /** Lets go of what a provider stated: its engine is another one, or has another key. What is used stays counted. */
+  readonly reset: (provider: AIProvider.AIProvider) => Effect.Effect<void>
 }
 
 /**
@@ -155,7 +157,8 @@ export const makeStore = (
 
     return {
       admit,
-      unsafeReadyAt: (provider, now) => store.unsafeReadyAt(provider, limitsOf(provider), now)
+      unsafeReadyAt: (provider, now) => store.unsafeReadyAt(provider, limitsOf(provider), now),
+      reset: store.reset
     }
   })
 

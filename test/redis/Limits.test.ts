@@ -43,6 +43,7 @@ for (const url of urls) {
     FastCheck.record({ ended: FastCheck.nat(9), used: FastCheck.nat(500) }),
     FastCheck.record({ ended: FastCheck.nat(9), retryAfterMs: FastCheck.nat(5000) }),
     FastCheck.record({ cancelled: FastCheck.nat(9) }),
+    FastCheck.constant({ reset: true } as const),
     FastCheck.record({
       told: FastCheck.nat(9),
       left: FastCheck.nat(3),
@@ -86,6 +87,9 @@ for (const url of urls) {
               if (Either.isRight(real) && Either.isRight(expected)) {
                 running.push({ real: real.right, expected: expected.right })
               }
+            } else if ("reset" in each) {
+              // Both have heard of it before anything else is stated.
+              for (const store of [...stores, model]) yield* store.reset("k")
             } else if ("told" in each) {
               const now = yield* TestClock.currentTimeMillis
               const stated = {

@@ -55,6 +55,41 @@ export const limitStoreContract = (
       })
     )
 
+    it.scoped(
+      "let go of what a provider stated, to calls under way too, and of nothing that is counted",
+      () =>
+        Effect.gen(function* () {
+          const [one, other] = yield* processes
+          const limits = { requestsPerMinute: 4 }
+          const grants = [
+            yield* granted(one, limits),
+            yield* granted(one, limits),
+            yield* granted(one, limits)
+          ]
+          yield* grants[0]?.settle({ tokens: 0, retryAfterMs: 30_000 }) ?? Effect.void
+          const stated = { remaining: 0, resetAt: 90_000 }
+          grants[1]?.unsafeState({ _tag: "RateLimits", requests: stated, tokens: stated })
+          yield* heard(one)
+          assert.strictEqual(yield* waitOf(other, limits), 90_000)
+          yield* one.reset("none")
+          assert.strictEqual(yield* waitOf(one, limits), 90_000)
+          yield* one.reset("k")
+          yield* heard(one)
+          grants[1]?.unsafeState({ _tag: "RateLimits", requests: stated, tokens: stated })
+          yield* grants[2]?.settle({ tokens: 0, retryAfterMs: 70_000 }) ?? Effect.void
+          yield* heard(one)
+          const last = yield* granted(other, limits, 5)
+          assert.strictEqual(yield* reasonOf(one, limits), "requestsPerMinute")
+          // What is stated to calls from then on holds.
+          yield* last.settle({ tokens: 0, retryAfterMs: 80_000 })
+          yield* heard(other)
+          assert.strictEqual(yield* waitOf(one, {}), 80_000)
+          assert.strictEqual(one.unsafeReadyAt("k", {}, 0), 80_000)
+          yield* one.reset("k")
+          assert.strictEqual(one.unsafeReadyAt("k", {}, 0), 0)
+        })
+    )
+
     it.scoped("hold for limits that no number of milliseconds divides", () =>
       Effect.gen(function* () {
         const [one, other] = yield* processes

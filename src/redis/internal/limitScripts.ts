@@ -155,6 +155,10 @@ write(state)
 return 0
 `
 
+const forget = `
+return redis.call('HDEL', KEYS[1], 'notBefore', 'leftRequests', 'requestsAt', 'leftTokens', 'tokensAt')
+`
+
 const renew = `
 local now = time(ARGV[1])
 for index = 3, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[index]) end
@@ -170,6 +174,9 @@ export const settles = script.make(script.clock + window + settle)
 
 /** Notes what a provider says is left, and milliseconds until that is over. */
 export const tells = script.make(script.clock + window + tell)
+
+/** Lets go of what a provider has stated. */
+export const forgets = script.make(forget)
 
 /** Renews leases. */
 export const renews = script.make(script.clock + renew)

@@ -80,10 +80,11 @@ export const make = (
 ): Effect.Effect<LimitStore.Service, never, Connection | Scope.Scope> =>
   Effect.gen(function* () {
     const redis = yield* Connection
-    const [takes, settles, tells, renews] = yield* Effect.all([
+    const [takes, settles, tells, forgets, renews] = yield* Effect.all([
       scripts.takes,
       scripts.settles,
       scripts.tells,
+      scripts.forgets,
       scripts.renews
     ])
     const clock = yield* Effect.clock
@@ -101,6 +102,9 @@ export const make = (
       string,
       { readonly at: number; readonly until: number; readonly reason: LimitStore.Reason }
     >()
+
+    /** How often what the provider of a key stated was let go of; what is stated to a call from before says nothing. */
+    const resets = new Map<string, number>()
 
     const windowOf = (key: string): string => redis.key("limit", key)
     const leasesOf = (key: string): string => redis.key("leases", key)
@@ -146,6 +150,8 @@ export const make = (
     /** The grant of a call that Redis has let in. */
     const granted = (taken: Taken): LimitStore.Grant => {
       const { key, lease, tokens } = taken
+      const before = resets.get(key)
+      const isCurrent = (): boolean => resets.get(key) === before
       const end = (...differences: [number, number, (number | "")?]): Effect.Effect<void> =>
         Effect.sync(() => {
           leases.get(key)?.delete(lease)
@@ -156,6 +162,7 @@ export const make = (
         })
       return {
         unsafeState: (stated) => {
+          if (!isCurrent()) return
           const now = clock.unsafeCurrentTimeMillis()
           const told = (quota: ReasoningEngine.Quota | undefined): ReadonlyArray<string | number> => {
             if (quota === undefined) return ["", ""]
@@ -169,7 +176,8 @@ export const make = (
             args: [time(now), ...told(stated.requests), ...told(stated.tokens)]
           })
         },
-        settle: ({ retryAfterMs, tokens: used }) => end(0, used - tokens, retryAfterMs),
+        settle: ({ retryAfterMs, tokens: used }) =>
+          Effect.suspend(() => end(0, used - tokens, isCurrent() ? retryAfterMs : undefined)),
         cancel: end(-1, -tokens)
       }
     }
@@ -243,6 +251,13 @@ export const make = (
         }
         const known = hints.get(key)
         return known !== undefined && now < known.until ? known.at : now
-      }
+      },
+      reset: (key) =>
+        Effect.suspend(() => {
+          resets.set(key, (resets.get(key) ?? 0) + 1)
+          hints.delete(key)
+          redis.unsafeSend({ script: forgets, keys: [windowOf(key)], args: [] })
+          return own.reset(key)
+        })
     }
   })

@@ -58,6 +58,8 @@ export class Allowance {
   private notBefore = Number.NEGATIVE_INFINITY
   private statedRequests: Stated | undefined = undefined
   private statedTokens: Stated | undefined = undefined
+  /** How often what the provider stated was let go of: what is stated to an attempt from before says nothing now. */
+  resets = 0
 
   /** From when an attempt of so many tokens can begin; `now` if it can. */
   room({ concurrency, requestsPerMinute, tokensPerMinute }: Limits, now: number, tokens: number): Room {
@@ -125,5 +127,13 @@ export class Allowance {
 
   comeBackAt(at: number): void {
     this.notBefore = Math.max(this.notBefore, at)
+  }
+
+  /** Lets go of all that the provider stated. */
+  reset(): void {
+    this.resets += 1
+    this.notBefore = Number.NEGATIVE_INFINITY
+    this.statedRequests = undefined
+    this.statedTokens = undefined
   }
 }
