@@ -4,9 +4,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as ApiKeys from "../gateway/ApiKeys.js"
+import * as KeyStore from "../gateway/KeyStore.js"
+import * as OwnBudgets from "../spend/OwnBudgets.js"
 import * as Activity from "../gateway/Activity.js"
 import type * as Gateway from "../gateway/Gateway.js"
 import { optional } from "../internal/optional.js"
@@ -24,7 +28,7 @@ import * as SessionStore from "../routing/SessionStore.js"
 import * as Budgets from "../spend/Budgets.js"
 import * as BudgetStore from "../spend/BudgetStore.js"
 import * as Composition from "./Composition.js"
-import type * as ConfigFile from "./ConfigFile.js"
+import * as ConfigFile from "./ConfigFile.js"
 import type * as Configuration from "./Configuration.js"
 import * as Identity from "./Identity.js"
 import type * as Insight from "./Insight.js"
@@ -42,24 +46,32 @@ export interface Ground {
   readonly memory: Activity.Memory
   /** Names this process. */
   readonly instance: string
+  /**
+   * The keys that are issued, where a configuration takes them: those of before where it takes them in the same way.
+   * Fails with a ConfigurationError when they can't be read.
+   */
+  readonly issued: (
+    configuration: Configuration.Configuration
+  ) => Effect.Effect<Issued | undefined, ConfigFile.ConfigurationError>
+}
+
+/** Keys that are issued, and what they may spend. */
+export interface Issued {
+  readonly store: KeyStore.Service
+  readonly apiKeys: ApiKeys.Service
+  readonly budgets: OwnBudgets.Service
 }
 
 /** Makes the ground of a server. Fails with the ConfigurationError of a ledger that can't be used. */
 export const ground = (
-  { issuedKeys, ledger, redis }: Configuration.Configuration,
+  { ledger, redis }: Configuration.Configuration,
   instance: string
 ): Effect.Effect<Ground, ConfigFile.ConfigurationError, Scope.Scope> =>
   Effect.gen(function* () {
     const shared: Context.Context<never> = yield* Layer.build(
       Layer.mergeAll(
         Option.match(redis, { onNone: () => Layer.empty, onSome: Composition.sharedBy }),
-        Option.match(ledger, { onNone: () => Layer.empty, onSome: Ledger.layer }),
-        issuedKeys === undefined || Option.isNone(ledger)
-          ? Layer.empty
-          : // The numbers were checked when they were read.
-            Layer.provideMerge(Layer.orDie(ApiKeys.layerStore(issuedKeys)), Ledger.keys(ledger.value)).pipe(
-              Ledger.areTold(LogLevel.Info)
-            )
+        Option.match(ledger, { onNone: () => Layer.empty, onSome: Ledger.layer })
       )
     )
     const own = yield* Layer.build(
@@ -73,8 +85,52 @@ export const ground = (
         )
       )
     )
-    return { shared, stores: Context.merge(own, shared), memory: yield* Activity.makeMemory, instance }
+    return {
+      shared,
+      stores: Context.merge(own, shared),
+      memory: yield* Activity.makeMemory,
+      instance,
+      issued: yield* issuing
+    }
   })
+
+/** Makes what takes keys that are issued, in the scope of the server: calls that began before go on with it. */
+const issuing: Effect.Effect<Ground["issued"], never, Scope.Scope> = Effect.map(Effect.scope, (scope) => {
+  let store: KeyStore.Service | undefined
+  let held: Held<Issued> | undefined
+
+  const build = <A, E>(layer: Layer.Layer<A, E>): Effect.Effect<Context.Context<A>, E> =>
+    Effect.flatMap(Scope.fork(scope, ExecutionStrategy.sequential), (own) =>
+      Effect.onError(Layer.buildWithScope(layer, own), (cause) => Scope.close(own, Exit.failCause(cause)))
+    )
+
+  return ({ issuedKeys, ledger }) =>
+    Effect.gen(function* () {
+      if (issuedKeys === undefined || Option.isNone(ledger)) return undefined
+      if (held !== undefined && Identity.equal(held.settings, issuedKeys)) return held.service
+      store ??= Context.get(yield* build(Ledger.keys(ledger.value)), KeyStore.KeyStore)
+      const taking = ApiKeys.layerStore(issuedKeys).pipe(
+        // The numbers were checked when they were read.
+        Layer.orDie,
+        Layer.provide(Layer.succeed(KeyStore.KeyStore, store)),
+        Ledger.areTold(LogLevel.Info)
+      )
+      const context = yield* build(taking)
+      const budgets = Context.get(context, OwnBudgets.OwnBudgets)
+      // Those that can't be read aren't put in the place of those that are known.
+      yield* Effect.mapError(
+        budgets.of({}),
+        ({ reason }) =>
+          new ConfigFile.ConfigurationError({
+            ...ledger.value.origin,
+            reason: new ApiKeys.KeysUnavailableError({ reason }).message
+          })
+      )
+      const service = { store, budgets, apiKeys: Context.get(context, ApiKeys.ApiKeys) }
+      held = { settings: issuedKeys, service }
+      return service
+    })
+})
 
 /** A service, and the settings that it was made by. */
 interface Held<A> {
@@ -102,6 +158,7 @@ export interface Generation {
   /** Ends what goes on beside calls, once another is there: calls under way may last for long. */
   readonly retire: Effect.Effect<void>
   readonly breaker: Held<CircuitBreaker.Service>
+  readonly rateLimits: RateLimits.Service
   readonly retries: Held<RetryBudget.Service>
   readonly hedging: Held<Hedging.Service> | undefined
   readonly answers: Held<AnswerCache.Store> | undefined
@@ -141,7 +198,7 @@ const learnedOf = (sources: Insight.Sources) =>
  * generation before. Fails with the ConfigurationError of a provider or a model that can't be used.
  */
 export const make = (
-  { instance, memory, stores }: Ground,
+  { instance, issued: issuedBy, memory, stores: lasting }: Ground,
   configuration: Configuration.Configuration,
   before?: Generation
 ): Effect.Effect<
@@ -150,7 +207,10 @@ export const make = (
   FileSystem.FileSystem | Scope.Scope | StandardStreams
 > =>
   Effect.gen(function* () {
-    const { budgets, cache, issuedKeys, redis, reliability } = configuration
+    const { budgets, cache, redis, reliability } = configuration
+    const issued = yield* issuedBy(configuration)
+    const stores =
+      issued === undefined ? lasting : Context.add(lasting, OwnBudgets.OwnBudgets, issued.budgets)
     const { circuitBreaker, hedging: hedged, rateLimits, retryBudget } = reliability
     const circuits = yield* optional(CircuitStore.CircuitStore)
     const breaker = yield* hold(
@@ -168,7 +228,7 @@ export const make = (
       size === undefined || Option.isSome(redis)
         ? undefined
         : yield* hold(before?.answers, size, AnswerCache.makeMemory(size))
-    const guards: Layer.Layer<never> = Layer.orDie(
+    const guards: Layer.Layer<RateLimits.RateLimits> = Layer.orDie(
       Layer.mergeAll(
         Layer.succeed(CircuitBreaker.CircuitBreaker, breaker.service),
         Layer.succeed(RetryBudget.RetryBudget, retries.service),
@@ -177,7 +237,7 @@ export const make = (
         answers === undefined ? Layer.empty : Layer.succeed(AnswerCache.AnswerCache, answers.service),
         Option.match(
           // Keys and teams may have budgets of their own.
-          issuedKeys === undefined ? budgets : Option.orElseSome(budgets, () => ({})),
+          issued === undefined ? budgets : Option.orElseSome(budgets, () => ({})),
           { onNone: () => Layer.empty, onSome: Budgets.layerStore }
         )
       ).pipe(Layer.provideMerge(Layer.succeedContext(stores)))
@@ -199,6 +259,8 @@ export const make = (
         tasks,
         registry: Context.get(context, ReasoningEngineRegistry),
         activity: Context.get(context, Activity.Activity),
+        apiKeys: issued?.apiKeys,
+        keyStore: issued?.store,
         observer: Option.getOrUndefined(observer),
         learned: yield* learnedOf(insight),
         configuration: yield* configuration.hash,
@@ -207,8 +269,9 @@ export const make = (
       withheld,
       retire,
       breaker,
+      rateLimits: Context.get(context, RateLimits.RateLimits),
       retries,
       hedging,
       answers
     }
-  }).pipe(Effect.provide(stores))
+  }).pipe(Effect.provide(lasting))

@@ -2,12 +2,9 @@
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
-import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -18,6 +15,7 @@ import * as Configuration from "./Configuration.js"
 import * as Environment from "./Environment.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
+import * as KeyFlags from "./KeyFlags.js"
 import * as Ledger from "./Ledger.js"
 import * as Reference from "./Reference.js"
 import { UsageError } from "./Report.js"
@@ -34,51 +32,6 @@ const by = Options.text("by").pipe(
 )
 
 const shared = { json, config: Flags.config }
-
-const text = (name: string, placeholder: string, description: string) =>
-  Options.optional(
-    Options.text(name).pipe(Options.withPseudoName(placeholder), Options.withDescription(description))
-  )
-
-const number = (name: string, description: string) => Options.optional(Flags.number(name, description))
-
-const several = (name: string, description: string) =>
-  Options.repeated(
-    Options.text(name).pipe(Options.withPseudoName("NAME"), Options.withDescription(description))
-  )
-
-const budgets = {
-  usdPerDay: number("usd-per-day", "USD that may be spent in a day of UTC"),
-  usdPerMonth: number("usd-per-month", "USD that may be spent in a month of UTC"),
-  tokensPerDay: number("tokens-per-day", "Tokens that may be used in a day of UTC"),
-  tokensPerMonth: number("tokens-per-month", "Tokens that may be used in a month of UTC")
-}
-
-/** A date, or how long from now. */
-const parseUntil = (
-  said: string
-): Either.Either<{ readonly at: number } | { readonly inMs: number }, string> => {
-  const inMs = Format.parseDuration(said)
-  if (Either.isRight(inMs)) return Either.right({ inMs: inMs.right })
-  return Option.match(/^\d{4}-\d{2}-\d{2}(T\S+)?$/.test(said) ? DateTime.make(said) : Option.none(), {
-    onNone: () => Either.left("a date such as 2026-12-31 or a duration such as 12h or 90d"),
-    onSome: (at) => Either.right({ at: DateTime.toEpochMillis(at) })
-  })
-}
-
-interface Amounts {
-  readonly usdPerDay: Option.Option<number>
-  readonly usdPerMonth: Option.Option<number>
-  readonly tokensPerDay: Option.Option<number>
-  readonly tokensPerMonth: Option.Option<number>
-}
-
-const budgetsOf = (said: Amounts): KeyStore.Team["budgets"] => [
-  ...Option.toArray(Option.map(said.usdPerDay, (usd) => ({ period: "day" as const, usd }))),
-  ...Option.toArray(Option.map(said.usdPerMonth, (usd) => ({ period: "month" as const, usd }))),
-  ...Option.toArray(Option.map(said.tokensPerDay, (tokens) => ({ period: "day" as const, tokens }))),
-  ...Option.toArray(Option.map(said.tokensPerMonth, (tokens) => ({ period: "month" as const, tokens })))
-]
 
 /** The store that is configured, and the ids of keys that the file has itself. */
 const opened = (config: Option.Option<string>) =>
@@ -151,28 +104,7 @@ const show = (issued: KeyStore.Issued, asJson: boolean, note: string, isTaken: b
 
 const create = Command.make(
   "create",
-  {
-    id: id("Names the key in accounts, budgets and logs"),
-    team: text("team", "ID", "The team that it belongs to"),
-    user: text("user", "ID", "On whose behalf its calls are; without it a call may name any user"),
-    models: several("allow-model", "A provider or model that it may be answered by; any without this"),
-    strategies: several("allow-strategy", "A strategy that it may choose by; any without this"),
-    requestsPerMinute: number("requests-per-minute", "The most calls in a minute"),
-    tokensPerMinute: number("tokens-per-minute", "The most tokens in a minute"),
-    concurrent: number("concurrent", "The most calls at a time"),
-    ...budgets,
-    expires: Options.optional(
-      Flags.parsed(
-        "expires",
-        "DATE|DURATION",
-        "From when on it isn't taken, or for how long it is",
-        parseUntil
-      )
-    ),
-    observe: Options.boolean("observe").pipe(Options.withDescription("It opens the page and the metrics")),
-    by,
-    ...shared
-  },
+  { id: id("Names the key in accounts, budgets and logs"), ...KeyFlags.allowed, by, ...shared },
   (said) =>
     Effect.gen(function* () {
       const { ids, isTaken, store } = yield* opened(said.config)
@@ -181,26 +113,49 @@ const create = Command.make(
           reason: `Expected an id that no key of the configuration file has, actual ${JSON.stringify(said.id)}`
         })
       }
-      const now = yield* Clock.currentTimeMillis
-      const own = budgetsOf(said)
-      const settings: KeyStore.Settings = given({
-        team: Option.getOrUndefined(said.team),
-        user: Option.getOrUndefined(said.user),
-        models: Arr.isNonEmptyReadonlyArray(said.models) ? said.models : undefined,
-        strategies: Arr.isNonEmptyReadonlyArray(said.strategies) ? said.strategies : undefined,
-        requestsPerMinute: Option.getOrUndefined(said.requestsPerMinute),
-        tokensPerMinute: Option.getOrUndefined(said.tokensPerMinute),
-        concurrent: Option.getOrUndefined(said.concurrent),
-        budgets: own.length === 0 ? undefined : own,
-        expiresAt: Option.getOrUndefined(
-          Option.map(said.expires, (until) => ("at" in until ? until.at : now + until.inMs))
-        ),
-        observe: said.observe ? true : undefined
-      })
+      const settings = yield* KeyFlags.settingsOf(said)
       const issued = yield* guessed(store)(store.create(said.id, settings, yield* changer(said.by)))
       yield* show(issued, said.json, `The key ${said.id} is issued.`, isTaken)
     })
 ).pipe(Command.withDescription("Issue a key, and print it, once"))
+
+const change = Command.make(
+  "change",
+  {
+    id: id("The key"),
+    ...KeyFlags.allowed,
+    without: Options.repeated(
+      Options.choice("without", Object.keys(KeyFlags.removable)).pipe(
+        Options.withDescription("What is taken away from it: the flag that gave it, or budgets")
+      )
+    ),
+    by,
+    ...shared
+  },
+  (said) =>
+    Effect.gen(function* () {
+      const streams = yield* StandardStreams
+      const { store } = yield* opened(said.config)
+      const settings = yield* KeyFlags.settingsOf(said)
+      const removed = said.without.flatMap((flag) => KeyFlags.removable[flag] ?? [])
+      const both = removed.find((name) => name in settings)
+      if (both !== undefined) {
+        return yield* new UsageError({ reason: `Expected ${both} to be set or taken away, actual both` })
+      }
+      const changes = { ...settings, ...Object.fromEntries(removed.map((name) => [name, null])) }
+      if (Object.keys(changes).length === 0) {
+        return yield* new UsageError({
+          reason: "Expected a flag that says what is to be another, actual none"
+        })
+      }
+      const key = yield* guessed(store)(store.change(said.id, changes, yield* changer(said.by)))
+      yield* streams.write(
+        said.json
+          ? `${JSON.stringify(encodeKey(key))}\n`
+          : lines(`The key ${said.id} is changed: every gateway goes by it a second from now`)
+      )
+    })
+).pipe(Command.withDescription("Have a key allow something else; what isn't said stays"))
 
 const rotate = Command.make(
   "rotate",
@@ -266,6 +221,7 @@ const list = Command.make("list", shared, (said) =>
       KeyStore.statusOf(key, now),
       key.team ?? "",
       [...(key.models ?? []), ...(key.strategies ?? []).map((name) => `saga/${name}`)].join(", "),
+      (["observe", "admin"] as const).filter((name) => key[name] === true).join(", "),
       limitsOf(key),
       amountsOf(key.budgets),
       key.expiresAt === undefined ? "" : Format.instant(key.expiresAt),
@@ -275,18 +231,28 @@ const list = Command.make("list", shared, (said) =>
       rows.length === 0
         ? "No key has been issued.\n"
         : `${Format.table(
-            columns("key", "status", "team", "allows", "limits", "budgets", "expires", "begins and ends"),
+            columns(
+              "key",
+              "status",
+              "team",
+              "allows",
+              "may",
+              "limits",
+              "budgets",
+              "expires",
+              "begins and ends"
+            ),
             rows.map((row) => row.map(Format.plain))
           )}\n`
     )
   })
 ).pipe(Command.withDescription("List the keys that were issued"))
 
-const team = Command.make("team", { id: id("The team"), ...budgets, by, ...shared }, (said) =>
+const team = Command.make("team", { id: id("The team"), ...KeyFlags.budgets, by, ...shared }, (said) =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams
     const { store } = yield* opened(said.config)
-    const set = yield* store.setTeam(said.id, { budgets: budgetsOf(said) }, yield* changer(said.by))
+    const set = yield* store.setTeam(said.id, { budgets: KeyFlags.budgetsOf(said) }, yield* changer(said.by))
     yield* streams.write(
       said.json
         ? `${JSON.stringify(encodeTeam(set))}\n`
@@ -345,6 +311,8 @@ const audit = Command.make(
 
 /** The command. */
 export const command = Command.make("keys").pipe(
-  Command.withDescription("Issue, rotate and revoke keys of the gateway, kept in the ledger's database"),
-  Command.withSubcommands([create, list, rotate, revoke, team, teams, audit])
+  Command.withDescription(
+    "Issue, change, rotate and revoke keys of the gateway, kept in the ledger's database"
+  ),
+  Command.withSubcommands([create, list, change, rotate, revoke, team, teams, audit])
 )

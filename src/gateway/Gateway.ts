@@ -37,6 +37,7 @@ import type { Strategy } from "../routing/Strategy.js"
 import * as TaskService from "../routing/TaskService.js"
 import { Activity } from "./Activity.js"
 import * as ApiKeys from "./ApiKeys.js"
+import * as KeyStore from "./KeyStore.js"
 
 export { isLoopback } from "./internal/access.js"
 
@@ -116,6 +117,10 @@ export interface Composition extends Options {
   readonly tasks: TaskService.Service
   readonly registry: Registry.Service
   readonly activity: Activity["Type"]
+  /** Knows keys that are taken beside those of the settings. */
+  readonly apiKeys?: ApiKeys.Service | undefined
+  /** Where admin keys issue, change and revoke keys over HTTP; nowhere when absent. */
+  readonly keyStore?: KeyStore.Service | undefined
   /** What learns from what clients say of answers. */
   readonly observer?: AnswerObserver["Type"] | undefined
   /** What is learned, as the page shows it. */
@@ -173,9 +178,9 @@ const reloaded = (outcome: "applied" | "refused") =>
  * Serves until the scope closes. Then it takes no more requests, waits for those under way, and ends what is left
  * after `drainMs`. Fails when a setting can't be used, or when there are no keys and other machines reach the server.
  *
- * Keys are those of the settings, and beside them those of the `ApiKeys` service if there is one. Their calls are counted in the
- * `LimitStore` of the context if there is one, and by this process alone otherwise. What clients say of answers
- * (`POST /v1/feedback`) goes to the `Feedback` of the context and to the observer, as far as there are some.
+ * Calls of keys are counted in the `LimitStore` of the context if there is one, and by this process alone otherwise.
+ * What clients say of answers (`POST /v1/feedback`) goes to the `Feedback` of the context and to the observer, as far
+ * as there are some.
  *
  * @since 0.1.0
  * @category constructors
@@ -190,7 +195,6 @@ export const make = <E, R>(
   Effect.gen(function* () {
     const server = yield* HttpServer.HttpServer
     const { address } = server
-    const others = yield* optional(ApiKeys.ApiKeys)
     const store = yield* optional(LimitStore.LimitStore)
     const count = store === undefined ? keyLimits.alone() : keyLimits.shared(store)
     const countTokens = keyLimits.tokens(store ?? (yield* LimitStore.makeMemory))
@@ -204,8 +208,10 @@ export const make = <E, R>(
 
     const appOf = ({
       activity,
+      apiKeys,
       configuration,
       instance,
+      keyStore,
       learned,
       observer,
       registry,
@@ -217,7 +223,7 @@ export const make = <E, R>(
       Effect.gen(function* () {
         const settings = yield* decode(given)
         const listed = yield* ApiKeys.make(settings.keys ?? [])
-        const keys = others === undefined ? listed : ApiKeys.all([listed, others])
+        const keys = apiKeys === undefined ? listed : ApiKeys.all([listed, apiKeys])
         if (!keys.protect && address._tag === "TcpAddress" && !access.isLoopback(address.hostname)) {
           return yield* new UnprotectedGatewayError({ hostname: address.hostname })
         }
@@ -233,6 +239,8 @@ export const make = <E, R>(
           {
             services: { tasks, registry, activity, shutdown: stopping },
             keys,
+            keyStore,
+            configured: new Set((settings.keys ?? []).map(({ id }) => id)),
             count,
             countTokens,
             shared,
@@ -280,8 +288,9 @@ export const make = <E, R>(
   })
 
 /**
- * Serves with the services of the context until the Layer's scope closes: see {@link make}. What clients say of
- * answers goes to the `AnswerObserver` of the context, too, if there is one, and the page shows what `Learned` says.
+ * Serves with the services of the context until the Layer's scope closes: see {@link make}. Where there are some, keys
+ * of `ApiKeys` are taken beside those of the settings, admin keys change those of `KeyStore`, what clients say of answers
+ * goes to the `AnswerObserver`, too, and the page shows what `Learned` says.
  *
  * @since 0.1.0
  * @category layers
@@ -299,6 +308,8 @@ export const layer = (
         tasks: TaskService.TaskService,
         registry: ReasoningEngineRegistry,
         activity: Activity,
+        apiKeys: optional(ApiKeys.ApiKeys),
+        keyStore: optional(KeyStore.KeyStore),
         observer: optional(AnswerObserver),
         learned: optional(Learned)
       }).pipe(Effect.map((services) => ({ ...options, ...services })))

@@ -21,6 +21,7 @@ export type Event =
   | "redis_back"
   | "keys_away"
   | "keys_back"
+  | "keys_request_failed"
   | "pool_member_out"
   | "pool_member_back"
   | "cascade_accepted"

@@ -169,16 +169,59 @@ const faultOf = (issue: ParseResult.ParseIssue, path: Path): Fault => {
   }
 }
 
-/** Turns the first issue of a failed decoding into an error that names the field and the value. */
-const toInvalidArgument = (subject: string, error: ParseResult.ParseError): InvalidArgumentError => {
-  const fault = faultOf(error.issue, [])
-  const field = render(fault.path)
-  return new InvalidArgumentError({
-    subject,
-    field,
-    reason: fault.reason(confidential.test(field) ? kindOf : valueOf)
-  })
+/** What is wrong, each at its place. */
+const faultsOf = (issue: ParseResult.ParseIssue, path: Path): ReadonlyArray<Fault> => {
+  switch (issue._tag) {
+    case "Pointer":
+      return faultsOf(issue.issue, path.concat(issue.path))
+    case "Refinement":
+    case "Transformation":
+      return faultsOf(issue.issue, path)
+    case "Composite": {
+      const { ast } = issue
+      if (!AST.isUnion(ast)) return [issue.issues].flat().flatMap((each) => faultsOf(each, path))
+      // What may be absent has one branch besides, and of several branches only the one that was meant is told.
+      const inner = [issue.issues]
+        .flat()
+        .filter((each) => each._tag !== "Type" || !AST.isUndefinedKeyword(each.ast))
+      return membersOf(ast).length === 1
+        ? inner.flatMap((each) => faultsOf(each, path))
+        : [faultOf(issue, path)]
+    }
+    default:
+      return [faultOf(issue, path)]
+  }
 }
+
+/** One error of what is wrong: the first by its field, and up to nine others beside it. */
+export const errorOf = (
+  subject: string,
+  first: { readonly field: string; readonly reason: string },
+  others: ReadonlyArray<{ readonly field: string; readonly reason: string }>
+): InvalidArgumentError =>
+  new InvalidArgumentError({
+    subject,
+    field: first.field,
+    reason: [first.reason, ...others.slice(0, 9).map(({ field, reason }) => `${field}: ${reason}`)].join("; ")
+  })
+
+const told = ({ path, reason }: Fault) => {
+  const field = render(path)
+  return { field, reason: reason(confidential.test(field) ? kindOf : valueOf) }
+}
+
+/** Turns what is wrong with an input into an error that names the field and the value. */
+const toInvalidArgument = (
+  subject: string,
+  { issue }: ParseResult.ParseError,
+  errors: Errors
+): InvalidArgumentError => {
+  const [first = faultOf(issue, []), ...others] = errors === "all" ? faultsOf(issue, []) : []
+  return errorOf(subject, told(first), others.map(told))
+}
+
+/** Whether an error tells of the first thing that is wrong, or of all. */
+type Errors = "first" | "all"
 
 /** A function that is made when it is first called: building the parsers of all schemas takes a third of a start. */
 export const onFirstUse = <A, B>(make: () => (input: A) => B): ((input: A) => B) => {
@@ -192,14 +235,15 @@ export const onFirstUse = <A, B>(make: () => (input: A) => B): ((input: A) => B)
  */
 export const decoder = <A, I>(
   subject: string,
-  schema: Schema.Schema<A, I>
+  schema: Schema.Schema<A, I>,
+  errors: Errors = "first"
 ): ((input: unknown) => Either.Either<A, InvalidArgumentError>) => {
-  const decode = onFirstUse(() => Schema.decodeUnknownEither(schema, { onExcessProperty: "error" }))
+  const decode = onFirstUse(() => Schema.decodeUnknownEither(schema, { onExcessProperty: "error", errors }))
   return (input) => {
     const found = look(input, sizes.depth.most)
     if (found === "too deep") return Either.left(tooDeep(subject, input))
     return Either.mapLeft(decode(found === "undefined" ? withoutUndefined(input) : input), (error) =>
-      toInvalidArgument(subject, error)
+      toInvalidArgument(subject, error, errors)
     )
   }
 }

@@ -80,7 +80,7 @@ describe("keys", () => {
       const { key, secret } = yield* json(
         ..."create web --team ml --user bob --allow-model claude --allow-model gpt-*".split(" "),
         ..."--allow-strategy cheapest --requests-per-minute 60 --tokens-per-minute 1000".split(" "),
-        ..."--usd-per-day 0.5 --tokens-per-month 7 --expires 2026-12-31 --observe".split(" ")
+        ..."--usd-per-day 0.5 --tokens-per-month 7 --expires 2026-12-31 --observe --admin".split(" ")
       )
       assert.match(secret, /^saga_/)
       assert.deepInclude(key, {
@@ -92,17 +92,50 @@ describe("keys", () => {
         requestsPerMinute: 60,
         tokensPerMinute: 1000,
         observe: true,
+        admin: true,
         expiresAt: "2026-12-31T00:00:00.000Z"
       })
       const { out } = yield* run("list")
       assert.match(
         out,
-        /^web +active +ml +claude, gpt-\*, saga\/cheapest +60 calls\/min, 1000 tokens\/min +\$0\.5\/day, 7 tokens\/month +2026-12-31 00:00 UTC +saga_….{4}$/m
+        /^web +active +ml +claude, gpt-\*, saga\/cheapest +observe, admin +60 calls\/min, 1000 tokens\/min +\$0\.5\/day, 7 tokens\/month +2026-12-31 00:00 UTC +saga_….{4}$/m
       )
       assert.match((yield* run("teams")).out, /^ml +\$50\/month, 9 tokens\/day$/m)
       assert.deepInclude((yield* json("teams"))[0], { id: "ml" })
       assert.deepInclude(yield* json("team", "ml"), { budgets: [] })
       assert.match((yield* run("team", "ml")).out, /may spend what its keys may/)
+    })
+  )
+
+  test(
+    "changes what is said, and takes away what is asked for",
+    Effect.gen(function* () {
+      const { json, run } = yield* started()
+      yield* run(
+        ..."create web --user bob --allow-model claude --concurrent 2 --usd-per-day 1 --expires 90d".split(
+          " "
+        )
+      )
+      const changed = yield* json(
+        ..."change web --concurrent 5 --tokens-per-month 7 --admin --expires 2026-12-24".split(" "),
+        ..."--without user --without allow-model".split(" ")
+      )
+      const { createdAt: _, secrets: __, ...rest } = changed
+      assert.deepStrictEqual(rest, {
+        id: "web",
+        concurrent: 5,
+        admin: true,
+        budgets: [{ period: "month", tokens: 7 }],
+        expiresAt: "2026-12-24T00:00:00.000Z"
+      })
+      assert.match(
+        (yield* run("change", "web", "--without", "budgets", "--without", "admin")).out,
+        /^The key web is changed/
+      )
+      const [left] = yield* json("list")
+      assert.notProperty(left, "budgets")
+      assert.notProperty(left, "admin")
+      assert.strictEqual((yield* json("audit", "web"))[0].action, "change")
     })
   )
 
@@ -147,6 +180,12 @@ describe("keys", () => {
       for (const [args, message] of [
         [["revoke", "wbe"], /UsageError: Expected a key \(web\), actual "wbe"\. Did you mean web\?/],
         [["create", "b", "--team", "lm"], /Expected a team \(ml\), actual "lm"\. Did you mean ml\?/],
+        [["change", "wbe", "--admin"], /Did you mean web\?/],
+        [["change", "web"], /Expected a flag that says what is to be another, actual none/],
+        [
+          ["change", "web", "--user", "b", "--without", "user"],
+          /Expected user to be set or taken away, actual both/
+        ],
         [["create", "web"], /KeyChangeError: There is or was the key "web" already/],
         [["create", "file"], /Expected an id that no key of the configuration file has, actual "file"/],
         [["create", "b", "--concurrent", "0"], /concurrent: Expected calls at a time/],

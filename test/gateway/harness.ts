@@ -32,6 +32,8 @@ export interface Setup {
   readonly keys?: Layer.Layer<ApiKeys.ApiKeys>
   /** In place of one over the engines. */
   readonly orchestrator?: TaskService.Service
+  /** From which level on it logs; nothing when absent. */
+  readonly level?: LogLevel.LogLevel
   /** What else there is: a tracer, say. */
   readonly around?: Layer.Layer<never>
 }
@@ -68,7 +70,7 @@ const layerOf = (setup: Setup, engines: ReadonlyArray<ScriptedEngine.ScriptedEng
         ...(setup.registered ?? [])
       ])
     ),
-    Layer.provide(Logger.minimumLogLevel(LogLevel.None)),
+    Layer.provide(Logger.minimumLogLevel(setup.level ?? LogLevel.None)),
     Layer.provide(setup.around ?? Layer.empty)
   )
 

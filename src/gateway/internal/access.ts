@@ -64,17 +64,20 @@ const isForeign = (headers: Headers.Headers): boolean => {
   return origin !== undefined && origin !== `http://${host}`
 }
 
-/** What a request is for: an answer, or to see what goes on. */
-export type Purpose = "call" | "observe"
+/** What a request is for: an answer, to see what goes on, or to change keys. */
+export type Purpose = "call" | "observe" | "administer"
+
+const noKey = new RejectedRequest({
+  reason: "unauthorized",
+  description:
+    "A key of this gateway is needed, and this isn't one. Send it as a bearer token, or as x-api-key",
+  challenge: "Bearer"
+})
 
 /** How each purpose asks for a key: only where a browser may keep it is it asked for a password. */
 const unknown: { readonly [P in Purpose]: RejectedRequest } = {
-  call: new RejectedRequest({
-    reason: "unauthorized",
-    description:
-      "A key of this gateway is needed, and this isn't one. Send it as a bearer token, or as x-api-key",
-    challenge: "Bearer"
-  }),
+  call: noKey,
+  administer: noKey,
   observe: new RejectedRequest({
     reason: "unauthorized",
     description:
@@ -93,10 +96,28 @@ const ambientForeign = new RejectedRequest({
 const isCrossOrigin = ({ host, origin }: Headers.Headers): boolean =>
   origin !== undefined && origin.replace(/^https?:\/\//, "") !== host
 
-const blind = new RejectedRequest({
+/** A request to change keys by whatever isn't an admin key. */
+export const notAdmin = new RejectedRequest({
   reason: "forbidden",
-  description: "This key doesn't open the page and the metrics. Use one that is configured to observe"
+  description: "This key issues and changes no keys. Use an admin key"
 })
+
+/** What a key has to allow, and what one is told that doesn't. */
+const needs: {
+  readonly [P in Purpose]:
+    | { readonly grant: "admin" | "observe"; readonly refused: RejectedRequest }
+    | undefined
+} = {
+  call: undefined,
+  observe: {
+    grant: "observe",
+    refused: new RejectedRequest({
+      reason: "forbidden",
+      description: "This key doesn't open the page and the metrics. Use one that is configured to observe"
+    })
+  },
+  administer: { grant: "admin", refused: notAdmin }
+}
 
 const unreadable = new RejectedRequest({
   reason: "keys-unavailable",
@@ -112,7 +133,7 @@ export const admit = (
   if (!keys.protect) return isForeign(headers) ? Effect.fail(foreign) : Effect.succeed(undefined)
   const credential = Option.getOrUndefined(presented(headers))
   // What the browser adds by itself is no sign that its user wants the call.
-  if (credential === undefined || (credential.ambient && purpose === "call"))
+  if (credential === undefined || (credential.ambient && purpose !== "observe"))
     return Effect.fail(unknown[purpose])
   if (credential.ambient && isCrossOrigin(headers)) return Effect.fail(ambientForeign)
   return Effect.flatMap(
@@ -120,8 +141,12 @@ export const admit = (
     Effect.mapError(keys.find(credential.key), () => unreadable),
     Option.match({
       onNone: () => Effect.fail(unknown[purpose]),
-      onSome: (key) =>
-        purpose === "observe" && key.observe !== true ? Effect.fail(blind) : Effect.succeed(key)
+      onSome: (key) => {
+        const need = needs[purpose]
+        return need === undefined || key[need.grant] === true
+          ? Effect.succeed(key)
+          : Effect.fail(need.refused)
+      }
     })
   )
 }

@@ -1,5 +1,6 @@
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -10,16 +11,17 @@ import type * as call from "./call.js"
 import type * as metrics from "./metrics.js"
 import type * as problem from "./problem.js"
 import { RejectedRequest } from "./rejection.js"
+import * as route from "./route.js"
 import * as routes from "./routes.js"
 import { defect, failed, refusal } from "./serving.js"
 
 const noRoute = new RejectedRequest({
   reason: "no-route",
   description:
-    "There is nothing at this path. There are /v1/chat/completions, /v1/messages, /v1/responses, /v1/embeddings, /v1/feedback, /v1/models, /healthz, /readyz, /metrics and /"
+    "There is nothing at this path. There are /v1/chat/completions, /v1/messages, /v1/responses, /v1/embeddings, /v1/feedback, /v1/models, /v1/keys, /v1/teams, /v1/audit, /healthz, /readyz, /metrics and /"
 })
 
-const noMethod = ({ methods }: routes.Route): RejectedRequest => {
+const noMethod = ({ methods }: route.Route): RejectedRequest => {
   const allow = Object.keys(methods).join(", ")
   return new RejectedRequest({
     reason: "no-method",
@@ -56,34 +58,39 @@ export const make = (
     const routeOf = yield* routes.make(setup, responses)
 
     const respond = (
-      request: routes.Request,
-      route: routes.Route | undefined,
+      request: route.Request,
+      found: route.Route | undefined,
       id: string
-    ): Effect.Effect<routes.Response, problem.Failure, Scope.Scope> => {
-      if (route === undefined) return Effect.fail(noRoute)
-      const method = Object.hasOwn(route.methods, request.method) ? route.methods[request.method] : undefined
+    ): Effect.Effect<route.Response, problem.Failure, Scope.Scope> => {
+      if (found === undefined) return Effect.fail(noRoute)
+      const method = Object.hasOwn(found.methods, request.method) ? found.methods[request.method] : undefined
       if (method === undefined) {
         const isUpgrade = request.headers["upgrade"]?.toLowerCase() === "websocket"
-        return Effect.fail(isUpgrade ? noWebSocket : noMethod(route))
+        return Effect.fail(isUpgrade ? noWebSocket : noMethod(found))
       }
-      return shutdown.begun() && !route.always ? Effect.fail(draining) : method(request, id)
+      return shutdown.begun() && !found.always ? Effect.fail(draining) : method(request, id)
     }
 
     return Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
       const id = yield* ids.request
-      const route = routeOf(routes.pathOf(request))
-      const name = route?.name ?? "other"
+      const found = routeOf(route.pathOf(request))
+      const name = found?.name ?? "other"
       const tell = (failure: problem.Failure) =>
         Effect.map(failed(services, id, failure), (told) => refusal(routes.dialectOf(request), id, told))
       yield* shutdown.track
-      return yield* respond(request, route, id).pipe(
+      return yield* respond(request, found, id).pipe(
         Effect.catchAllCause((cause) =>
           Either.match(Cause.failureOrCause(cause), {
             onLeft: tell,
             onRight: (rest) =>
               Cause.isInterruptedOnly(rest) ? Effect.failCause(rest) : Effect.flatMap(defect(rest, id), tell)
           })
+        ),
+        Effect.map((response) =>
+          found?.isSecret === true
+            ? HttpServerResponse.setHeader(response, "cache-control", "no-store")
+            : response
         ),
         Effect.onExit((exit) =>
           Effect.sync(() => responses.count(name, Exit.isSuccess(exit) ? exit.value.status : clientClosed))

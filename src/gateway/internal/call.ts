@@ -7,6 +7,7 @@ import type * as Scope from "effect/Scope"
 import type * as AnswerObserver from "../../AnswerObserver.js"
 import * as AITask from "../../AITask.js"
 import type { ApiKey, Service as Keys } from "../ApiKeys.js"
+import type * as KeyStore from "../KeyStore.js"
 import { InvalidArgumentError } from "../../InvalidArgument.js"
 import type * as Feedback from "../../spend/Feedback.js"
 import type * as Learned from "../Learned.js"
@@ -40,6 +41,10 @@ export interface Judges {
 export interface Setup {
   readonly services: Services & { readonly registry: Registry.Service }
   readonly keys: Keys
+  /** Where keys are issued; undefined where they aren't. */
+  readonly keyStore: KeyStore.Service | undefined
+  /** The ids of keys that are configured. */
+  readonly configured: ReadonlySet<string>
   /** Whether the state that several gateways share can be reached; undefined where nothing is shared. */
   readonly shared: SharedState.Service | undefined
   /** What is learned; undefined where there is nothing to show. */

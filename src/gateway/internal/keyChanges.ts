@@ -1,6 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { InvalidArgumentError } from "../../InvalidArgument.js"
 import * as validation from "../../internal/validation.js"
@@ -19,8 +20,29 @@ import type { KeyRecord, Kind, Records, Step, Storage } from "./keyRecords.js"
 import * as keySecret from "./keySecret.js"
 import { Name } from "./keyGrants.js"
 
-const decodeKey = validation.decoder("Key", Schema.Struct({ id: Name, ...Settings.fields }))
-const decodeTeam = validation.decoder("Team", Schema.Struct({ id: Name, budgets: Team.fields.budgets }))
+/** Decodes a key as it is to be issued. */
+export const decodeKey = validation.decoder("Key", Schema.Struct({ id: Name, ...Settings.fields }), "all")
+
+const decodeTeam = validation.decoder(
+  "Team",
+  Schema.Struct({ id: Name, budgets: Team.fields.budgets }),
+  "all"
+)
+
+const decodeSettings = validation.decoder("Key", Settings, "all")
+
+/** Decodes what of a key is to be another: null takes a field away. */
+export const decodeChanges = (input: unknown): Either.Either<Changes, InvalidArgumentError> => {
+  if (!Predicate.isRecord(input)) return decodeSettings(input)
+  const isRemoved = (name: string): boolean => input[name] === null && Object.hasOwn(Settings.fields, name)
+  const names = Object.keys(input)
+  const said = names.filter((name) => !isRemoved(name)).map((name) => [name, input[name]])
+  return Either.map(decodeSettings(Object.fromEntries(said)), (settings) => ({
+    ...settings,
+    ...Object.fromEntries(names.filter(isRemoved).map((name) => [name, null]))
+  }))
+}
+
 const encodeKey = Schema.encodeSync(KeySchema)
 const encodeTeam = Schema.encodeSync(Team)
 

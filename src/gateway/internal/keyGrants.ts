@@ -37,7 +37,9 @@ export const grants = {
   /** How streams of its calls are delivered that don't say: `streamed` or `buffered`. */
   delivery: Schema.optional(Delivery),
   /** Whether it opens the page and the metrics, which tell of all calls; false when absent. */
-  observe: Schema.optional(Schema.Boolean)
+  observe: Schema.optional(Schema.Boolean),
+  /** Whether it issues, changes and revokes keys over HTTP, of which one may be such a key; false when absent. */
+  admin: Schema.optional(Schema.Boolean)
 }
 
 /** An instant in milliseconds of the Clock, written as a date. */

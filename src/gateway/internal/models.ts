@@ -258,7 +258,8 @@ export const list = (
   }
 }
 
-const decodePath = Option.liftThrowable(decodeURIComponent)
+/** A name as it is in a path; none where it can't be one. */
+export const decodePath = Option.liftThrowable(decodeURIComponent)
 
 /** One of the list, by its name as it is in a path. */
 export const describe = (

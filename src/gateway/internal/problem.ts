@@ -6,6 +6,7 @@ import type { SoleTaskError, TaskError } from "../../routing/TaskService.js"
 import type { AllProvidersFailedError } from "../../routing/ProviderRouter.js"
 import type { FeedbackError } from "../../spend/Feedback.js"
 import type { StreamInterruptedError } from "../../StreamEvent.js"
+import type { KeyChangeError, KeyStoreError } from "./keyModel.js"
 import type { Reason, RejectedRequest } from "./rejection.js"
 
 /** Everything that a call fails with. */
@@ -16,6 +17,8 @@ export type Failure =
   | BudgetExceededError
   | FeedbackError
   | InvalidArgumentError
+  | KeyChangeError
+  | KeyStoreError
   | RejectedRequest
 
 /** What both vendors' clients go by: the status, and the type of the error as each of them names it. */
@@ -26,6 +29,7 @@ const kinds = {
   missing: { status: 404, openai: "invalid_request_error", anthropic: "not_found_error" },
   method: { status: 405, openai: "invalid_request_error", anthropic: "invalid_request_error" },
   slow: { status: 408, openai: "invalid_request_error", anthropic: "invalid_request_error" },
+  conflict: { status: 409, openai: "invalid_request_error", anthropic: "invalid_request_error" },
   large: { status: 413, openai: "invalid_request_error", anthropic: "request_too_large" },
   media: { status: 415, openai: "invalid_request_error", anthropic: "invalid_request_error" },
   upgrade: { status: 426, openai: "invalid_request_error", anthropic: "invalid_request_error" },
@@ -85,6 +89,10 @@ const rejections: { readonly [R in Reason]: { readonly kind: Kind; readonly code
   "no-websocket": { kind: kinds.upgrade, code: "upgrade_required" },
   "no-model": { kind: kinds.missing, code: "model_not_found" },
   "no-feedback": { kind: kinds.missing, code: "feedback_not_kept" },
+  "no-keys": { kind: kinds.missing, code: "keys_not_issued" },
+  "no-team": { kind: kinds.missing, code: "team_unknown" },
+  "own-key": { kind: kinds.conflict, code: "own_key" },
+  "configured-key": { kind: kinds.conflict, code: "key_taken" },
   limited: { kind: kinds.limited, code: "key_limit_exceeded" },
   draining: { kind: kinds.unavailable, code: "shutting_down" },
   defect: { kind: kinds.internal, code: "internal_error" }
@@ -150,6 +158,20 @@ const table: Table = {
     code: "feedback_unavailable",
     // What the database says isn't for callers.
     message: "The feedback isn't kept, because its store can't be reached now. Send it again later"
+  }),
+  KeyChangeError: ({ reason, subject }) =>
+    // A team is looked for where a key is said to belong to it.
+    subject === "team"
+      ? { kind: kinds.invalid, code: "team_unknown", param: "team" }
+      : { kind: reason === "unknown" ? kinds.missing : kinds.conflict, code: `key_${reason}`, param: "id" },
+  KeyStoreError: ({ operation }) => ({
+    kind: kinds.unavailable,
+    code: "keys_unavailable",
+    // What the database says isn't for callers.
+    message:
+      operation === "written"
+        ? "The keys can't be written now, and whether the change was made isn't known. Look at what there is before you ask again"
+        : "The keys can't be read now. Ask again later"
   }),
   BudgetUnavailableError: () => ({
     kind: kinds.unavailable,

@@ -1,8 +1,9 @@
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as AITask from "../../AITask.js"
-import { InvalidArgumentError } from "../../InvalidArgument.js"
+import type { InvalidArgumentError } from "../../InvalidArgument.js"
 import * as sizes from "../../internal/sizes.js"
+import * as validation from "../../internal/validation.js"
 
 export type Json = Readonly<Record<string, unknown>>
 
@@ -34,13 +35,7 @@ export class Reading {
   /** Everything that is wrong: the first by its field, the others beside it. */
   get error(): InvalidArgumentError | undefined {
     const [first, ...others] = this.faults
-    if (first === undefined) return undefined
-    const also = others.slice(0, 9).map(({ field, reason }) => `${field}: ${reason}`)
-    return new InvalidArgumentError({
-      subject: "",
-      field: first.field,
-      reason: [first.reason, ...also].join("; ")
-    })
+    return first && validation.errorOf("", first, others)
   }
 
   record(value: unknown, field: string): Json | undefined {

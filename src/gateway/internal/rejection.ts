@@ -26,6 +26,13 @@ export type Reason =
   | "no-model"
   /** There is nothing that keeps feedback or learns from it. */
   | "no-feedback"
+  /** No keys are issued here. */
+  | "no-keys"
+  | "no-team"
+  /** A key would shut itself out. */
+  | "own-key"
+  /** A key of the configuration has the id. */
+  | "configured-key"
   /** The key has reached one of its limits. */
   | "limited"
   /** The gateway shuts down. */

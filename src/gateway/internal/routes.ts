@@ -1,12 +1,11 @@
-import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type * as Scope from "effect/Scope"
 import type * as SharedState from "../../reliability/SharedState.js"
 import type { ApiKey } from "../ApiKeys.js"
 import * as access from "./access.js"
+import * as administration from "./administration.js"
 import * as call from "./call.js"
 import * as chat from "./chat.js"
 import * as countTokens from "./countTokens.js"
@@ -20,33 +19,14 @@ import * as permission from "./permission.js"
 import * as page from "./page.js"
 import type * as problem from "./problem.js"
 import * as responses from "./responses.js"
+import { get, pathOf, post, type Request, type Respond, type Response, type RouteOf } from "./route.js"
 import * as status from "./status.js"
-
-export type Request = HttpServerRequest.HttpServerRequest
-export type Response = HttpServerResponse.HttpServerResponse
-
-type Respond = (request: Request, id: string) => Effect.Effect<Response, problem.Failure, Scope.Scope>
-
-/** What a path does, by method. */
-export interface Route {
-  readonly name: string
-  readonly methods: Readonly<Record<string, Respond>>
-  /** Whether it answers while the gateway shuts down. */
-  readonly always: boolean
-}
-
-/** The route of a path; undefined where there is none. */
-export type RouteOf = (path: string) => Route | undefined
 
 const chatPath = "/v1/chat/completions"
 const messagesPath = "/v1/messages"
 const responsesPath = "/v1/responses"
 const embeddingsPath = "/v1/embeddings"
 const modelsPath = "/v1/models"
-
-/** The path of a request, whose target may be a whole address, without its query. */
-export const pathOf = ({ url }: Request): string =>
-  url.replace(/^https?:\/\/[^/?]*/i, "").replace(/\?.*$/s, "")
 
 /** Whose client asks, which is how it wants to be told of errors. */
 export const dialectOf = (request: Request): Dialect => {
@@ -125,17 +105,6 @@ export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effec
           HttpServerResponse.unsafeJson(status.of(snapshot, shared, setup.about(), known))
       )
 
-    const post = (name: string, respond: Respond): Route => ({
-      name,
-      methods: { POST: respond },
-      always: false
-    })
-    const get = (name: string, respond: Respond, always = true): Route => ({
-      name,
-      methods: { GET: respond, HEAD: respond },
-      always
-    })
-
     const routes = [
       post(chatPath, calls(chat.dialect)),
       post(messagesPath, calls(messages.dialect)),
@@ -165,5 +134,6 @@ export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effec
     ]
     const byPath = new Map(routes.map((route) => [route.name, route]))
     const model = get(`${modelsPath}/{id}`, admitted("call", one), false)
-    return (path) => byPath.get(path) ?? (path.startsWith(`${modelsPath}/`) ? model : undefined)
+    const administered = administration.routes(setup)
+    return (path) => byPath.get(path) ?? (path.startsWith(`${modelsPath}/`) ? model : administered(path))
   })
