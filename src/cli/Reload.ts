@@ -42,8 +42,8 @@ export const watch = (file: string): Effect.Effect<Effect.Effect<void>, never, F
     )
   })
 
-/** Where the accounts, the limits and the keys are that calls under way are counted in and taken by. */
-const lasting = ["ledger", "redis", "issuedKeys"] as const
+/** Where the accounts and the limits are that calls under way are counted in. */
+const lasting = ["ledger", "redis"] as const
 
 /** Fails where something is another that a process has for as long as it runs. */
 const checkLasting = (
@@ -96,8 +96,12 @@ export const make = <E extends { readonly message: string }, R>(
     yield* gateway.replace(made).pipe(Effect.onError(() => Effect.sync(() => void (current = before))))
     yield* before.retire
     const changed = changesOf(before.configuration, configuration)
-    // What opened a circuit may be just what was changed.
-    yield* Effect.forEach(changed, ({ id }) => current.breaker.service.reset(id), { discard: true })
+    // What opened a circuit may be just what was changed, and what was stated was stated to another key.
+    yield* Effect.forEach(
+      changed,
+      ({ id }) => Effect.zipRight(current.breaker.service.reset(id), current.rateLimits.reset(id)),
+      { discard: true }
+    )
     const told = changed.map(({ id, is }) => `${id} is ${is}`).join(", ")
     const { withheld } = current
     return [

@@ -1,6 +1,8 @@
 import * as PlatformError from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
+import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
+import * as Sqlite from "arc-saga/SpendLedger/Sqlite"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -161,7 +163,6 @@ describe("a reload", () => {
       const { ask, reload } = yield* served(instant({ ledger }))
       for (const [field, changes] of [
         ["ledger", {}],
-        ["issuedKeys", { ledger, issuedKeys: {} }],
         ["redis", { ledger, redis: { url: "redis://127.0.0.1:9" } }]
       ] as const) {
         const told = yield* reload(instant(changes))
@@ -222,6 +223,92 @@ describe("a reload", () => {
       assert.strictEqual(yield* by("app"), 200)
       assert.strictEqual(yield* by("app"), 429)
     }).pipe(Effect.provide(platform))
+  )
+
+  it.scopedLive(
+    "takes keys that are issued, otherwise or not at all, and goes on with what is counted of them",
+    () =>
+      Effect.gen(function* () {
+        const at = yield* directory({})
+        const ledger = `sqlite:${at("spend.db")}`
+        const gateway = { keys: [{ id: "file", sha256: sha256("test-key-file") }] }
+        const taking = (issuedKeys?: object) => instant({ ledger, issuedKeys, gateway })
+        const { ask, file, reload } = yield* served(taking())
+        const keys = (...args: ReadonlyArray<string>) =>
+          Effect.map(runLive(["keys", ...args, "--config", file("c.json")]), ({ out }) => out.trim())
+        const web = yield* keys("create", "web", "--requests-per-minute", "2")
+        const gone = yield* keys("create", "gone")
+        const by = (key: string) => Effect.map(ask("a", { "x-api-key": key }), ({ status }) => status)
+        assert.strictEqual(yield* by(web), 401)
+        assert.match(yield* reload(taking({ refreshMs: 1 })), /is in use/)
+        assert.deepStrictEqual([yield* by(web), yield* by(gone)], [200, 200])
+        yield* keys("revoke", "gone")
+        yield* eventually(Effect.map(by(gone), (status) => status === 401))
+        assert.match(yield* reload(taking({ refreshMs: 2, graceMs: 60_000 })), /is in use/)
+        assert.deepStrictEqual([yield* by(gone), yield* by(web), yield* by(web)], [401, 200, 429])
+        assert.match(yield* reload(taking()), /is in use/)
+        assert.deepStrictEqual([yield* by(web), yield* by("test-key-file")], [401, 200])
+        assert.match(yield* reload(taking({ refreshMs: 2, graceMs: 60_000 })), /is in use/)
+        assert.deepStrictEqual([yield* by(gone), yield* by(web)], [401, 429])
+        // Those that are known aren't given up for others that can't be read.
+        const rename = (from: string, to: string) =>
+          Effect.flatMap(SqlClient.SqlClient, (sql) =>
+            sql.unsafe(`ALTER TABLE ${from} RENAME TO ${to}`)
+          ).pipe(Effect.provide(Sqlite.layer({ path: at("spend.db") })), Effect.orDie)
+        yield* rename("arc_saga_keys", "elsewhere")
+        assert.match(yield* reload(taking({})), /^stays as it was: .*ledger: The keys can't be read/)
+        assert.deepStrictEqual([yield* by(gone), yield* by(web)], [401, 429])
+        yield* rename("elsewhere", "arc_saga_keys")
+        assert.match(yield* reload(taking({})), /is in use/)
+        assert.deepStrictEqual([yield* by(gone), yield* by(web)], [401, 429])
+      }).pipe(Effect.provide(platform))
+  )
+
+  it.scopedLive(
+    "lets go of a wait that was stated to another key, and keeps that of a provider that is the same",
+    () =>
+      Effect.gen(function* () {
+        const limited = Http.createServer((request, response) => {
+          const isOut = request.headers.authorization === "Bearer test-key-1"
+          request.resume().on("end", () =>
+            response
+              .writeHead(isOut ? 429 : 200, {
+                "content-type": "application/json",
+                ...(isOut ? { "retry-after": "3600" } : {})
+              })
+              .end(
+                JSON.stringify({
+                  model: "m",
+                  choices: [
+                    { index: 0, message: { role: "assistant", content: "Yes" }, finish_reason: "stop" }
+                  ],
+                  usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 }
+                })
+              )
+          )
+        })
+        yield* Effect.acquireRelease(
+          Effect.async<void>((resume) => void limited.listen(0, "127.0.0.1", () => resume(Effect.void))),
+          () => Effect.sync(() => limited.close())
+        )
+        const address = limited.address()
+        const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/v1`
+        const keyed = (apiKey: string, more: object = {}) =>
+          config([{ ...server("a", url, "m"), apiKey }], {
+            circuitBreaker: { consecutiveFailures: 100 },
+            ...more
+          })
+        const { ask, reload } = yield* served(keyed("test-key-1"))
+        const status = Effect.map(ask("a"), (answer) => answer.status)
+        assert.strictEqual(yield* status, 429)
+        assert.match(
+          yield* reload(keyed("test-key-1", { strategy: "quality" })),
+          /the providers are the same/
+        )
+        assert.include((yield* ask("a")).text, "it said when to come back")
+        assert.match(yield* reload(keyed("test-key-2")), /a is another/)
+        assert.strictEqual(yield* status, 200)
+      }).pipe(Effect.provide(platform))
   )
 
   it.scopedLive("goes on with circuits, limits and answers, save of what is another", () =>
