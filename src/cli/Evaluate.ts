@@ -9,8 +9,6 @@ import * as Option from "effect/Option"
 import { evaluate, salts } from "../savings/Evaluation.js"
 import * as Outcomes from "../savings/Outcomes.js"
 import type * as QualityModel from "../savings/QualityModel.js"
-import * as EvaluationPicture from "./EvaluationPicture.js"
-import * as EvaluationReport from "./EvaluationReport.js"
 import * as Flags from "./Flags.js"
 import * as Format from "./Format.js"
 import * as ModelFile from "./ModelFile.js"
@@ -68,6 +66,10 @@ export const command = Command.make(
   (given) =>
     Effect.gen(function* () {
       const streams = yield* StandardStreams
+      // What only this command needs is read when it runs.
+      const [EvaluationPicture, EvaluationReport] = yield* Effect.promise(() =>
+        Promise.all([import("./EvaluationPicture.js"), import("./EvaluationReport.js")])
+      )
       const outcomes = yield* OutcomesFile.read(given.outcomes)
       const model = Option.getOrUndefined(yield* Effect.transposeMapOption(given.model, ModelFile.read))
       if (model !== undefined) yield* check(model, outcomes)
