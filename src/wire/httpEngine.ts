@@ -65,8 +65,8 @@ export interface Wire extends Server {
   readonly completeOverJson: boolean
   /** The body of a request; or why the wire can't carry the task. */
   readonly body: (request: ReasoningEngine.Request, stream: boolean) => Either.Either<unknown, string>
-  /** The body of a request of a call that came over this wire; undefined where the server can't take it. */
-  readonly original: (body: Json, request: ReasoningEngine.Request, stream: boolean) => AsItCame | undefined
+  /** The body of a request of a call that came over this wire. */
+  readonly original: (body: Json, request: ReasoningEngine.Request, stream: boolean) => AsItCame
   /** The parts of messages that it has no place for; none where absent. */
   readonly lacks?: ReadonlyArray<AITask.Part["type"]> | undefined
   /** What of a task the request leaves out. */

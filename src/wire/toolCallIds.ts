@@ -1,4 +1,6 @@
+import * as Predicate from "effect/Predicate"
 import type * as AITask from "../AITask.js"
+import type { IdOf } from "./body.js"
 
 /** The ids of the calls in a task: those that the results of tools refer to. */
 const idsIn = (task: AITask.AITask): ReadonlyArray<string> =>
@@ -67,18 +69,25 @@ export const words: Rule = {
   make: (id, attempt) => id.replaceAll(/[^\w-]/g, "_") + (attempt === 0 ? "" : `_${attempt}`)
 }
 
-/** Whether all ids of a task are such that a provider takes them. */
-export const fit = (rule: Rule, task: AITask.AITask): boolean => idsIn(task).every((id) => rule.fits.test(id))
-
 /**
- * Ids for one request: those that fit stay, others get one that fits, the same in call and result, and never
+ * Ids for one request, where its provider has a rule: those that fit stay, others get one that fits, the same in call and result, and never
  * that of another call.
  */
-export const fitting = (rule: Rule, task: AITask.AITask): ((id: string) => string) =>
-  fittingAll(rule, idsIn(task))
+export const fitting = (rule: Rule | undefined, task: AITask.AITask): IdOf =>
+  rule === undefined ? (id) => id : fittingAll(rule, idsIn(task))
+
+/** An object with other ids in these of its fields, as far as it has them. */
+export const renamed = (value: unknown, fields: ReadonlyArray<string>, idOf: IdOf): unknown => {
+  if (!Predicate.isRecord(value)) return value
+  const made = fields.flatMap((field) => {
+    const id = value[field]
+    return typeof id === "string" ? [[field, idOf(id)] as const] : []
+  })
+  return made.length === 0 ? value : { ...value, ...Object.fromEntries(made) }
+}
 
 /** The same for any ids. */
-export const fittingAll = (rule: Rule, ids: ReadonlyArray<string>): ((id: string) => string) => {
+export const fittingAll = (rule: Rule, ids: ReadonlyArray<string>): IdOf => {
   if (ids.every((id) => rule.fits.test(id))) return (id) => id
   const given = new Map(ids.filter((id) => rule.fits.test(id)).map((id) => [id, id]))
   const taken = new Set(given.values())

@@ -7,10 +7,10 @@ import * as path from "node:path"
 import * as gateway from "./gateway.js"
 import type { Script } from "./upstream.js"
 
-/** Asks Codex over one provider. */
-const asked = (provider: gateway.Provider) =>
+/** Asks Codex over the provider of its models, and one to fall back to. */
+const asked = (provider: gateway.Provider, others: Readonly<Record<string, gateway.Provider>> = {}) =>
   Effect.gen(function* () {
-    const served = yield* gateway.over({ gpt4: provider })
+    const served = yield* gateway.over({ gpt4: provider, ...others })
     const folder = yield* gateway.temporary
     const { env, files } = gateway.documented(served, "Codex")
     for (const [name, text] of files) fs.writeFileSync(path.join(folder, name), text)
@@ -48,6 +48,33 @@ describe("Codex", () => {
       const arrived = yield* served.arrived("gpt4")
       assert.strictEqual(arrived.length, 2)
       assert.notInclude(JSON.stringify(arrived), "web_search")
+    }).pipe(Effect.provide(NodeWireServer.layer))
+  )
+
+  it.scoped("goes on with a provider of another wire when its own dies in the middle of its work", () =>
+    Effect.gen(function* () {
+      const dying: Script = (call) =>
+        call.results.length === 0 ? script(call) : { text: "The command says", breaks: true }
+      const other: Script = ({ results }) => ({ text: `The command says: ${results.join(", ")}` })
+      const { ended, served } = yield* asked(
+        { api: "openai", script: dying },
+        { claude: { api: "anthropic", script: other } }
+      )
+      assert.strictEqual(ended.code, 0, ended.err)
+      assert.match(ended.out, /The command says: [^]*42/)
+      const [call, ...more] = yield* served.arrived("claude")
+      assert.isEmpty(more)
+      // It knows what the tool gave; what OpenAI's model thought is for that one alone.
+      assert.match(call?.body ?? "", /"tool_result"[^]*42/)
+      assert.notInclude(call?.body, "ZW5jcnlwdGVk")
+      // It never heard of it: neither an error nor a second call.
+      const calls = gateway.callsOf(served)
+      assert.strictEqual(calls.length, 2)
+      for (const { answer } of calls) {
+        assert.strictEqual(answer.status, 200, answer.body)
+        assert.include(answer.body, "response.completed")
+        assert.notInclude(answer.body, "response.failed")
+      }
     }).pipe(Effect.provide(NodeWireServer.layer))
   )
 })

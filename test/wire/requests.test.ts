@@ -159,28 +159,33 @@ describe("a task over Chat Completions", () => {
     assert.isTrue(Either.isLeft(chat.body(chatSettings, ask({ messages: [{ role: "user", content }] }))))
   })
 
-  it("is its original, unless its ids don't fit", () => {
+  it("is its original, with ids of tool calls that the server takes", () => {
     const called = task({
       messages: [
         { role: "assistant", content: "", toolCalls: [{ id: "long.one", name: "f", arguments: "{}" }] },
-        { role: "user", content: "a" }
+        { role: "tool", toolCallId: "long.one", content: "a" }
       ],
       maxTokens: 5
     })
     const asked = { task: called, prefill: undefined, stream: true }
-    const body = { messages: [], max_completion_tokens: 9, stream_options: { a: 1 } }
-    assert.isUndefined(
-      chat.original({ ...chatSettings, toolCallIds: toolCallIds.nineAlphanumerics }, body, asked)
-    )
-    assert.deepStrictEqual(chat.original(chatSettings, body, asked)?.body, {
-      messages: [],
-      model: "m",
-      max_tokens: 5,
-      stream: true,
-      stream_options: { a: 1 }
+    const call = (id: string) => ({ id, type: "function", function: { name: "f", arguments: "{}" }, odd: 1 })
+    const said = (id: string) => [
+      { role: "assistant", content: null, tool_calls: [call(id), 1], name: "Ann" },
+      { role: "tool", tool_call_id: id, content: "a", odd: [2] },
+      { role: "assistant", content: "b", function_call: { name: "long.one", arguments: "{}" } },
+      3
+    ]
+    const more = { n: 2, next_year: {}, stream_options: { a: 1 } }
+    const body = { messages: said("long.one"), max_completion_tokens: 9, ...more }
+    const original = (settings: chat.Settings) => chat.original(settings, body, asked).body
+    const bounded = { ...more, model: "m", max_tokens: 5, stream: true }
+    assert.deepStrictEqual(original(chatSettings), { ...bounded, messages: said("long.one") })
+    assert.deepStrictEqual(original({ ...chatSettings, toolCallIds: toolCallIds.nineAlphanumerics }), {
+      ...bounded,
+      messages: said("00longone")
     })
     const continued = chat.original(chatSettings, { messages: [1] }, { ...asked, prefill: "Once" })
-    assert.deepStrictEqual(continued?.body["messages"], [1, { role: "assistant", content: "Once" }])
+    assert.deepStrictEqual(continued.body["messages"], [1, { role: "assistant", content: "Once" }])
   })
 })
 
@@ -384,5 +389,41 @@ describe("what one wire alone knows of a message", () => {
       { type: "function_call_output", call_id: "t", output: "d", phase },
       { type: "message", role: "developer", content: "e", phase }
     ])
+  })
+})
+
+describe("a task over Responses", () => {
+  it("is its original, with ids of tool calls that the server takes", () => {
+    const long = "x".repeat(65)
+    const called = task({
+      messages: [{ role: "assistant", content: "", toolCalls: [{ id: long, name: "f", arguments: "{}" }] }]
+    })
+    const input = (id: string) => [
+      { role: "user", content: "Hi", odd: 1 },
+      { type: "function_call", id: "fc_1", call_id: id, name: "f", arguments: "{}", odd: 1 },
+      { type: "function_call_output", call_id: id, output: "a" },
+      { type: "item_of_2027", call_id: null },
+      1
+    ]
+    const settings: responses.Settings = { model: "m", sampling: true, reasoning: false, extraFields: false }
+    const original = (said: unknown, prefill: string | undefined, rule?: toolCallIds.Rule) =>
+      responses.original(
+        { ...settings, toolCallIds: rule },
+        { input: said, next_year: 1 },
+        { task: called, prefill, stream: false }
+      ).body
+    const expected = { model: "m", next_year: 1 }
+    assert.deepStrictEqual(original(input(long), undefined), { ...expected, input: input(long) })
+    assert.deepStrictEqual(original(input(long), undefined, toolCallIds.sixtyFourCharacters), {
+      ...expected,
+      input: input(long.slice(0, 64))
+    })
+    assert.deepStrictEqual(original("Hi", "Once", toolCallIds.sixtyFourCharacters), {
+      ...expected,
+      input: [
+        { role: "user", content: "Hi" },
+        { role: "assistant", content: "Once" }
+      ]
+    })
   })
 })

@@ -124,7 +124,7 @@ const messages = (
   prefill: string | undefined
 ): Made<ReadonlyArray<Json>> =>
   Either.gen(function* () {
-    const idOf = rule === undefined ? (id: string) => id : toolCallIds.fitting(rule, task)
+    const idOf = toolCallIds.fitting(rule, task)
     const made: Array<Json> =
       task.systemPrompt === undefined ? [] : [{ role: "system", content: task.systemPrompt }]
     let shown: Array<AITask.Part> = []
@@ -266,30 +266,45 @@ const otherBounds = (body: Json, least: number | undefined): Json =>
 const isAnswer = (event: string): boolean =>
   !/"choices"\s*:\s*\[\s*\]/.test(event) || !/"usage"\s*:\s*\{/.test(event)
 
+/** The messages of a body, with ids of tool calls that the server takes. */
+const fitted = (said: unknown, idOf: IdOf): unknown =>
+  Array.isArray(said)
+    ? said.map((message: unknown) => {
+        const made = toolCallIds.renamed(message, ["tool_call_id"], idOf)
+        return Predicate.isRecord(made) && Array.isArray(made["tool_calls"])
+          ? {
+              ...made,
+              tool_calls: made["tool_calls"].map((call) => toolCallIds.renamed(call, ["id"], idOf))
+            }
+          : made
+      })
+    : said
+
 /**
- * The body of a call as it came over this wire, with only model, stream flags and token bounds changed; undefined
- * where the server doesn't take the ids of its tool calls. Counts that the caller hasn't asked for aren't for him.
+ * The body of a call as it came over this wire, with only model, stream flags, token bounds and ids of tool calls that
+ * the server doesn't take changed. Counts that the caller hasn't asked for aren't for him.
  */
 export const original = (
   { includeUsage, maxTokensField, model, toolCallIds: rule }: Settings,
   body: Json,
   { prefill, stream, task }: Ask
-): { readonly body: Json; readonly isWanted?: (event: string) => boolean } | undefined => {
-  if (rule !== undefined && !toolCallIds.fit(rule, task)) return undefined
+): { readonly body: Json; readonly isWanted?: (event: string) => boolean } => {
   const { max_completion_tokens: _, max_tokens: __, stream_options: given, ...rest } = body
   const bound = boundOf(body)
   const least = typeof bound === "number" ? Math.min(bound, task.maxTokens ?? bound) : task.maxTokens
   const options = Predicate.isRecord(given) ? given : {}
   const counts = stream && includeUsage
-  const said = body["messages"]
+  const said =
+    rule === undefined ? body["messages"] : fitted(body["messages"], toolCallIds.fitting(rule, task))
   return {
     body: {
       ...rest,
       ...otherBounds(body, least),
       model,
-      ...(prefill === undefined || !Array.isArray(said)
-        ? {}
-        : { messages: [...said, { role: "assistant", content: prefill }] }),
+      messages:
+        prefill === undefined || !Array.isArray(said)
+          ? said
+          : [...said, { role: "assistant", content: prefill }],
       ...(least === undefined ? {} : { [maxTokensField]: least }),
       ...(stream || "stream" in body ? { stream } : {}),
       ...(stream && (counts || given !== undefined)

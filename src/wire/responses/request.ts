@@ -156,7 +156,7 @@ const items = (
   prefill: string | undefined
 ): Made<ReadonlyArray<Json>> =>
   Either.gen(function* () {
-    const idOf = rule === undefined ? (id: string) => id : toolCallIds.fitting(rule, task)
+    const idOf = toolCallIds.fitting(rule, task)
     const customs = customIds(task)
     const made: Array<Json> = []
     for (const message of task.messages) {
@@ -277,23 +277,27 @@ const begun = (input: unknown, prefill: string): unknown => {
   return Array.isArray(said) ? [...said, { role: "assistant", content: prefill }] : input
 }
 
+/** The input of a body, with ids of tool calls that the server takes. */
+const fitted = (input: unknown, idOf: IdOf): unknown =>
+  Array.isArray(input) ? input.map((item) => toolCallIds.renamed(item, ["call_id"], idOf)) : input
+
 /**
- * The body of a call as it came over this wire, with only model, stream flag and token bound changed; undefined
- * where the server doesn't take the ids of its tool calls.
+ * The body of a call as it came over this wire, with only model, stream flag, token bound and ids of tool calls that the
+ * server doesn't take changed.
  */
 export const original = (
   { model, toolCallIds: rule }: Settings,
   body: Json,
   { prefill, stream, task }: Ask
-): { readonly body: Json } | undefined => {
-  if (rule !== undefined && !toolCallIds.fit(rule, task)) return undefined
+): { readonly body: Json } => {
   const { max_output_tokens: bound } = body
   const least = typeof bound === "number" ? Math.min(bound, task.maxTokens ?? bound) : task.maxTokens
+  const said = rule === undefined ? body["input"] : fitted(body["input"], toolCallIds.fitting(rule, task))
   return {
     body: {
       ...body,
       model,
-      ...(prefill === undefined ? {} : { input: begun(body["input"], prefill) }),
+      input: prefill === undefined ? said : begun(said, prefill),
       ...(least === undefined ? {} : { max_output_tokens: least }),
       ...(stream || "stream" in body ? { stream } : {})
     }
