@@ -320,7 +320,7 @@ describe("POST /v1/chat/completions", () => {
     ["audio", { audio: {} }],
     ["messages", { messages: undefined }],
     ["messages[0]", { messages: [] }],
-    ["messages[0].role", { messages: [{ role: "wizard", content: "x" }] }],
+    ["messages[].role", { messages: [{ role: "wizard", content: "x" }] }],
     ["messages[1].content", { messages: [system, { role: "user", content: "" }] }],
     ["messages[0].content[0].type", { messages: [{ role: "user", content: [{ text: "file" }] }] }],
     ['the part "file"', { messages: [{ role: "user", content: [{ type: "file", file: {} }] }] }],

@@ -124,7 +124,7 @@ const page = (): string =>
     "",
     "A call that comes over a wire, and whose provider speaks that wire, reaches the provider as it was sent, and its answer comes back as it was written: only the model's name, the stream flags, the bound on tokens and the credentials change. Fields that nobody knows yet go through.",
     "",
-    "Where the provider speaks another wire, the call is translated. This page says of each field what becomes of it then. A field that isn't here is left out, which `x-saga-dropped` tells; a kind of content that isn't here makes providers of other wires unfit for the call. With the header `x-saga-unsupported: refuse`, or the gateway's setting `unsupported`, a call of which something would be left out is refused.",
+    "Where the provider speaks another wire, the call is translated. This page says of each field what becomes of it then. A field that isn't here is left out, which `x-saga-dropped` tells; a kind of content that isn't here makes providers of other wires unfit for the call, and so does a role, a form of the answer, a choice among tools or the address of an image of a kind that isn't known. With the header `x-saga-unsupported: refuse`, or the gateway's setting `unsupported`, a call of which something would be left out is refused.",
     "",
     "Tools are requirements: the model can't do without those that its caller runs. Those that run at a provider (searches of the web, code, pictures) are preferences where they are merely offered: a strategy chooses a provider that has them before others, and others are asked without them, which is told. They are requirements where they are demanded: `tool_choice` names one, or asks for a tool and there is no other. So are those that work on what a provider keeps, as searches of stored files do.",
     "",
@@ -313,6 +313,7 @@ describe("the items and tools of Responses", () => {
   }
   const parts: typeof items = {
     input_text: ["ResponseInputText", "ResponseInputTextContent"],
+    text: ["ResponseInputText"],
     input_image: ["ResponseInputImage", "ResponseInputImageContent"],
     input_file: ["ResponseInputFile", "ResponseInputFileContent"],
     output_text: ["ResponseOutputText"],

@@ -34,15 +34,23 @@ const sent: Readonly<Record<Wire, (ask: Ask) => Either.Either<unknown, string>>>
 }
 
 /** JSON of the caller's own, which is no field of the wire. */
-const isOwn = (field: string): boolean =>
-  ["parameters", "input_schema", "schema", "metadata", "input"].includes(field)
+const own: Readonly<Record<Wire, ReadonlyArray<string>>> = {
+  chatCompletions: ["parameters", "schema", "metadata"],
+  messages: ["input_schema", "schema", "input"],
+  responses: ["parameters", "schema", "metadata"]
+}
 
 /** The paths of the objects in a body; within JSON of the caller's own there are none. */
-const objects = (value: unknown, path: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<string>> => {
-  if (Array.isArray(value)) return value.flatMap((each, index) => objects(each, [...path, String(index)]))
+const objects = (
+  wire: Wire,
+  value: unknown,
+  path: ReadonlyArray<string> = []
+): ReadonlyArray<ReadonlyArray<string>> => {
+  if (Array.isArray(value))
+    return value.flatMap((each, index) => objects(wire, each, [...path, String(index)]))
   if (typeof value !== "object" || value === null) return []
   const within = Object.entries(value).flatMap(([name, each]) =>
-    isOwn(name) && !Array.isArray(each) ? [] : objects(each, [...path, name])
+    own[wire].includes(name) ? [] : objects(wire, each, [...path, name])
   )
   return [path, ...within]
 }
@@ -104,7 +112,7 @@ describe.each(wires)("a field that nobody knows, in a body of %s", (from) => {
     "arrives at a provider of another wire, or is told, wherever it stands",
     [bodies[from]],
     ([body]) => {
-      for (const path of objects(body, [])) {
+      for (const path of objects(from, body)) {
         const odd = withUnknown(body, path)
         const asked = task(from, odd)
         if (isHint(fields.table[from], odd, path)) continue

@@ -85,6 +85,7 @@ export const questionOf = (
     includeUsage: said.includeUsage,
     uncarried: {
       ...uncarried,
+      requirements: [...uncarried.requirements, ...reading.unknownWords],
       preferences: [...uncarried.preferences, ...(said.preferences ?? []), ...offer.optional]
     },
     body: json,
@@ -133,7 +134,10 @@ const countLeading = ({ messages }: Said): number => {
 const leading = (said: Said): ReadonlyArray<AITask.Message> => said.messages.slice(countLeading(said))
 
 const instructions = (said: Said): Readonly<Record<string, unknown>> => {
-  const texts = said.messages.slice(0, countLeading(said)).map(AITask.messageText)
+  const texts = said.messages
+    .slice(0, countLeading(said))
+    .flatMap(AITask.parts)
+    .map((part) => (part.type === "text" ? part.text : ""))
   return texts.length === 0 ? {} : { systemPrompt: texts.join("\n\n") }
 }
 

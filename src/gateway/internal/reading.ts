@@ -22,6 +22,7 @@ const isToolName = Schema.is(AITask.Tool.fields.name)
 /** Reads a body once, and takes note of all that can't be used, each by its field. */
 export class Reading {
   private readonly faults: Array<{ readonly field: string; readonly reason: string }> = []
+  private readonly words = new Set<string>()
 
   fault(field: string, reason: string): undefined {
     this.faults.push({ field, reason })
@@ -30,6 +31,18 @@ export class Reading {
 
   expected(field: string, what: string, value: unknown): undefined {
     return this.fault(field, `Expected ${what}, actual ${kindOf(value)}`)
+  }
+
+  /** A word of next year, in place of those that are expected, is for providers of its wire; what is none can't be used. */
+  unknownWord(field: string, what: string, value: unknown): undefined {
+    if (typeof value !== "string" || value === "") return this.expected(field, what, value)
+    this.words.add(field.replaceAll(/\[\d+\]/g, "[]"))
+    return undefined
+  }
+
+  /** The fields with words that aren't known. */
+  get unknownWords(): ReadonlyArray<string> {
+    return Array.from(this.words)
   }
 
   /** Everything that is wrong: the first by its field, the others beside it. */
@@ -75,10 +88,10 @@ export class Reading {
     return made
   }
 
-  imageUrl(value: unknown, field: string): string | undefined {
-    return typeof value === "string" && isImageUrl.test(value)
-      ? value
-      : this.expected(field, "an http(s) or data:image URL", value)
+  /** An image as every wire has it; an address of another kind is what its own wire alone knows. */
+  imageUrl<A>(value: unknown, field: string, image: (url: string) => A, native: () => A): A | undefined {
+    const url = this.name(value, field)
+    return url === undefined ? undefined : isImageUrl.test(url) ? image(url) : native()
   }
 
   toolName(value: unknown, field: string): string | undefined {
@@ -102,20 +115,19 @@ export const contentOf = <P extends AITask.Part>(parts: ReadonlyArray<P>): strin
   return second === undefined && first.type === "text" && Object.keys(first).length === 2 ? first.text : parts
 }
 
-/** The text of parts that are texts. */
-export const textOf = (content: string | ReadonlyArray<AITask.Part>): string =>
-  typeof content === "string"
-    ? content
-    : content.map((part) => (part.type === "text" ? part.text : "")).join("")
-
 /** Instructions, and what of them is no text: it has its place in a message of the user's. */
 export const instructed = (
-  said: string,
-  parts: ReadonlyArray<Exclude<AITask.Part, AITask.ReasoningPart>>
+  content: string | ReadonlyArray<Exclude<AITask.Part, AITask.ReasoningPart>>
 ): ReadonlyArray<AITask.Message> => {
-  const [first, ...others] = parts.filter(({ type }) => type !== "text")
-  return [
-    ...(said.trim() === "" ? [] : [{ role: "system", content: said } as const]),
-    ...(first === undefined ? [] : [{ role: "user", content: [first, ...others] } as const])
-  ]
+  const parts = typeof content === "string" ? [{ type: "text", text: content } as const] : content
+  const messages: Array<AITask.Message> = []
+  const [text, ...texts] = parts
+    .filter((part) => part.type === "text")
+    .filter((part) => part.text.trim() !== "")
+  const [first, ...others] = parts.filter((part) => part.type !== "text")
+  if (text !== undefined) {
+    messages.push({ role: "system", content: texts.length === 0 ? text.text : [text, ...texts] })
+  }
+  if (first !== undefined) messages.push({ role: "user", content: [first, ...others] })
+  return messages
 }

@@ -67,7 +67,15 @@ const plain: ReadonlySet<string> = new Set([
   "input[].output[].file_id",
   "input",
   "dimensions",
-  "encoding_format"
+  "encoding_format",
+  // Words that the wire's own providers may know.
+  "response_format.type",
+  "text.format.type",
+  "output_config.format.type",
+  "output_format.type",
+  "tool_choice.type",
+  "messages[].role",
+  "input[].role"
 ])
 
 /** What a provider keeps: it is read at the usual price. */

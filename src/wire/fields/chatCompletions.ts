@@ -55,7 +55,12 @@ const message: Fields = {
 /** What is chosen by its name. */
 const named: Field = { class: "carried", fields: { name: carried } }
 
+/** What is chosen among the tools. */
+const chosen = { type: carried, function: named, custom: named } satisfies Fields
+
 const declared: Fields = { name: carried, description: carried, parameters: carried, strict: carried }
+
+const offered: Fields = { type: carried, function: { class: "carried", fields: declared } }
 
 /** POST /v1/chat/completions, as the types of the package openai 6.49 have it. */
 export const chatCompletions: Fields = {
@@ -71,16 +76,17 @@ export const chatCompletions: Fields = {
   tools: {
     class: "carried",
     task: "tools",
-    kinds: { function: { type: carried, function: { class: "carried", fields: declared } } }
+    kinds: { function: offered, "": offered }
   },
   tool_choice: {
     class: "carried",
     task: "toolChoice",
     fields: {
-      type: carried,
-      function: named,
-      custom: named,
-      allowed_tools: { class: "carried", fields: { mode: carried, tools: carried } }
+      ...chosen,
+      allowed_tools: {
+        class: "carried",
+        fields: { mode: carried, tools: { class: "carried", each: chosen } }
+      }
     }
   },
   functions: { class: "carried", each: declared },

@@ -21,9 +21,14 @@ const parts: Kinds = {
     file_id: kept,
     ...breakpoint
   },
+  // As some clients write it.
+  text: { type: carried, text: carried, ...breakpoint },
   output_text: { type: carried, text: carried, annotations: hint, logprobs: hint },
   refusal: { type: carried, refusal: carried }
 }
+
+/** A thought, of whose two forms each has its texts. */
+const thought: Field = { class: "carried", each: { type: carried, text: carried } }
 
 /** What an item is to its provider alone. */
 const made = { id: hint, status: hint }
@@ -52,7 +57,7 @@ const result: Fields = { ...called, output: { class: "carried", kinds: parts } }
 const items: Kinds = {
   "": message,
   message,
-  reasoning: { type: carried, summary: carried, content: carried, encrypted_content: hint, ...made },
+  reasoning: { type: carried, summary: thought, content: thought, encrypted_content: hint, ...made },
   function_call: { ...toolCall, arguments: carried },
   function_call_output: result,
   custom_tool_call: { ...toolCall, input: carried },
@@ -69,7 +74,10 @@ const offered = {
 
 const tools: Kinds = {
   function: { ...offered, parameters: carried, strict: carried, output_schema: preference },
-  custom: { ...offered, format: carried }
+  custom: {
+    ...offered,
+    format: { class: "carried", fields: { type: carried, syntax: carried, definition: carried } }
+  }
 }
 
 /** POST /v1/responses, as the types of the package openai 6.49 have it. */
@@ -104,7 +112,10 @@ export const responses: Fields = {
       name: carried,
       namespace: carried,
       mode: carried,
-      tools: carried,
+      tools: {
+        class: "carried",
+        each: { type: carried, name: carried, namespace: carried, server_label: preference }
+      },
       server_label: preference
     }
   },

@@ -29,6 +29,34 @@ describe("instructions midway", () => {
     })
   })
 
+  it("stay apart where they are several texts, as those above the conversation do", () => {
+    const texts = ["Be brief", "Write in French"]
+    const text = texts.map((text) => ({ type: "text", text }))
+    const input = texts.map((text) => ({ type: "input_text", text }))
+    const blank = { type: "text", text: " " }
+    const rows = [
+      [
+        chat.question({ model: "m", messages: [{ role: "developer", content: text }, hi] }),
+        chat.question({ model: "m", messages: [hi, { role: "system", content: [blank, ...text] }] })
+      ],
+      [
+        messages.question({ model: "m", max_tokens: 9, system: text, messages: [hi] }),
+        messages.question({ model: "m", max_tokens: 9, messages: [hi, { role: "system", content: text }] })
+      ],
+      [
+        responses.question({ model: "m", input: [{ role: "developer", content: input }, hi] }),
+        responses.question({ model: "m", input: [hi, { role: "developer", content: input }] })
+      ]
+    ]
+    for (const [above, midway] of rows) {
+      assert(above !== undefined && midway !== undefined)
+      assert.strictEqual(Either.getOrThrow(above).fields["systemPrompt"], "Be brief\n\nWrite in French")
+      const [, said] = Either.getOrThrow(midway).messages
+      assert.strictEqual(said?.role, "system")
+      assert.deepEqual<unknown>(said?.content, text)
+    }
+  })
+
   it("show what is no text as a user does", () => {
     const next = { type: "block_of_2027" }
     const image = { type: "image", source: { type: "url", url: "https://example.org/a.png" } }

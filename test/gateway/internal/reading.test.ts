@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as chat from "../../../src/gateway/internal/chat/request.js"
 import * as messages from "../../../src/gateway/internal/messages/request.js"
+import * as responses from "../../../src/gateway/internal/responses/request.js"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -30,7 +31,7 @@ const wrongChat: ReadonlyArray<readonly [string, Json]> = [
   ["messages[0].content[0].image_url", { messages: [{ role: "user", content: [{ type: "image_url" }] }] }],
   [
     "messages[0].content[0].image_url.url",
-    { messages: [{ role: "user", content: [{ type: "image_url", image_url: "ftp://x" }] }] }
+    { messages: [{ role: "user", content: [{ type: "image_url", image_url: "" }] }] }
   ],
   [
     "messages[0].content[0].input_audio",
@@ -68,7 +69,7 @@ const wrongChat: ReadonlyArray<readonly [string, Json]> = [
 
 const wrongMessages: ReadonlyArray<readonly [string, Json]> = [
   ["messages[0]", { messages: [1] }],
-  ["messages[0].role", { messages: [{ role: "tool", content: "a" }] }],
+  ["messages[0].role", { messages: [{ content: "a" }] }],
   ["messages[0].content", { messages: [{ role: "user", content: 1 }] }],
   ["messages[0].content[0]", { messages: [{ role: "user", content: [1] }] }],
   ["messages[0].content[0]", { messages: [{ role: "user", content: [] }] }],
@@ -76,7 +77,7 @@ const wrongMessages: ReadonlyArray<readonly [string, Json]> = [
   ["messages[0].content[0].text", { messages: [{ role: "user", content: [{ type: "text" }] }] }],
   [
     "messages[0].content[0].source",
-    { messages: [{ role: "user", content: [{ type: "image", source: { type: "url", url: "ftp://x" } }] }] }
+    { messages: [{ role: "user", content: [{ type: "image", source: { type: "url", url: "" } }] }] }
   ],
   [
     "messages[0].content[0].tool_use_id",
@@ -92,9 +93,9 @@ const wrongMessages: ReadonlyArray<readonly [string, Json]> = [
   ["tools[0].name", { tools: [{ input_schema: {} }] }],
   ["tools[0].input_schema", { tools: [{ name: "f" }] }],
   ["tool_choice", { tool_choice: 1 }],
-  ["tool_choice.type", { tool_choice: { type: "some" } }],
+  ["tool_choice.type", { tool_choice: { type: 1 } }],
   ["output_config.format", { output_config: { format: 1 } }],
-  ["output_config.format.type", { output_config: { format: { type: "xml" } } }],
+  ["output_config.format.type", { output_config: { format: {} } }],
   ["output_format.schema", { output_format: { type: "json_schema" } }]
 ]
 
@@ -308,5 +309,42 @@ describe("a body of Messages", () => {
       assert.deepInclude(fieldsOf({ metadata: { user_id } }), expected)
     }
     assert.notProperty(fieldsOf({ metadata: 1 }), "userId")
+  })
+})
+
+describe("a word that isn't known yet", () => {
+  const responsesOf = (more: Json) => responses.question({ model: "m", input: [user], ...more })
+  const rows: ReadonlyArray<readonly [string, typeof chatOf, Json]> = [
+    ["response_format.type", chatOf, { response_format: { type: "grammar", grammar: "a" } }],
+    ["tool_choice.type", chatOf, { tool_choice: { type: "of_2027" } }],
+    ["messages[].role", chatOf, { messages: [{ role: "critic", content: "a" }] }],
+    ["output_config.format.type", messagesOf, { output_config: { format: { type: "xml" } } }],
+    ["output_format.type", messagesOf, { output_format: { type: "xml" } }],
+    ["tool_choice.type", messagesOf, { tool_choice: { type: "of_2027" } }],
+    ["messages[].role", messagesOf, { messages: [{ role: "tool", content: "a" }] }],
+    ["text.format.type", responsesOf, { text: { format: { type: "grammar" } } }],
+    ["tool_choice.type", responsesOf, { tool_choice: { type: "of_2027" } }],
+    ["input[].role", responsesOf, { input: [{ role: "critic", content: "a" }] }]
+  ]
+
+  it.each(rows)("is for a provider of its wire: %s", (field, question, more) => {
+    const asked = Either.getOrThrow(question(more))
+    assert.include(asked.uncarried.requirements, field)
+    assert.deepInclude(asked.body, more)
+  })
+
+  it("may be the address of an image, too", () => {
+    const url = "gs://bucket/a.png"
+    const rows = [
+      chatOf({ messages: [{ role: "user", content: [{ type: "image_url", image_url: { url } }] }] }),
+      messagesOf({
+        messages: [{ role: "user", content: [{ type: "image", source: { type: "url", url } }] }]
+      }),
+      responsesOf({ input: [{ role: "user", content: [{ type: "input_image", image_url: url }] }] })
+    ]
+    for (const row of rows) {
+      const [{ content }] = Either.getOrThrow(row).messages
+      assert.isTrue(typeof content !== "string" && content[0]?.type === "native")
+    }
   })
 })

@@ -131,3 +131,14 @@ describe("the worst case of a file of Responses", () => {
     })
   )
 })
+
+describe("the worst case of a call with a word that isn't known", () => {
+  it.effect("is that of its body, at the usual price", () =>
+    Effect.gen(function* () {
+      const body = { output_config: { format: { type: "grammar" } }, tool_choice: { type: "of_2027" } }
+      const named = yield* worst(body, {}, ["output_config.format.type", "tool_choice.type"])
+      assert.deepStrictEqual(named, yield* worst(body))
+      assert.isTrue(Option.isSome(named.cost))
+    })
+  )
+})

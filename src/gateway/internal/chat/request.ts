@@ -3,7 +3,7 @@ import * as Predicate from "effect/Predicate"
 import type * as AITask from "../../../AITask.js"
 import * as toolArguments from "../../../internal/toolArguments.js"
 import { type ChatRequest, type Question, questionOf, setting } from "../dialect.js"
-import { contentOf, instructed, type Json, type Reading, textOf } from "../reading.js"
+import { contentOf, instructed, type Json, type Reading } from "../reading.js"
 
 type Parts<M extends AITask.Message["role"]> = Exclude<
   Extract<AITask.Message, { role: M }>["content"],
@@ -12,13 +12,18 @@ type Parts<M extends AITask.Message["role"]> = Exclude<
 
 const details = ["auto", "low", "high", "original"] as const
 
-const image = (reading: Reading, part: Json, field: string): AITask.ImagePart | undefined => {
+const image = (reading: Reading, part: Json, field: string): Parts<"user"> | undefined => {
   const given = part["image_url"]
   const at = `${field}.image_url`
   const object = Predicate.isString(given) ? { url: given } : reading.record(given, at)
-  const url = object && reading.imageUrl(object["url"], `${at}.url`)
-  const detail = details.find((each) => each === object?.["detail"])
-  return url === undefined ? undefined : { type: "image", url, ...(detail === undefined ? {} : { detail }) }
+  if (object === undefined) return undefined
+  const detail = details.find((each) => each === object["detail"])
+  return reading.imageUrl<Parts<"user">>(
+    object["url"],
+    `${at}.url`,
+    (url) => ({ type: "image", url, ...(detail === undefined ? {} : { detail }) }),
+    () => native(part)
+  )
 }
 
 const file = (part: Json): AITask.DocumentPart | AITask.NativePart => {
@@ -77,8 +82,10 @@ const texts = (
       const part = reading.record(value, at)
       if (part === undefined || reading.name(part["type"], `${at}.type`) === undefined) return undefined
       if (part["type"] === "text") return text(reading, part, at)
-      const refusal = part["refusal"]
-      return typeof refusal === "string" ? { type: "text", text: refusal } : native(part)
+      const { refusal, type } = part
+      return type === "refusal" && typeof refusal === "string"
+        ? { type: "text", text: refusal }
+        : native(part)
     }
   )
   return contentOf(parts ?? [])
@@ -187,10 +194,8 @@ const messageOf = (
   if (message === undefined) return undefined
   switch (message["role"]) {
     case "system":
-    case "developer": {
-      const said = texts(reading, message["content"], `${field}.content`)
-      return instructed(textOf(said), typeof said === "string" ? [] : said)
-    }
+    case "developer":
+      return instructed(texts(reading, message["content"], `${field}.content`))
     case "user":
       return { role: "user", content: userContent(reading, message["content"], `${field}.content`) }
     case "assistant":
@@ -207,11 +212,12 @@ const messageOf = (
       return { role: "tool", toolCallId: isLegacy ? (ids.get(id)?.id ?? id) : id, content }
     }
     default:
-      return reading.expected(
+      reading.unknownWord(
         `${field}.role`,
         '"system", "developer", "user", "assistant" or "tool"',
         message["role"]
       )
+      return { role: "user", content: [native(message)] }
   }
 }
 
@@ -265,8 +271,13 @@ const choiceOf = (reading: Reading, { function_call: legacy, tool_choice: given 
   if (typeof choice === "string") return choice
   if (Predicate.isNullable(choice)) return undefined
   const object = reading.record(choice, "tool_choice")
-  const named = object && (object["function"] ?? object["custom"] ?? object)
-  return Predicate.isRecord(named) && typeof named["name"] === "string" ? { name: named["name"] } : "auto"
+  if (object === undefined) return undefined
+  const named = object["function"] ?? object["custom"] ?? object
+  if (Predicate.isRecord(named) && typeof named["name"] === "string") return { name: named["name"] }
+  const { type } = object
+  return Predicate.isNullable(type) || type === "allowed_tools"
+    ? "auto"
+    : reading.unknownWord("tool_choice.type", '"function"', type)
 }
 
 const formatOf = (reading: Reading, value: unknown): unknown => {
@@ -290,7 +301,7 @@ const formatOf = (reading: Reading, value: unknown): unknown => {
     case undefined:
       return { type: "text" }
     default:
-      return reading.expected(
+      return reading.unknownWord(
         "response_format.type",
         '"text", "json_object" or "json_schema"',
         format["type"]

@@ -39,8 +39,12 @@ const image = (
 ): AITask.ImagePart | AITask.NativePart | undefined => {
   const url = urlOf(block["source"])
   if (url === undefined) return native(block)
-  const checked = reading.imageUrl(url, `${field}.source`)
-  return checked === undefined ? undefined : { type: "image", url: checked, ...cacheOf(block) }
+  return reading.imageUrl<AITask.ImagePart | AITask.NativePart>(
+    url,
+    `${field}.source`,
+    (url) => ({ type: "image", url, ...cacheOf(block) }),
+    () => native(block)
+  )
 }
 
 const document = (block: Json): AITask.DocumentPart | AITask.NativePart => {
@@ -180,12 +184,12 @@ const isOffer = (type: unknown): boolean => type === "tool_addition" || type ===
 /** Instructions at their place in the conversation, which may have no content: they can set an effort alone. */
 const midway = (reading: Reading, content: unknown, field: string): ReadonlyArray<AITask.Message> => {
   if (Predicate.isNullable(content)) return []
-  if (typeof content === "string") return instructed(content, [])
-  const parts = blocks(reading, content, field, (block, at) =>
-    isOffer(block["type"]) ? undefined : shown(reading, block, at)
+  if (typeof content === "string") return instructed(content)
+  return instructed(
+    blocks(reading, content, field, (block, at) =>
+      isOffer(block["type"]) ? undefined : shown(reading, block, at)
+    )
   )
-  const said = parts.flatMap((part) => (part.type === "text" ? [part.text] : []))
-  return instructed(said.join("\n\n"), parts)
 }
 
 const messagesOf = (reading: Reading, value: unknown, field: string): ReadonlyArray<AITask.Message> => {
@@ -201,8 +205,8 @@ const messagesOf = (reading: Reading, value: unknown, field: string): ReadonlyAr
     case "system":
       return midway(reading, content, at)
     default:
-      reading.expected(`${field}.role`, '"user", "assistant" or "system"', role)
-      return []
+      reading.unknownWord(`${field}.role`, '"user", "assistant" or "system"', role)
+      return [{ role: "user", content: [native(message)] }]
   }
 }
 
@@ -254,7 +258,7 @@ const choiceOf = (
   const { disable_parallel_tool_use: isSerial, name, type } = choice
   const toolChoice = type === "tool" ? { name } : choices.get(type)
   if (toolChoice === undefined) {
-    reading.expected("tool_choice.type", '"auto", "any", "none" or "tool"', type)
+    reading.unknownWord("tool_choice.type", '"auto", "any", "none" or "tool"', type)
     return {}
   }
   return { toolChoice, ...(isSerial === true ? { parallelToolCalls: false } : {}) }
@@ -287,7 +291,7 @@ const formatOf = (reading: Reading, body: Json): unknown => {
   const format = reading.record(given, field)
   if (format === undefined) return undefined
   if (format["type"] !== "json_schema") {
-    return reading.expected(`${field}.type`, '"json_schema"', format["type"])
+    return reading.unknownWord(`${field}.type`, '"json_schema"', format["type"])
   }
   const schema = reading.record(format["schema"], `${field}.schema`)
   return schema && { type: "json_schema", name: "answer", schema, strict: true }

@@ -4,7 +4,7 @@ import type * as AITask from "../../../AITask.js"
 import * as toolArguments from "../../../internal/toolArguments.js"
 import * as custom from "../../../wire/responses/customTools.js"
 import { type ChatRequest, type Question, questionOf, type Said, setting } from "../dialect.js"
-import { contentOf, instructed, type Json, type Reading, textOf } from "../reading.js"
+import { contentOf, instructed, type Json, type Reading } from "../reading.js"
 import * as state from "./state.js"
 import * as tools from "./tools.js"
 
@@ -17,9 +17,13 @@ const details = ["auto", "low", "high", "original"] as const
 
 const image = (reading: Reading, part: Json, field: string): Shown | undefined => {
   if (Predicate.isNullable(part["image_url"])) return native(part)
-  const url = reading.imageUrl(part["image_url"], `${field}.image_url`)
   const detail = details.find((each) => each === part["detail"])
-  return url === undefined ? undefined : { type: "image", url, ...(detail === undefined ? {} : { detail }) }
+  return reading.imageUrl<Shown>(
+    part["image_url"],
+    `${field}.image_url`,
+    (url) => ({ type: "image", url, ...(detail === undefined ? {} : { detail }) }),
+    () => native(part)
+  )
 }
 
 const file = (part: Json): Shown => {
@@ -60,7 +64,7 @@ type AssistantPart = AITask.TextPart | AITask.ReasoningPart | AITask.NativePart
 const saidParts = (reading: Reading, content: unknown, field: string): ReadonlyArray<AssistantPart> => {
   if (typeof content === "string") return content === "" ? [] : [{ type: "text", text: content }]
   const parts = reading.each(content, field, "parts", (value, at): AssistantPart | undefined => {
-    if (Predicate.isRecord(value) && typeof value["refusal"] === "string") {
+    if (Predicate.isRecord(value) && value["type"] === "refusal" && typeof value["refusal"] === "string") {
       return { type: "text", text: value["refusal"] }
     }
     const part = shown(reading, value, at)
@@ -168,10 +172,8 @@ class Conversation {
         return
       case "system":
       case "developer": {
-        const parts = typeof content === "string" ? [] : shownParts(reading, content, at)
-        instructed(typeof content === "string" ? content : textOf(parts), parts).forEach((message) => {
-          this.push(message)
-        })
+        const said = typeof content === "string" ? content : shownParts(reading, content, at)
+        for (const message of instructed(said)) this.push(message)
         return
       }
       case "user": {
@@ -187,7 +189,8 @@ class Conversation {
         return
       }
       default:
-        return reading.expected(`${field}.role`, '"user", "assistant", "system" or "developer"', role)
+        reading.unknownWord(`${field}.role`, '"user", "assistant", "system" or "developer"', role)
+        return this.push({ role: "user", content: [native(item)] })
     }
   }
 
@@ -232,7 +235,9 @@ const choiceOf = (reading: Reading, choice: unknown, hasTools: boolean): unknown
   if (Predicate.isNullable(choice)) return undefined
   const { mode, name, namespace, type } = reading.record(choice, "tool_choice") ?? {}
   if (type === "allowed_tools") return mode === "required" ? "required" : "auto"
-  return typeof name === "string" ? { name: tools.nameOf(name, namespace) } : "auto"
+  if (typeof name === "string") return { name: tools.nameOf(name, namespace) }
+  // One of next year, or of a tool that runs at the provider.
+  return Predicate.isNullable(type) ? "auto" : reading.unknownWord("tool_choice.type", '"function"', type)
 }
 
 const formatOf = (reading: Reading, value: unknown): unknown => {
@@ -249,7 +254,7 @@ const formatOf = (reading: Reading, value: unknown): unknown => {
     case "text":
       return { type: "text" }
     default:
-      return reading.expected("text.format.type", '"text", "json_object" or "json_schema"', type)
+      return reading.unknownWord("text.format.type", '"text", "json_object" or "json_schema"', type)
   }
 }
 
