@@ -52,7 +52,7 @@ const exported = /^export (?:declare )?(?:const|class|function|interface|type|ab
 const passedOn = /^export (?:type )?\{(.+)\} from "(.+)\.js".*$/gm
 
 /** @param {string} file */
-const isInternal = (file) => /(^|\/)internal\//.test(file)
+const isInternal = (file) => /(^|\/)(internal|cli)\//.test(file)
 
 /**
  * The exports of a module, in their order. The base of a class, where its fields are, is part of it.

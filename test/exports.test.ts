@@ -70,6 +70,7 @@ describe("the package's exports", () => {
       ["./ai", "ai/index"],
       ["./auth", "auth/index"],
       ["./batch", "batch/index"],
+      ["./config", "config/index"],
       ["./engines", "engines/index"],
       ["./gateway", "gateway/index"],
       ["./redis", "redis/index"],

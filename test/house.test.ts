@@ -7,6 +7,7 @@ const src = fileURLToPath(new URL("../src", import.meta.url))
 
 /** The rooms of each floor, the highest first. A room knows only the floors below its own. */
 const floors: ReadonlyArray<ReadonlyArray<string>> = [
+  ["config"],
   ["cli", "index"],
   ["gateway", "ai", "testing", "savings", "redis", "batch"],
   ["routing"],

@@ -21,19 +21,11 @@ export interface Chosen extends Configuration.Configuration {
 /** Fails when all that is configured is away. */
 const usable = (
   configuration: Configuration.Configuration
-): Effect.Effect<Configuration.Configuration, UsageError> => {
-  const { providers } = configuration
-  if (providers.some(({ byNameOnly, status }) => status._tag !== "Off" && !byNameOnly))
-    return Effect.succeed(configuration)
-  const why = providers.flatMap(({ id, status }) =>
-    status._tag === "Off"
-      ? status.isConfigured
-        ? [`${id}: ${status.why}`]
-        : []
-      : [`${id} is there and isn't configured: it is asked by --provider ${id}`]
-  )
-  return new UsageError({ reason: `No provider can be asked. ${why.join("; ")}` })
-}
+): Effect.Effect<Configuration.Configuration, UsageError> =>
+  Option.match(Configuration.whyNobody(configuration), {
+    onNone: () => Effect.succeed(configuration),
+    onSome: (reason) => new UsageError({ reason })
+  })
 
 /** Fails where the strategy that is named has to be set up by the file, and isn't. */
 const checkStrategy = (

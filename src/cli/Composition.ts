@@ -234,19 +234,19 @@ const namedGuards = ({
   )
 
 /**
- * What answers tasks over what is configured, with its engines, its ledger and its budgets; for a command that ends
- * unless it is told what else keeps its providers healthy. Fails with the ConfigurationError of a provider, a ledger
+ * What answers tasks over what is configured, with its engines, its ledger and its budgets, which are there for others,
+ * too; for a command that ends unless it is told what else keeps its providers healthy. Fails with the ConfigurationError of a provider, a ledger
  * or a model that can't be used.
  */
 export const layer = (
   configuration: Configuration.Configuration,
   strategy: Option.Option<ConfigFile.StrategyName>,
   healthy: Layer.Layer<never> = namedGuards(configuration)
-): Layer.Layer<TaskService.TaskService, ConfigFile.ConfigurationError> =>
+): Layer.Layer<TaskService.TaskService | Registry.ReasoningEngineRegistry, ConfigFile.ConfigurationError> =>
   Layer.scoped(
     TaskService.TaskService,
     Effect.map(services(configuration, strategy), ({ tasks }) => tasks)
   ).pipe(
-    Layer.provide(engines(configuration)),
-    Layer.provide(Layer.merge(healthy, Ledger.accounting(configuration.ledger, configuration.budgets)))
+    Layer.provideMerge(engines(configuration)),
+    Layer.provideMerge(Layer.merge(healthy, Ledger.accounting(configuration.ledger, configuration.budgets)))
   )

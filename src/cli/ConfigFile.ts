@@ -32,11 +32,17 @@ import * as TaskFile from "./TaskFile.js"
 export { isUrl, memberName, type Provider, type SimulatedProvider } from "./ConfigFile/Provider.js"
 export { type Cascade, type Learn } from "./ConfigFile/savings.js"
 
-/** Something in a configuration file, or in an environment variable, can't be used. */
+/**
+ * Something in a configuration, or in an environment variable, can't be used: it names the field and what is expected,
+ * and never repeats a key.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class ConfigurationError extends Schema.TaggedError<ConfigurationError>(
   "arc-saga/cli/ConfigurationError"
 )("ConfigurationError", {
-  /** The path of the file, or `environment`. */
+  /** The path of the file, `environment`, or `configuration` for one that was given as a value. */
   file: Schema.String,
   /** The field as a path, `providers[0].model`, or the variable; empty for the whole. */
   field: Schema.String,
@@ -328,23 +334,29 @@ const checkIds = (file: string, config: ConfigFile): Either.Either<void, Configu
   return Either.void
 }
 
-/** Decodes the text of a configuration file, or says which field can't be used and what it holds. */
-export const parse = (file: string, text: string): Either.Either<ConfigFile, ConfigurationError> =>
+/** Decodes a configuration, or says which field can't be used and what it holds. */
+export const check = (origin: string, value: unknown): Either.Either<ConfigFile, ConfigurationError> =>
   Either.gen(function* () {
-    const json: unknown = yield* Either.try({
-      try: () => JSON.parse(text),
+    const config = yield* Either.mapLeft(decode(value), toConfigurationError(origin))
+    yield* checkIds(origin, config)
+    yield* Either.mapLeft(RoutingPolicy.make(policyOf(config)), toConfigurationError(origin))
+    return config
+  })
+
+/** Decodes the text of a configuration file, as {@link check} does. */
+export const parse = (file: string, text: string): Either.Either<ConfigFile, ConfigurationError> =>
+  Either.flatMap(
+    Either.try({
+      try: (): unknown => JSON.parse(text),
       catch: (error) =>
         new ConfigurationError({
           file,
           field: "",
           reason: `Expected JSON, actual other text${place(text, String(error))}`
         })
-    })
-    const config = yield* Either.mapLeft(decode(json), toConfigurationError(file))
-    yield* checkIds(file, config)
-    yield* Either.mapLeft(RoutingPolicy.make(policyOf(config)), toConfigurationError(file))
-    return config
-  })
+    }),
+    (json) => check(file, json)
+  )
 
 /** How the file has tasks routed. A call has 10 minutes unless the file says otherwise. */
 export const policyOf = (config: ConfigFile): RoutingPolicy.Options => ({
@@ -375,13 +387,14 @@ const warnOfReaders = (file: string): Effect.Effect<void, FileError, FileSystem.
     const { mode } = yield* Effect.mapError(fs.stat(file), TaskFile.fileError(file))
     if (process.platform === "win32" || (mode & othersMode) === 0) return
     const streams = yield* Effect.serviceOption(StandardStreams)
-    if (Option.isNone(streams)) return
-    yield* streams.value.writeError(
-      `Warning: ${file} holds a key or a password, and others can read it. chmod 600 ${file}, or name an environment variable by apiKeyEnv.\n`
-    )
+    const warning = `${file} holds a key or a password, and others can read it. chmod 600 ${file}, or name an environment variable by apiKeyEnv.`
+    yield* Option.match(streams, {
+      onNone: () => Effect.logWarning(warning),
+      onSome: ({ writeError }) => writeError(`Warning: ${warning}\n`)
+    })
   })
 
-/** Reads a configuration file, and warns on standard error of one with a key that others can read. */
+/** Reads a configuration file, and warns on standard error, or in the log of a program, of one with a key that others can read. */
 export const read = (
   file: string
 ): Effect.Effect<ConfigFile, ConfigurationError | FileError, FileSystem.FileSystem> =>

@@ -7,6 +7,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as AIProvider from "../AIProvider.js"
@@ -25,7 +26,6 @@ import * as ConfigFile from "./ConfigFile.js"
 import type { Settings } from "./Learned.js"
 import { told } from "../internal/told.js"
 import * as Configured from "./ConfiguredProvider.js"
-import * as Copilot from "./Copilot.js"
 import * as Environment from "./Environment.js"
 import * as Identity from "./Identity.js"
 import * as Ledger from "./Ledger.js"
@@ -186,25 +186,33 @@ const simulatedProviders = [
 const prices: PriceCatalog.Service = {
   find: (query) =>
     Effect.flatMap(
-      Effect.promise(() => import("../spend/PriceCatalog/GenAIPrices.js")),
+      // A program may have been installed without it: then prices that the file doesn't state aren't known.
+      Effect.tryPromise(() => import("../spend/PriceCatalog/GenAIPrices.js")),
       ({ catalog }) => catalog.find(query)
-    )
+    ).pipe(Effect.orElseSucceed(() => PriceCatalog.unknown))
 }
 
 /** The file that is named by the command line or the environment. */
 export const fileOf = (file: Option.Option<string>): Effect.Effect<Option.Option<string>> =>
   Option.isSome(file) ? Effect.succeed(file) : Environment.text("ARC_SAGA_CONFIG")
 
-/** The configuration file, and what an error calls it; empty where there is none. */
+/** Where a configuration is: in a file, by its path, or in a value. */
+export type Source = string | typeof ConfigFile.ConfigFile.Encoded
+
+/** The configuration, and what an error calls it; empty where there is none. */
 const read = (
-  file: Option.Option<string>
+  source: Option.Option<Source>
 ): Effect.Effect<
   { readonly origin: string; readonly config: ConfigFile.ConfigFile },
   LoadError,
   FileSystem.FileSystem
 > =>
   Effect.gen(function* () {
-    const named = yield* fileOf(file)
+    if (Option.isSome(source) && typeof source.value !== "string") {
+      const origin = "configuration"
+      return { origin, config: yield* ConfigFile.check(origin, source.value) }
+    }
+    const named = yield* fileOf(Option.filter(source, Predicate.isString))
     return Option.isSome(named)
       ? { origin: named.value, config: yield* ConfigFile.read(named.value) }
       : { origin: Environment.origin, config: {} }
@@ -235,7 +243,7 @@ const redisOf = (
   redis === undefined
     ? Effect.succeedNone
     : Effect.flatMap(
-        Effect.promise(() => import("./Shared.js")),
+        Ledger.loaded({ file: origin, field: "redis" }, () => import("./Shared.js")),
         (shared) => Effect.asSome(shared.redisOf(origin, redis))
       )
 
@@ -280,13 +288,42 @@ export const loadLedger = (
 ): Effect.Effect<Option.Option<Ledger.Ledger>, LoadError, FileSystem.FileSystem> =>
   Effect.flatMap(read(file), ({ config, origin }) => ledgerOf(origin, config))
 
+/** Microsoft 365 Copilot, whose sign-in takes its time to load. */
+const copilot = Effect.gen(function* () {
+  const variable = "COPILOT_CLIENT_ID"
+  const make = (status: Configured.Status) =>
+    Configured.make({ id: AIProvider.CopilotChat }, Environment.origin, status)
+  const clientId = yield* Environment.text(variable)
+  if (Option.isNone(clientId)) return make(Configured.off(`${variable} isn't set`))
+  return yield* Ledger.loaded(
+    { file: Environment.origin, field: variable },
+    () => import("./Copilot.js")
+  ).pipe(
+    Effect.flatMap(({ provider }) => provider(clientId.value)),
+    Effect.catchAll((error) => Effect.succeed(make({ _tag: "Broken", error })))
+  )
+})
+
+/** Why nobody can be asked, where all that is configured is away. */
+export const whyNobody = ({ providers }: Configuration): Option.Option<string> => {
+  if (providers.some(({ byNameOnly, status }) => status._tag !== "Off" && !byNameOnly)) return Option.none()
+  const why = providers.flatMap(({ id, status }) =>
+    status._tag === "Off"
+      ? status.isConfigured
+        ? [`${id}: ${status.why}`]
+        : []
+      : [`${id} is there and isn't configured: it is asked by --provider ${id}`]
+  )
+  return Option.some(`No provider can be asked. ${why.join("; ")}`)
+}
+
 /**
- * Finds out what is configured. The file is the given one, or that of ARC_SAGA_CONFIG; `modelOf` may choose
+ * Finds out what is configured. The source is the given one, or the file of ARC_SAGA_CONFIG; `modelOf` may choose
  * other models than those that are configured; providers that are made of the same as one before keep its engine.
  * Fails when the file can't be read or used; a provider that can't be used by itself is listed as such.
  */
 export const load = (
-  file: Option.Option<string>,
+  source: Option.Option<Source>,
   modelOf: Environment.ModelOf = (_provider, configured) => configured,
   before: ReadonlyArray<Configured.Provider> = []
 ): Effect.Effect<
@@ -295,7 +332,7 @@ export const load = (
   FileSystem.FileSystem | HttpClient.HttpClient | Path.Path | Scope.Scope
 > =>
   Effect.gen(function* () {
-    const { config, origin } = yield* read(file)
+    const { config, origin } = yield* read(source)
     const ledger = yield* ledgerOf(origin, config)
     if (config.issuedKeys !== undefined && Option.isNone(ledger)) {
       return yield* new ConfigFile.ConfigurationError({
@@ -315,7 +352,7 @@ export const load = (
     const isNew = ({ id }: Configured.Provider): boolean => inFile.every((other) => other.id !== id)
     const [inEnvironment, found] = yield* Effect.all(
       [
-        Effect.all([Environment.openAI(modelOf), Environment.claude(modelOf), Copilot.provider], {
+        Effect.all([Environment.openAI(modelOf), Environment.claude(modelOf), copilot], {
           concurrency: "unbounded"
         }),
         Effect.all(config.ollama === false ? [] : [Environment.findOllama(modelOf)])

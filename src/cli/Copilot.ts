@@ -71,13 +71,11 @@ const store: Effect.Effect<TokenStore.Service, SetupError, FileSystem.FileSystem
   }
 )
 
-/** Signs users in to the application of COPILOT_CLIENT_ID; none where that isn't set. */
-export const entraId: Effect.Effect<Option.Option<EntraId.Service>, SetupError, Platform> = Effect.gen(
-  function* () {
-    const clientId = yield* Environment.text("COPILOT_CLIENT_ID")
-    if (Option.isNone(clientId)) return Option.none()
+/** Signs users in to an application. */
+const application = (clientId: string): Effect.Effect<EntraId.Service, SetupError, Platform> =>
+  Effect.gen(function* () {
     const options: EntraId.Options = {
-      clientId: clientId.value,
+      clientId,
       clientSecret: Option.getOrUndefined(yield* Environment.variable("COPILOT_CLIENT_SECRET")),
       tenantId: Option.getOrUndefined(yield* Environment.text("COPILOT_TENANT_ID")),
       baseUrl: Option.getOrUndefined(yield* Environment.text("COPILOT_AUTHORITY")),
@@ -87,8 +85,13 @@ export const entraId: Effect.Effect<Option.Option<EntraId.Service>, SetupError, 
       Effect.catchTag("InvalidArgumentError", (error) => blame(error, "application")),
       Effect.provideService(TokenStore.TokenStore, yield* store)
     )
-    return Option.some(yield* made)
-  }
+    return yield* made
+  })
+
+/** Signs users in to the application of COPILOT_CLIENT_ID; none where that isn't set. */
+export const entraId: Effect.Effect<Option.Option<EntraId.Service>, SetupError, Platform> = Effect.flatMap(
+  Environment.text("COPILOT_CLIENT_ID"),
+  Effect.transposeMapOption(application)
 )
 
 const engine = (tokens: EntraId.Service) =>
@@ -107,31 +110,28 @@ const engine = (tokens: EntraId.Service) =>
     Effect.mapError((error) => blame(error))
   )
 
-const status: Effect.Effect<Configured.Status, SetupError, Platform> = Effect.gen(function* () {
-  const application = yield* entraId
-  if (Option.isNone(application)) return Configured.off("COPILOT_CLIENT_ID isn't set")
-  const signIn = yield* application.value.status(yield* user)
-  return Option.isNone(signIn)
-    ? Configured.away("nobody is signed in: arc-saga login copilot")
-    : {
-        _tag: "Ready",
-        engine: yield* engine(application.value),
-        signIn: { user: yield* user, ...signIn.value }
-      }
-})
+const statusOf = (clientId: string): Effect.Effect<Configured.Status, SetupError, Platform> =>
+  Effect.gen(function* () {
+    const entra = yield* application(clientId)
+    const signIn = yield* entra.status(yield* user)
+    return Option.isNone(signIn)
+      ? Configured.away("nobody is signed in: arc-saga login copilot")
+      : { _tag: "Ready", engine: yield* engine(entra), signIn: { user: yield* user, ...signIn.value } }
+  })
 
-/** Microsoft 365 Copilot, for the user who is signed in. */
-export const provider: Effect.Effect<Configured.Provider, never, Platform> = status.pipe(
-  Effect.catchTags({
-    ConfigurationError: (error) => Effect.succeed({ _tag: "Broken", error } as const),
-    TokenStoreError: ({ message }) =>
-      Effect.succeed(
-        Configured.broken(
-          Environment.origin,
-          "ARC_SAGA_TOKENS",
-          `${message}. Sign in again (arc-saga login copilot) or forget it (arc-saga logout copilot)`
+/** Microsoft 365 Copilot, for the user who is signed in to an application. */
+export const provider = (clientId: string): Effect.Effect<Configured.Provider, never, Platform> =>
+  statusOf(clientId).pipe(
+    Effect.catchTags({
+      ConfigurationError: (error) => Effect.succeed({ _tag: "Broken", error } as const),
+      TokenStoreError: ({ message }) =>
+        Effect.succeed(
+          Configured.broken(
+            Environment.origin,
+            "ARC_SAGA_TOKENS",
+            `${message}. Sign in again (arc-saga login copilot) or forget it (arc-saga logout copilot)`
+          )
         )
-      )
-  }),
-  Effect.map((status) => Configured.make({ id: AIProvider.CopilotChat }, Environment.origin, status))
-)
+    }),
+    Effect.map((status) => Configured.make({ id: AIProvider.CopilotChat }, Environment.origin, status))
+  )

@@ -80,19 +80,25 @@ export const areTold =
       )
     )
 
+/** What is loaded when it is configured. A program may have been installed without the package that it needs. */
+export const loaded = <A>(origin: Origin, loading: () => Promise<A>): Effect.Effect<A, ConfigurationError> =>
+  Effect.tryPromise({
+    try: loading,
+    catch: (error) =>
+      new ConfigurationError({ ...origin, reason: `What it needs can't be loaded: ${String(error)}` })
+  })
+
 /** What is loaded for a location. Fails when the database or its driver can't be used. */
 const using = <A>(
   ledger: Ledger,
   loading: (ledger: Ledger) => Promise<Layer.Layer<A, { readonly message: string }>>
-): Layer.Layer<A, ConfigurationError> => {
-  const unusable = (reason: string) => new ConfigurationError({ ...ledger.origin, reason })
-  return Layer.unwrapEffect(
-    Effect.tryPromise({
-      try: () => loading(ledger),
-      catch: (error) => unusable(`The driver can't be loaded: ${String(error)}`)
-    }).pipe(Effect.map(Layer.mapError(({ message }) => unusable(message))))
+): Layer.Layer<A, ConfigurationError> =>
+  Layer.unwrapEffect(
+    Effect.map(
+      loaded(ledger.origin, () => loading(ledger)),
+      Layer.mapError(({ message }) => new ConfigurationError({ ...ledger.origin, reason: message }))
+    )
   ).pipe(areTold(LogLevel.Error))
-}
 
 /**
  * The ledger and the accounts of budgets at a location, which are made when they aren't there. Fails when

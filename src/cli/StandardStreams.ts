@@ -16,7 +16,12 @@ export class OutputClosedError extends Schema.TaggedError<OutputClosedError>(
   }
 }
 
-/** Something can't be read from or written to a file or a standard stream. */
+/**
+ * Something can't be read from or written to a file or a standard stream.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
 export class FileError extends Schema.TaggedError<FileError>("arc-saga/cli/FileError")("FileError", {
   /** The path, or the name of the stream. */
   file: Schema.String,
