@@ -90,6 +90,7 @@ const paths = {
   "arc-saga/auth": path.join(root, "src/auth/index.ts"),
   "arc-saga/auth/AccessTokens": path.join(root, "src/auth/AccessTokens.ts"),
   "arc-saga/batch": path.join(root, "src/batch/index.ts"),
+  "arc-saga/config": path.join(root, "src/config/index.ts"),
   "arc-saga/engines": path.join(root, "src/engines/index.ts"),
   "arc-saga/gateway": path.join(root, "src/gateway/index.ts"),
   "arc-saga/redis": path.join(root, "src/redis/index.ts"),
