@@ -239,7 +239,7 @@ describe("POST /v1/embeddings", () => {
       assert.deepStrictEqual(codes(yield* rows), ["one failed", "one succeeded"])
       const silent = yield* RawServer.make([])
       const late = yield* over([yield* embedder("one", silent.url)])
-      const reply = yield* late.embed({ model: small, input: "Hello" }, { "x-saga-timeout": "50ms" })
+      const reply = yield* late.embed({ model: small, input: "Hello" }, { "x-saga-timeout": "400ms" })
       assert.strictEqual(reply.status, 504)
       assert.lengthOf(silent.requests, 1)
     })

@@ -1,19 +1,35 @@
 /** State of one provider over sockets: two providers of one wire, and the members of a pool, each of which keeps its own. */
 import { assert, describe, it } from "@effect/vitest"
-import { AIProvider, Pool, type ReasoningEngine } from "arc-saga"
+import {
+  AIProvider,
+  Budgets,
+  CircuitBreaker,
+  Pool,
+  RateLimits,
+  type ReasoningEngine,
+  SpendLedger
+} from "arc-saga"
 import { Claude, OpenAICompatible } from "arc-saga/engines"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Http from "node:http"
-import { dataOf, post, start } from "./harness.js"
+import { dataOf, eventually, post, start } from "./harness.js"
+import { rowsOf } from "../utils/ledger.js"
 import * as responses from "../utils/responses.js"
 
 /** A vendor's server: what it answered it keeps, and knows of nothing else. */
 const vendor = (name: string) =>
   Effect.acquireRelease(
     Effect.promise(async () => {
-      const state = { bodies: [] as Array<Readonly<Record<string, unknown>>>, isDown: false }
+      const state = {
+        bodies: [] as Array<Readonly<Record<string, unknown>>>,
+        isDown: false,
+        /** Whether it takes calls and says nothing; and how many of these were given up. */
+        isSilent: false,
+        closed: 0
+      }
       const own = new Set<unknown>()
       const server = Http.createServer((request, reply) => {
         let text = ""
@@ -24,6 +40,10 @@ const vendor = (name: string) =>
           const named = body.previous_response_id ?? body.container
           const answer = (status: number, json: unknown) =>
             reply.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(json))
+          if (state.isSilent) {
+            request.socket.once("close", () => (state.closed += 1))
+            return
+          }
           if (state.isDown) return answer(503, { error: { message: "down", type: "server_error" } })
           if (named !== undefined && named !== null && !own.has(named)) {
             return answer(400, { error: { message: "theirs: not found", type: "invalid_request_error" } })
@@ -231,6 +251,105 @@ describe("two providers of Messages behind the gateway", () => {
       const unknown = yield* say({ model: "saga/auto", container: "cntr_x" })
       assert.strictEqual(unknown.error.type, "invalid_request_error")
       assert.include(unknown.error.message, 'container "cntr_x" not found')
+    })
+  )
+})
+
+describe("a call for the one provider that keeps what it names", () => {
+  /** Two providers, of which the second has answered, behind a gateway with a ledger and what is around it. */
+  const bound = (around: Layer.Layer<never>) =>
+    Effect.gen(function* () {
+      const [a, b] = [yield* vendor("a"), yield* vendor("b")]
+      const ledger = yield* SpendLedger.makeMemory()
+      const { url } = yield* start({
+        engines: [],
+        registered: [yield* engineOf(A, a.url), yield* engineOf(B, b.url)],
+        // Their waits are real here.
+        policy: { rules: { TransientError: { _tag: "fail-over" }, RateLimitError: { _tag: "fail-over" } } },
+        around: Layer.merge(around, Layer.succeed(SpendLedger.SpendLedger, ledger))
+      })
+      const { id } = yield* ask(url, { model: "b", max_output_tokens: 20 })
+      const next = { model: "a", previous_response_id: id }
+      const rows = Effect.map(Effect.orDie(rowsOf(ledger)), (all) =>
+        all.map(({ outcome, provider }) => `${provider} ${outcome}`)
+      )
+      return { a: a.state, b: b.state, url, next, rows }
+    })
+
+  it.scopedLive("is told that its circuit is open", () =>
+    Effect.gen(function* () {
+      const open = { consecutiveFailures: 1, openMs: 1e9, maxOpenMs: 1e9 }
+      const { a, b, next, url } = yield* bound(Layer.orDie(CircuitBreaker.layer(open)))
+      b.isDown = true
+      assert.strictEqual((yield* ask(url, next)).error.message, "down")
+      b.isDown = false
+      for (const stream of [false, true]) {
+        const { error, status } = yield* ask(url, { ...next, stream })
+        // Of Responses: clients of that wire would ask again and again upon a 503.
+        assert.deepStrictEqual([status, error.code], [429, "provider_circuit_open"])
+        assert.include(error.message, "b isn't asked")
+      }
+      assert.deepStrictEqual([a.bodies.length, b.bodies.length], [0, 2])
+      // Without what is kept the other one answers.
+      assert.strictEqual((yield* ask(url, { model: "a" })).said, "a")
+    })
+  )
+
+  it.scopedLive("is told that it mustn't be asked now", () =>
+    Effect.gen(function* () {
+      const [a, b] = [yield* vendor("a"), yield* vendor("b")]
+      const { url } = yield* start({
+        engines: [],
+        registered: [yield* engineOf(A, a.url), yield* engineOf(B, b.url)],
+        providers: [{ provider: A }, { provider: B, available: false }]
+      })
+      const { id } = yield* ask(url, { model: "b" })
+      const { error, status } = yield* ask(url, { model: "saga/auto", previous_response_id: id })
+      assert.strictEqual(status, 429)
+      assert.include(error.message, "is kept by b, which mustn't be asked now")
+      assert.deepStrictEqual([a.state.bodies.length, b.state.bodies.length], [0, 1])
+    })
+  )
+
+  it.scopedLive("is told that its limit is used up, and when to ask again", () =>
+    Effect.gen(function* () {
+      const limits = RateLimits.layer({ providers: { b: { requestsPerMinute: 1 } } })
+      const { a, b, next, url } = yield* bound(Layer.orDie(limits))
+      const { error, status } = yield* ask(url, next)
+      assert.deepStrictEqual([status, error.code], [429, "rate_limit_exceeded"])
+      assert.deepStrictEqual([a.bodies.length, b.bodies.length], [0, 1])
+    })
+  )
+
+  it.scopedLive("is told that its budget is used up", () =>
+    Effect.gen(function* () {
+      const budget = { name: "once", scope: "overall", period: "day", tokens: 2000 } as const
+      const { a, b, next, rows, url } = yield* bound(Layer.orDie(Budgets.layer({ budgets: [budget] })))
+      const { error, status } = yield* ask(url, { ...next, max_output_tokens: 5000, input: "x".repeat(4000) })
+      assert.deepStrictEqual([status, error.code], [429, "budget_exceeded"], JSON.stringify(error))
+      assert.deepStrictEqual([a.bodies.length, b.bodies.length], [0, 1])
+      assert.deepStrictEqual(yield* rows, ["b succeeded"])
+    })
+  )
+
+  it.scopedLive("reaches no other, and is accounted for once, where its caller gives it up", () =>
+    Effect.gen(function* () {
+      const { a, b, next, rows, url } = yield* bound(Layer.empty)
+      b.isSilent = true
+      const caller = new AbortController()
+      const asked = fetch(`${url}/v1/responses`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ input: "Hi", ...next }),
+        signal: caller.signal
+      }).catch(() => undefined)
+      yield* eventually(Effect.sync(() => b.bodies.length === 2))
+      caller.abort()
+      yield* Effect.promise(() => asked)
+      yield* eventually(Effect.sync(() => b.closed === 1))
+      yield* eventually(Effect.map(rows, ({ length }) => length === 2))
+      assert.deepStrictEqual(yield* rows, ["b succeeded", "b interrupted"])
+      assert.strictEqual(a.bodies.length, 0)
     })
   )
 })

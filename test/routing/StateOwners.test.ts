@@ -3,10 +3,13 @@ import { assert, describe, it } from "@effect/vitest"
 import {
   AIProvider,
   AITask,
+  Budgets,
+  CircuitBreaker,
   EngineError,
   type InvalidArgument,
   Pool,
   ProviderRouter,
+  RateLimits,
   ReasoningEngine,
   ReasoningEngineRegistry,
   StateOwners,
@@ -15,7 +18,9 @@ import {
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -34,6 +39,8 @@ class Vendor {
   readonly foreign: Array<string> = []
   asked = 0
   failure: EngineError.EngineError | undefined
+  /** Whether it takes calls and says nothing. */
+  isSilent = false
 
   constructor(readonly name: string) {}
 
@@ -47,6 +54,7 @@ class Vendor {
           for (const { id } of kept.of(task)?.named ?? []) {
             if (!this.own.has(id) && id.startsWith("resp_")) this.foreign.push(id)
           }
+          if (this.isSilent) return Effect.never
           if (this.failure !== undefined) return Effect.fail(this.failure)
           const id = `resp_${this.name}_${this.asked}`
           this.own.add(id)
@@ -67,11 +75,13 @@ const without = (provider: AIProvider.AIProvider) =>
 
 const routerOf = (
   engines: ReadonlyArray<ReasoningEngine.ReasoningEngine>,
-  owners: Effect.Effect<StateOwners.Service, InvalidArgument.InvalidArgumentError> = StateOwners.makeMemory()
+  owners: Effect.Effect<StateOwners.Service, InvalidArgument.InvalidArgumentError> = StateOwners.makeMemory(),
+  around: Layer.Layer<never> = Layer.empty
 ) =>
   Effect.map(
     Layer.build(
       ProviderRouter.layer().pipe(
+        Layer.provide(around),
         Layer.provide(ReasoningEngineRegistry.layerEngines(engines)),
         Layer.provide(Layer.effect(StateOwners.StateOwners, Effect.orDie(owners)))
       )
@@ -298,6 +308,61 @@ describe("a call that names what one provider keeps", () => {
       const error = yield* Effect.flip(router.complete(asking({ original })))
       assert.strictEqual(error._tag, "InputValidationError")
       assert.include(error.message, "previous_response_id")
+    })
+  )
+})
+
+describe("a call for the one provider that keeps what it names", () => {
+  const open = { consecutiveFailures: 1, openMs: 1e9, maxOpenMs: 1e9 }
+  const rows: ReadonlyArray<
+    readonly [string, Layer.Layer<never, InvalidArgument.InvalidArgumentError>, string]
+  > = [
+    ["circuit is open", CircuitBreaker.layer(open), "TransientError"],
+    ["limit is used up", RateLimits.layer({ providers: { b: { requestsPerMinute: 1 } } }), "RateLimitError"],
+    [
+      "budget is used up",
+      Budgets.layer({ budgets: [{ name: "once", scope: "overall", period: "day", tokens: 500 }] }),
+      "BudgetExceededError"
+    ]
+  ]
+
+  it.scoped.each(rows)("is told that its %s, and no other is asked", ([, around, tag]) =>
+    Effect.gen(function* () {
+      const [a, b] = [new Vendor("a"), new Vendor("b")]
+      const engines = [a.engine(A), b.engine(B)]
+      const router = yield* routerOf(engines, StateOwners.makeMemory(), Layer.orDie(around))
+      const { text } = yield* router.complete(asking({ provider: B, maxTokens: 20 }))
+      const next = asking({ maxTokens: 500 }, text)
+      if (tag === "TransientError") {
+        b.failure = new EngineError.TransientError({ provider: B, reason: "server", description: "down" })
+        const asked = yield* Effect.fork(router.complete(next, { useFallback: false }))
+        // As long as it is asked again.
+        yield* TestClock.adjust("20 seconds")
+        assert.isTrue(Exit.isFailure(yield* Fiber.await(asked)))
+      }
+      const before = b.asked
+      for (const useFallback of [false, true]) {
+        const error = yield* Effect.flip(router.complete(next, { useFallback }))
+        const cause = error._tag === "AllProvidersFailedError" ? error.primary : error
+        assert.strictEqual(cause._tag, tag)
+        if (cause._tag === "TransientError") assert.strictEqual(cause.reason, "circuit-open")
+      }
+      assert.deepStrictEqual([a.asked, b.asked], [0, before])
+    })
+  )
+
+  it.scoped("reaches no other where its caller gives it up, and goes there again", () =>
+    Effect.gen(function* () {
+      const [a, b] = [new Vendor("a"), new Vendor("b")]
+      const router = yield* routerOf([a.engine(A), b.engine(B)])
+      const { text } = yield* router.complete(asking({ provider: B }))
+      b.isSilent = true
+      const fiber = yield* Effect.fork(router.complete(asking({ provider: A }, text)))
+      yield* TestClock.adjust(10)
+      yield* Fiber.interrupt(fiber)
+      b.isSilent = false
+      assert.deepStrictEqual([a.asked, b.asked], [0, 2])
+      assert.strictEqual((yield* router.complete(asking({ provider: A }, text))).provider, B)
     })
   )
 })

@@ -229,6 +229,7 @@ const ofProviders: ReadonlySet<Failure["_tag"]> = new Set([
   "AuthenticationError",
   "ModelNotFoundError",
   "NoAvailableProviderError",
+  "StateUnavailableError",
   "TimeoutError",
   "TransientError"
 ])

@@ -348,3 +348,23 @@ describe("a word that isn't known yet", () => {
     }
   })
 })
+
+describe("a schema of the answer", () => {
+  it("is strict only where it is asked to be", () => {
+    for (const [given, strict] of [
+      [{}, false],
+      [{ strict: null }, false],
+      [{ strict: false }, false],
+      [{ strict: true }, true]
+    ] as const) {
+      const named = { name: "a", schema: { type: "object" }, ...given }
+      const format = { type: "json_schema", ...named }
+      for (const asked of [
+        chatOf({ response_format: { type: "json_schema", json_schema: named } }),
+        responses.question({ model: "m", input: "Hi", text: { format } })
+      ]) {
+        assert.deepStrictEqual(Either.getOrThrow(asked).fields["responseFormat"], { ...format, strict })
+      }
+    }
+  })
+})
