@@ -101,10 +101,8 @@ const stateOf = (known: Known): State => {
 }
 
 /** The providers that can be chosen at once, and those that are asked after a wait where there are none. */
-interface Candidates {
+interface Present {
   readonly known: Known
-  /** What is known of the task's session, where one of them has some of it cached. */
-  readonly outlook: outlooks.Outlook | undefined
   readonly ready: ReadonlyArray<ProviderMetrics.ProviderMetrics>
   readonly later: ReadonlyArray<ProviderMetrics.ProviderMetrics>
 }
@@ -126,13 +124,14 @@ interface Scored {
 }
 
 /** Scores the candidates for a task, by what they have cached where that is known. */
-const scorer = (
+const scored = (
+  candidates: ReadonlyArray<ProviderMetrics.ProviderMetrics>,
   strategy: Strategy,
   task: AITask.AITask,
   outlook: outlooks.Outlook | undefined
-): ((metrics: ProviderMetrics.ProviderMetrics) => Scored) => {
+): Array<Scored> => {
   const scoring = strategy.scoreFor === undefined ? strategy.score : strategy.scoreFor(task, outlook)
-  return (metrics) => {
+  return candidates.map((metrics) => {
     const seen = outlook === undefined ? metrics : outlooks.expected(outlook, metrics)
     const score = scoring(seen)
     return {
@@ -141,7 +140,7 @@ const scorer = (
       score: Number.isNaN(score) ? Number.POSITIVE_INFINITY : score,
       cost: outlook === undefined ? 0 : (seen.costPerToken ?? Number.POSITIVE_INFINITY)
     }
-  }
+  })
 }
 
 /** Compared without subtraction, so that infinities tie. */
@@ -184,59 +183,52 @@ export const make = (
     const health = yield* providerHealth.fromContext
     const sessions = yield* optional(Sessions)
 
-    /** The available providers as they are now: those that can be asked at once, and the others. */
-    const present = (task: AITask.AITask): Effect.Effect<Omit<Candidates, "outlook">> =>
-      health === undefined
-        ? Effect.map(Ref.get(state), ({ available, known }) => ({ known, ready: available, later: [] }))
-        : Effect.flatMap(Ref.get(state), ({ available, known }) =>
-            Effect.map(Clock.currentTimeMillis, (now) => {
-              const closed = available.filter(
-                ({ provider }) => !health.isCircuitOpen(provider, task.userId, now)
-              )
-              const [ready, later] = Arr.partition(closed, ({ provider }) =>
-                health.isExhausted(provider, now)
-              )
-              const measured = (metrics: ProviderMetrics.ProviderMetrics) => health.measured(metrics, now)
-              return { known, ready: ready.map(measured), later: later.map(measured) }
-            })
-          )
-
-    /** Those of them that the task may be asked of. */
-    const allowed = (task: AITask.AITask): Effect.Effect<Omit<Candidates, "outlook">> => {
+    /** The available providers that the task may be asked of, as they are now. */
+    const present = (task: AITask.AITask, { available, known }: State, now: number): Present => {
       const { providers } = task
-      if (providers === undefined) return present(task)
-      const isAllowed = ({ provider }: ProviderMetrics.ProviderMetrics) => providers.includes(provider)
-      return Effect.map(present(task), ({ known, later, ready }) => ({
-        known,
-        ready: ready.filter(isAllowed),
-        later: later.filter(isAllowed)
-      }))
+      const allowed =
+        providers === undefined ? available : available.filter(({ provider }) => providers.includes(provider))
+      if (health === undefined) return { known, ready: allowed, later: [] }
+      const closed = allowed.filter(({ provider }) => !health.isCircuitOpen(provider, task.userId, now))
+      const [ready, later] = Arr.partition(closed, ({ provider }) => health.isExhausted(provider, now))
+      const measured = (metrics: ProviderMetrics.ProviderMetrics) => health.measured(metrics, now)
+      return { known, ready: ready.map(measured), later: later.map(measured) }
     }
 
-    const candidates = (task: AITask.AITask): Effect.Effect<Candidates> =>
-      sessions === undefined
-        ? Effect.map(allowed(task), (found) => ({ ...found, outlook: undefined }))
-        : Effect.zipWith(allowed(task), sessions.outlook(task), (found, outlook) => ({
-            ...found,
-            outlook:
-              outlook !== undefined && outlooks.isWarm(outlook, [...found.ready, ...found.later])
-                ? outlook
-                : undefined
-          }))
+    /** Chooses among them; an outlook tells only where one of them has some of the session cached. */
+    const choosing = <A>(
+      task: AITask.AITask,
+      choose: (present: Present, outlook: outlooks.Outlook | undefined) => Effect.Effect<A, NoAvailableProviderError>
+    ): Effect.Effect<A, NoAvailableProviderError> =>
+      Effect.flatMap(Ref.get(state), (current) =>
+        Effect.clockWith((clock) => {
+          const found = present(task, current, clock.unsafeCurrentTimeMillis())
+          return sessions === undefined
+            ? choose(found, undefined)
+            : Effect.flatMap(sessions.outlook(task), (outlook) =>
+                choose(
+                  found,
+                  outlook !== undefined && outlooks.isWarm(outlook, [...found.ready, ...found.later])
+                    ? outlook
+                    : undefined
+                )
+              )
+        })
+      )
 
     const select: Service["select"] = (task, strategy) =>
-      Effect.flatMap(candidates(task), ({ known, later, outlook, ready }) => {
-        const scored = (ready.length > 0 ? ready : later).map(scorer(strategy, task, outlook))
-        const [first, ...rest] = scored
-        if (first === undefined) return none(strategy, known)
-        const best = rest.reduce((least, each) => (compare(each, least) < 0 ? each : least), first)
-        return Effect.succeed(best.provider)
+      choosing(task, ({ known, later, ready }, outlook) => {
+        let best: Scored | undefined
+        for (const each of scored(ready.length > 0 ? ready : later, strategy, task, outlook)) {
+          if (best === undefined || compare(each, best) < 0) best = each
+        }
+        return best === undefined ? none(strategy, known) : Effect.succeed(best.provider)
       })
 
     const rank: Service["rank"] = (task, strategy) =>
-      Effect.flatMap(candidates(task), ({ known, later, outlook, ready }) => {
-        const score = scorer(strategy, task, outlook)
-        const ranked = [ready, later].flatMap((group) => group.map(score).toSorted(compare))
+      choosing(task, ({ known, later, ready }, outlook) => {
+        const ranked = scored(ready, strategy, task, outlook).sort(compare)
+        if (later.length > 0) ranked.push(...scored(later, strategy, task, outlook).sort(compare))
         const [first, ...rest] = ranked.map(({ provider }) => provider)
         return first === undefined ? none(strategy, known) : Effect.succeed([first, ...rest] as const)
       })

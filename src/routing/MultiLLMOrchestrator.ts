@@ -133,14 +133,19 @@ export const make = (
     const tracing = yield* traced.fromContext
     const current = yield* Ref.make(options.strategy ?? Strategy.balanced)
 
-    const answered = (task: AITask.AITask, result: AIResult, serve: ServeOptions): Effect.Effect<void> =>
-      observer === undefined ? Effect.void : observer.answered(task, result, serve)
-
     /** The answer, beside what it would have cost where the strategy saves money. */
     const compared = ({ baseline }: Choice, result: AIResult): Effect.Effect<AIResult> =>
       baseline === undefined
         ? Effect.succeed(result)
         : Effect.map(registry.list, (engines) => withBaseline(result, baseline, engines))
+
+    /** The same, of which the observer is told. */
+    const observed =
+      (choice: Choice, task: AITask.AITask, serve: ServeOptions) =>
+      (answer: AIResult): Effect.Effect<AIResult> =>
+        observer === undefined
+          ? compared(choice, answer)
+          : Effect.tap(compared(choice, answer), (result) => observer.answered(task, result, serve))
 
     const tried = (strategy: Strategy.Strategy): Strategy.Strategy =>
       options.canary?.within(strategy) ?? strategy
@@ -231,9 +236,8 @@ export const make = (
         traced.complete(tracing, task, (known) =>
           Effect.flatMap(choose(known, serve), (choice) =>
             router.complete(choice.task, choice.options).pipe(
-              Effect.tapError(failed(choice)),
-              Effect.flatMap((answer) => compared(choice, answer)),
-              Effect.tap((result) => Effect.zipRight(answered(known, result, serve), completed(choice)))
+              Effect.tapBoth({ onFailure: failed(choice), onSuccess: () => completed(choice) }),
+              Effect.flatMap(observed(choice, known, serve))
             )
           )
         ),
@@ -245,11 +249,7 @@ export const make = (
                 events.pipe(
                   Effect.tapError(Option.match({ onNone: () => completed(choice), onSome: failed(choice) })),
                   // The caller may act on the last event at once, with feedback for one.
-                  Effect.flatMap((chunk) =>
-                    mapResult(chunk, (answer) =>
-                      Effect.tap(compared(choice, answer), (result) => answered(known, result, serve))
-                    )
-                  )
+                  Effect.flatMap((chunk) => mapResult(chunk, observed(choice, known, serve)))
                 )
               )
             )

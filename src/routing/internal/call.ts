@@ -86,12 +86,14 @@ export const begin = (
   )
 
 /** Remembers who keeps what was answered, and what of the question. */
-const remember = ({ bound, guards }: Call, { engine, finish }: Attempt): Effect.Effect<void> => {
-  const ids = [...(bound?.ids ?? []), ...(finish.kept ?? [])]
-  const { member } = finish
-  return ids.length === 0
-    ? Effect.void
-    : guards.owners.put(ids, { provider: engine.provider, ...(member === undefined ? {} : { member }) })
+const remember = ({ bound, guards }: Call, { engine, finish }: Attempt): Effect.Effect<void> | undefined => {
+  const { kept, member } = finish
+  return bound === undefined && kept === undefined
+    ? undefined
+    : guards.owners.put([...(bound?.ids ?? []), ...(kept ?? [])], {
+        provider: engine.provider,
+        ...(member === undefined ? {} : { member })
+      })
 }
 
 /** Whether the answer has text of this attempt. */
@@ -115,7 +117,8 @@ export const settle = (
   call.attempts.splice(before + 1, 0, record)
   if (used(record)) call.warnings.push(...attempt.warnings)
   const ended = admission.ended(call.guards, attempt.lease, record, call.task)
-  return outcome === "succeeded" ? Effect.zipRight(remember(call, attempt), ended) : ended
+  const remembered = outcome === "succeeded" ? remember(call, attempt) : undefined
+  return remembered === undefined ? ended : Effect.zipRight(remembered, ended)
 }
 
 /** Whether a task asks the model to think. */
