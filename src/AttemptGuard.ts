@@ -115,21 +115,23 @@ const join = (leases: ReadonlyArray<Lease>): Lease => {
  *   Layer.succeed(AttemptGuard.AttemptGuard, AttemptGuard.all([hours, region]))
  * ```
  */
-export const all = (guards: ReadonlyArray<Service>): Service => ({
+export const all = ([first, ...others]: ReadonlyArray<Service>): Service => ({
   admit: (request) =>
-    Effect.map(
-      guards.reduce<Effect.Effect<ReadonlyArray<Lease>, Refusal>>(
-        (before, guard) =>
-          Effect.flatMap(before, (leases) =>
-            Effect.tapErrorCause(
-              Effect.map(guard.admit(request), (lease) => [...leases, lease]),
-              () => inTurn(leases, ({ cancel }) => cancel)
-            )
+    first === undefined
+      ? Effect.succeed(join([]))
+      : Effect.map(
+          others.reduce<Effect.Effect<ReadonlyArray<Lease>, Refusal>>(
+            (before, guard) =>
+              Effect.flatMap(before, (leases) =>
+                Effect.tapErrorCause(
+                  Effect.map(guard.admit(request), (lease) => [...leases, lease]),
+                  () => inTurn(leases, ({ cancel }) => cancel)
+                )
+              ),
+            Effect.map(first.admit(request), (lease) => [lease])
           ),
-        Effect.succeed([])
-      ),
-      join
-    )
+          join
+        )
 })
 
 /**

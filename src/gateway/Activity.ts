@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import { ofNow, withNow } from "../internal/now.js"
 import type * as AIProvider from "../AIProvider.js"
 import type * as AIResult from "../AIResult.js"
 import * as AttemptObserver from "../AttemptObserver.js"
@@ -201,7 +202,7 @@ const keptAttempts = 20
  * @since 0.1.0
  * @category constructors
  */
-export const makeMemory: Effect.Effect<Memory> = Effect.map(Clock.currentTimeMillis, (now) => ({
+export const makeMemory: Effect.Effect<Memory> = ofNow((now) => ({
   day: new Day(now),
   counts: new Map(),
   standings: new Map(),
@@ -262,7 +263,7 @@ export const makeOver = ({
 
     const observer = AttemptObserver.all([
       {
-        observe: (attempt, task) => Effect.map(Clock.currentTimeMillis, (now) => see(attempt, task.id, now))
+        observe: (attempt, task) => ofNow((now) => see(attempt, task.id, now))
       },
       ...told
     ])
@@ -285,13 +286,9 @@ export const makeOver = ({
         })
 
     const activity: Service = {
-      begin: (call) =>
-        Effect.map(
-          Clock.currentTimeMillis,
-          (startedAt) => void running.set(call.id, { ...call, startedAt, attempts: [] })
-        ),
+      begin: (call) => ofNow((startedAt) => void running.set(call.id, { ...call, startedAt, attempts: [] })),
       end: (id, ending) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        withNow((now) => {
           const call = running.get(id)
           if (call === undefined) return Effect.void
           running.delete(id)

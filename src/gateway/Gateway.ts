@@ -35,6 +35,7 @@ import type * as Registry from "../ReasoningEngineRegistry.js"
 import { ReasoningEngineRegistry } from "../ReasoningEngineRegistry.js"
 import type { Strategy } from "../routing/Strategy.js"
 import * as TaskService from "../routing/TaskService.js"
+import { unredirected } from "../wire/http.js"
 import { Activity } from "./Activity.js"
 import * as ApiKeys from "./ApiKeys.js"
 import * as KeyStore from "./KeyStore.js"
@@ -265,7 +266,10 @@ export const make = <E, R>(
     const current = yield* replaceable.make(Effect.flatMap(composed, appOf))
     const served = Effect.flatMap(current.scoped, (each) => each.app)
     // The gateway has a limit of its own for bodies.
-    yield* HttpIncomingMessage.withMaxBodySize(tracing.onlyIfSeen(server.serve(served)), Option.none())
+    yield* HttpIncomingMessage.withMaxBodySize(tracing.onlyIfSeen(server.serve(served)), Option.none()).pipe(
+      // For all requests at once, so that none has to have it provided.
+      Effect.mapInputContext(unredirected<Scope.Scope>)
+    )
     yield* Effect.addFinalizer(() => Effect.suspend(() => stopping.drain(current.unsafeGet().drainMs)))
     return {
       replace: (next) =>

@@ -1,3 +1,4 @@
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -9,4 +10,6 @@ import * as Scope from "effect/Scope"
 export const onClose = (
   what: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown>
 ): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizerExit(scope, what))
+  Effect.withFiberRuntime((fiber) =>
+    Scope.addFinalizerExit(Context.unsafeGet(fiber.currentContext, Scope.Scope), what)
+  )

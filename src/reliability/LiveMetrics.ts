@@ -7,12 +7,12 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { ofNow } from "../internal/now.js"
 import * as numbers from "../internal/numbers.js"
 import type { AIProvider } from "../AIProvider.js"
 import type * as AIResult from "../AIResult.js"
@@ -231,8 +231,8 @@ export const make = ({ isFailure = CircuitBreaker.isFailure, ...options }: Optio
     }
 
     return {
-      observe: (attempt) => Effect.map(Clock.currentTimeMillis, (now) => record(attempt, now)),
-      measured: (provider) => Effect.map(Clock.currentTimeMillis, (now) => measuredOf(provider, now)),
+      observe: (attempt) => ofNow((now) => record(attempt, now)),
+      measured: (provider) => ofNow((now) => measuredOf(provider, now)),
       unsafeBlend,
       unsafeFirstTokenMs: (provider, quantile, now) => {
         const kept = providers.get(provider)?.firstTokenMs

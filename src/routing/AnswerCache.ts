@@ -17,6 +17,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { ofNow } from "../internal/now.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
 import * as log from "../internal/log.js"
 import * as numbers from "../internal/numbers.js"
@@ -152,9 +153,8 @@ export const makeMemory = (options: MemoryOptions = {}): Effect.Effect<Store, In
   Effect.map(decodeMemory(options), ({ bytes, entries }) => {
     const kept = new MemoryAnswers(entries, bytes)
     return {
-      get: (key) => Effect.map(Clock.currentTimeMillis, (now) => Option.fromNullable(kept.get(key, now))),
-      set: (key, value, ttlMs) =>
-        Effect.map(Clock.currentTimeMillis, (now) => kept.set(key, value, now + ttlMs))
+      get: (key) => ofNow((now) => Option.fromNullable(kept.get(key, now))),
+      set: (key, value, ttlMs) => ofNow((now) => kept.set(key, value, now + ttlMs))
     }
   })
 

@@ -198,7 +198,10 @@ export const make = (
     /** Chooses among them; an outlook tells only where one of them has some of the session cached. */
     const choosing = <A>(
       task: AITask.AITask,
-      choose: (present: Present, outlook: outlooks.Outlook | undefined) => Effect.Effect<A, NoAvailableProviderError>
+      choose: (
+        present: Present,
+        outlook: outlooks.Outlook | undefined
+      ) => Effect.Effect<A, NoAvailableProviderError>
     ): Effect.Effect<A, NoAvailableProviderError> =>
       Effect.flatMap(Ref.get(state), (current) =>
         Effect.clockWith((clock) => {
@@ -227,8 +230,8 @@ export const make = (
 
     const rank: Service["rank"] = (task, strategy) =>
       choosing(task, ({ known, later, ready }, outlook) => {
-        const ranked = scored(ready, strategy, task, outlook).sort(compare)
-        if (later.length > 0) ranked.push(...scored(later, strategy, task, outlook).sort(compare))
+        const ranked = scored(ready, strategy, task, outlook).toSorted(compare)
+        if (later.length > 0) ranked.push(...scored(later, strategy, task, outlook).toSorted(compare))
         const [first, ...rest] = ranked.map(({ provider }) => provider)
         return first === undefined ? none(strategy, known) : Effect.succeed([first, ...rest] as const)
       })

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -111,6 +112,13 @@ const failed =
 
 const completed = (choice: Choice): Effect.Effect<void> =>
   log.event(LogLevel.Debug, "orchestrator_task_complete", () => choice.fields)
+
+/** How a stream ended: `none` is that all of it was delivered. */
+const ended = (choice: Choice, cause: Cause.Cause<Option.Option<StreamError>>): Effect.Effect<void> =>
+  Option.match(Cause.failureOption(cause), {
+    onNone: () => Effect.void,
+    onSome: Option.match({ onNone: () => completed(choice), onSome: failed(choice) })
+  })
 
 /**
  * Makes an orchestrator over the providers that the optimizer knows and the registry has engines for.
@@ -235,10 +243,12 @@ export const make = (
       complete: (task, serve) =>
         traced.complete(tracing, task, (known) =>
           Effect.flatMap(choose(known, serve), (choice) =>
-            router.complete(choice.task, choice.options).pipe(
-              Effect.tapBoth({ onFailure: failed(choice), onSuccess: () => completed(choice) }),
-              Effect.flatMap(observed(choice, known, serve))
-            )
+            router
+              .complete(choice.task, choice.options)
+              .pipe(
+                Effect.tapBoth({ onFailure: failed(choice), onSuccess: () => completed(choice) }),
+                Effect.flatMap(observed(choice, known, serve))
+              )
           )
         ),
       stream: (task, serve) =>
@@ -246,11 +256,11 @@ export const make = (
           pulls.stream<StreamEvent, StreamError>(
             Effect.flatMap(choose(known, serve), (choice) =>
               Effect.map(pulls.open(router.stream(choice.task, choice.options)), (events) =>
-                events.pipe(
-                  Effect.tapError(Option.match({ onNone: () => completed(choice), onSome: failed(choice) })),
+                Effect.matchCauseEffect(events, {
+                  onFailure: (cause) => Effect.zipRight(ended(choice, cause), Effect.failCause(cause)),
                   // The caller may act on the last event at once, with feedback for one.
-                  Effect.flatMap((chunk) => mapResult(chunk, observed(choice, known, serve)))
-                )
+                  onSuccess: (chunk) => mapResult(chunk, observed(choice, known, serve))
+                })
               )
             )
           )

@@ -6,11 +6,11 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { ofNow } from "../internal/now.js"
 import * as AIProvider from "../AIProvider.js"
 import * as numbers from "../internal/numbers.js"
 import * as validation from "../internal/validation.js"
@@ -134,9 +134,9 @@ export const makeMemory = (options: Options = {}): Effect.Effect<Service, Invali
     }
 
     return {
-      get: (session) => Effect.map(Clock.currentTimeMillis, (now) => entriesOf(session, now)),
+      get: (session) => ofNow((now) => entriesOf(session, now)),
       put: (session, entry) =>
-        Effect.map(Clock.currentTimeMillis, (now) => {
+        ofNow((now) => {
           const others = entriesOf(session, now).filter(({ provider }) => provider !== entry.provider)
           sessions.delete(session)
           sessions.set(session, { usedAt: now, entries: [...others, entry] })

@@ -12,7 +12,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -22,6 +21,7 @@ import * as AITask from "../AITask.js"
 import type * as AttemptObserver from "../AttemptObserver.js"
 import * as cacheMarks from "./internal/cacheMarks.js"
 import { hourMs, leastTokens, type Outlook, shortMs } from "./internal/outlook.js"
+import { ofNow } from "../internal/now.js"
 import * as numbers from "../internal/numbers.js"
 import * as validation from "../internal/validation.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
@@ -183,9 +183,7 @@ export const make = (
         const key = keyOf(task)
         return key === undefined
           ? Effect.succeed(undefined)
-          : Effect.zipWith(store.get(key), Clock.currentTimeMillis, (entries, now) =>
-              outlookOf(task, entries, now)
-            )
+          : Effect.flatMap(store.get(key), (entries) => ofNow((now) => outlookOf(task, entries, now)))
       }
     }
   })

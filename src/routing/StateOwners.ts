@@ -8,12 +8,12 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import { ofNow } from "../internal/now.js"
 import * as AIProvider from "../AIProvider.js"
 import * as numbers from "../internal/numbers.js"
 import * as validation from "../internal/validation.js"
@@ -161,7 +161,7 @@ export const makeMemory = (options: Options = {}): Effect.Effect<Service, Invali
     const kept = new Map<string, { readonly owner: Owner; readonly usedAt: number }>()
     return {
       get: (ids) =>
-        Effect.map(Clock.currentTimeMillis, (now) =>
+        ofNow((now) =>
           distinct(
             ids.flatMap((id) => {
               const found = kept.get(id)
@@ -170,7 +170,7 @@ export const makeMemory = (options: Options = {}): Effect.Effect<Service, Invali
           )
         ),
       put: (ids, owner) =>
-        Effect.map(Clock.currentTimeMillis, (now) => {
+        ofNow((now) => {
           for (const id of ids) {
             kept.delete(id)
             kept.set(id, { owner, usedAt: now })

@@ -19,16 +19,17 @@ export type Body = bodies.Body
 /** A client whose requests end with a scope. */
 export type Client = HttpClient.HttpClient.With<HttpClientError.HttpClientError, Scope.Scope>
 
-/** Requests made in this context go to no other address than theirs. */
-export const unredirected = <R>(context: Context.Context<R>): Context.Context<R> =>
-  Context.merge(
-    context,
-    Context.make(FetchHttpClient.RequestInit, {
-      ...Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit)),
-      // Of the platform's clients fetch alone follows: it would take keys and prompts to another server.
-      redirect: "manual"
-    })
-  )
+/** Requests made in this context go to no other address than theirs. The same context where that is so already. */
+export const unredirected = <R>(context: Context.Context<R>): Context.Context<R> => {
+  const given = Option.getOrUndefined(Context.getOption(context, FetchHttpClient.RequestInit))
+  return given?.redirect === "manual"
+    ? context
+    : Context.merge(
+        context,
+        // Of the platform's clients fetch alone follows: it would take keys and prompts to another server.
+        Context.make(FetchHttpClient.RequestInit, { ...given, redirect: "manual" })
+      )
+}
 
 /**
  * A client whose requests end with the scope that they are made in, and go to no other address than theirs.
@@ -39,7 +40,12 @@ export const scoped = (client: HttpClient.HttpClient, secretHeaders: ReadonlyArr
     HttpClient.transformResponse((response) =>
       Effect.withFiberRuntime<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>(
         (fiber) => {
-          const sent = Effect.mapInputContext(response, unredirected<never>)
+          const context = unredirected(fiber.currentContext)
+          // To provide a context costs as much as all the rest.
+          const sent =
+            context === fiber.currentContext
+              ? response
+              : Effect.mapInputContext(response, unredirected<never>)
           // Where no spans are made there is nothing to keep out of them.
           return fiber.getFiberRef(FiberRef.currentTracerEnabled) ? discreet(sent, secretHeaders) : sent
         }

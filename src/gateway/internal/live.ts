@@ -7,7 +7,6 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { Started, StreamEvent } from "../../StreamEvent.js"
 import { onClose } from "../../internal/onClose.js"
 import * as pulls from "../../internal/pulls.js"
@@ -159,14 +158,12 @@ export const live = (
     )
     const beginning = yield* write(first)
     let begun = false
-    const body = Stream.fromPull(
-      Effect.succeed(
-        Effect.suspend(() => {
-          if (begun) return next
-          begun = true
-          return Effect.succeed(beginning)
-        })
-      )
+    const body = pulls.streamOf(
+      Effect.suspend(() => {
+        if (begun) return next
+        begun = true
+        return Effect.succeed(beginning)
+      })
     )
     return HttpServerResponse.stream(body, {
       headers: headersOf(id, asked, started),

@@ -1,8 +1,8 @@
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
+import { withNow } from "../../internal/now.js"
 import type * as AITask from "../../AITask.js"
 import type * as Activity from "../Activity.js"
 import type * as TaskService from "../../routing/TaskService.js"
@@ -102,7 +102,7 @@ export const failed = (
   id: string,
   failure: problem.Failure
 ): Effect.Effect<problem.Problem> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+  withNow((now) => {
     const told = problem.of(failure, now)
     return Effect.as(activity.end(id, { _tag: "Failed", code: told.code }), told)
   })

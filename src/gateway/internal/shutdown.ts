@@ -79,8 +79,10 @@ export const make: Effect.Effect<Shutdown> = Effect.gen(function* () {
         })
       )
       const end = Effect.suspend(() => (running === undefined ? Effect.void : Fiber.interrupt(running)))
+      let isLate = (): void => {}
+      // One that waits for it and is interrupted closes the scope.
       const next = Effect.async<A, E>((resume) => {
-        const isLate = (): void => {
+        isLate = () => {
           bounds.delete(isLate)
           resume(Effect.zipRight(end, Effect.fail(late)))
         }
@@ -93,13 +95,14 @@ export const make: Effect.Effect<Shutdown> = Effect.gen(function* () {
         isAsked = true
         if (running === undefined) running = Runtime.runFork(runtime, Effect.interruptible(run))
         else runOn()
-        return Effect.suspend(() => {
-          bounds.delete(isLate)
-          return end
-        })
       })
       return Effect.as(
-        onClose(() => end),
+        onClose(() =>
+          Effect.suspend(() => {
+            bounds.delete(isLate)
+            return end
+          })
+        ),
         next
       )
     },

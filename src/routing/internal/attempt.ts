@@ -104,14 +104,7 @@ export class Attempt {
         return more(pull)
       })
     })
-    return this.guard(
-      Effect.onExit(opened, (exit) =>
-        Exit.isFailure(exit) || this.finished
-          ? // Who is silent for too long is interrupted, and is told why.
-            this.close(this.expired === undefined ? exit : Exit.fail(this.expired))
-          : Effect.void
-      )
-    )
+    return this.guard(opened)
   }
 
   /** The content that came since it was last taken. */
@@ -364,7 +357,7 @@ export class Attempt {
       return expired
     }
     // Its failure is the call's: an unobserved fiber would log it.
-    const child = Runtime.runFork(runtime, Effect.exit(Effect.interruptible(effect)))
+    const child = Runtime.runFork(runtime, this.closing(effect))
     const done = child.unsafePoll()
     if (done !== null) return this.ended(done)
     this.child = child
@@ -377,6 +370,23 @@ export class Attempt {
         resume(this.finished ? Effect.void : error)
       })
     })
+  }
+
+  /** What ends with a failure, or with all of the answer, closes the attempt. */
+  private closing(
+    effect: Effect.Effect<void, EngineError.EngineError, Scope.Scope>
+  ): Effect.Effect<Exit.Exit<void, EngineError.EngineError>, never, Scope.Scope> {
+    return Effect.uninterruptible(
+      Effect.matchCauseEffect(Effect.interruptible(effect), {
+        onFailure: (cause) => {
+          const exit = Exit.failCause(cause)
+          // Who is silent for too long is interrupted, and is told why.
+          return Effect.as(this.close(this.expired === undefined ? exit : Exit.fail(this.expired)), exit)
+        },
+        onSuccess: () =>
+          this.finished ? Effect.as(this.close(Exit.void), Exit.void) : Effect.succeed(Exit.void)
+      })
+    )
   }
 
   /** An engine that interrupts itself has failed: its caller wasn't interrupted. */

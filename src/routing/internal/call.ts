@@ -176,25 +176,31 @@ export const advance = (
   goal: Goal,
   restore: admission.Restore = asIs
 ): Effect.Effect<void, EngineError> =>
-  Effect.onExit(restore(attempt.advance(goal.reached)), (exit) => {
-    if (Exit.isSuccess(exit)) {
-      return attempt.finished
-        ? settle(call, attempt, goal.accepts(attempt) ? "succeeded" : "discarded")
-        : Effect.void
-    }
-    if (Cause.isInterrupted(exit.cause)) {
-      // The engine may have been done with this chunk, and so not have been interrupted itself.
-      const closed = Effect.zipRight(attempt.abandoned, attempt.close(exit))
-      const needed = call.winner === undefined || call.winner === attempt
-      return Effect.zipRight(closed, settle(call, attempt, needed ? "interrupted" : "discarded"))
-    }
-    return settle(
-      call,
-      attempt,
-      attempt.committed ? "cut" : "failed",
-      Option.getOrUndefined(Cause.failureOption(exit.cause))
-    )
-  })
+  Effect.uninterruptibleMask((mask) =>
+    Effect.matchCauseEffect(mask(restore(attempt.advance(goal.reached))), {
+      onFailure: (cause) => Effect.zipRight(broken(call, attempt, cause), Effect.failCause(cause)),
+      onSuccess: () =>
+        attempt.finished
+          ? settle(call, attempt, goal.accepts(attempt) ? "succeeded" : "discarded")
+          : Effect.void
+    })
+  )
+
+/** Records an attempt that ended before its answer did. */
+const broken = (call: Call, attempt: Attempt, cause: Cause.Cause<EngineError>): Effect.Effect<void> => {
+  if (Cause.isInterrupted(cause)) {
+    // The engine may have been done with this chunk, and so not have been interrupted itself.
+    const closed = Effect.zipRight(attempt.abandoned, attempt.close(Exit.failCause(cause)))
+    const needed = call.winner === undefined || call.winner === attempt
+    return Effect.zipRight(closed, settle(call, attempt, needed ? "interrupted" : "discarded"))
+  }
+  return settle(
+    call,
+    attempt,
+    attempt.committed ? "cut" : "failed",
+    Option.getOrUndefined(Cause.failureOption(cause))
+  )
+}
 
 /** What is wanted of an engine. */
 export interface Wanted {
