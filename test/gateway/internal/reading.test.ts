@@ -368,3 +368,39 @@ describe("a schema of the answer", () => {
     }
   })
 })
+
+describe("a message of Chat Completions", () => {
+  it("says what its model refused beside what it said", () => {
+    const said = { role: "assistant", content: "a", refusal: "no", reasoning: "hm" }
+    const [message] = chatSaid(said)
+    assert.deepStrictEqual(
+      typeof message?.content === "string" ? [] : message?.content.map((part) => "text" in part && part.text),
+      ["hm", "a", "no"]
+    )
+  })
+
+  it("has pictures and files among what a tool gave", () => {
+    const url = "data:image/png;base64,AAAA"
+    const sound = { type: "input_audio", input_audio: { data: "AA", format: "wav" } }
+    const content = [
+      { type: "text", text: "a" },
+      { type: "image_url", image_url: { url } },
+      { type: "file", file: { file_data: "data:application/pdf;base64,AA", filename: "b.pdf" } },
+      sound,
+      { type: "part_of_2027" }
+    ]
+    assert.deepStrictEqual(chatSaid({ role: "tool", tool_call_id: "c", content }), [
+      {
+        role: "tool",
+        toolCallId: "c",
+        content: [
+          { type: "text", text: "a" },
+          { type: "image", url },
+          { type: "document", url: "data:application/pdf;base64,AA", name: "b.pdf" },
+          { type: "native", wire: "chatCompletions", value: sound },
+          { type: "native", wire: "chatCompletions", value: { type: "part_of_2027" } }
+        ]
+      }
+    ])
+  })
+})

@@ -91,6 +91,20 @@ const texts = (
   return contentOf(parts ?? [])
 }
 
+/** What a tool gave: servers beside OpenAI take pictures and files there, too. */
+const toolContent = (
+  reading: Reading,
+  content: unknown,
+  field: string
+): Extract<AITask.Message, { role: "tool" }>["content"] => {
+  if (!Array.isArray(content)) return texts(reading, content, field)
+  const parts = reading.each(content, field, "parts", (value, at): Parts<"tool"> | undefined => {
+    const part = userPart(reading, value, at)
+    return part?.type !== "audio" ? part : Predicate.isRecord(value) ? native(value) : undefined
+  })
+  return contentOf(parts ?? [])
+}
+
 const userContent = (
   reading: Reading,
   content: unknown,
@@ -150,9 +164,17 @@ const nextId = (ids: LegacyIds, name: string): string => {
   return id
 }
 
+const partsOf = <P extends AITask.Part>(
+  said: string | ReadonlyArray<P>
+): ReadonlyArray<P | AITask.TextPart> =>
+  typeof said !== "string" ? said : said === "" ? [] : [{ type: "text", text: said }]
+
 const assistant = (reading: Reading, message: Json, field: string, ids: LegacyIds): AITask.Message => {
-  const said = texts(reading, message["content"] ?? message["refusal"], `${field}.content`)
-  const thought = reasoningOf(message)
+  const { content, refusal } = message
+  const said = texts(reading, content, `${field}.content`)
+  // A refusal is said, too, beside other words or in their place.
+  const refused = texts(reading, refusal, `${field}.refusal`)
+  const parts = [...reasoningOf(message), ...partsOf(said), ...partsOf(refused)]
   const given = message["tool_calls"]
   const legacy = message["function_call"]
   const calls = Predicate.isNullable(given)
@@ -169,17 +191,7 @@ const assistant = (reading: Reading, message: Json, field: string, ids: LegacyId
   const toolCalls = calls.filter((call) => call !== undefined)
   return {
     role: "assistant",
-    content:
-      thought.length === 0
-        ? said
-        : [
-            ...thought,
-            ...(typeof said === "string"
-              ? said === ""
-                ? []
-                : [{ type: "text", text: said } as const]
-              : said)
-          ],
+    content: contentOf(parts),
     ...(toolCalls.length === 0 ? {} : { toolCalls })
   }
 }
@@ -207,7 +219,7 @@ const messageOf = (
         isLegacy ? message["name"] : message["tool_call_id"],
         `${field}.${isLegacy ? "name" : "tool_call_id"}`
       )
-      const content = texts(reading, message["content"], `${field}.content`)
+      const content = toolContent(reading, message["content"], `${field}.content`)
       if (id === undefined) return undefined
       return { role: "tool", toolCallId: isLegacy ? (ids.get(id)?.id ?? id) : id, content }
     }
