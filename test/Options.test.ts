@@ -869,7 +869,8 @@ const rows: ReadonlyArray<Row> = [
       strategies: undefined,
       services: undefined,
       configuration: undefined,
-      instance: undefined
+      instance: undefined,
+      metrics: undefined
     }
   ),
   row<Behaviour.PaceOptions>(

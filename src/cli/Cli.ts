@@ -28,6 +28,7 @@ import * as Serve from "./Serve.js"
 import * as Spend from "./Spend.js"
 import { StandardStreams } from "./StandardStreams.js"
 import * as Train from "./Train.js"
+import type { Workers } from "./Workers.js"
 
 const root = Command.make("arc-saga").pipe(
   Command.withDescription("Asks the language model that serves a task best, and the next one when it fails"),
@@ -100,7 +101,7 @@ export const run = (
 ): Effect.Effect<
   number,
   never,
-  CliApp.CliApp.Environment | HttpClient.HttpClient | Listener | StandardStreams
+  CliApp.CliApp.Environment | HttpClient.HttpClient | Listener | StandardStreams | Workers
 > =>
   Effect.gen(function* () {
     const streams = yield* StandardStreams

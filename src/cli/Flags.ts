@@ -68,15 +68,19 @@ export const duration = (name: string, description: string): Options.Options<num
 export const number = (name: string, description: string): Options.Options<number> =>
   parsed(name, "NUMBER", description, Format.parseNumber)
 
-/** `--concurrency NUMBER`. */
-export const concurrency: Options.Options<number> = parsed(
-  "concurrency",
-  "NUMBER",
-  "How many tasks are under way at once; 4 when it isn't given",
-  (text) =>
+/** A flag whose value is a whole number within bounds. */
+export const whole = (name: string, description: string, most: number): Options.Options<number> =>
+  parsed(name, "NUMBER", description, (text) =>
     Either.filterOrLeft(
       Format.parseNumber(text),
-      (n) => Number.isInteger(n) && n >= 1 && n <= 10_000,
-      () => "a whole number from 1 to 10000"
+      (n) => Number.isInteger(n) && n >= 1 && n <= most,
+      () => `a whole number from 1 to ${most}`
     )
+  )
+
+/** `--concurrency NUMBER`. */
+export const concurrency: Options.Options<number> = whole(
+  "concurrency",
+  "How many tasks are under way at once; 4 when it isn't given",
+  10_000
 ).pipe(Options.withDefault(4))

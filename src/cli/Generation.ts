@@ -46,6 +46,8 @@ export interface Ground {
   readonly memory: Activity.Memory
   /** Names this process. */
   readonly instance: string
+  /** What is told to who scrapes; when absent the metrics of this process. */
+  readonly metrics: Effect.Effect<string> | undefined
   /**
    * The keys that are issued, where a configuration takes them: those of before where it takes them in the same way.
    * Fails with a ConfigurationError when they can't be read.
@@ -65,7 +67,8 @@ export interface Issued {
 /** Makes the ground of a server. Fails with the ConfigurationError of a ledger that can't be used. */
 export const ground = (
   { ledger, redis }: Configuration.Configuration,
-  instance: string
+  instance: string,
+  metrics?: Effect.Effect<string>
 ): Effect.Effect<Ground, ConfigFile.ConfigurationError, Scope.Scope> =>
   Effect.gen(function* () {
     const shared: Context.Context<never> = yield* Layer.build(
@@ -90,6 +93,7 @@ export const ground = (
       stores: Context.merge(own, shared),
       memory: yield* Activity.makeMemory,
       instance,
+      metrics,
       issued: yield* issuing
     }
   })
@@ -198,7 +202,7 @@ const learnedOf = (sources: Insight.Sources) =>
  * generation before. Fails with the ConfigurationError of a provider or a model that can't be used.
  */
 export const make = (
-  { instance, issued: issuedBy, memory, stores: lasting }: Ground,
+  { instance, issued: issuedBy, memory, metrics, stores: lasting }: Ground,
   configuration: Configuration.Configuration,
   before?: Generation
 ): Effect.Effect<
@@ -264,7 +268,8 @@ export const make = (
         observer: Option.getOrUndefined(observer),
         learned: yield* learnedOf(insight),
         configuration: yield* configuration.hash,
-        instance
+        instance,
+        metrics: metrics && (() => metrics)
       },
       withheld,
       retire,

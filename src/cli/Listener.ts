@@ -26,6 +26,10 @@ export class ListenError extends Schema.TaggedError<ListenError>("arc-saga/cli/L
   }
 }
 
+/** Where a gateway is, in words. */
+export const announcement = (address: string): string =>
+  `Listening at ${address}. Base URL: ${address}/v1 (OpenAI), ${address} (Anthropic). What goes on: ${address}/\n`
+
 /** What a server is made of. */
 export interface Service {
   /** A server that listens for as long as the Layer lives. */

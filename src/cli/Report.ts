@@ -13,6 +13,7 @@ import * as Format from "./Format.js"
 import type { ListenError } from "./Listener.js"
 import type { ResultsMismatchError } from "./ResultFile.js"
 import type { FileError } from "./StandardStreams.js"
+import type { WorkerError } from "./Workers.js"
 
 /** The command line asks for something that can't be done. */
 export class UsageError extends Schema.TaggedError<UsageError>("arc-saga/cli/UsageError")("UsageError", {
@@ -68,6 +69,7 @@ export type CommandError =
   | BatchNotFoundError
   | BatchStoreError
   | UsageError
+  | WorkerError
 
 /** The codes that the process ends with. */
 export const exitCode = {
@@ -97,6 +99,8 @@ export const codeOf = (error: CommandError): number => {
     case "BatchNotFoundError":
     case "EngineNotRegisteredError":
       return exitCode.wrongUse
+    case "WorkerError":
+      return error.code
     default:
       return exitCode.failed
   }

@@ -42,20 +42,3 @@ export const redisOf = (
 export const layer = (redis: Redis): Layer.Layer<Layer.Layer.Success<ReturnType<typeof RedisShared.layer>>> =>
   // The numbers were checked when the file was read.
   Layer.orDie(RedisShared.layer(redis)).pipe(Ledger.areTold(LogLevel.Info))
-
-/** What isn't shared though there is a Redis, in words. */
-export const unshared = (ledger: Option.Option<Ledger.Ledger>, hasBudgets: boolean): ReadonlyArray<string> =>
-  Option.match(ledger, {
-    onNone: () =>
-      hasBudgets
-        ? [
-            "Each process has budgets of its own, though limits are shared in Redis. Configure a ledger to share them."
-          ]
-        : [],
-    onSome: ({ location }) =>
-      location._tag === "Sqlite"
-        ? [
-            "Limits are shared in Redis, the ledger and its budgets with processes of this machine alone. A ledger in PostgreSQL is shared by all."
-          ]
-        : []
-  })

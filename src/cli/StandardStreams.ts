@@ -3,7 +3,7 @@
  * that a test sees it and a closed pipe is an error like any other.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 
@@ -65,3 +65,6 @@ export class StandardStreams extends Context.Tag("arc-saga/cli/StandardStreams")
   StandardStreams,
   Service
 >() {}
+
+/** The same without standard error, which another process writes. */
+export const muted = (streams: Service): Service => ({ ...streams, writeError: () => Effect.void })

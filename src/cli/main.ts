@@ -10,6 +10,7 @@ import * as Cli from "./Cli.js"
 import * as NodeListener from "./Listener/Node.js"
 import * as NodeStandardStreams from "./StandardStreams/Node.js"
 import * as NodeTrainer from "./Trainer/Node.js"
+import * as NodeWorkers from "./Workers/Node.js"
 
 const layer = Layer.mergeAll(
   FetchHttpClient.layer,
@@ -19,7 +20,8 @@ const layer = Layer.mergeAll(
   NodeStandardStreams.layer,
   NodeTerminal.layer,
   // Where the bundle has it.
-  NodeTrainer.layer(new URL("bin/trainer.js", import.meta.url))
+  NodeTrainer.layer(new URL("bin/trainer.js", import.meta.url)),
+  NodeWorkers.layer
 )
 
 Cli.run(process.argv).pipe(

@@ -17,6 +17,7 @@ import type * as AIResult from "../AIResult.js"
 import * as AttemptObserver from "../AttemptObserver.js"
 import * as CircuitBreaker from "../reliability/CircuitBreaker.js"
 import { Day, type Instead } from "./internal/day.js"
+import * as lifetime from "./internal/lifetime.js"
 import * as standing from "./internal/state.js"
 import * as LiveMetrics from "../reliability/LiveMetrics.js"
 import type { Member, ReasoningEngine } from "../ReasoningEngine.js"
@@ -118,6 +119,16 @@ export interface Count {
 }
 
 /**
+ * What attempts at a provider have used and taken since the process began.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Lifetime extends lifetime.Lifetime {
+  readonly provider: AIProvider.AIProvider
+}
+
+/**
  * What goes on.
  *
  * @since 0.1.0
@@ -130,6 +141,7 @@ export interface Snapshot {
   readonly since: number
   readonly providers: ReadonlyArray<Provider>
   readonly counts: ReadonlyArray<Count>
+  readonly lifetimes: ReadonlyArray<Lifetime>
   /** How many calls ended in a way, since the process began. */
   readonly endings: Readonly<Record<CallOutcome["_tag"], number>>
   /** The calls under way. */
@@ -177,6 +189,8 @@ export interface Memory {
   /** @internal */
   readonly counts: Map<AIProvider.AIProvider, Map<AIResult.Outcome, number>>
   /** @internal */
+  readonly lifetimes: Map<AIProvider.AIProvider, lifetime.Lifetime>
+  /** @internal */
   readonly standings: Map<AIProvider.AIProvider, standing.Standing>
   /** @internal */
   readonly endings: Record<CallOutcome["_tag"], number>
@@ -205,6 +219,7 @@ const keptAttempts = 20
 export const makeMemory: Effect.Effect<Memory> = ofNow((now) => ({
   day: new Day(now),
   counts: new Map(),
+  lifetimes: new Map(),
   standings: new Map(),
   endings: { Answered: 0, Failed: 0, ClientDisconnected: 0 },
   running: new Map(),
@@ -224,6 +239,7 @@ export const makeOver = ({
   day,
   ended,
   endings,
+  lifetimes,
   running,
   standings
 }: Memory): Effect.Effect<
@@ -254,6 +270,8 @@ export const makeOver = ({
 
     const see = (attempt: AIResult.Attempt, taskId: string | undefined, now: number): void => {
       count(attempt)
+      const { provider } = attempt
+      lifetimes.set(provider, lifetime.add(lifetimes.get(provider) ?? lifetime.nothing, attempt))
       if (attempt.outcome !== "cached") standingOf(attempt.provider).see(attempt, now)
       day.attempt(attempt, now)
       if (taskId === undefined) return
@@ -312,6 +330,7 @@ export const makeOver = ({
           counts: Array.from(counts, ([provider, outcomes]) =>
             Array.from(outcomes, ([outcome, attempts]) => ({ provider, outcome, attempts }))
           ).flat(),
+          lifetimes: Array.from(lifetimes, ([provider, each]) => ({ provider, ...each })),
           endings: { ...endings },
           running: running.size,
           calls: [...Array.from(running.values()).toReversed(), ...ended].slice(0, kept),

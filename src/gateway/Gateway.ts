@@ -106,6 +106,11 @@ export interface Options extends Settings {
   readonly configuration?: string | undefined
   /** Names this process among those that serve together: the page tells it. */
   readonly instance?: string | undefined
+  /**
+   * Makes what `GET /metrics` answers, of this process's own: those of all, where several serve together. When absent
+   * it is the process's own.
+   */
+  readonly metrics?: ((own: string) => Effect.Effect<string>) | undefined
 }
 
 /**
@@ -145,6 +150,8 @@ export interface Service {
   ) => Effect.Effect<void, E | InvalidArgumentError | UnprotectedGatewayError, Exclude<R, Scope.Scope>>
   /** Tells in the log, in the metrics and on the page why there isn't another composition, though there was to be. */
   readonly refuse: (reason: string) => Effect.Effect<void>
+  /** The metrics of this process, as Prometheus reads them. */
+  readonly metrics: Effect.Effect<string>
 }
 
 /**
@@ -214,6 +221,7 @@ export const make = <E, R>(
       instance,
       keyStore,
       learned,
+      metrics = Effect.succeed,
       observer,
       registry,
       services = {},
@@ -228,14 +236,16 @@ export const make = <E, R>(
         if (!keys.protect && address._tag === "TcpAddress" && !access.isLoopback(address.hostname)) {
           return yield* new UnprotectedGatewayError({ hostname: address.hostname })
         }
-        const own = yield* tasks.strategy ?? Effect.succeed(undefined)
+        const strategy = yield* tasks.strategy ?? Effect.succeed(undefined)
         const choices = models.choicesOf(strategies, [
           ...Object.entries(services),
-          ...(own === undefined ? [] : [[own.name, tasks] as const])
+          ...(strategy === undefined ? [] : [[strategy.name, tasks] as const])
         ])
         yield* models.checkNames("deliveries", Object.keys(settings.deliveries ?? {}), choices)
         yield* models.checkNames("models", Object.values(settings.models ?? {}), choices)
         const since = yield* Clock.currentTimeMillis
+        const about = () => ({ configuration, instance, since, refused })
+        const own = Effect.map(activity.snapshot, (snapshot) => app.metrics(snapshot, responses, about()))
         const made = yield* app.make(
           {
             services: { tasks, registry, activity, shutdown: stopping },
@@ -248,7 +258,8 @@ export const make = <E, R>(
             learned,
             choices,
             judges: { store: feedback, observer },
-            about: () => ({ configuration, instance, since, refused }),
+            about,
+            metrics: Effect.flatMap(own, metrics),
             aliases: settings.models ?? {},
             unsupported: settings.unsupported ?? "drop",
             keepAliveMs: settings.keepAliveMs ?? 15_000,
@@ -260,7 +271,7 @@ export const make = <E, R>(
           },
           responses
         )
-        return { app: made, drainMs: settings.drainMs ?? 30_000, configuration }
+        return { app: made, drainMs: settings.drainMs ?? 30_000, configuration, own }
       })
 
     const current = yield* replaceable.make(Effect.flatMap(composed, appOf))
@@ -287,7 +298,8 @@ export const make = <E, R>(
           refused = { at: yield* Clock.currentTimeMillis, reason }
           yield* reloaded("refused")
           yield* log.event(LogLevel.Warning, "gateway_reload_refused", () => ({ reason }))
-        })
+        }),
+      metrics: current.use(({ own }) => own)
     }
   })
 

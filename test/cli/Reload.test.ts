@@ -13,7 +13,7 @@ import * as TestClock from "effect/TestClock"
 import { createHash } from "node:crypto"
 import * as Http from "node:http"
 import * as Identity from "../../src/cli/Identity.js"
-import * as Reload from "../../src/cli/Reload.js"
+import * as Watch from "../../src/cli/Watch.js"
 import { eventually, post, request } from "../gateway/harness.js"
 import { seed, sized } from "../utils/property.js"
 import { command, directory, instant, platform, runLive, writeFile } from "./harness.js"
@@ -420,7 +420,7 @@ describe("a watched file", () => {
                 blocks: Option.none()
               })
         )
-      const changed = yield* Effect.provide(Reload.watch("c.json"), FileSystem.layerNoop({ stat }))
+      const changed = yield* Effect.provide(Watch.changed("c.json"), FileSystem.layerNoop({ stat }))
       let times = 0
       yield* Effect.fork(Effect.forever(Effect.tap(changed, () => Effect.sync(() => times++))))
       const look = TestClock.adjust("500 millis")

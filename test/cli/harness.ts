@@ -15,6 +15,7 @@ import * as TestClock from "effect/TestClock"
 import * as Cli from "../../src/cli/Cli.js"
 import * as NodeListener from "../../src/cli/Listener/Node.js"
 import * as StandardStreams from "../../src/cli/StandardStreams.js"
+import * as NodeWorkers from "../../src/cli/Workers/Node.js"
 import * as eventLoop from "../utils/eventLoop.js"
 
 /** Answers requests; undefined is a server that isn't there. */
@@ -93,7 +94,9 @@ export const command = (args: ReadonlyArray<string>, world: World = {}) => {
   const printed: Printed = { out: [], err: [] }
   const effect = Cli.run(["node", "arc-saga", ...args]).pipe(
     Effect.provideService(StandardStreams.StandardStreams, streams(world, printed)),
-    Effect.provide(Layer.mergeAll(platform, NodeListener.layer, world.http ?? http(world.respond))),
+    Effect.provide(
+      Layer.mergeAll(platform, NodeListener.layer, NodeWorkers.layer, world.http ?? http(world.respond))
+    ),
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(world.env ?? {}))))
   )
   return { printed, effect }

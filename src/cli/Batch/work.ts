@@ -18,6 +18,7 @@ import type { ConfigurationError, StrategyName } from "../ConfigFile.js"
 import * as Chosen from "../Chosen.js"
 import * as Composition from "../Composition.js"
 import * as Configuration from "../Configuration.js"
+import { unshared } from "../Unshared.js"
 import * as Format from "../Format.js"
 import * as Ledger from "../Ledger.js"
 import * as Progress from "../Progress.js"
@@ -295,10 +296,7 @@ export const answer = (given: {
     const configuration = yield* Chosen.load({ ...given, provider: Option.none(), model: Option.none() })
     const ledger = yield* besideLedger(configuration.ledger)
     if (configuration.simulated) yield* streams.writeError(`${Configuration.simulatedNotice}\n`)
-    if (Option.isSome(configuration.redis)) {
-      const { unshared } = yield* Effect.promise(() => import("../Shared.js"))
-      yield* Effect.forEach(unshared(configuration.ledger, Option.isSome(configuration.budgets)), note)
-    }
+    yield* Effect.forEach(unshared(configuration), note)
     const providers = configuration.providers.flatMap(({ id, status: { _tag } }) =>
       _tag === "Ready" ? [id] : []
     )

@@ -45,7 +45,7 @@ const draining = new RejectedRequest({
 /** Where the client went away before there was a response. */
 const clientClosed = 499
 
-export { responses } from "./metrics.js"
+export { responses, text as metrics } from "./metrics.js"
 
 /** The gateway as an HTTP application: every request gets an id, a response, and a place in the counts. */
 export const make = (
@@ -55,7 +55,7 @@ export const make = (
   Effect.gen(function* () {
     const { services } = setup
     const { shutdown } = services
-    const routeOf = yield* routes.make(setup, responses)
+    const routeOf = yield* routes.make(setup)
 
     const respond = (
       request: route.Request,

@@ -58,6 +58,8 @@ export interface Setup {
   readonly aliases: models.Aliases
   readonly judges: Judges
   readonly about: () => status.About
+  /** What is told to who scrapes. */
+  readonly metrics: Effect.Effect<string>
   /** What becomes of what a provider doesn't have, where the request doesn't say. */
   readonly unsupported: "drop" | "refuse"
   /** Milliseconds of silence before an answer, after which a stream begins with signs of life. */

@@ -3,7 +3,7 @@ import * as Option from "effect/Option"
 import * as Struct from "effect/Struct"
 import type * as Activity from "../Activity.js"
 import * as Usd from "../../Usd.js"
-import { type Family, family, fromEffect, type Labels, render } from "./prometheus.js"
+import { type Family, family, fromEffect, histograms, type Labels, render } from "./prometheus.js"
 
 /** Counts responses by route and status: both are few. */
 export interface Responses {
@@ -102,6 +102,41 @@ const providerFamilies = (providers: Providers): ReadonlyArray<Family> => [
   ])
 ]
 
+/** What only grows while a process lives, so that it can be added up over processes, and over their lives. */
+const lifetimeFamilies = (lifetimes: Activity.Snapshot["lifetimes"]): ReadonlyArray<Family> => [
+  family(
+    "counter",
+    `${prefix}_cost_usd_total`,
+    "What was spent at a provider, as far as it is known.",
+    lifetimes.map(({ provider, totals }) => [{ provider }, Usd.toNumber(totals.cost)])
+  ),
+  family(
+    "counter",
+    `${prefix}_unknown_cost_attempts_total`,
+    "Attempts whose cost isn't known.",
+    lifetimes.map(({ provider, totals }) => [{ provider }, totals.unpriced])
+  ),
+  family(
+    "counter",
+    `${prefix}_tokens_total`,
+    "Tokens of attempts.",
+    lifetimes.flatMap(({ provider, totals: { usage } }) => [
+      [{ provider, kind: "input" }, usage.inputTokens],
+      [{ provider, kind: "output" }, usage.outputTokens]
+    ])
+  ),
+  histograms(
+    `${prefix}_attempt_first_token_seconds`,
+    "Time to first content of attempts.",
+    lifetimes.map(({ firstToken, provider }) => [{ provider }, firstToken])
+  ),
+  histograms(
+    `${prefix}_attempt_answer_seconds`,
+    "Time to the whole answer of attempts that gave one.",
+    lifetimes.map(({ answer, provider }) => [{ provider }, answer])
+  )
+]
+
 /** The endings of calls as metrics and the page name them. */
 export const endings: Readonly<Record<Activity.CallOutcome["_tag"], string>> = {
   Answered: "answered",
@@ -110,8 +145,21 @@ export const endings: Readonly<Record<Activity.CallOutcome["_tag"], string>> = {
 }
 
 /** All metrics as Prometheus reads them: the gateway's own, then all of Effect's registry. */
-export const text = (snapshot: Activity.Snapshot, counted: Responses): string =>
+export const text = (
+  snapshot: Activity.Snapshot,
+  counted: Responses,
+  {
+    configuration = "",
+    instance = ""
+  }: { readonly configuration?: string | undefined; readonly instance?: string | undefined }
+): string =>
   render([
+    family(
+      "gauge",
+      `${prefix}_info`,
+      "The process that these are the numbers of, and its configuration: 1.",
+      [[{ process: instance, configuration }, 1]]
+    ),
     ...counted.families(),
     family(
       "counter",
@@ -126,6 +174,7 @@ export const text = (snapshot: Activity.Snapshot, counted: Responses): string =>
       "Attempts at providers by how they ended.",
       snapshot.counts.map(({ attempts, outcome, provider }) => [{ provider, outcome }, attempts])
     ),
+    ...lifetimeFamilies(snapshot.lifetimes),
     ...providerFamilies(snapshot.providers),
     ...fromEffect(Metric.unsafeSnapshot())
   ])

@@ -76,6 +76,39 @@ const distribution = (
   { suffix: "_count", labels, value: count }
 ]
 
+/** Observations by the boundary that they are at most, each with those below it. */
+interface Histogram {
+  readonly buckets: ReadonlyArray<readonly [boundary: number, count: number]>
+  readonly count: number
+  readonly sum: number
+}
+
+const histogramOf = (labels: Labels, histogram: Histogram): ReadonlyArray<Sample> =>
+  distribution(
+    labels,
+    histogram,
+    histogram.buckets
+      .filter(([boundary]) => Number.isFinite(boundary))
+      .concat([[Number.POSITIVE_INFINITY, histogram.count]])
+      .map(([boundary, value]) => ({
+        suffix: "_bucket",
+        labels: { ...labels, le: numberOf(boundary) },
+        value
+      }))
+  )
+
+/** A family of histograms. */
+export const histograms = (
+  name: string,
+  help: string,
+  samples: ReadonlyArray<readonly [Labels, Histogram]>
+): Family => ({
+  name,
+  type: "histogram",
+  help,
+  samples: samples.flatMap(([labels, histogram]) => histogramOf(labels, histogram))
+})
+
 type Read = Pick<Family, "type" | "samples">
 
 const read = (state: MetricState.MetricState.Untyped, labels: Labels): Read | undefined => {
@@ -94,15 +127,7 @@ const read = (state: MetricState.MetricState.Untyped, labels: Labels): Read | un
     return { type: "counter", samples }
   }
   if (MetricState.isHistogramState(state)) {
-    const buckets = state.buckets
-      .filter(([boundary]) => Number.isFinite(boundary))
-      .concat([[Number.POSITIVE_INFINITY, state.count]])
-      .map(([boundary, value]) => ({
-        suffix: "_bucket",
-        labels: { ...labels, le: numberOf(boundary) },
-        value
-      }))
-    return { type: "histogram", samples: distribution(labels, state, buckets) }
+    return { type: "histogram", samples: histogramOf(labels, state) }
   }
   if (MetricState.isSummaryState(state)) {
     const quantiles = state.quantiles.flatMap(([quantile, value]) =>

@@ -13,7 +13,6 @@ import type { Dialect } from "./dialect.js"
 import * as embeddings from "./embeddings.js"
 import * as feedback from "./feedback.js"
 import * as messages from "./messages.js"
-import * as metrics from "./metrics.js"
 import * as models from "./models.js"
 import * as permission from "./permission.js"
 import * as page from "./page.js"
@@ -41,7 +40,7 @@ export const dialectOf = (request: Request): Dialect => {
 const isAway = ({ unsafeAwaySince }: SharedState.Service): boolean => unsafeAwaySince() !== undefined
 
 /** The routes of a gateway. */
-export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effect<RouteOf> =>
+export const make = (setup: call.Setup): Effect.Effect<RouteOf> =>
   Effect.map(Clock.currentTimeMillis, (startedAt) => {
     const { aliases, choices, keys, learned, services, shared } = setup
     const { activity, registry, shutdown } = services
@@ -92,10 +91,8 @@ export const make = (setup: call.Setup, counts: metrics.Responses): Effect.Effec
       })
 
     const scraped = () =>
-      Effect.map(activity.snapshot, (snapshot) =>
-        HttpServerResponse.text(metrics.text(snapshot, counts), {
-          contentType: "text/plain; version=0.0.4; charset=utf-8"
-        })
+      Effect.map(setup.metrics, (text) =>
+        HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
       )
 
     const shown = () =>
