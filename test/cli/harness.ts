@@ -15,6 +15,7 @@ import * as TestClock from "effect/TestClock"
 import * as Cli from "../../src/cli/Cli.js"
 import * as NodeListener from "../../src/cli/Listener/Node.js"
 import * as StandardStreams from "../../src/cli/StandardStreams.js"
+import type * as Workers from "../../src/cli/Workers.js"
 import * as NodeWorkers from "../../src/cli/Workers/Node.js"
 import * as eventLoop from "../utils/eventLoop.js"
 
@@ -28,6 +29,8 @@ export interface World {
   readonly respond?: Respond
   /** Real requests in place of `respond`. */
   readonly http?: Layer.Layer<HttpClient.HttpClient>
+  /** Other processes than real ones. */
+  readonly workers?: Layer.Layer<Workers.Workers>
   readonly errorIsTerminal?: boolean
   /** What writing to standard output does; it is taken when absent. */
   readonly write?: StandardStreams.Service["write"]
@@ -95,7 +98,12 @@ export const command = (args: ReadonlyArray<string>, world: World = {}) => {
   const effect = Cli.run(["node", "arc-saga", ...args]).pipe(
     Effect.provideService(StandardStreams.StandardStreams, streams(world, printed)),
     Effect.provide(
-      Layer.mergeAll(platform, NodeListener.layer, NodeWorkers.layer, world.http ?? http(world.respond))
+      Layer.mergeAll(
+        platform,
+        NodeListener.layer,
+        world.workers ?? NodeWorkers.layer,
+        world.http ?? http(world.respond)
+      )
     ),
     Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(world.env ?? {}))))
   )

@@ -63,7 +63,15 @@ describe("GET /metrics", () => {
         'arc_saga_gateway_attempts_total{provider="gpt4",outcome="succeeded"}': 1,
         'arc_saga_gateway_success_ratio{provider="gpt4"}': 1,
         'arc_saga_gateway_today_cost_usd{provider="gpt4"}': 0.000004,
-        'arc_saga_gateway_today_tokens{provider="gpt4",kind="output"}': 2
+        'arc_saga_gateway_today_tokens{provider="gpt4",kind="output"}': 2,
+        'arc_saga_gateway_cost_usd_total{provider="gpt4"}': 0.000004,
+        'arc_saga_gateway_unknown_cost_attempts_total{provider="gpt4"}': 0,
+        'arc_saga_gateway_tokens_total{provider="gpt4",kind="input"}': 2,
+        'arc_saga_gateway_tokens_total{provider="gpt4",kind="output"}': 2,
+        'arc_saga_gateway_attempt_answer_seconds_count{provider="gpt4"}': 1,
+        'arc_saga_gateway_attempt_answer_seconds_count{provider="claude"}': 0,
+        'arc_saga_gateway_attempt_first_token_seconds_bucket{provider="gpt4",le="+Inf"}': 1,
+        'arc_saga_gateway_info{process="",configuration=""}': 1
       }
       for (const [name, value] of Object.entries(expected)) assert.strictEqual(samples.get(name), value, name)
       assert.isTrue(samples.has('arc_saga_gateway_answer_seconds{provider="gpt4",quantile="0.99"}'))

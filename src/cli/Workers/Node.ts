@@ -27,22 +27,25 @@ const received = <A>(
 /** What can't be sent reaches a process that has ended, and is dropped. */
 const ignore = (): void => undefined
 
-const own = Effect.gen(function* () {
-  const place = decodePlace(process.env[variable])
-  delete process.env[variable]
-  // By hand there is no primary.
-  if (Option.isNone(place) || process.send === undefined) return undefined
-  const messages = yield* Queue.unbounded<Workers.ToWorker>()
-  process.on("message", received(messages, decodeToWorker))
-  // The primary is told, and tells its workers. A terminal that closes signals all.
-  process.on("SIGHUP", ignore)
-  return {
-    ...place.value,
-    messages,
-    send: (message: Workers.ToPrimary) =>
-      Effect.sync(() => void process.send?.(message, undefined, undefined, ignore))
-  }
-})
+/** What a process is, where it was started as a worker. */
+export const ownOf = (
+  self: Pick<NodeJS.Process, "env" | "send"> & Pick<NodeJS.EventEmitter, "on">
+): Effect.Effect<Workers.Own | undefined> =>
+  Effect.gen(function* () {
+    const place = decodePlace(self.env[variable])
+    delete self.env[variable]
+    // By hand there is no primary.
+    if (Option.isNone(place) || self.send === undefined) return undefined
+    const messages = yield* Queue.unbounded<Workers.ToWorker>()
+    self.on("message", received(messages, decodeToWorker))
+    // The primary is told, and tells its workers. A terminal that closes signals all.
+    self.on("SIGHUP", ignore)
+    return {
+      ...place.value,
+      messages,
+      send: (message) => Effect.sync(() => void self.send?.(message, undefined, undefined, ignore))
+    }
+  })
 
 const start = (place: Workers.Place): Effect.Effect<Workers.Worker> =>
   Effect.gen(function* () {
@@ -78,5 +81,5 @@ const freePort = (host: string): Effect.Effect<number, ListenError> =>
 /** Starts workers on Node, or is one. */
 export const layer: Layer.Layer<Workers.Workers> = Layer.effect(
   Workers.Workers,
-  Effect.map(own, (own) => ({ own, start, freePort }))
+  Effect.map(ownOf(process), (own) => ({ own, start, freePort }))
 )
