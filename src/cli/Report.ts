@@ -13,7 +13,7 @@ import * as Format from "./Format.js"
 import type { ListenError } from "./Listener.js"
 import type { ResultsMismatchError } from "./ResultFile.js"
 import type { FileError } from "./StandardStreams.js"
-import type { WorkerError } from "./Workers.js"
+import type { WorkerError } from "./Workers/primary.js"
 
 /** The command line asks for something that can't be done. */
 export class UsageError extends Schema.TaggedError<UsageError>("arc-saga/cli/UsageError")("UsageError", {

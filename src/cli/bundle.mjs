@@ -17,7 +17,19 @@ const [directory = path.join(root, "dist"), program = path.join(root, "src/cli/m
 const threads =
   process.argv[3] === undefined ? { "bin/trainer": path.join(root, "src/cli/Trainer/worker.ts") } : {}
 
+/** What the program says of itself: every start reads it, and most of the package's description is for others. */
+const about = {
+  name: "about",
+  setup: (/** @type {import("esbuild").PluginBuild} */ bundler) =>
+    bundler.onLoad({ filter: /package\.json$/ }, ({ path: file }) => {
+      if (file !== path.join(root, "package.json")) return undefined
+      const { description, version } = JSON.parse(fs.readFileSync(file, "utf8"))
+      return { contents: JSON.stringify({ description, version }), loader: "json" }
+    })
+}
+
 const { metafile, outputFiles } = await build({
+  plugins: [about],
   absWorkingDir: root,
   entryPoints: { bin: path.resolve(program), ...threads },
   outdir: path.resolve(directory),

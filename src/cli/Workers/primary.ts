@@ -5,13 +5,26 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Listener from "../Listener.js"
 import * as Note from "../Note.js"
 import { StandardStreams } from "../StandardStreams.js"
 import * as Workers from "../Workers.js"
 import * as exposition from "./exposition.js"
+import type { ToPrimary, ToWorker } from "./messages.js"
 import * as Requests from "./requests.js"
+
+/** A worker ended before all were there: what kept it from serving would keep others from it. */
+export class WorkerError extends Schema.TaggedError<WorkerError>("arc-saga/cli/WorkerError")("WorkerError", {
+  number: Schema.Int,
+  how: Schema.String,
+  code: Schema.Int
+}) {
+  override get message(): string {
+    return `Worker ${this.number} ${this.how} before all workers listened`
+  }
+}
 
 /** Milliseconds before a worker is started again that has ended so many times in a row: 100, and twice as many each time. */
 export const waitMs = (ends: number): number => Math.min(100 * 2 ** (ends - 1), 30_000)
@@ -41,7 +54,7 @@ const serves = (slot: Slot): slot is Slot & { readonly live: Live } => slot.live
 /** The answer of a worker; none where it ends before. */
 const ask = (
   { requests, worker }: Live,
-  message: (id: number) => Workers.ToWorker
+  message: (id: number) => ToWorker
 ): Effect.Effect<Option.Option<string>> =>
   Effect.raceFirst(
     Effect.asSome(requests.ask((id) => worker.send(message(id)))),
@@ -123,7 +136,7 @@ export const run = ({
   count
 }: Options): Effect.Effect<
   never,
-  Listener.ListenError | Workers.WorkerError,
+  Listener.ListenError | WorkerError,
   Scope.Scope | StandardStreams | Workers.Workers
 > =>
   Effect.gen(function* () {
@@ -135,7 +148,7 @@ export const run = ({
     const firstThere = yield* Deferred.make<void>()
     const allThere = yield* Deferred.make<string>()
 
-    const handle = (slot: Slot, live: Live, message: Workers.ToPrimary): Effect.Effect<unknown> => {
+    const handle = (slot: Slot, live: Live, message: ToPrimary): Effect.Effect<unknown> => {
       switch (message._tag) {
         case "Ready":
           slot.live = live
@@ -174,7 +187,7 @@ export const run = ({
         }
       )
 
-    const keep = (slot: Slot): Effect.Effect<never, Workers.WorkerError, StandardStreams> =>
+    const keep = (slot: Slot): Effect.Effect<never, WorkerError, StandardStreams> =>
       Effect.gen(function* () {
         const isFirst = slot.number === 1
         if (!isFirst) yield* Deferred.await(firstThere)
@@ -183,7 +196,7 @@ export const run = ({
           const began = yield* Clock.currentTimeMillis
           const { code, how } = yield* once(slot, isFirst && slot.starts === 0)
           if (!(yield* Deferred.isDone(allThere))) {
-            return yield* new Workers.WorkerError({ number: slot.number, how, code })
+            return yield* new WorkerError({ number: slot.number, how, code })
           }
           ends = (yield* Clock.currentTimeMillis) - began < steadyMs ? ends + 1 : 1
           yield* Note.tell([`worker ${slot.number} ${how}; it is started again in ${waitMs(ends) / 1000} s`])

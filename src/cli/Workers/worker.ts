@@ -3,6 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Workers from "../Workers.js"
+import type { ToWorker } from "./messages.js"
 import * as Requests from "./requests.js"
 
 /** A gateway that serves. */
@@ -33,7 +34,7 @@ export const make = (own: Workers.Own): Effect.Effect<Side> =>
     const answer = (id: number, text: Effect.Effect<string>) =>
       Effect.flatMap(text, (text) => own.send({ _tag: "Answer", id, text }))
 
-    const handle = (message: Workers.ToWorker): Effect.Effect<unknown> => {
+    const handle = (message: ToWorker): Effect.Effect<unknown> => {
       switch (message._tag) {
         case "Stop":
           return Effect.interrupt

@@ -5,6 +5,7 @@ import cluster from "node:cluster"
 import { EventEmitter } from "node:events"
 import * as Net from "node:net"
 import * as NodeWorkers from "../../../src/cli/Workers/Node.js"
+import * as workerCluster from "../../../src/cli/Workers/cluster.js"
 import * as Workers from "../../../src/cli/Workers.js"
 import { directory, platform } from "../harness.js"
 
@@ -12,7 +13,7 @@ const place = { number: 2, count: 3, port: 4711, tells: false }
 
 /** A program that answers what it is asked with what it was started with, and ends as it is told. */
 const program = `
-process.send("of another kind")
+if (process.env.QUIET === undefined) process.send("of another kind")
 process.on("message", ({ _tag, id }) => {
   if (_tag === "Measure") process.send({ _tag: "Answer", id, text: process.env.ARC_SAGA_WORKER })
   if (_tag === "Reload") process.kill(process.pid, "SIGKILL")
@@ -53,6 +54,16 @@ describe("workers on Node", () => {
     }).pipe(Effect.provide(platform))
   )
 
+  it.scopedLive("that are stopped before they listen to messages end all the same", () =>
+    Effect.gen(function* () {
+      process.env["QUIET"] = "1"
+      yield* Effect.addFinalizer(() => Effect.sync(() => delete process.env["QUIET"]))
+      const worker = yield* start
+      yield* worker.send({ _tag: "Stop" })
+      assert.deepStrictEqual(yield* worker.ended, { how: "has ended by SIGTERM", code: 1 })
+    }).pipe(Effect.provide(platform))
+  )
+
   it.effect("are what a primary has started, and nothing else", () =>
     Effect.gen(function* () {
       const sent: Array<unknown> = []
@@ -60,10 +71,10 @@ describe("workers on Node", () => {
       const self = (env: NodeJS.ProcessEnv) => Object.assign(new EventEmitter(), { env })
       const env = () => ({ ARC_SAGA_WORKER: JSON.stringify(place) })
       for (const other of [{ ...self({}), send }, self(env()), { ...self({ ARC_SAGA_WORKER: "1" }), send }]) {
-        assert.isUndefined(yield* NodeWorkers.ownOf(Object.assign(new EventEmitter(), other)))
+        assert.isUndefined(yield* workerCluster.ownOf(Object.assign(new EventEmitter(), other)))
       }
       const worker = Object.assign(self(env()), { send })
-      const own = yield* NodeWorkers.ownOf(worker)
+      const own = yield* workerCluster.ownOf(worker)
       assert(own !== undefined)
       assert.deepInclude(own, place)
       // What it starts is no worker.

@@ -2,12 +2,13 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import * as Workers from "../../../src/cli/Workers.js"
+import type * as Workers from "../../../src/cli/Workers.js"
+import type { Place, ToPrimary, ToWorker } from "../../../src/cli/Workers/messages.js"
 
 export interface Fake {
-  readonly place: Workers.Place
-  readonly told: Array<Workers.ToWorker>
-  readonly say: (message: Workers.ToPrimary) => Effect.Effect<unknown>
+  readonly place: Place
+  readonly told: Array<ToWorker>
+  readonly say: (message: ToPrimary) => Effect.Effect<unknown>
   readonly end: (how: string, code: number) => Effect.Effect<unknown>
 }
 
@@ -21,9 +22,9 @@ export const make = () => {
     freePort: () => Effect.succeed(port),
     start: (place) =>
       Effect.gen(function* () {
-        const messages = yield* Queue.unbounded<Workers.ToPrimary>()
+        const messages = yield* Queue.unbounded<ToPrimary>()
         const ended = yield* Deferred.make<Workers.Ended>()
-        const told: Array<Workers.ToWorker> = []
+        const told: Array<ToWorker> = []
         started.push({
           place,
           told,
@@ -42,13 +43,13 @@ export const make = () => {
 }
 
 /** A process that is a worker. */
-export const own = (place: Workers.Place) =>
+export const own = (place: Place) =>
   Effect.gen(function* () {
-    const messages = yield* Queue.unbounded<Workers.ToWorker>()
-    const said: Array<Workers.ToPrimary> = []
+    const messages = yield* Queue.unbounded<ToWorker>()
+    const said: Array<ToPrimary> = []
     const service: Workers.Service = {
       ...make().service,
       own: { ...place, messages, send: (message) => Effect.sync(() => void said.push(message)) }
     }
-    return { said, service, tell: (message: Workers.ToWorker) => Queue.offer(messages, message) }
+    return { said, service, tell: (message: ToWorker) => Queue.offer(messages, message) }
   })
