@@ -83,7 +83,9 @@ const Redis = Schema.Struct({
     exact
   ),
   /** What the name of every key begins with; `arc-saga:` when absent. */
-  prefix: Schema.optionalWith(Schema.NonEmptyString, exact)
+  prefix: Schema.optionalWith(Schema.NonEmptyString, exact),
+  /** Milliseconds within which it has to answer, or it is away; 50 when absent. */
+  timeoutMs: Schema.optionalWith(numbers.millis, exact)
 }).pipe(
   Schema.filter(({ url, urlEnv }) =>
     (url === undefined) === (urlEnv === undefined)

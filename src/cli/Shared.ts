@@ -15,6 +15,7 @@ export interface Redis {
   readonly url: Redacted.Redacted
   readonly share?: number | undefined
   readonly prefix?: string | undefined
+  readonly timeoutMs?: number | undefined
 }
 
 /** The Redis of a file, whose address may be in the environment. */

@@ -29,7 +29,7 @@ const served = (config: string, world: World = {}) =>
 describe("redis in the configuration file", () => {
   it("is an address or the variable that holds it, and what can be set", () => {
     for (const [redis, message] of [
-      [{ url: "redis://localhost:6379", share: 0.25, prefix: "team:" }, "fine"],
+      [{ url: "redis://localhost:6379", share: 0.25, prefix: "team:", timeoutMs: 200 }, "fine"],
       [{ url: "rediss://user:secret@localhost" }, "fine"],
       [{ urlEnv: "REDIS_URL" }, "fine"],
       [{}, "c.json: redis.url: Expected either url or urlEnv, actual none"],
@@ -39,6 +39,10 @@ describe("redis in the configuration file", () => {
       [
         { url: nowhere, share: 0 },
         "c.json: redis.share: Expected a share (a number above 0, at most 1), actual 0"
+      ],
+      [
+        { url: nowhere, timeoutMs: 0 },
+        "c.json: redis.timeoutMs: Expected milliseconds (a number above 0), actual 0"
       ]
     ] as const) {
       assert.strictEqual(said(redis), message)
