@@ -264,7 +264,7 @@ describe("ask, with a schema or tools", () => {
       })
       assert.strictEqual(code, 0, err)
       assert.containSubset(bodies, [
-        { response_format: { type: "json_schema", json_schema: { name: "answer", schema } } }
+        { response_format: { type: "json_schema", json_schema: { name: "answer", schema, strict: true } } }
       ])
     }).pipe(Effect.provide(harness.platform))
   )

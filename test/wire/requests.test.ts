@@ -1,11 +1,13 @@
 /** What tasks are in the bodies of both wires: every part, tool and setting, and what is left out. */
 import { assert, describe, it } from "@effect/vitest"
-import { AITask, Price } from "arc-saga"
+import { AIProvider, AITask, Price, ReasoningEngine } from "arc-saga"
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { worstCase } from "../../src/spend/internal/worstCase.js"
 import * as chat from "../../src/wire/chatCompletions/request.js"
 import * as messages from "../../src/wire/messages/request.js"
+import * as notice from "../../src/wire/notice.js"
 import * as responses from "../../src/wire/responses/request.js"
 import * as toolCallIds from "../../src/wire/toolCallIds.js"
 
@@ -425,5 +427,35 @@ describe("a task over Responses", () => {
         { role: "assistant", content: "Once" }
       ]
     })
+  })
+})
+
+describe("what another wire alone knows of a task", () => {
+  it("is told where it is left out, its tools among it", () => {
+    const search = { wire: "responses", value: { type: "web_search" }, optional: true } as const
+    const told = notice.foreign(task({ nativeTools: [search] }), "messages")
+    assert.deepStrictEqual(told, [
+      { fields: ["nativeTools"], message: "not sent, because only responses has them: nativeTools" }
+    ])
+    assert.deepStrictEqual(notice.foreign(task({ nativeTools: [search] }), "responses"), [])
+  })
+
+  it("makes its providers unfit where nothing may be left out", () => {
+    const engine = ReasoningEngine.make({
+      provider: AIProvider.Claude,
+      wires: ["messages"],
+      attempt: () => Effect.never
+    })
+    const original = {
+      wire: "chatCompletions",
+      body: { logit_bias: {}, n: 2 },
+      prefers: ["logit_bias"]
+    } as const
+    const asked = { original: { ...original, requires: ["n"] } }
+    assert.deepStrictEqual(ReasoningEngine.lacks(engine, task(asked)), ["n"])
+    assert.deepStrictEqual(ReasoningEngine.lacks(engine, task({ ...asked, unsupported: "refuse" })), [
+      "n",
+      "logit_bias"
+    ])
   })
 })
