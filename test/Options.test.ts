@@ -19,6 +19,7 @@ import {
   Feedback,
   Escalation,
   Hedging,
+  InvalidArgument,
   Learning,
   LiveMetrics,
   MultiLLMOrchestrator,
@@ -91,6 +92,8 @@ interface Row {
   readonly of: string
   readonly made: Effect.Effect<unknown, object, Scope.Scope>
   readonly plain: Effect.Effect<unknown, object, Scope.Scope>
+  /** With an option that there isn't. */
+  readonly strange: Effect.Effect<unknown, object, Scope.Scope>
 }
 
 /** Something made with all that may be absent as undefined, and with nothing of it. */
@@ -98,7 +101,35 @@ const row = <O>(
   of: string,
   make: (options: Partial<Absent<O>>) => Effect.Effect<unknown, object, Scope.Scope>,
   fields: Absent<O> & Partial<Absent<O>>
-): Row => ({ of, made: Effect.map(make(fields), shape), plain: Effect.map(make({}), shape) })
+): Row => {
+  // Where options come from Config, it is one, too.
+  const strange: Partial<Absent<O>> = Object.assign({}, fields, { strange: Config.succeed(1) })
+  return {
+    of,
+    made: Effect.map(make(fields), shape),
+    plain: Effect.map(make({}), shape),
+    strange: Effect.suspend(() => make(strange))
+  }
+}
+
+/** Those that can be made in no other way than well: what isn't known of them has no place to be told. */
+const trusting = new Set([
+  "AITask.Options: a message, a tool",
+  "ai/CallOptions.Options",
+  "MultiLLMOrchestrator.Options",
+  "TaskService.ServeOptions",
+  "batch/BatchWorker.Options",
+  "ReasoningEngine.Options",
+  "ReasoningEngine.Answer",
+  "RoutingPolicy.RouteOptions",
+  "SpendLedger.Filter",
+  "Telemetry.Options",
+  "TokenUsage.make",
+  "auth/TokenStore.DirectoryOptions",
+  "testing/Behaviour.PaceOptions",
+  "testing/ScriptedEngine.Options",
+  "testing/VirtualTime.Options"
+])
 
 const built = <A, E>(layer: Layer.Layer<A, E>) => Effect.as(Layer.build(layer), "built")
 
@@ -820,7 +851,10 @@ const rows: ReadonlyArray<Row> = [
   ),
   row<OpenAICompatible.PresetOptions>(
     "engines/OpenAICompatible.PresetOptions",
-    (options) => OpenAICompatible.configOf(OpenAICompatible.presets.vllm, { ...options, model: "m" }),
+    (options) => {
+      const config = OpenAICompatible.configOf(OpenAICompatible.presets.vllm, { ...options, model: "m" })
+      return withHttp(Effect.flatMap(config, OpenAICompatible.make))
+    },
     {
       provider: undefined,
       baseUrl: undefined,
@@ -948,6 +982,17 @@ describe("options", () => {
   it.scoped.each(rows)("of $of are absent when they are undefined", ({ made, plain }) =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* made, yield* plain)
+    }).pipe(Effect.withConfigProvider(ConfigProvider.fromMap(new Map())))
+  )
+
+  it.scoped.each(rows)("of $of that aren't known are refused by name", ({ of, strange }) =>
+    Effect.gen(function* () {
+      const made = yield* Effect.either(strange)
+      if (trusting.has(of)) return assert.isTrue(Either.isRight(made))
+      const error: unknown = Either.isLeft(made) ? made.left : undefined
+      assert.instanceOf(error, InvalidArgument.InvalidArgumentError)
+      assert.match(error.field, /\bstrange$/)
+      assert.match(error.reason, /^is unexpected, expected: "/)
     }).pipe(Effect.withConfigProvider(ConfigProvider.fromMap(new Map())))
   )
 

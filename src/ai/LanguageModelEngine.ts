@@ -29,6 +29,7 @@ import * as attachment from "../internal/attachment.js"
 import { given } from "../internal/options.js"
 import * as PriceCatalog from "../spend/PriceCatalog.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
+import * as engineOptions from "../wire/engineOptions.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
 
 /**
@@ -76,6 +77,17 @@ export const defaultCapabilities: ReasoningEngine.Capabilities = {
   audio: true
 }
 
+const known = engineOptions.knownOf<Options>("LanguageModelEngine", {
+  provider: true,
+  model: true,
+  price: true,
+  capabilities: true,
+  baseUrl: true,
+  completeOver: true,
+  secrets: true,
+  configure: true
+})
+
 /**
  * Makes an engine of the `LanguageModel` of the context. Fails with an InvalidArgumentError where the
  * model has no name.
@@ -86,7 +98,7 @@ export const defaultCapabilities: ReasoningEngine.Capabilities = {
 export const make = (
   options: Options
 ): Effect.Effect<ReasoningEngine.ReasoningEngine, InvalidArgumentError, LanguageModel.LanguageModel> =>
-  Effect.flatMap(LanguageModel.LanguageModel, (model) => {
+  Effect.flatMap(Effect.zipRight(known(options), LanguageModel.LanguageModel), (model) => {
     if (options.model.trim() === "") {
       return new InvalidArgumentError({
         subject: "LanguageModelEngine",
@@ -134,4 +146,7 @@ export const layer = <E, R>(
   never,
   E | Registry.DuplicateEngineError | InvalidArgumentError,
   R | Registry.ReasoningEngineRegistry
-> => Layer.provide(Registry.layerRegister(make(options)), options.languageModel)
+> => {
+  const { languageModel, ...own } = options
+  return Layer.provide(Registry.layerRegister(make(own)), languageModel)
+}

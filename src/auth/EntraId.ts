@@ -18,6 +18,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as validation from "../internal/validation.js"
 import { type Configured, unwrap } from "../internal/options.js"
 import * as session from "./internal/entra/session.js"
 import type { Service } from "./internal/entra/signIn.js"
@@ -131,8 +132,18 @@ const urlOf = (baseUrl: string, path: string): Either.Either<string, InvalidArgu
     }
   )
 
+const known = validation.known<Options>("EntraId", {
+  clientId: true,
+  clientSecret: true,
+  tenantId: true,
+  scopes: true,
+  baseUrl: true,
+  refreshEarlyMs: true
+})
+
 const settingsOf = (options: Options): Either.Either<session.Settings, InvalidArgumentError> =>
   Either.gen(function* () {
+    yield* known(options)
     const tenantId = yield* tenantIdOf(options.tenantId ?? "organizations")
     const url = (name: string) => urlOf(options.baseUrl ?? defaultBaseUrl, `/${tenantId}/oauth2/v2.0/${name}`)
     return {

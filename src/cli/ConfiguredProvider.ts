@@ -14,6 +14,7 @@ import type { Given } from "../internal/options.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import * as Price from "../Price.js"
 import type * as ReasoningEngine from "../ReasoningEngine.js"
+import type * as Pool from "../reliability/Pool.js"
 import * as ConfigFile from "./ConfigFile.js"
 import * as Identity from "./Identity.js"
 import * as Server from "./Server.js"
@@ -191,6 +192,12 @@ export interface Member {
 const readyOf = ({ name, status, weight }: Member) =>
   status._tag === "Ready" ? Either.right({ ...status, name, weight }) : Either.left(status)
 
+const memberOf = ({ engine, name, weight }: Pool.MemberOptions): Pool.MemberOptions => ({
+  engine,
+  name,
+  weight
+})
+
 /** Several servers as one; what the first is that can't be used, where there is one. */
 export const pooled = ([first, ...others]: Arr.NonEmptyReadonlyArray<Member>): Effect.Effect<Status> =>
   Either.match(Either.all({ first: readyOf(first), others: Either.all(others.map(readyOf)) }), {
@@ -198,7 +205,9 @@ export const pooled = ([first, ...others]: Arr.NonEmptyReadonlyArray<Member>): E
     onRight: ({ first, others }) =>
       // They are of one provider at one price, and their names were checked when they were read.
       Effect.promise(() => import("../reliability/Pool.js")).pipe(
-        Effect.flatMap(({ make }) => Effect.orDie(make({ members: [first, ...others] }))),
+        Effect.flatMap(({ make }) =>
+          Effect.orDie(make({ members: [memberOf(first), ...others.map(memberOf)] }))
+        ),
         Effect.map((engine) => ({ ...first, engine }))
       )
   })

@@ -117,6 +117,20 @@ const versionOf = (version: string): Either.Either<string, InvalidArgumentError>
     ? Either.right(version)
     : invalid("version", `Expected a version of the API (a date, 2023-06-01), actual ${told(version)}`)
 
+const known = engineOptions.knownOf<Options>("Claude", {
+  provider: true,
+  model: true,
+  apiKey: true,
+  baseUrl: true,
+  version: true,
+  maxTokens: true,
+  price: true,
+  capabilities: true,
+  headers: true,
+  completeOver: true,
+  maxAnswerCharacters: true
+})
+
 const maxTokensOf = (maxTokens: number): Either.Either<number, InvalidArgumentError> =>
   Number.isSafeInteger(maxTokens) && maxTokens > 0
     ? Either.right(maxTokens)
@@ -130,6 +144,7 @@ const build = (
   client: HttpClient.HttpClient
 ): Either.Either<ReasoningEngine.ReasoningEngine, InvalidArgumentError> =>
   Either.gen(function* () {
+    yield* known(options)
     const provider = options.provider ?? AIProvider.Claude
     const reached = { ...options, baseUrl: options.baseUrl ?? defaultBaseUrl }
     const server = yield* engineOptions.serverOf(invalid, reached, path, (key) => ({ "x-api-key": key }))

@@ -113,6 +113,20 @@ const prefixOf = (prefix: string): Either.Either<string, InvalidArgumentError> =
     ? Either.right(prefix.replace(/\/$/, ""))
     : invalid("pathPrefix", `Expected a path (/beta), actual ${told(prefix)}`)
 
+const known = engineOptions.knownOf<Options>("Copilot", {
+  provider: true,
+  baseUrl: true,
+  pathPrefix: true,
+  timeZone: true,
+  user: true,
+  webSearch: true,
+  files: true,
+  price: true,
+  capabilities: true,
+  headers: true,
+  maxAnswerCharacters: true
+})
+
 const timeZoneOf = (timeZone: string): Either.Either<string, InvalidArgumentError> =>
   // An offset is a zone, too, but not a name.
   /^[A-Z]/i.test(timeZone) && Option.isSome(DateTime.zoneMakeNamed(timeZone))
@@ -137,6 +151,7 @@ const build = (
   tokens: AccessTokens.Service
 ): Either.Either<ReasoningEngine.ReasoningEngine, InvalidArgumentError> =>
   Either.gen(function* () {
+    yield* known(options)
     const provider = options.provider ?? AIProvider.CopilotChat
     const prefix = yield* prefixOf(options.pathPrefix ?? defaultPathPrefix)
     const reached = { ...options, baseUrl: options.baseUrl ?? defaultBaseUrl }

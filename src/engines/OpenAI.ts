@@ -18,6 +18,7 @@ import type * as Price from "../Price.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as fromConfig from "./internal/config.js"
 import * as Registry from "../ReasoningEngineRegistry.js"
+import * as engineOptions from "../wire/engineOptions.js"
 import * as OpenAICompatible from "./OpenAICompatible.js"
 
 /**
@@ -77,6 +78,19 @@ export const defaultCapabilities: ReasoningEngine.Capabilities = {
   logProbabilities: true
 }
 
+const known = engineOptions.knownOf<Options>("OpenAI", {
+  provider: true,
+  model: true,
+  apiKey: true,
+  wire: true,
+  baseUrl: true,
+  price: true,
+  capabilities: true,
+  headers: true,
+  maxAnswerCharacters: true,
+  completeOver: true
+})
+
 const wires = {
   chatCompletions: ["chatCompletions", "responses"],
   responses: ["responses", "chatCompletions"],
@@ -90,23 +104,27 @@ const wires = {
  * @since 0.1.0
  * @category constructors
  */
-export const make = ({
-  wire,
-  ...options
-}: Options): Effect.Effect<ReasoningEngine.ReasoningEngine, InvalidArgumentError, HttpClient.HttpClient> =>
-  OpenAICompatible.make({
-    ...options,
-    wires: wires[wire ?? "chatCompletions"],
-    provider: options.provider ?? AIProvider.Gpt4,
-    baseUrl: options.baseUrl ?? defaultBaseUrl,
-    capabilities: { ...defaultCapabilities, ...given(options.capabilities) },
-    maxTokensField: "max_completion_tokens",
-    toolCallIds: "forty-characters",
-    includeUsage: true,
-    extraFields: true
-  }).pipe(
+export const make = (
+  all: Options
+): Effect.Effect<ReasoningEngine.ReasoningEngine, InvalidArgumentError, HttpClient.HttpClient> => {
+  const { wire, ...options } = all
+  return Effect.zipRight(
+    known(all),
+    OpenAICompatible.make({
+      ...options,
+      wires: wires[wire ?? "chatCompletions"],
+      provider: options.provider ?? AIProvider.Gpt4,
+      baseUrl: options.baseUrl ?? defaultBaseUrl,
+      capabilities: { ...defaultCapabilities, ...given(options.capabilities) },
+      maxTokensField: "max_completion_tokens",
+      toolCallIds: "forty-characters",
+      includeUsage: true,
+      extraFields: true
+    })
+  ).pipe(
     Effect.mapError(({ field, reason }) => new InvalidArgumentError({ subject: "OpenAI", field, reason }))
   )
+}
 
 /**
  * Registers an engine for a model for as long as the Layer lives.

@@ -99,6 +99,23 @@ export interface Options extends Omit<ReasoningEngine.Options, "wires"> {
 
 const invalid = engineOptions.invalidOf("OpenAICompatible")
 
+const known = engineOptions.knownOf<Options>("OpenAICompatible", {
+  provider: true,
+  model: true,
+  price: true,
+  capabilities: true,
+  wires: true,
+  baseUrl: true,
+  apiKey: true,
+  headers: true,
+  maxTokensField: true,
+  includeUsage: true,
+  extraFields: true,
+  toolCallIds: true,
+  completeOver: true,
+  maxAnswerCharacters: true
+})
+
 const toolCallIdRules: Readonly<
   Record<ToolCallIds, Partial<Readonly<Record<OpenAIWire, toolCallIds.Rule>>>>
 > = {
@@ -215,6 +232,7 @@ const build = (
   client: HttpClient.HttpClient
 ): Either.Either<ReasoningEngine.ReasoningEngine, InvalidArgumentError> =>
   Either.gen(function* () {
+    yield* known(options)
     const [first, ...others] = options.wires ?? (["chatCompletions"] as const)
     const wires = [
       yield* wireOf(options, first),

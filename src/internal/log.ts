@@ -26,6 +26,7 @@ export type Event =
   | "pool_member_back"
   | "cascade_accepted"
   | "cascade_escalated"
+  | "orchestrator_provider_unregistered"
   | "orchestrator_provider_selected"
   | "orchestrator_task_complete"
   | "orchestrator_task_failed"

@@ -249,6 +249,22 @@ export const decoder = <A, I>(
 }
 
 /**
+ * Refuses fields that there aren't, as a {@link decoder} does, where options are checked by hand; of `names` the keys
+ * alone matter, and the compiler asks for each of them. What is undefined is absent.
+ */
+export const known =
+  <A extends object>(subject: string, names: { readonly [K in keyof A]-?: unknown }, ...path: Path) =>
+  (options: { readonly [K in keyof A]?: A[K] | undefined }): Either.Either<void, InvalidArgumentError> => {
+    const strange = Object.entries(options).find(
+      ([name, value]) => value !== undefined && !Object.hasOwn(names, name)
+    )
+    if (strange === undefined) return Either.void
+    const there = Object.keys(names).map((name) => JSON.stringify(name))
+    const reason = `is unexpected, expected: ${there.join(" | ")}`
+    return Either.left(new InvalidArgumentError({ subject, field: render([...path, strange[0]]), reason }))
+  }
+
+/**
  * Some JSON object that is passed on as it is. A record would have each of its keys decoded and be copied, which
  * takes milliseconds for a thousand keys.
  */

@@ -158,7 +158,8 @@ class Scripts {
  */
 export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgumentError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { prefix, timeoutMs } = yield* decode({ prefix: options.prefix, timeoutMs: options.timeoutMs })
+    const { client: _client, options: _options, url: _url, ...settings } = options
+    const { prefix, timeoutMs } = yield* decode(settings)
     const runtime = yield* Effect.runtime()
     const clock = yield* Effect.clock
     const pulse = yield* script.make(alive)

@@ -51,9 +51,15 @@ export interface Options
  * export const Orchestrator = Layer.provide(MultiLLMOrchestrator.layerFor({}), Guards)
  * ```
  */
-export const layer = (
-  options: Options = {}
-): Layer.Layer<
+export const layer = ({
+  idleMs,
+  keptMs,
+  leaseMs,
+  maxCharacters,
+  refreshMs,
+  share,
+  ...connection
+}: Options = {}): Layer.Layer<
   | AnswerCache
   | CircuitStore.CircuitStore
   | LimitStore.LimitStore
@@ -63,9 +69,9 @@ export const layer = (
   InvalidArgumentError
 > =>
   Layer.mergeAll(
-    Limits.layer({ share: options.share, leaseMs: options.leaseMs }),
-    Circuits.layer({ refreshMs: options.refreshMs }),
-    Sessions.layer({ idleMs: options.idleMs }),
-    RedisStateOwners.layer({ keptMs: options.keptMs }),
-    Answers.layer({ maxCharacters: options.maxCharacters })
-  ).pipe(Layer.provideMerge(Connection.layer(options)))
+    Limits.layer({ share, leaseMs }),
+    Circuits.layer({ refreshMs }),
+    Sessions.layer({ idleMs }),
+    RedisStateOwners.layer({ keptMs }),
+    Answers.layer({ maxCharacters })
+  ).pipe(Layer.provideMerge(Connection.layer(connection)))

@@ -95,12 +95,16 @@ const isWeight = Schema.is(Weight)
 const wrong = (field: string, reason: string): Either.Either<never, InvalidArgumentError> =>
   Either.left(new InvalidArgumentError({ subject: "Pool", field, reason }))
 
+const memberFields = { name: true, engine: true, weight: true }
+
 /** Members are one provider: to the caller, in the accounts, and in what they charge. */
 const checked = (members: Options["members"]): Either.Either<void, InvalidArgumentError> => {
   const [{ engine }] = members
   const names = new Set<string>()
   for (const [index, member] of members.entries()) {
     const { name, weight = 1 } = member
+    const unknown = validation.known<MemberOptions>("Pool", memberFields, "members", index)(member)
+    if (Either.isLeft(unknown)) return unknown
     const at = (field: string): string => `members[${index}].${field}`
     if (name === "" || names.has(name)) {
       return wrong(at("name"), `Expected a name of its own, actual ${JSON.stringify(name)}`)

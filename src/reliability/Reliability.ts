@@ -4,7 +4,9 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as validation from "../internal/validation.js"
 import * as CircuitBreaker from "./CircuitBreaker.js"
 import type * as CircuitStore from "./CircuitStore.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
@@ -25,6 +27,17 @@ export interface Options {
   readonly retryBudget?: RetryBudget.Options | undefined
   readonly liveMetrics?: LiveMetrics.Options | undefined
 }
+
+const known = validation.known<Options>("Reliability", {
+  circuitBreaker: true,
+  rateLimits: true,
+  retryBudget: true,
+  liveMetrics: true
+})
+
+/** The layer, where all options are known. */
+const checked = <A, E, R>(options: Options, layer: Layer.Layer<A, E, R>) =>
+  Layer.unwrapEffect(Effect.as(known(options), layer))
 
 /**
  * Guards the routers and optimizers that are built on this Layer. Hedging isn't part of it: it costs extra
@@ -50,11 +63,14 @@ export const layer = (
   CircuitBreaker.CircuitBreaker | LiveMetrics.LiveMetrics | RateLimits.RateLimits | RetryBudget.RetryBudget,
   InvalidArgumentError
 > =>
-  Layer.mergeAll(
-    CircuitBreaker.layer(options.circuitBreaker),
-    RateLimits.layer(options.rateLimits),
-    RetryBudget.layer(options.retryBudget),
-    LiveMetrics.layer(options.liveMetrics)
+  checked(
+    options,
+    Layer.mergeAll(
+      CircuitBreaker.layer(options.circuitBreaker),
+      RateLimits.layer(options.rateLimits),
+      RetryBudget.layer(options.retryBudget),
+      LiveMetrics.layer(options.liveMetrics)
+    )
   )
 
 /**
@@ -71,9 +87,12 @@ export const layerStore = (
   InvalidArgumentError,
   CircuitStore.CircuitStore | LimitStore.LimitStore
 > =>
-  Layer.mergeAll(
-    CircuitBreaker.layerStore(options.circuitBreaker),
-    RateLimits.layerStore(options.rateLimits),
-    RetryBudget.layer(options.retryBudget),
-    LiveMetrics.layer(options.liveMetrics)
+  checked(
+    options,
+    Layer.mergeAll(
+      CircuitBreaker.layerStore(options.circuitBreaker),
+      RateLimits.layerStore(options.rateLimits),
+      RetryBudget.layer(options.retryBudget),
+      LiveMetrics.layer(options.liveMetrics)
+    )
   )

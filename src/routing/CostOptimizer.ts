@@ -9,9 +9,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
+import * as log from "../internal/log.js"
 import * as AIProvider from "../AIProvider.js"
 import type * as AITask from "../AITask.js"
 import * as outlooks from "./internal/outlook.js"
@@ -280,7 +282,8 @@ export const layer = (
 
 /**
  * An optimizer of the registered engines, at whose prices costs are where none is given. What is known of each
- * provider is in the order that breaks ties; the registered ones when absent.
+ * provider is in the order that breaks ties; the registered ones when absent. Of a provider that has no engine yet
+ * `orchestrator_provider_unregistered` warns, with those that have one: it can't be chosen.
  *
  * @since 0.1.0
  * @category layers
@@ -292,7 +295,15 @@ export const layerEngines = (
     CostOptimizer,
     Effect.gen(function* () {
       const engines = yield* (yield* ReasoningEngineRegistry).list
-      const known = providers ?? engines.map(({ provider }) => ({ provider }))
+      const registered = engines.map(({ provider }) => provider)
+      const known = providers ?? registered.map((provider) => ({ provider }))
+      for (const { provider } of known) {
+        if (registered.some((each) => each === provider)) continue
+        yield* log.event(LogLevel.Warning, "orchestrator_provider_unregistered", () => ({
+          provider,
+          registered: registered.join(", ")
+        }))
+      }
       return yield* make(
         known.map((metrics) =>
           ProviderMetrics.withPrice(

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
+import * as validation from "../internal/validation.js"
 import type * as AIProvider from "../AIProvider.js"
 import type { AIResult } from "../AIResult.js"
 import * as AITask from "../AITask.js"
@@ -297,6 +298,13 @@ export const layer = (
     )
   )
 
+const knownLayerOptions = validation.known<Parameters<typeof layerFor>[0]>("MultiLLMOrchestrator", {
+  providers: true,
+  strategy: true,
+  canary: true,
+  policy: true
+})
+
 /**
  * Serves tasks over the registered engines, with an optimizer and a router of its own: everything but the
  * engines in one Layer.
@@ -321,7 +329,12 @@ export const layerFor = (options: {
   InvalidArgumentError,
   ReasoningEngineRegistry
 > =>
-  layer(options).pipe(
-    Layer.provide(CostOptimizer.layerEngines(options.providers)),
-    Layer.provide(ProviderRouter.layer(options.policy))
+  Layer.unwrapEffect(
+    Effect.as(
+      knownLayerOptions(options),
+      layer(options).pipe(
+        Layer.provide(CostOptimizer.layerEngines(options.providers)),
+        Layer.provide(ProviderRouter.layer(options.policy))
+      )
+    )
   )

@@ -10,6 +10,7 @@ import * as AIProvider from "../AIProvider.js"
 import type * as EngineError from "../EngineError.js"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import { type Given, given } from "../internal/options.js"
+import * as validation from "../internal/validation.js"
 
 /**
  * What an error of the primary does.
@@ -232,8 +233,22 @@ export interface Options {
   readonly resume?: "auto" | "off" | undefined
 }
 
+const subject = "RoutingPolicy"
+
 const invalid = (field: string, reason: string): InvalidArgumentError =>
-  new InvalidArgumentError({ subject: "RoutingPolicy", field, reason })
+  new InvalidArgumentError({ subject, field, reason })
+
+const attemptLimits = { firstTokenMs: true, idleMs: true, attemptMs: true }
+const knownLimits = validation.known<Limits>(subject, defaultLimits, "limits")
+const knownRules = validation.known<Rules>(subject, defaultRules, "rules")
+const knownOptions = validation.known<Options>(subject, {
+  chains: true,
+  rules: true,
+  limits: true,
+  providerLimits: true,
+  maxRetryAfterMs: true,
+  resume: true
+})
 
 const chainsOf = (
   options: Readonly<Record<string, ReadonlyArray<string>>>
@@ -291,6 +306,7 @@ const providerLimitsOf = (
       const provider = yield* Either.mapLeft(AIProvider.make(id), ({ reason }) =>
         invalid("providerLimits", reason)
       )
+      yield* validation.known<AttemptLimits>(subject, attemptLimits, "providerLimits", id)(limits)
       const own = given(limits)
       yield* checkLimits(`providerLimits.${id}`, own)
       byProvider.set(provider, own)
@@ -307,6 +323,9 @@ const providerLimitsOf = (
  */
 export const make = (options: Options = {}): Either.Either<RoutingPolicy, InvalidArgumentError> =>
   Either.gen(function* () {
+    yield* knownOptions(options)
+    yield* knownLimits(options.limits ?? {})
+    yield* knownRules(options.rules ?? {})
     const limits = { ...defaultLimits, ...given(options.limits) }
     yield* checkLimits("limits", { ...limits })
     const maxRetryAfterMs = options.maxRetryAfterMs ?? 5000

@@ -2,6 +2,9 @@ import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import { InvalidArgumentError } from "../InvalidArgument.js"
 import { told } from "../internal/told.js"
+import type { Given } from "../internal/options.js"
+import * as validation from "../internal/validation.js"
+import * as ReasoningEngine from "../ReasoningEngine.js"
 import * as bodyReader from "./bodyReader.js"
 
 /** Makes the error of an option of one engine. */
@@ -59,6 +62,22 @@ const headersOf = (
     headers[name.toLowerCase()] = value
   }
   return Either.right(headers)
+}
+
+/** Refuses options that an engine with this name hasn't, and capabilities that there aren't. */
+export const knownOf = <
+  A extends { readonly capabilities?: Given<ReasoningEngine.Capabilities> | undefined }
+>(
+  subject: string,
+  names: { readonly [K in keyof A]-?: true }
+): ((options: A) => Either.Either<void, InvalidArgumentError>) => {
+  const option = validation.known<A>(subject, names)
+  const capability = validation.known<ReasoningEngine.Capabilities>(
+    subject,
+    { ...ReasoningEngine.defaultCapabilities, reasoning: true },
+    "capabilities"
+  )
+  return (options) => Either.flatMap(option(options), () => capability(options.capabilities ?? {}))
 }
 
 /** The options that every engine over HTTP has. */

@@ -288,7 +288,7 @@ export const original = (
   { includeUsage, maxTokensField, model, toolCallIds: rule }: Settings,
   body: Json,
   { prefill, stream, task }: Ask
-): { readonly body: Json; readonly isWanted?: (event: string) => boolean } => {
+): { readonly body: Json; readonly isWanted?: ((event: string) => boolean) | undefined } => {
   const { max_completion_tokens: _, max_tokens: __, stream_options: given, ...rest } = body
   const bound = boundOf(body)
   const least = typeof bound === "number" ? Math.min(bound, task.maxTokens ?? bound) : task.maxTokens
