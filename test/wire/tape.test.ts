@@ -54,6 +54,13 @@ describe("a stream's end", () => {
   const body = `${sse(delta({ content: "Grüße 🚀" }))}: a\n\ndata: [DONE]\n\n`
 
   it.prop(
+    "comes behind the byte order mark that a server begins with",
+    [bodies.lengths],
+    ([lengths]) => assert.strictEqual(decodedOf(`\u{FEFF}${body}`, lengths), `\u{FEFF}${body}`),
+    runs(50)
+  )
+
+  it.prop(
     "is the last that is handed on of it, in whatever pieces it comes, what follows it and how lines end",
     [bodies.lengths, FastCheck.string({ maxLength: 40 }), FastCheck.constantFrom("\n", "\r\n")],
     ([lengths, more, end]) => {
