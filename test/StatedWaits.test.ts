@@ -63,7 +63,7 @@ describe("a stated wait", () => {
 
   it.effect("of a day or more is waited for by no call, however patient", () =>
     Effect.gen(function* () {
-      const patient = { maxRetryAfterMs: 100 * day, timeoutMs: 1000 * day }
+      const patient = { maxRetryAfterMs: 100 * day, limits: { timeoutMs: 1000 * day } }
       for (const retryAfterMs of [day, 10 * day, 1e30]) {
         assert.deepStrictEqual(yield* asking(limited({ retryAfterMs }), patient), [1, 0])
       }

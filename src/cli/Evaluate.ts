@@ -6,7 +6,6 @@ import * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import { evaluate, salts } from "../savings/Evaluation.js"
 import * as Outcomes from "../savings/Outcomes.js"
 import type * as QualityModel from "../savings/QualityModel.js"
 import * as Flags from "./Flags.js"
@@ -57,18 +56,22 @@ export const command = Command.make(
       (text) =>
         Either.filterOrLeft(
           Format.parseNumber(text),
-          (n) => Number.isInteger(n) && n >= 1 && n <= salts.length,
-          () => `a whole number from 1 to ${salts.length}`
+          (n) => Number.isInteger(n) && n >= 1 && n <= Outcomes.salts.length,
+          () => `a whole number from 1 to ${Outcomes.salts.length}`
         )
-    ).pipe(Options.withDefault(salts.length)),
+    ).pipe(Options.withDefault(Outcomes.salts.length)),
     json: Options.boolean("json").pipe(Options.withDescription("Print a JSON document instead of tables"))
   },
   (given) =>
     Effect.gen(function* () {
       const streams = yield* StandardStreams
       // What only this command needs is read when it runs.
-      const [EvaluationPicture, EvaluationReport] = yield* Effect.promise(() =>
-        Promise.all([import("./EvaluationPicture.js"), import("./EvaluationReport.js")])
+      const [{ evaluate }, EvaluationPicture, EvaluationReport] = yield* Effect.promise(() =>
+        Promise.all([
+          import("../savings/Evaluation.js"),
+          import("./EvaluationPicture.js"),
+          import("./EvaluationReport.js")
+        ])
       )
       const outcomes = yield* OutcomesFile.read(given.outcomes)
       const model = Option.getOrUndefined(yield* Effect.transposeMapOption(given.model, ModelFile.read))
@@ -76,7 +79,7 @@ export const command = Command.make(
       const report = yield* evaluate(
         outcomes,
         model === undefined
-          ? { confidence: given.confidence, salts: salts.slice(0, given.splits) }
+          ? { confidence: given.confidence, salts: Outcomes.salts.slice(0, given.splits) }
           : { model, salts: [Train.salt] }
       )
       if (Option.isSome(given.picture)) {

@@ -9,7 +9,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { AIProvider } from "../AIProvider.js"
 import type { InvalidArgumentError } from "../InvalidArgument.js"
-import { type Outcome, providers, split } from "./Outcomes.js"
+import { type Outcome, providers, salts, split } from "./Outcomes.js"
 import type { Model } from "./QualityModel.js"
 import { complete, mean, meanCost, meanQuality, qualityOf, sum } from "./internal/recorded.js"
 import { type Seen, seen } from "./internal/train.js"
@@ -17,13 +17,7 @@ import * as measures from "./internal/evaluation/measures.js"
 import { all } from "./internal/evaluation/policies.js"
 import { type Fitted, type Known, know, play, type Policy } from "./internal/evaluation/policy.js"
 
-/**
- * The salts of the splits: fixed, so that figures can be compared.
- *
- * @since 0.1.0
- * @category defaults
- */
-export const salts: ReadonlyArray<string> = Array.from({ length: 20 }, (_, index) => `s${index}`)
+export { salts } from "./Outcomes.js"
 
 /**
  * The shares of the best single provider's quality that are asked for.

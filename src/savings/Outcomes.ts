@@ -185,6 +185,14 @@ export interface Parts {
 }
 
 /**
+ * The salts of the splits: fixed, so that figures can be compared.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const salts: ReadonlyArray<string> = Array.from({ length: 20 }, (_, index) => `s${index}`)
+
+/**
  * Splits outcomes 60 : 20 : 20 by a hash of salt and group: the same salt gives the same parts, and no
  * group is in two of them.
  *
