@@ -5,11 +5,12 @@ import * as arcSaga from "./arcSaga.js"
 import type { Count } from "./burst.js"
 import * as contestants from "./contestants.js"
 import * as gateway from "./gateway/measure.js"
+import * as scale from "./gateway/scale.js"
 import * as harness from "./harness.js"
 import * as report from "./report.js"
 import * as work from "./work.js"
 
-const sections = ["parts", "complete", "failover", "stream", "burst", "gateway"] as const
+const sections = ["parts", "complete", "failover", "stream", "burst", "gateway", "scale"] as const
 type Section = (typeof sections)[number]
 
 const { argv, env } = process
@@ -257,6 +258,11 @@ if (runs("gateway")) {
     ? { calls: 200, warmMs: 5000, loadMs: 3000 }
     : { calls: 1000, warmMs: 15_000, loadMs: 10_000 }
   results["gateway"] = await gateway.measure(load, judge)
+}
+if (runs("scale")) {
+  results["scale"] = await scale.measure(
+    quick ? { calls: 100, warmMs: 2000, loadMs: 2500 } : { calls: 1000, warmMs: 15_000, loadMs: 10_000 }
+  )
 }
 if (soakMinutes > 0) results["soak"] = await gateway.soak(soakMinutes, judge)
 

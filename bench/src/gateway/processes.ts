@@ -22,6 +22,11 @@ export const end = (): void => {
   for (const child of children) child.kill("SIGKILL")
 }
 
+/** Ends one; its workers end with it. */
+export const stop = ({ pid }: Target): void => {
+  children.find((child) => child.pid === pid)?.kill("SIGKILL")
+}
+
 const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
@@ -68,19 +73,47 @@ const started = async (
   return { name, port, headers, pid: child.pid }
 }
 
-export const arcSaga = async (provider: Target, flags: ReadonlyArray<string> = []): Promise<Target> => {
-  const file = join(mkdtempSync(join(tmpdir(), "arc-saga-bench-")), "config.json")
+/** How many processes serve, and where they count the calls of a limit that is never reached; no limit when absent. */
+interface Scale {
+  readonly workers: number
+  readonly redis: string | undefined
+}
+
+/** Whether all workers serve: a gateway answers as soon as the first does. */
+const allServe = async (port: number, workers: number): Promise<void> => {
+  const limit = performance.now() + 60_000
+  for (;;) {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    if (workers === 1 || text.match(/_worker_up\{\S+ 1$/gm)?.length === workers) return
+    if (performance.now() > limit) throw new Error("the workers don't serve")
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
+
+export const arcSaga = async (
+  provider: Target,
+  flags: ReadonlyArray<string> = [],
+  scale?: Scale
+): Promise<Target> => {
+  const folder = mkdtempSync(join(tmpdir(), "arc-saga-bench-"))
+  const file = join(folder, "config.json")
   const baseUrl = `http://127.0.0.1:${provider.port}/v1`
   writeFileSync(
     file,
     JSON.stringify({
       ollama: false,
-      providers: [{ id: "mock", baseUrl, model: "mock", completeOver: "json" }]
+      providers: [{ id: "mock", baseUrl, model: "mock", completeOver: "json" }],
+      ...(scale === undefined ? {} : { rateLimits: { mock: { requestsPerMinute: 10_000_000 } } }),
+      ...(scale?.redis === undefined ? {} : { redis: { url: scale.redis, prefix: `${folder}:` } })
     })
   )
   const port = await freePort()
   const serve = new URL("../../dist/bin.js", import.meta.url).pathname
-  return started("arc-saga", [...flags, serve, "serve", "--port", String(port), "--config", file], port, {})
+  const workers = scale?.workers ?? 1
+  const args = ["serve", "--port", String(port), "--config", file, "--workers", String(workers)]
+  const target = await started("arc-saga", [...flags, serve, ...args], port, {})
+  await allServe(port, workers)
+  return target
 }
 
 /** Effect's HTTP server and client with nothing in between. */
