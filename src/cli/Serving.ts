@@ -120,5 +120,5 @@ export const beside = (given: Given, own: Workers.Own) =>
       })
       return yield* Effect.never
     })
-    return yield* Effect.raceFirst(Effect.scoped(serve), primary.hear)
+    return yield* Effect.ensuring(Effect.raceFirst(Effect.scoped(serve), primary.hear), own.leave)
   })

@@ -27,6 +27,8 @@ export interface Ended {
 export interface Own extends Place {
   readonly send: (message: ToPrimary) => Effect.Effect<void>
   readonly messages: Queue.Dequeue<ToWorker>
+  /** Waits until no connection is on its way to it any more, once it listens no longer: one that is would be lost. */
+  readonly leave: Effect.Effect<void>
 }
 
 /** Starts workers, or is one. */

@@ -25,6 +25,13 @@ const received = <A>(
   return (message) => void Option.map(decode(message), (known) => Queue.unsafeOffer(queue, known))
 }
 
+/** What a worker says that listens no longer, and what its primary answers: behind all that it has handed over. */
+const leaving = "arc-saga/leaving"
+const left = "arc-saga/left"
+
+/** Milliseconds that a worker waits for that. */
+const leaveMs = 1000
+
 /** What can't be sent reaches a process that has ended, and is dropped. */
 const ignore = (): void => undefined
 
@@ -44,7 +51,11 @@ export const ownOf = (
     return {
       ...place.value,
       messages: queue,
-      send: (message) => Effect.sync(() => void self.send?.(message, undefined, undefined, ignore))
+      send: (message) => Effect.sync(() => void self.send?.(message, undefined, undefined, ignore)),
+      leave: Effect.async<void>((resume) => {
+        self.on("message", (message) => message === left && resume(Effect.void))
+        self.send?.(leaving, undefined, undefined, ignore)
+      }).pipe(Effect.interruptible, Effect.timeoutOption(leaveMs), Effect.asVoid)
     }
   })
 
@@ -58,6 +69,10 @@ export const start = (place: messages.Place): Effect.Effect<Workers.Worker> =>
     let hears = false
     worker.once("message", () => (hears = true))
     worker.on("message", received(queue, decodeToPrimary))
+    worker.on(
+      "message",
+      (message) => message === leaving && worker.isConnected() && worker.send(left, ignore)
+    )
     worker.once("exit", (code, signal) =>
       signal === null ? end(`has ended with ${code}`, code) : end(`has ended by ${signal}`, 1)
     )

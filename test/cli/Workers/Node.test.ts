@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
+import * as TestClock from "effect/TestClock"
 import cluster from "node:cluster"
 import { EventEmitter } from "node:events"
 import * as Net from "node:net"
@@ -18,6 +20,10 @@ process.on("message", ({ _tag, id }) => {
   if (_tag === "Measure") process.send({ _tag: "Answer", id, text: process.env.ARC_SAGA_WORKER })
   if (_tag === "Reload") process.kill(process.pid, "SIGKILL")
   if (_tag === "Stop") process.exit(7)
+})
+process.on("message", (message) => {
+  if (message._tag === "Refuse") process.send("arc-saga/leaving")
+  if (message === "arc-saga/left") process.send({ _tag: "Answer", id: 0, text: "left" })
 })
 `
 
@@ -39,6 +45,8 @@ describe("workers on Node", () => {
         id: 3,
         text: JSON.stringify(place)
       })
+      yield* worker.send({ _tag: "Refuse", reason: "" })
+      assert.deepStrictEqual(yield* Queue.take(worker.messages), { _tag: "Answer", id: 0, text: "left" })
       yield* worker.send({ _tag: "Stop" })
       assert.deepStrictEqual(yield* worker.ended, { how: "has ended with 7", code: 7 })
       // It hears nothing any more.
@@ -88,6 +96,16 @@ describe("workers on Node", () => {
       assert.deepStrictEqual(sent, [{ _tag: "MeasureAll", id: 1 }])
       // A terminal that closes doesn't end it.
       assert.isAbove(worker.listenerCount("SIGHUP"), 0)
+      // It leaves once its primary has answered, or is gone.
+      const left = yield* Effect.fork(own.leave)
+      yield* TestClock.adjust(500)
+      assert.strictEqual(left.unsafePoll(), null)
+      assert.strictEqual(sent.at(-1), "arc-saga/leaving")
+      worker.emit("message", "arc-saga/left")
+      yield* Fiber.join(left)
+      const alone = yield* Effect.fork(own.leave)
+      yield* TestClock.adjust(1000)
+      yield* Fiber.join(alone)
     })
   )
 

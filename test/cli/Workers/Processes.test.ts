@@ -114,6 +114,8 @@ const start = async (name: string, workers: number, url: string) => {
       JSON.stringify({
         providers: [{ id: "p", baseUrl: url, model, price: { input: 3, output: 15 } }],
         ledger: `sqlite:${name}.db`,
+        // Streams are held for as long as the test takes.
+        limits: { idleMs: 60_000 },
         ollama: false
       })
     )

@@ -49,7 +49,12 @@ export const own = (place: Place) =>
     const said: Array<ToPrimary> = []
     const service: Workers.Service = {
       ...make().service,
-      own: { ...place, messages, send: (message) => Effect.sync(() => void said.push(message)) }
+      own: {
+        ...place,
+        messages,
+        send: (message) => Effect.sync(() => void said.push(message)),
+        leave: Effect.void
+      }
     }
     return { said, service, tell: (message: ToWorker) => Queue.offer(messages, message) }
   })
