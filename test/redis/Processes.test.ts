@@ -107,7 +107,8 @@ describe("processes with one Redis", { timeout: 600_000 }, () => {
       assert.isAtLeast(opened, 2)
       const probes = gaps.slice(opened)
       assert.isAtLeast(probes.length, 4, gaps.join(" "))
-      for (const gap of probes) assert.isAtLeast(gap, openMs + probeMs - 50, gaps.join(" "))
+      // What opened it may have begun before the last that was asked.
+      for (const gap of probes.slice(1)) assert.isAtLeast(gap, openMs + probeMs - 50, gaps.join(" "))
       await all("up")
       await all("ask 25 200")
       assert.isTrue(four.every((each) => each.times("answered").length > 0))
