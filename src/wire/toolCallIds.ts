@@ -70,8 +70,8 @@ export const words: Rule = {
 }
 
 /**
- * Ids for one request, where its provider has a rule: those that fit stay, others get one that fits, the same in call and result, and never
- * that of another call.
+ * Ids for one request, where its provider has a rule: those that fit stay, others get one that fits, the same in call
+ * and result, and never that of another call.
  */
 export const fitting = (rule: Rule | undefined, task: AITask.AITask): IdOf =>
   rule === undefined ? (id) => id : fittingAll(rule, idsIn(task))
