@@ -7,6 +7,7 @@ import type * as Scope from "effect/Scope"
 import { AnswerObserver } from "../AnswerObserver.js"
 import type { AITask } from "../AITask.js"
 import * as CircuitBreaker from "../reliability/CircuitBreaker.js"
+import * as CircuitStore from "../reliability/CircuitStore.js"
 import * as Hedging from "../reliability/Hedging.js"
 import * as LiveMetrics from "../reliability/LiveMetrics.js"
 import * as CostOptimizer from "../routing/CostOptimizer.js"
@@ -71,12 +72,18 @@ export const engines = ({
   ConfigFile.ConfigurationError
 > => {
   const ready: Array<ReasoningEngine> = []
+  const pools: Array<NonNullable<Extract<Configured.Status, { _tag: "Ready" }>["share"]>> = []
   for (const { status } of providers) {
     if (status._tag === "Broken") return Layer.fail(status.error)
-    if (status._tag === "Ready") ready.push(status.engine)
+    if (status._tag !== "Ready") continue
+    ready.push(status.engine)
+    if (status.share !== undefined) pools.push(status.share)
   }
+  const shared = Effect.flatMap(optional(CircuitStore.CircuitStore), (store) =>
+    store === undefined ? Effect.void : Effect.forEach(pools, (share) => share(store), { discard: true })
+  )
   // Each id is there once.
-  return Layer.orDie(Registry.layerEngines(ready))
+  return Layer.merge(Layer.effectDiscard(shared), Layer.orDie(Registry.layerEngines(ready)))
 }
 
 /** What all that answers tasks is built on, once: what is known of sessions and answers is in it. */

@@ -40,6 +40,8 @@ export type Status =
       readonly probe?: Effect.Effect<Server.Answer, never, HttpClient.HttpClient>
       /** Absent where no user has to sign in. */
       readonly signIn?: SignIn
+      /** Has other processes know which of its members are out; absent where it isn't a pool. */
+      readonly share?: Pool.Pool["share"]
     }
   | {
       readonly _tag: "Off"
@@ -208,7 +210,7 @@ export const pooled = ([first, ...others]: Arr.NonEmptyReadonlyArray<Member>): E
         Effect.flatMap(({ make }) =>
           Effect.orDie(make({ members: [memberOf(first), ...others.map(memberOf)] }))
         ),
-        Effect.map((engine) => ({ ...first, engine }))
+        Effect.map((engine) => ({ ...first, engine, share: engine.share }))
       )
   })
 

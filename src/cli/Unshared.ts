@@ -17,7 +17,7 @@ export const unshared = (
     ...(isShared
       ? []
       : [
-          `${each} has limits, circuits, sessions, cached answers and what it knows of state at providers for itself: together they let through up to ${workers} times a limit. Configure redis to share them.`
+          `${each} has limits, circuits, pools, sessions, cached answers and what it knows of state at providers for itself: together they let through up to ${workers} times a limit. Configure redis to share them.`
         ]),
     ...Option.match(ledger, {
       onNone: () =>

@@ -28,7 +28,9 @@ import * as log from "../internal/log.js"
 import * as numbers from "../internal/numbers.js"
 import * as validation from "../internal/validation.js"
 import * as ReasoningEngine from "../ReasoningEngine.js"
+import * as CircuitStore from "./CircuitStore.js"
 import { Call, choose, isHard, Member, type Rest } from "./internal/members.js"
+import * as sharedMembers from "./internal/sharedMembers.js"
 
 /**
  * For how long members are left out that don't say it themselves.
@@ -85,6 +87,11 @@ export interface Options extends Settings {
  */
 export interface Pool extends ReasoningEngine.ReasoningEngine {
   readonly members: Effect.Effect<ReadonlyArray<ReasoningEngine.Member>>
+  /**
+   * From now on a member that is refused, without credit or limited is left out by all pools of the provider over
+   * this store, and one call of all of them finds out: see {@link makeStore}.
+   */
+  readonly share: (store: CircuitStore.Service) => Effect.Effect<void>
 }
 
 const decode = validation.decoder("Pool", Settings)
@@ -234,15 +241,24 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
     const { provider } = first
     const members = given.map(({ engine, name, weight = 1 }) => new Member(name, weight, engine))
     type One = (typeof members)[number]
+    /** What pools of other processes know, where it is shared. */
+    let shared: sharedMembers.SharedMembers | undefined
+
+    interface Taken {
+      readonly call: Call
+      readonly probe: sharedMembers.Probe | undefined
+    }
 
     /** Takes note of how a call has failed; whether the next member is to be asked. */
-    const failed = (call: Call, error: EngineError.EngineError): Effect.Effect<boolean> =>
+    const failed = ({ call, probe }: Taken, error: EngineError.EngineError): Effect.Effect<boolean> =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         const rest = restOf(error, now, settings)
         if (rest === undefined) return Effect.succeed(false)
-        const isNew = call.rests(rest)
-        if (!isHard(rest)) return Effect.succeed(false)
         const { member } = call
+        shared?.learn(member, now)
+        const isNew = call.rests(rest)
+        if (member.rest === rest) shared?.tell(member, probe)
+        if (!isHard(rest)) return Effect.succeed(false)
         return Effect.as(
           isNew
             ? log.event(LogLevel.Warning, "pool_member_out", () => ({
@@ -266,7 +282,9 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
         ? Effect.void
         : Effect.flatMap(Clock.currentTimeMillis, (now) => {
             const { member } = call
+            shared?.learn(member, now)
             const over = isAnswered ? call.answers(now) : undefined
+            if (isAnswered && (member.rest === undefined || !isHard(member.rest))) shared?.tell(member)
             for (const limits of stated) {
               const rest = spentOf(provider, limits, now)
               if (rest !== undefined) call.rests(rest)
@@ -276,11 +294,37 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
               : Effect.void
           })
 
-    interface Asked {
-      readonly call: Call
+    interface Asked extends Taken {
       readonly pull: ReasoningEngine.Pull
       readonly close: Effect.Effect<void>
     }
+
+    /** Chooses a member, and has the probe of all pools where it is to be one. */
+    const pick = (
+      left: ReadonlyArray<One>,
+      conversation: string | undefined,
+      now: number
+    ): Effect.Effect<{ readonly member: One; readonly probe: sharedMembers.Probe | undefined } | undefined> =>
+      Effect.suspend(() => {
+        for (const member of left) shared?.learn(member, now)
+        const member = choose(left, conversation, now)
+        if (member === undefined) return Effect.succeed(undefined)
+        if (shared === undefined || member.rest?.kind !== "refused") {
+          return Effect.succeed({ member, probe: undefined })
+        }
+        return Effect.flatMap(
+          shared.probe(member),
+          Option.match({
+            onSome: (probe) => Effect.succeed({ member, probe }),
+            onNone: () =>
+              pick(
+                left.filter((other) => other !== member),
+                conversation,
+                now
+              )
+          })
+        )
+      })
 
     /** Takes a member that this attempt hasn't asked yet, for as long as the scope is open. */
     const take = (request: ReasoningEngine.Request, tried: Set<One>, scope: Scope.Scope) =>
@@ -289,22 +333,28 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
           const { member: only } = request
           const may = only === undefined ? members : members.filter(({ name }) => name === only)
           const left = may.filter((member) => !tried.has(member))
-          const member = choose(left, conversationOf(request.task), now)
-          if (member === undefined) return Effect.fail(failureOf(provider, may, now))
-          tried.add(member)
-          const call = new Call(member, now)
-          const ended = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> => {
-            // Who is silent for too long is ended by the router: its scope closes with the reason.
-            const error = Exit.isFailure(exit)
-              ? Option.getOrUndefined(Cause.failureOption(exit.cause))
-              : undefined
-            const noted = error instanceof EngineError.TimeoutError ? failed(call, error) : Effect.void
-            return Effect.ensuring(
-              noted,
-              Effect.sync(() => call.end())
-            )
-          }
-          return Effect.as(Scope.addFinalizerExit(scope, ended), { call, engine: member.of })
+          return Effect.flatMap(pick(left, conversationOf(request.task), now), (picked) => {
+            if (picked === undefined) return Effect.fail(failureOf(provider, may, now))
+            const { member, probe } = picked
+            tried.add(member)
+            const call = new Call(member, now)
+            const ended = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> => {
+              // Who is silent for too long is ended by the router: its scope closes with the reason.
+              const error = Exit.isFailure(exit)
+                ? Option.getOrUndefined(Cause.failureOption(exit.cause))
+                : undefined
+              const noted =
+                error instanceof EngineError.TimeoutError ? failed({ call, probe }, error) : Effect.void
+              return Effect.ensuring(
+                noted,
+                Effect.sync(() => {
+                  call.end()
+                  if (probe !== undefined) shared?.release(probe)
+                })
+              )
+            }
+            return Effect.as(Scope.addFinalizerExit(scope, ended), { call, probe, engine: member.of })
+          })
         })
       )
 
@@ -325,11 +375,11 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
       Effect.gen(function* () {
         const own = yield* Scope.fork(scope, ExecutionStrategy.sequential)
         const close = Scope.close(own, Exit.void)
-        const { call, engine } = yield* Effect.onError(take(request, tried, own), () => close)
+        const { engine, ...taken } = yield* Effect.onError(take(request, tried, own), () => close)
         return yield* Effect.matchEffect(Scope.extend(engine.attempt(request), own), {
-          onSuccess: (pull) => Effect.succeed({ call, pull: named(pull, call.member), close }),
+          onSuccess: (pull) => Effect.succeed({ ...taken, pull: named(pull, taken.call.member), close }),
           onFailure: (error) =>
-            Effect.flatMap(failed(call, error), (isNextAsked) =>
+            Effect.flatMap(failed(taken, error), (isNextAsked) =>
               isNextAsked && request.member === undefined
                 ? Effect.zipRight(close, begin(request, tried, scope))
                 : Effect.fail(error)
@@ -357,7 +407,7 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
                 )
               },
               onFailure: (error) =>
-                Effect.flatMap(failed(asked.call, error), (isNextAsked) => {
+                Effect.flatMap(failed(asked, error), (isNextAsked) => {
                   if (delivered || !isNextAsked || request.member !== undefined) return Effect.fail(error)
                   return Effect.flatMap(
                     Effect.zipRight(asked.close, begin(request, tried, scope)),
@@ -387,7 +437,9 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
     return {
       ...engine,
       members: Effect.map(Clock.currentTimeMillis, (now) =>
-        members.map(({ name, rest, underWay, weight }) => {
+        members.map((member) => {
+          shared?.learn(member, now)
+          const { name, rest, underWay, weight } = member
           // One that is refused is out until a call has found out.
           const isOut = rest !== undefined && isHard(rest) && (rest.kind === "refused" || now < rest.until)
           return {
@@ -397,6 +449,28 @@ export const make = ({ members: given, ...options }: Options): Effect.Effect<Poo
             out: isOut ? Option.some({ error: rest.error, until: rest.until }) : Option.none()
           }
         })
-      )
+      ),
+      share: (store) =>
+        Effect.sync(() => {
+          shared = sharedMembers.make(provider, store, settings.refusedMs)
+        })
     }
+  })
+
+/**
+ * The same over the store of the context, which may be shared by several processes: a member whose key is refused,
+ * that has no credit or is limited is left out by the pools of all of them, and one call of all finds out when a key
+ * is taken again. Members are known by their names: give one another name when its key is another. Weights, calls
+ * under way and what a member says is left are each pool's own.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeStore = (
+  options: Options
+): Effect.Effect<Pool, InvalidArgumentError, CircuitStore.CircuitStore> =>
+  Effect.gen(function* () {
+    const pool = yield* make(options)
+    yield* pool.share(yield* CircuitStore.CircuitStore)
+    return pool
   })

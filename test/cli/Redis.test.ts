@@ -1,6 +1,8 @@
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { createHash } from "node:crypto"
+import { createServer } from "node:http"
 import * as ConfigFile from "../../src/cli/ConfigFile.js"
 import { eventually, post, request } from "../gateway/harness.js"
 import { nowhere, prefix, urls } from "../utils/redis.js"
@@ -107,6 +109,50 @@ describe("redis in the configuration file", () => {
   )
 
   for (const url of urls) {
+    it.scopedLive("has a key that one gateway finds refused left out by another, and by commands", () =>
+      Effect.gen(function* () {
+        const asked: Array<string> = []
+        const vendor = createServer((incoming, reply) => {
+          const key = (incoming.headers.authorization ?? "none").replace("Bearer ", "")
+          asked.push(key)
+          const choices = [{ index: 0, message: { content: "Yes." }, finish_reason: "stop" }]
+          reply.writeHead(key === "test-key-a" ? 401 : 200, { "content-type": "application/json" })
+          reply.end(JSON.stringify(key === "test-key-a" ? { error: { message: "No" } } : { choices }))
+        })
+        yield* Effect.addFinalizer(() => Effect.sync(() => vendor.close()))
+        yield* Effect.async<void>((resume) => {
+          vendor.listen(0, "127.0.0.1", () => resume(Effect.void))
+        })
+        const at = vendor.address()
+        const port = typeof at === "object" ? at?.port : undefined
+        const pool = [
+          { name: "a", apiKey: "test-key-a", weight: 1000 },
+          { name: "b", apiKey: "test-key-b" }
+        ]
+        const config = JSON.stringify({
+          ollama: false,
+          redis: { url, prefix: prefix(), timeoutMs: 5000 },
+          providers: [{ id: "house", baseUrl: `http://127.0.0.1:${port}/v1`, model: "a", pool }]
+        })
+        const [one, other] = [yield* served(config), yield* served(config)]
+        const ask = (gateway: { readonly url: string }) => post(`${gateway.url}/v1/chat/completions`, chat)
+        const first = yield* ask(one)
+        assert.strictEqual(first.status, 200, first.text)
+        yield* eventually(
+          Effect.map(request(`${other.url}/metrics`), ({ text }) =>
+            /^arc_saga_gateway_pool_member_up\{[^}]*member="a"[^}]*\} 0$/m.test(text)
+          )
+        )
+        assert.strictEqual((yield* ask(other)).status, 200)
+        const file = yield* directory({ "c.json": config })
+        const { code, err } = yield* runLive(["ask", "Hi", "--config", file("c.json")], {
+          http: NodeHttpClient.layerUndici
+        })
+        assert.strictEqual(code, 0, err)
+        assert.deepStrictEqual(asked, ["test-key-a", "test-key-b", "test-key-b", "test-key-b"])
+      }).pipe(Effect.provide(platform))
+    )
+
     it.scopedLive("has gateways and commands keep to the limits of keys and providers together", () =>
       Effect.gen(function* () {
         const config = instant({

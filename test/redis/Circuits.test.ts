@@ -3,6 +3,7 @@ import { Shared } from "arc-saga/redis"
 import * as Layer from "effect/Layer"
 import * as Effect from "effect/Effect"
 import { circuitStoreContract } from "../utils/circuitStoreContract.js"
+import { poolStoreContract } from "../utils/poolStoreContract.js"
 import { circuitsOf, prefix, urls } from "../utils/redis.js"
 
 describe("shared state", () => {
@@ -24,16 +25,18 @@ describe("shared state", () => {
 })
 
 for (const url of urls) {
-  circuitStoreContract("Redis", (count) =>
-    Effect.suspend(() => {
-      const prefixed = prefix()
-      return Effect.map(
-        Effect.all(Array.from({ length: count }, () => circuitsOf(url, prefixed))),
-        (processes) => ({
-          stores: processes.map(({ store }) => store),
-          settled: Effect.forEach(processes, ({ refresh }) => refresh, { discard: true })
-        })
-      )
-    })
-  )
+  for (const contract of [circuitStoreContract, poolStoreContract]) {
+    contract("Redis", (count) =>
+      Effect.suspend(() => {
+        const prefixed = prefix()
+        return Effect.map(
+          Effect.all(Array.from({ length: count }, () => circuitsOf(url, prefixed))),
+          (processes) => ({
+            stores: processes.map(({ store }) => store),
+            settled: Effect.forEach(processes, ({ refresh }) => refresh, { discard: true })
+          })
+        )
+      })
+    )
+  }
 }
