@@ -10,6 +10,7 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { Redis } from "ioredis"
+import * as net from "node:net"
 import { eventually } from "../gateway/harness.js"
 import { logged } from "../utils/logged.js"
 import { nowhere, prefix, urls } from "../utils/redis.js"
@@ -79,6 +80,34 @@ describe("a Redis that isn't there", () => {
       yield* exit
       assert.deepStrictEqual(names(lines), ["redis_away"])
       assert.include(JSON.stringify(yield* gauge), "1")
+    })
+  )
+})
+
+describe("what accepts connections and never answers", () => {
+  it.scopedLive("is away, and holds up neither the start nor the end", () =>
+    Effect.gen(function* () {
+      const held = new Set<net.Socket>()
+      const server = net.createServer((socket) => held.add(socket.on("error", () => {})))
+      yield* Effect.async<void>((resume) => {
+        server.listen(0, "127.0.0.1", () => resume(Effect.void))
+      })
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          for (const socket of held) socket.destroy()
+          server.close()
+        })
+      )
+      const at = server.address()
+      const port = typeof at === "object" ? at?.port : undefined
+      const { ms } = yield* timed(
+        Effect.scoped(
+          Effect.flatMap(processOf({ url: `redis://127.0.0.1:${port}` }), ({ isAway, limits: store }) =>
+            Effect.map(letIn(store, 10), (count) => assert.deepStrictEqual([isAway(), count], [true, 3]))
+          )
+        )
+      )
+      assert.isBelow(ms, 3500)
     })
   )
 })
@@ -161,7 +190,12 @@ for (const url of urls) {
 
     it.scopedLive("is let go of in no time", () =>
       Effect.gen(function* () {
-        for (const goes of ["stop", "kill"] as const) {
+        for (const [goes, isNoticed] of [
+          ["stop", true],
+          ["kill", true],
+          ["stop", false],
+          ["kill", false]
+        ] as const) {
           const proxy = yield* redisProxy.make(url)
           const scope = yield* Scope.make()
           const { limits: store } = yield* Scope.extend(
@@ -169,9 +203,9 @@ for (const url of urls) {
             scope
           )
           yield* proxy[goes]
-          yield* letIn(store, 1)
+          if (isNoticed) yield* letIn(store, 1)
           const { ms } = yield* timed(Scope.close(scope, yield* Effect.exit(Effect.void)))
-          assert.isBelow(ms, 1500)
+          assert.isBelow(ms, 2000, goes)
         }
       })
     )

@@ -26,7 +26,13 @@ export const layer: Layer.Layer<Listener.Listener> = Layer.succeed(Listener.List
           })
           // Requests are done by then; what is still connected has nothing to say, or never finished saying it.
           const disconnect = Layer.scopedDiscard(
-            Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))
+            Effect.addFinalizer(() =>
+              Effect.sync(() => {
+                // One that comes until it has stopped listening, and says nothing, would hold up the end for minutes.
+                server.on("connection", (socket) => socket.destroy())
+                server.closeAllConnections()
+              })
+            )
           )
           return Layer.provideMerge(
             disconnect,
