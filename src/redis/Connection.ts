@@ -174,7 +174,12 @@ export const make = (options: Options = {}): Effect.Effect<Service, InvalidArgum
       outages.unsafeOffer(reason)
     }
 
-    const failed = (error: unknown): void => lose(error instanceof Error ? error.message : String(error))
+    const failed = (error: unknown): void => {
+      const reason = error instanceof Error ? error.message : String(error)
+      lose(
+        reason.startsWith("MOVED ") ? `it is a cluster, which takes a \`client\` for one: ${reason}` : reason
+      )
+    }
 
     const onError = (): void => {}
     const onClose = (): void => lose("the connection was closed")
