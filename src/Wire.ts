@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as jsonText from "./internal/jsonText.js"
 import * as validation from "./internal/validation.js"
 
 /**
@@ -61,6 +63,16 @@ export const State = Schema.Struct({ wire: Wire, value: validation.JsonObject })
  */
 export interface State extends Schema.Schema.Type<typeof State> {}
 
+const written = Option.liftThrowable((body: unknown) => JSON.stringify(body))
+const read = Option.liftThrowable((text: string): unknown => JSON.parse(text))
+
+/** Whether a text says what a body has, and nothing that a parser elsewhere could take for something else. */
+const isTextOf = (text: string, body: unknown): boolean =>
+  Option.match(Option.product(Option.flatMap(read(text), written), written(body)), {
+    onNone: () => false,
+    onSome: ([said, given]) => said === given && jsonText.unique(text) === text
+  })
+
 /**
  * A call as it came over a wire. An engine of that wire sends it, with only model, stream flags, token bounds
  * and credentials changed; the task's other fields are a view of it, for every other engine.
@@ -75,13 +87,27 @@ export const Original = Schema.Struct({
   wire: Wire,
   /** The body, as it was parsed. */
   body: validation.JsonObject,
+  /**
+   * The text that it was parsed from, in which no object names a member twice. With it, what isn't changed reaches the
+   * provider as it is written: long numbers, escapes and white space too. Without it, as JavaScript writes the body.
+   */
+  text: Schema.optional(Schema.String),
   /** The headers that providers of the wire are to see: none that carries a credential. */
   headers: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
   /** Its fields that no other wire has and without which the answer isn't what is asked for. */
   requires: Schema.optional(Schema.Array(Schema.String)),
   /** Its fields that are left out, and told of, where another wire is asked. */
   prefers: Schema.optional(Schema.Array(Schema.String))
-})
+}).pipe(
+  Schema.filter(({ body, text }) =>
+    text === undefined || isTextOf(text, body)
+      ? undefined
+      : {
+          path: ["text"],
+          message: "Expected the JSON text of the body with each name of an object once, actual another text"
+        }
+  )
+)
 
 /**
  * A call as it came over a wire.

@@ -1,4 +1,5 @@
 import * as Schema from "effect/Schema"
+import { endOfString } from "./jsonText.js"
 
 /**
  * How much of each thing a caller may choose, as the vendors bound it: the largest bound among them, so that
@@ -49,19 +50,6 @@ export const Metadata = Schema.Record({ key: Schema.String, value: Schema.String
 )
 
 const quote = 34
-const backslash = 92
-
-/** Where a string ends that begins at an index: at its closing quote, or at the end of the text. */
-const endOfString = (text: string, from: number): number => {
-  let at = from
-  for (;;) {
-    at = text.indexOf('"', at + 1)
-    if (at === -1) return text.length
-    let slashes = 0
-    while (text.charCodeAt(at - 1 - slashes) === backslash) slashes++
-    if (slashes % 2 === 0) return at
-  }
-}
 
 /** What of a JSON text is too large. */
 export interface TooLarge {

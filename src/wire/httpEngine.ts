@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope"
 import type * as AIProvider from "../AIProvider.js"
 import * as AITask from "../AITask.js"
 import * as EngineError from "../EngineError.js"
+import * as jsonText from "../internal/jsonText.js"
 import type * as ReasoningEngine from "../ReasoningEngine.js"
 import type * as decoding from "./decoding.js"
 import type { Server } from "./engineOptions.js"
@@ -79,6 +80,10 @@ export interface Wire extends Server {
   readonly quotas: rateLimitHeaders.Read
 }
 
+/** The text of a body that a call as it came was made into: what was not changed is as the caller wrote it. */
+export const written = ({ body, text }: Original, made: unknown): string =>
+  text === undefined ? JSON.stringify(made) : jsonText.patched(text, body, made)
+
 /** Headers of which each value adds to the others: what is configured, and what the caller asks for. */
 const isAdding = (name: string): boolean => name.endsWith("-beta")
 
@@ -130,9 +135,12 @@ export const attempt = (
 
   const unfit = (description: string) => new EngineError.InputValidationError({ provider, description })
 
-  const encode = (body: unknown): Either.Either<string, EngineError.InputValidationError> =>
+  const encode = (
+    body: unknown,
+    original: Original | undefined
+  ): Either.Either<string, EngineError.InputValidationError> =>
     Either.try({
-      try: () => JSON.stringify(body),
+      try: () => (original === undefined ? JSON.stringify(body) : written(original, body)),
       catch: () => unfit("its tools or schema hold a value that JSON can't carry")
     })
 
@@ -152,7 +160,7 @@ export const attempt = (
       return yield* unfit(dropped.map(({ message }) => message).join("; "))
     }
     const made = asItCame === undefined ? wire.body(request, stream) : Either.right(asItCame.body)
-    const body = yield* Either.flatMap(Either.mapLeft(made, unfit), encode)
+    const body = yield* Either.flatMap(Either.mapLeft(made, unfit), (body) => encode(body, original))
     const redact = httpError.redactor(secrets, () => wordsOf(request))
     const headers = asItCame === undefined ? {} : forwarded(wire, original?.headers)
     const reply = yield* exchange.send(client, httpRequest(body, stream, headers), {

@@ -7,7 +7,8 @@ import * as messages from "../utils/messages.js"
 import { runs } from "../utils/property.js"
 import * as RawServer from "../utils/RawServer.js"
 import * as responses from "../utils/responses.js"
-import { ask, over, type Wire, wires } from "./wires.js"
+import { post } from "./harness.js"
+import { ask, over, paths, type Wire, wires } from "./wires.js"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -144,5 +145,42 @@ describe("an answer over the wire of its call", () => {
         }
       }),
     runs(40, 4)
+  )
+})
+
+describe("a call over the wire of its provider", () => {
+  it.scopedLive("is sent as it was written, and nothing but its model differs", () =>
+    Effect.gen(function* () {
+      const { upstream, url } = yield* over(
+        wires.map((wire) => inPieces(JSON.stringify(wholeOf[wire](["Hi"])), "application/json", []))
+      )
+      const asked = (wire: Wire, model: string): string =>
+        `{ "x_id": 9007199254740993,\n"x_big":1e400, "x_one": 1.0,"x_zero":-0 , "model" : "${model}", "x_text":"\\u0061 \\"model\\": \\/",` +
+        (wire === "responses"
+          ? `"input":"Hi"`
+          : `"messages":[ {"role":"user", "content":"H\\u0069"} ],"max_tokens":1e2`) +
+        `, "seed":12345678901234567890}`
+      for (const wire of wires) {
+        yield* post(url + paths[wire], asked(wire, wire))
+        assert.strictEqual(upstream.requests.at(-1)?.body, asked(wire, "m"), wire)
+      }
+    })
+  )
+
+  it.scopedLive("names no other model a second time, however its names are written", () =>
+    Effect.gen(function* () {
+      const { upstream, url } = yield* over(
+        wires.map((wire) => inPieces(JSON.stringify(wholeOf[wire](["Hi"])), "application/json", []))
+      )
+      for (const wire of wires) {
+        const said = wire === "responses" ? `"input":"Hi"` : `"messages":[{"role":"user","content":"Hi"}]`
+        const bound = wire === "messages" ? `,"max_tokens":1000000,"max_tokens":9` : ""
+        const body = `{"model":"other","mod\\u0065l":"other",${said}${bound},"x":[{"a":1.0,"a":2.0}],"model":"${wire}"}`
+        yield* post(url + paths[wire], body)
+        const kept = wire === "messages" ? `,"max_tokens":9` : ""
+        const sent = `{${said}${kept},"x":[{"a":2.0}],"model":"m"}`
+        assert.strictEqual(upstream.requests.at(-1)?.body, sent, wire)
+      }
+    })
   )
 })

@@ -7,6 +7,7 @@ import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as bodies from "../../internal/bodies.js"
+import * as jsonText from "../../internal/jsonText.js"
 import { onClose } from "../../internal/onClose.js"
 import * as sizes from "../../internal/sizes.js"
 import * as timer from "../../internal/timer.js"
@@ -121,6 +122,8 @@ type ValuesOf = "values" | "embedded"
 /** What a body said. */
 export interface Received {
   readonly json: unknown
+  /** Its text, in which no object names a member twice. */
+  readonly text: string
   /** Lets other requests have their turn, before the next step of the work that a large body makes. */
   readonly turn: Effect.Effect<void>
 }
@@ -141,7 +144,7 @@ const parse = (text: string, values: ValuesOf): Effect.Effect<Received, Rejected
     })
   }
   return Effect.try({
-    try: (): Received => ({ json: JSON.parse(text), turn: turnOf(text) }),
+    try: (): Received => ({ json: JSON.parse(text), text: jsonText.unique(text), turn: turnOf(text) }),
     catch: (error) =>
       new RejectedRequest({
         reason: "malformed",

@@ -15,6 +15,7 @@ import type * as SharedState from "../../reliability/SharedState.js"
 import type * as Registry from "../../ReasoningEngineRegistry.js"
 import * as TokenUsage from "../../TokenUsage.js"
 import type * as Wire from "../../Wire.js"
+import * as jsonText from "../../internal/jsonText.js"
 import { onClose } from "../../internal/onClose.js"
 import * as body from "./body.js"
 import type { Dialect, ChatRequest } from "./dialect.js"
@@ -181,7 +182,7 @@ export const answer = (
     const createdAt = yield* Clock.currentTimeMillis
     if (key !== undefined) yield* setup.count(key, createdAt)
     const said = yield* callHeaders.read(request.headers)
-    const { json, turn } = yield* body.json(request, setup.limits, dialect.values)
+    const { json, text, turn } = yield* body.json(request, setup.limits, dialect.values)
     yield* turn
     const question = yield* dialect.question(json)
     const engines = yield* services.registry.list
@@ -202,6 +203,8 @@ export const answer = (
     const delivery = question.stream
       ? delivering.choose(setup.delivery, { said: said.delivery, key: key?.delivery, names })
       : "whole"
+    // Others of the same model are asked by it, too.
+    const sent = embedder === undefined ? question.body : { ...question.body, model: embedder.model }
     const task = yield* taskOf(
       {
         ...question.fields,
@@ -222,8 +225,8 @@ export const answer = (
       question,
       {
         wire: dialect.wire,
-        // Others of the same model are asked by it, too.
-        body: embedder === undefined ? question.body : { ...question.body, model: embedder.model },
+        body: sent,
+        text: jsonText.patched(text, json, sent),
         headers: callHeaders.forwarded(dialect.wire, request.headers),
         requires: [...requirements, ...states],
         prefers: preferences

@@ -6,6 +6,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import type { AIProvider } from "../../AIProvider.js"
 import * as AITask from "../../AITask.js"
+import * as jsonText from "../../internal/jsonText.js"
 import type { ReasoningEngine } from "../../ReasoningEngine.js"
 import * as TokenUsage from "../../TokenUsage.js"
 import * as body from "./body.js"
@@ -54,7 +55,7 @@ export const answer = (
     const now = yield* Clock.currentTimeMillis
     // Agents count often: a key may do so as often as it may call, and no call waits for that.
     if (key !== undefined) yield* setup.count({ ...key, id: `${key.id} count_tokens` }, now)
-    const { json } = yield* body.json(request, setup.limits)
+    const { json, text } = yield* body.json(request, setup.limits)
     const given = Predicate.isRecord(json) ? json : {}
     const question = yield* dialect.question({ ...given, max_tokens: 1 })
     const engines = yield* setup.services.registry.list
@@ -66,6 +67,7 @@ export const answer = (
     const task = yield* taskOf({ ...question.fields, id }, question, {
       wire: dialect.wire,
       body: asked,
+      text: jsonText.patched(text, json, asked),
       headers: callHeaders.forwarded(dialect.wire, request.headers)
     })
     const counts = counting(target, engines, providers)?.countTokens?.(task) ?? Effect.fail(undefined)

@@ -68,7 +68,10 @@ const question = ({
   original === undefined
     ? said
     : {
-        ...original,
+        wire: original.wire,
+        body: original.text ?? original.body,
+        requires: original.requires,
+        prefers: original.prefers,
         headers: Object.entries(original.headers ?? {}).filter(([name]) => meaningful.test(name)),
         ...given({
           provider: said.provider,

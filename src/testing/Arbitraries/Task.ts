@@ -163,7 +163,10 @@ const richParameters = {
     ),
     { maxLength: 2 }
   ),
-  original: FastCheck.record({ wire, body: fields }, ownFields)
+  original: FastCheck.oneof(
+    FastCheck.record({ wire, body: fields }, ownFields),
+    FastCheck.tuple(wire, fields).map(([wire, body]) => ({ wire, body, text: JSON.stringify(body, null, 1) }))
+  )
 }
 
 /**

@@ -52,15 +52,17 @@ export const make = (
   })
   const unfit = (description: string) => new EngineError.InputValidationError({ provider, description })
   const bodyOf = (task: AITask.AITask): Either.Either<string, EngineError.InputValidationError> => {
-    const { original } = task
+    const original = task.original?.wire === wire.name ? task.original : undefined
     const made =
-      original?.wire === wire.name
-        ? Either.right({ ...original.body, model: settings.model })
-        : request.body(settings, { task, prefill: undefined, stream: false })
+      original === undefined
+        ? request.body(settings, { task, prefill: undefined, stream: false })
+        : Either.right({ ...original.body, model: settings.model })
     return Either.mapBoth(made, {
       onLeft: unfit,
-      onRight: (body) =>
-        JSON.stringify(Object.fromEntries(Object.entries(body).filter(([name]) => !uncounted.has(name))))
+      onRight: (body) => {
+        const counted = Object.fromEntries(Object.entries(body).filter(([name]) => !uncounted.has(name)))
+        return original === undefined ? JSON.stringify(counted) : httpEngine.written(original, counted)
+      }
     })
   }
   return (task) =>
