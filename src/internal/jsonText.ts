@@ -158,7 +158,8 @@ type Fate = "stays" | "goes" | { readonly before: unknown; readonly after: unkno
 /** What becomes of the members of an object, by their names, and what is added behind them. */
 const fatesOfMembers = (before: Json, after: Json) => ({
   fate: (_: number, name: string): Fate => {
-    const [given, made] = [before[name], after[name]]
+    // By its own members alone: a body may call one `__proto__` or `constructor`.
+    const [given, made] = [before[name], Object.hasOwn(after, name) ? after[name] : undefined]
     return Object.is(given, made) ? "stays" : made === undefined ? "goes" : { before: given, after: made }
   },
   added: Object.keys(after)
@@ -166,13 +167,25 @@ const fatesOfMembers = (before: Json, after: Json) => ({
     .map((name) => `${JSON.stringify(name)}:${JSON.stringify(after[name])}`)
 })
 
-/** The same for a list: where it has got shorter, some of its elements are left. */
+/**
+ * The same for a list. Where it has got shorter, some of its elements are left, in their order: none where it has
+ * others as well, and is written anew.
+ */
 const fatesOfElements = (before: ReadonlyArray<unknown>, after: ReadonlyArray<unknown>) => {
-  const left = after.length < before.length ? new Set(after) : undefined
+  if (after.length < before.length) {
+    let left = 0
+    const fates = before.map((given): Fate => {
+      if (left === after.length || !Object.is(given, after[left])) return "goes"
+      left++
+      return "stays"
+    })
+    return left < after.length
+      ? undefined
+      : { fate: (index: number): Fate => fates[index] ?? "goes", added: [] }
+  }
   return {
     fate: (index: number): Fate => {
       const given = before[index]
-      if (left !== undefined) return left.has(given) ? "stays" : "goes"
       return Object.is(given, after[index]) ? "stays" : { before: given, after: after[index] }
     },
     added: after.slice(before.length).map((value) => JSON.stringify(value))
@@ -181,7 +194,8 @@ const fatesOfElements = (before: ReadonlyArray<unknown>, after: ReadonlyArray<un
 
 /**
  * The JSON text of a value that was made from another one, whose text is given: what both have in common, the same
- * objects and equal values, stays as it is written. Lists have other elements, more of them behind, or lack some.
+ * objects and equal values, stays as it is written. A list has other elements, more of them behind, or lacks some; one
+ * that lacks some and has others is written anew.
  */
 export const patched = (text: string, before: unknown, after: unknown): string => {
   if (before === after) return text
@@ -193,8 +207,10 @@ export const patched = (text: string, before: unknown, after: unknown): string =
   }
   /** Patches the value that begins at an index: the index behind it. */
   const value = (from: number, before: unknown, after: unknown): number => {
-    if (Array.isArray(before) && Array.isArray(after)) return within(from, fatesOfElements(before, after))
-    if (Predicate.isRecord(before) && Predicate.isRecord(after)) {
+    if (Array.isArray(before) && Array.isArray(after)) {
+      const fates = fatesOfElements(before, after)
+      if (fates !== undefined) return within(from, fates)
+    } else if (Predicate.isRecord(before) && Predicate.isRecord(after)) {
       return within(from, fatesOfMembers(before, after))
     }
     const end = behindValue(text, from)

@@ -13,6 +13,7 @@ const name = FastCheck.constantFrom(
   "stream",
   "{",
   "__proto__",
+  "constructor",
   "\\ud800"
 )
 const literal = FastCheck.constantFrom(
@@ -105,7 +106,23 @@ describe("the text of an object", () => {
     assert.strictEqual(patched([second, third]), '{"m":[ {"id":"x"} ,3 ],"k":9007199254740993}')
     assert.strictEqual(patched([first]), '{"m":[ {"id": "long","n":1.0} ],"k":9007199254740993}')
     assert.strictEqual(patched([]), '{"m":[ ],"k":9007199254740993}')
+    // Shorter, and with others: none of them is lost.
+    assert.strictEqual(patched([second, "new"]), '{"m":[{"id":"x"},"new"],"k":9007199254740993}')
+    assert.strictEqual(patched([third, second]), '{"m":[3,{"id":"x"}],"k":9007199254740993}')
   })
+
+  it.prop(
+    "is what a list was made into, whatever went and came",
+    [
+      FastCheck.array(FastCheck.nat(3), { maxLength: 5 }),
+      FastCheck.array(FastCheck.nat(5), { maxLength: 5 })
+    ],
+    ([before, after]) => {
+      const text = jsonText.patched(`{"m": [ ${before.join(" , ")} ]}`, { m: before }, { m: after })
+      assert.deepStrictEqual(parsed(text), { m: after })
+    },
+    runs(300, 60)
+  )
 
   it("may be nested however deep", () => {
     const deep = "[".repeat(200_000) + "]".repeat(200_000)
